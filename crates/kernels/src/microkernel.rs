@@ -1,0 +1,87 @@
+//! The innermost loop: one panel of the right operand against every tile of the left.
+//!
+//! One generic body ([`tile`]) over a [`Vector`] type; each instruction set is a file that names its vectors and how
+//! many rows of accumulators fit its registers. A lane sees the same chain of fused multiply-adds whichever vector it sits in.
+
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod portable;
+mod tile;
+mod vector;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use crate::packed::{PackedLeft, TILE_ROWS, pack_strips};
+use crate::product::Start;
+use crate::{Path, Real};
+
+/// One panel's work, as the micro-kernels take it.
+///
+/// Invariants, checked by [`Panel::new`]: `left` has `rows.div_ceil(TILE_ROWS)` tiles of `depth` groups; `right` has `depth`
+/// groups of `T::PANEL` elements; `out` points to `rows` rows of `columns ≤ T::PANEL` elements, `stride` apart, that
+/// nobody else refers to while `'a` lasts.
+pub struct Panel<'a, T> {
+    left: &'a PackedLeft<T>,
+    right: &'a [T],
+    out: *mut T,
+    stride: usize,
+    columns: usize,
+    start: Start,
+}
+
+impl<'a, T: Real> Panel<'a, T> {
+    pub(crate) fn new(left: &'a PackedLeft<T>, right: &'a [T], mut out: ArrayViewMut2<'a, T>, start: Start) -> Self {
+        let (rows, columns) = out.dim();
+        assert_eq!(rows, left.rows());
+        assert_eq!(right.len(), left.depth() * T::PANEL);
+        assert!((1..=T::PANEL).contains(&columns));
+        assert!(columns == 1 || out.strides()[1] == 1, "columns of the output must be contiguous");
+        // A view of one row may carry any stride; it is never used then.
+        let stride = if rows > 1 { usize::try_from(out.strides()[0]).expect("rows in rising order") } else { columns };
+        Self { left, right, out: out.as_mut_ptr(), stride, columns, start }
+    }
+
+    fn tiles(&self) -> usize {
+        self.left.rows().div_ceil(TILE_ROWS)
+    }
+}
+
+/// The kernels of one scalar type. Seals [`Real`].
+pub trait Microkernels: Sized {
+    /// Packs the transposed right operand `(columns, depth)` into panels.
+    #[doc(hidden)]
+    fn pack_panels(data: &mut Vec<Self>, transposed: ArrayView2<'_, Self>);
+
+    /// Runs one panel on a path that this machine has.
+    #[doc(hidden)]
+    fn run_panel(path: Path, panel: Panel<'_, Self>);
+}
+
+macro_rules! impl_microkernels {
+    ($type:ident) => {
+        impl Microkernels for $type {
+            fn pack_panels(data: &mut Vec<Self>, transposed: ArrayView2<'_, Self>) {
+                pack_strips::<Self, { Self::PANEL }>(data, transposed);
+            }
+
+            fn run_panel(path: Path, panel: Panel<'_, Self>) {
+                match path {
+                    // SAFETY: `Path::available` and `Path::current` name a path only after detecting its features.
+                    #[cfg(target_arch = "x86_64")]
+                    Path::Avx512 => unsafe { x86::avx512::$type(panel) },
+                    // SAFETY: as above.
+                    #[cfg(target_arch = "x86_64")]
+                    Path::Avx2 => unsafe { x86::avx2::$type(panel) },
+                    #[cfg(target_arch = "aarch64")]
+                    Path::Neon => neon::$type(panel),
+                    _ => portable::$type(panel),
+                }
+            }
+        }
+    };
+}
+
+impl_microkernels!(f32);
+impl_microkernels!(f64);

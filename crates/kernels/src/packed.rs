@@ -1,0 +1,205 @@
+//! Operands in the order in which the micro-kernel reads them.
+//!
+//! A right operand `(depth, columns)` is cut into *panels* of [`Real::PANEL`](crate::Real::PANEL) columns; a left
+//! operand `(rows, depth)` into *tiles* of [`TILE_ROWS`] rows. Inside a panel or tile the elements of one inner index lie
+//! together, so that the micro-kernel streams both. What is missing to a whole panel or tile is zero.
+
+use ndarray::parallel::prelude::*;
+use ndarray::{ArrayView2, Axis};
+use rayon::slice::ParallelSliceMut;
+
+use crate::Real;
+
+/// Rows of a tile of the left operand.
+pub const TILE_ROWS: usize = 8;
+
+/// Elements below which packing is not worth a second thread.
+const PARALLEL_ELEMENTS: usize = 1 << 16;
+
+/// The left operand `(rows, depth)` of a [`product`](crate::product), in tiles of [`TILE_ROWS`] rows.
+///
+/// The buffer is kept: packing again allocates only if the operand has grown.
+#[derive(Debug, Clone, Default)]
+pub struct PackedLeft<T> {
+    rows: usize,
+    depth: usize,
+    data: Vec<T>,
+}
+
+/// The right operand `(depth, columns)` of a [`product`](crate::product), in panels of columns.
+///
+/// The buffer is kept: packing again allocates only if the operand has grown.
+#[derive(Debug, Clone, Default)]
+pub struct PackedRight<T> {
+    depth: usize,
+    columns: usize,
+    data: Vec<T>,
+}
+
+impl<T: Real> PackedLeft<T> {
+    /// Packs a matrix `(rows, depth)` of any strides (a transposed view is as good).
+    pub fn pack(&mut self, matrix: ArrayView2<'_, T>) {
+        (self.rows, self.depth) = matrix.dim();
+        pack_strips::<T, TILE_ROWS>(&mut self.data, matrix);
+    }
+
+    /// Rows of the operand.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The inner dimension.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Tile `index`: `depth` groups of [`TILE_ROWS`] elements.
+    pub(crate) fn tile(&self, index: usize) -> &[T] {
+        let len = self.depth * TILE_ROWS;
+        &self.data[index * len..(index + 1) * len]
+    }
+}
+
+impl<T: Real> PackedRight<T> {
+    /// Packs a matrix `(depth, columns)` of any strides (a transposed view is as good).
+    pub fn pack(&mut self, matrix: ArrayView2<'_, T>) {
+        (self.depth, self.columns) = matrix.dim();
+        T::pack_panels(&mut self.data, matrix.reversed_axes());
+    }
+
+    /// Columns of the operand.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The inner dimension.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Panel `index`: `depth` groups of [`Real::PANEL`](crate::Real::PANEL) elements.
+    pub(crate) fn panel(&self, index: usize) -> &[T] {
+        let len = self.depth * T::PANEL;
+        &self.data[index * len..(index + 1) * len]
+    }
+}
+
+impl<T: Real> From<ArrayView2<'_, T>> for PackedLeft<T> {
+    fn from(matrix: ArrayView2<'_, T>) -> Self {
+        let mut packed = Self { rows: 0, depth: 0, data: Vec::new() };
+        packed.pack(matrix);
+        packed
+    }
+}
+
+impl<T: Real> From<ArrayView2<'_, T>> for PackedRight<T> {
+    fn from(matrix: ArrayView2<'_, T>) -> Self {
+        let mut packed = Self { depth: 0, columns: 0, data: Vec::new() };
+        packed.pack(matrix);
+        packed
+    }
+}
+
+/// Packs `matrix (lanes, depth)` into strips of `WIDTH` lanes; within a strip, the lanes of one depth lie together.
+pub(crate) fn pack_strips<T: Real, const WIDTH: usize>(data: &mut Vec<T>, matrix: ArrayView2<'_, T>) {
+    let (lanes, depth) = matrix.dim();
+    let strip_len = depth * WIDTH;
+    let strips = lanes.div_ceil(WIDTH);
+    data.resize(strips * strip_len, T::ZERO);
+    if strip_len == 0 {
+        return;
+    }
+    let pack = |(strip, rows): (&mut [T], ArrayView2<'_, T>)| pack_strip::<T, WIDTH>(strip, rows);
+    if lanes * depth < PARALLEL_ELEMENTS {
+        data.chunks_mut(strip_len).zip(matrix.axis_chunks_iter(Axis(0), WIDTH)).for_each(pack);
+    } else {
+        data.par_chunks_mut(strip_len).zip(matrix.axis_chunks_iter(Axis(0), WIDTH)).for_each(pack);
+    }
+}
+
+fn pack_strip<T: Real, const WIDTH: usize>(strip: &mut [T], lanes: ArrayView2<'_, T>) {
+    let groups = strip.as_chunks_mut::<WIDTH>().0;
+    if lanes.strides()[0] == 1 {
+        // The lanes of one depth are neighbours in memory: copy a group at a time.
+        for (group, column) in groups.iter_mut().zip(lanes.columns()) {
+            match column.as_slice().and_then(|column| <&[T; WIDTH]>::try_from(column).ok()) {
+                Some(column) => *group = *column,
+                None => copy_padded(group, column.iter().copied()),
+            }
+        }
+    } else if let Some(rows) = rows_as_slices::<T, WIDTH>(&lanes) {
+        for (k, group) in groups.iter_mut().enumerate() {
+            for (to, row) in group.iter_mut().zip(&rows) {
+                *to = row[k];
+            }
+        }
+    } else {
+        for (group, column) in groups.iter_mut().zip(lanes.columns()) {
+            copy_padded(group, column.iter().copied());
+        }
+    }
+}
+
+/// The rows as slices, if there are `WIDTH` of them and each is contiguous.
+fn rows_as_slices<'a, T: Real, const WIDTH: usize>(lanes: &ArrayView2<'a, T>) -> Option<[&'a [T]; WIDTH]> {
+    if lanes.nrows() != WIDTH {
+        return None;
+    }
+    let mut rows: [&[T]; WIDTH] = [&[]; WIDTH];
+    for (i, slot) in rows.iter_mut().enumerate() {
+        *slot = lanes.clone().index_axis_move(Axis(0), i).to_slice()?;
+    }
+    Some(rows)
+}
+
+fn copy_padded<T: Real>(group: &mut [T], values: impl Iterator<Item = T>) {
+    for (to, value) in group.iter_mut().zip(values.chain(std::iter::repeat(T::ZERO))) {
+        *to = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array2;
+
+    fn counted(rows: usize, columns: usize) -> Array2<f32> {
+        Array2::from_shape_fn((rows, columns), |(i, j)| (1 + i * columns + j) as f32)
+    }
+
+    #[test]
+    fn every_element_is_in_its_place_and_the_rest_is_zero() {
+        let matrix = counted(11, 5);
+        let packed = PackedLeft::from(matrix.view());
+        for tile in 0..2 {
+            for k in 0..5 {
+                for lane in 0..TILE_ROWS {
+                    let row = tile * TILE_ROWS + lane;
+                    let expected = if row < 11 { matrix[(row, k)] } else { 0.0 };
+                    assert_eq!(packed.tile(tile)[k * TILE_ROWS + lane], expected);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_transposed_view_packs_the_same() {
+        for (rows, columns) in [(3, 7), (48, 9), (100, 400), (400, 100)] {
+            let matrix = counted(rows, columns);
+            let transposed = matrix.t().as_standard_layout().to_owned();
+            assert_eq!(PackedLeft::from(matrix.view()).data, PackedLeft::from(transposed.t()).data);
+            assert_eq!(PackedRight::from(matrix.view()).data, PackedRight::from(transposed.t()).data);
+        }
+    }
+
+    #[test]
+    fn packing_again_leaves_nothing_of_the_old() {
+        let mut packed = PackedRight::from(counted(6, 60).view());
+        packed.pack(counted(2, 50).view());
+        assert_eq!(packed.data, PackedRight::from(counted(2, 50).view()).data);
+    }
+}

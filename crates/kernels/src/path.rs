@@ -1,0 +1,124 @@
+//! Which instruction set the kernels use: chosen once, the same bits from each.
+
+use std::sync::OnceLock;
+
+/// An instruction set that the kernels are compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Path {
+    /// Plain Rust; `mul_add` may be a call into a software routine. Slow, and the oracle of the tests.
+    Portable,
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// x86-64 with AVX-512 F.
+    Avx512,
+    /// AArch64 (NEON is part of the base architecture).
+    Neon,
+}
+
+/// The environment variable that forces a path.
+pub const VARIABLE: &str = "FLAMEOUT_KERNELS";
+
+impl Path {
+    /// Every path this machine can run, slowest first.
+    #[must_use]
+    pub fn available() -> Vec<Self> {
+        let mut paths = vec![Self::Portable];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                paths.push(Self::Avx2);
+                if is_x86_feature_detected!("avx512f") {
+                    paths.push(Self::Avx512);
+                }
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        paths.push(Self::Neon);
+        paths
+    }
+
+    /// The path in use: the fastest available one, or the one that `FLAMEOUT_KERNELS=portable|avx2|avx512|neon` names.
+    /// Decided at the first call.
+    ///
+    /// # Panics
+    /// If the variable names no path, or one that this machine lacks.
+    #[must_use]
+    pub fn current() -> Self {
+        static CURRENT: OnceLock<Path> = OnceLock::new();
+        *CURRENT.get_or_init(|| match std::env::var(VARIABLE) {
+            Ok(name) => Self::named(&name),
+            Err(_) => *Self::available().last().expect("the portable path is always there"),
+        })
+    }
+
+    /// The path's name as `FLAMEOUT_KERNELS` spells it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+            Self::Neon => "neon",
+        }
+    }
+
+    fn named(name: &str) -> Self {
+        let available = Self::available();
+        let names: Vec<_> = available.iter().map(|path| path.name()).collect();
+        available
+            .iter()
+            .copied()
+            .find(|path| path.name() == name)
+            .unwrap_or_else(|| panic!("{VARIABLE}={name}: this machine has {}", names.join(", ")))
+    }
+}
+
+/// Runs `f` compiled for the path in use, so that its loops become vector code.
+///
+/// `f`'s arithmetic must not depend on the path: operations on [`Real`](crate::Real) do not.
+#[inline]
+pub fn dispatch<R>(f: impl FnOnce() -> R) -> R {
+    match Path::current() {
+        // SAFETY: `Path::current` returns a path only after detecting its features on this processor.
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx512 => unsafe { with_avx512(f) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx2 => unsafe { with_avx2(f) },
+        _ => f(),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx2,fma")]
+fn with_avx512<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn with_avx2<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_current_path_is_available() {
+        assert!(Path::available().contains(&Path::current()));
+    }
+
+    #[test]
+    fn dispatch_returns_what_the_closure_returns() {
+        assert_eq!(dispatch(|| 2.0_f32.mul_add(3.0, 1.0)), 7.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "FLAMEOUT_KERNELS=quantum")]
+    fn an_unknown_name_is_refused() {
+        let _ = Path::named("quantum");
+    }
+}

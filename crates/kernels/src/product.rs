@@ -1,0 +1,130 @@
+//! Matrix products with one order of accumulation.
+
+use ndarray::parallel::prelude::*;
+use ndarray::{ArrayViewMut2, Axis};
+
+use crate::microkernel::Panel;
+use crate::{PackedLeft, PackedRight, Path, Real};
+
+/// What the accumulators hold before the first term.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Zero: `out = left · right`.
+    Zero,
+    /// The output's elements: `out += left · right`. A bias or an upstream gradient written there first costs nothing.
+    Out,
+}
+
+/// Multiply-adds below which a product stays on one thread.
+const PARALLEL_TERMS: usize = 1 << 18;
+
+/// `out = left · right`, or `out += left · right`: `(rows, depth) · (depth, columns) -> (rows, columns)`.
+///
+/// Each element of `out` is one chain of fused multiply-adds over the inner index in rising order,
+/// `acc ← left[i, k]·right[k, j] + acc`, begun as `start` says. That fixes its bits, however the work is spread
+/// over lanes, tiles and threads. The columns of `out` must lie next to each other in memory (its rows need not).
+///
+/// # Panics
+/// If the shapes do not fit, or the columns of `out` are not contiguous.
+pub fn product<T: Real>(left: &PackedLeft<T>, right: &PackedRight<T>, out: ArrayViewMut2<'_, T>, start: Start) {
+    product_on(Path::current(), left, right, out, start);
+}
+
+fn product_on<T: Real>(
+    path: Path,
+    left: &PackedLeft<T>,
+    right: &PackedRight<T>,
+    mut out: ArrayViewMut2<'_, T>,
+    start: Start,
+) {
+    assert_eq!(left.depth(), right.depth(), "inner dimensions of a product");
+    assert_eq!(out.dim(), (left.rows(), right.columns()), "shape of a product");
+    if out.is_empty() {
+        return;
+    }
+    let panel = |index: usize, out: ArrayViewMut2<'_, T>| {
+        T::run_panel(path, Panel::new(left, right.panel(index), out, start));
+    };
+    let terms = left.rows() * left.depth() * right.columns();
+    let chunks = out.axis_chunks_iter_mut(Axis(1), T::PANEL);
+    if terms < PARALLEL_TERMS || rayon::current_num_threads() == 1 {
+        chunks.into_iter().enumerate().for_each(|(index, out)| panel(index, out));
+    } else {
+        chunks.into_par_iter().enumerate().for_each(|(index, out)| panel(index, out));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, ArrayView2};
+    use proptest::prelude::*;
+
+    /// The definition, written down.
+    fn oracle<T: Real>(left: ArrayView2<'_, T>, right: ArrayView2<'_, T>, out: &mut Array2<T>, start: Start) {
+        for ((i, j), element) in out.indexed_iter_mut() {
+            let first = if start == Start::Zero { T::ZERO } else { *element };
+            *element = (0..left.ncols()).fold(first, |acc, k| left[(i, k)].mul_add(right[(k, j)], acc));
+        }
+    }
+
+    /// Numbers of mixed size and sign from a small generator, so that a wrong order shows in the bits.
+    fn noise<T: Real>(rows: usize, columns: usize, seed: u64) -> Array2<T> {
+        let mut state = seed.wrapping_mul(2_654_435_769).wrapping_add(1);
+        Array2::from_shape_fn((rows, columns), |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let unit = (state >> 11) as f64 / (1_u64 << 53) as f64;
+            T::from_f64((unit - 0.5) * if state & 1 == 0 { 1.0 } else { 1e-3 })
+        })
+    }
+
+    fn check<T: Real>(rows: usize, depth: usize, columns: usize, start: Start) {
+        let left = noise::<T>(rows, depth, 1);
+        let right = noise::<T>(depth, columns, 2);
+        let initial = noise::<T>(rows, columns, 3);
+        let mut expected = initial.clone();
+        oracle(left.view(), right.view(), &mut expected, start);
+        for path in Path::available() {
+            let mut out = initial.clone();
+            let (left, right) = (PackedLeft::from(left.view()), PackedRight::from(right.view()));
+            product_on(path, &left, &right, out.view_mut(), start);
+            assert!(out == expected, "{path:?} differs at {rows} x {depth} x {columns}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn every_path_gives_the_bits_of_the_definition(
+            rows in 0_usize..20, depth in 0_usize..40, columns in 0_usize..110, add in any::<bool>()
+        ) {
+            let start = if add { Start::Out } else { Start::Zero };
+            check::<f32>(rows, depth, columns, start);
+            check::<f64>(rows, depth, columns, start);
+        }
+    }
+
+    #[test]
+    fn large_products_agree_on_any_number_of_threads() {
+        for threads in [1, 2, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                check::<f32>(33, 130, 500, Start::Out);
+                check::<f64>(33, 130, 500, Start::Zero);
+            });
+        }
+    }
+
+    #[test]
+    fn rows_of_the_output_may_lie_apart() {
+        let left = noise::<f32>(9, 17, 1);
+        let right = noise::<f32>(17, 50, 2);
+        let mut expected = Array2::zeros((9, 50));
+        oracle(left.view(), right.view(), &mut expected, Start::Zero);
+        let mut wide = Array2::zeros((9, 120));
+        let slot = wide.slice_mut(ndarray::s![.., 30..80]);
+        product(&PackedLeft::from(left.view()), &PackedRight::from(right.view()), slot, Start::Zero);
+        assert_eq!(wide.slice(ndarray::s![.., 30..80]), expected);
+        assert!(wide.slice(ndarray::s![.., ..30]).iter().chain(wide.slice(ndarray::s![.., 80..])).all(|&x| x == 0.0));
+    }
+}
