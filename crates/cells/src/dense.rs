@@ -1,0 +1,171 @@
+//! A fully connected layer.
+
+use flameout_kernels::{Real, dispatch};
+use ndarray::Zip;
+use ndarray::parallel::prelude::*;
+use rand_chacha::ChaCha8Rng;
+
+use crate::activation::Activation;
+use crate::initialise::Initialisation;
+use crate::layer::{Input, Inputs, Layer};
+use crate::projection::Projection;
+use crate::rows::{BLOCK, min_rows};
+use crate::sequence::Sequence;
+use crate::tensor::Tensor;
+
+/// `y = activation(x·W + b)`, the same at every time step: `(batch, time, inputs) -> (batch, time, units)`.
+///
+/// Parameters: `kernel (inputs, units)`, `bias (units)`; Keras 1 calls them `W` and `b`.
+#[derive(Debug, Clone)]
+pub struct Dense<T> {
+    units: usize,
+    activation: Activation,
+    projection: Projection<T>,
+    output: Sequence<T>,
+    deltas: Sequence<T>,
+    unused_forward: bool,
+}
+
+impl<T: Real> Dense<T> {
+    /// A layer of `units` linear outputs.
+    #[must_use]
+    pub fn new(inputs: Inputs, units: usize) -> Self {
+        Self {
+            units,
+            activation: Activation::Linear,
+            projection: Projection::new(inputs),
+            output: Sequence::new(),
+            deltas: Sequence::new(),
+            unused_forward: false,
+        }
+    }
+
+    /// Sets the activation.
+    #[must_use]
+    pub fn activation(mut self, activation: Activation) -> Self {
+        self.activation = activation;
+        self
+    }
+}
+
+impl<T: Real> Layer<T> for Dense<T> {
+    fn tensors(&self) -> Vec<Tensor> {
+        Tensor::lay_out([("kernel", &[self.projection.inputs().size(), self.units]), ("bias", &[self.units])])
+    }
+
+    fn initialise(&self, initialisation: &Initialisation, parameters: &mut [T], rng: &mut ChaCha8Rng) {
+        let [kernel, bias] = &self.tensors()[..] else { unreachable!("two tensors") };
+        let inputs = self.projection.inputs().size();
+        initialisation.kernel.fill(kernel.view_mut(parameters), inputs, rng);
+        initialisation.bias.fill(bias.view_mut(parameters), inputs, rng);
+    }
+
+    fn load(&mut self, parameters: &[T]) {
+        assert_eq!(parameters.len(), self.parameter_count(), "parameters of a dense layer");
+        let [kernel, bias] = &self.tensors()[..] else { unreachable!("two tensors") };
+        self.projection.load(kernel.view(parameters), &parameters[bias.range()]);
+    }
+
+    fn forward(&mut self, input: Input<'_, T>) {
+        self.projection.forward(input, &mut self.output, self.units);
+        let activation = self.activation;
+        if activation != Activation::Linear {
+            Zip::from(self.output.rows_mut().rows_mut())
+                .into_par_iter()
+                .with_min_len(min_rows(self.units))
+                .for_each(|(row,)| dispatch(|| activation.apply(row.into_slice().expect("rows are contiguous"))));
+        }
+        self.unused_forward = true;
+    }
+
+    fn output(&self) -> &Sequence<T> {
+        &self.output
+    }
+
+    fn backward(
+        &mut self,
+        input: Input<'_, T>,
+        output_gradient: &Sequence<T>,
+        gradients: &mut [T],
+        input_gradient: Option<&mut Sequence<T>>,
+    ) {
+        assert!(std::mem::take(&mut self.unused_forward), "backward needs a forward pass before it");
+        assert_eq!(output_gradient.dim(), self.output.dim(), "shape of the output gradient");
+        let (batch, time, units) = self.output.dim();
+        self.deltas.resize(batch, time, units, T::ZERO);
+        let activation = self.activation;
+        Zip::from(self.deltas.rows_mut().rows_mut())
+            .and(output_gradient.rows().rows())
+            .and(self.output.rows().rows())
+            .into_par_iter()
+            .with_min_len(min_rows(units))
+            .for_each(|(delta, gradient, output)| {
+                let contiguous = "rows are contiguous";
+                dispatch(|| {
+                    multiply_by_slopes(
+                        activation,
+                        delta.into_slice().expect(contiguous),
+                        gradient.to_slice().expect(contiguous),
+                        output.to_slice().expect(contiguous),
+                    );
+                });
+            });
+
+        let [kernel, bias] = &self.tensors()[..] else { unreachable!("two tensors") };
+        let (kernel_gradient, bias_gradient) = gradients.split_at_mut(bias.offset);
+        let kernel_gradient = kernel.view_mut(kernel_gradient);
+        self.projection.backward(input, &self.deltas, kernel_gradient, bias_gradient, input_gradient);
+    }
+}
+
+#[inline(always)]
+fn multiply_by_slopes<T: Real>(activation: Activation, deltas: &mut [T], gradients: &[T], outputs: &[T]) {
+    let mut slopes = [T::ZERO; BLOCK];
+    for ((deltas, gradients), outputs) in
+        deltas.chunks_mut(BLOCK).zip(gradients.chunks(BLOCK)).zip(outputs.chunks(BLOCK))
+    {
+        let slopes = &mut slopes[..outputs.len()];
+        activation.slopes(outputs, slopes);
+        for ((delta, gradient), slope) in deltas.iter_mut().zip(gradients).zip(slopes) {
+            *delta = *gradient * *slope;
+        }
+    }
+}
+
+/// A layer applied to each time step on its own: Keras' wrapper by that name.
+///
+/// [`Dense`] already does so; the wrapper says it, and keeps a network's description the same as in Keras.
+#[derive(Debug, Clone)]
+pub struct TimeDistributed<T>(pub Dense<T>);
+
+impl<T: Real> Layer<T> for TimeDistributed<T> {
+    fn tensors(&self) -> Vec<Tensor> {
+        self.0.tensors()
+    }
+
+    fn initialise(&self, initialisation: &Initialisation, parameters: &mut [T], rng: &mut ChaCha8Rng) {
+        self.0.initialise(initialisation, parameters, rng);
+    }
+
+    fn load(&mut self, parameters: &[T]) {
+        self.0.load(parameters);
+    }
+
+    fn forward(&mut self, input: Input<'_, T>) {
+        self.0.forward(input);
+    }
+
+    fn output(&self) -> &Sequence<T> {
+        self.0.output()
+    }
+
+    fn backward(
+        &mut self,
+        input: Input<'_, T>,
+        output_gradient: &Sequence<T>,
+        gradients: &mut [T],
+        input_gradient: Option<&mut Sequence<T>>,
+    ) {
+        self.0.backward(input, output_gradient, gradients, input_gradient);
+    }
+}

@@ -1,0 +1,361 @@
+//! Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000).
+
+use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, ArrayView2, Zip};
+use rand_chacha::ChaCha8Rng;
+
+use crate::activation::Activation;
+use crate::initialise::Initialisation;
+use crate::layer::{Input, Inputs, Layer};
+use crate::projection::Projection;
+use crate::recurrent::{CONTIGUOUS, assign_output_gradient, reshape};
+use crate::rows::{BLOCK, min_rows};
+use crate::sequence::Sequence;
+use crate::tensor::{GateView, GateViewMut, Tensor, gate_view, gate_view_mut};
+
+/// The gates, in the order in which their columns lie in kernels and bias (Keras 2's order).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LstmGate {
+    /// i: how much of the candidate enters the cell.
+    Input,
+    /// f: how much of the cell stays.
+    Forget,
+    /// g: the candidate; Keras calls it c.
+    Candidate,
+    /// o: how much of the cell shows.
+    Output,
+}
+
+/// An LSTM layer over whole sequences, starting from `h = c = 0`:
+/// `(batch, time, inputs) -> (batch, time, units)`, or `(batch, 1, units)` if it returns the last state only.
+///
+/// ```text
+/// i = σ(xWᵢ + hUᵢ + bᵢ)   f = σ(xW_f + hU_f + b_f)   o = σ(xWₒ + hUₒ + bₒ)   g = φ(xW_g + hU_g + b_g)
+/// c' = f∘c + i∘g          h' = o∘φ(c')
+/// ```
+/// with σ the gate activation (default: sigmoid) and φ the activation (tanh).
+///
+/// Parameters, with the four gates' columns side by side in the order of [`LstmGate`]: `kernel (inputs, 4·units)`,
+/// `recurrent_kernel (units, 4·units)`, `bias (4·units)`. [`gate`](Lstm::gate) shows those of one gate.
+#[derive(Debug, Clone)]
+pub struct Lstm<T> {
+    units: usize,
+    activation: Activation,
+    gate_activation: Activation,
+    return_sequences: bool,
+    projection: Projection<T>,
+    recurrent: PackedRight<T>,
+    recurrent_transposed: PackedRight<T>,
+    /// `[i | f | g | o]` of each step; BPTT overwrites them with the gradients of what the gates were computed from.
+    gates: Sequence<T>,
+    cell: Sequence<T>,
+    cell_activation: Sequence<T>,
+    hidden: Sequence<T>,
+    last_hidden: Sequence<T>,
+    zeros: Array2<T>,
+    hidden_gradient: Array2<T>,
+    cell_gradient: Array2<T>,
+    left: PackedLeft<T>,
+    deltas: PackedRight<T>,
+    unused_forward: bool,
+}
+
+impl<T: Real> Lstm<T> {
+    /// A layer with sigmoid gates that returns its last hidden state.
+    #[must_use]
+    pub fn new(inputs: Inputs, units: usize) -> Self {
+        Self {
+            units,
+            activation: Activation::Tanh,
+            gate_activation: Activation::Sigmoid,
+            return_sequences: false,
+            projection: Projection::new(inputs),
+            recurrent: PackedRight::default(),
+            recurrent_transposed: PackedRight::default(),
+            gates: Sequence::new(),
+            cell: Sequence::new(),
+            cell_activation: Sequence::new(),
+            hidden: Sequence::new(),
+            last_hidden: Sequence::new(),
+            zeros: Default::default(),
+            hidden_gradient: Default::default(),
+            cell_gradient: Default::default(),
+            left: PackedLeft::default(),
+            deltas: PackedRight::default(),
+            unused_forward: false,
+        }
+    }
+
+    /// Sets φ, the activation of candidate and cell.
+    #[must_use]
+    pub fn activation(mut self, activation: Activation) -> Self {
+        self.activation = activation;
+        self
+    }
+
+    /// Sets σ, the activation of the three gates.
+    #[must_use]
+    pub fn gate_activation(mut self, activation: Activation) -> Self {
+        self.gate_activation = activation;
+        self
+    }
+
+    /// Whether to return the hidden state of every time step instead of the last one.
+    #[must_use]
+    pub fn return_sequences(mut self, every_step: bool) -> Self {
+        self.return_sequences = every_step;
+        self
+    }
+
+    /// One gate's parameters.
+    #[must_use]
+    pub fn gate<'a>(&self, gate: LstmGate, parameters: &'a [T]) -> GateView<'a, T> {
+        gate_view(&self.tensors(), parameters, gate as usize, self.units)
+    }
+
+    /// One gate's parameters, to write.
+    pub fn gate_mut<'a>(&self, gate: LstmGate, parameters: &'a mut [T]) -> GateViewMut<'a, T> {
+        gate_view_mut(&self.tensors(), parameters, gate as usize, self.units)
+    }
+
+    /// The hidden and the cell state after the last time step, each `(batch, units)`.
+    ///
+    /// # Panics
+    /// If there has been no forward pass over at least one time step.
+    #[must_use]
+    pub fn final_state(&self) -> (ArrayView2<'_, T>, ArrayView2<'_, T>) {
+        let last = self.hidden.dim().1 - 1;
+        (self.hidden.step(last), self.cell.step(last))
+    }
+
+    fn forward_step(&mut self, t: usize) {
+        if t > 0 {
+            self.left.pack(self.hidden.step(t - 1));
+            product(&self.left, &self.recurrent, self.gates.step_mut(t), Start::Out);
+        }
+        let (previous_cell, mut cell) = self.cell.step_and_previous(t);
+        let previous_cell = previous_cell.unwrap_or(self.zeros.view());
+        let (activation, gate_activation) = (self.activation, self.gate_activation);
+        Zip::from(self.gates.step_mut(t).rows_mut())
+            .and(previous_cell.rows())
+            .and(cell.rows_mut())
+            .and(self.cell_activation.step_mut(t).rows_mut())
+            .and(self.hidden.step_mut(t).rows_mut())
+            .into_par_iter()
+            .with_min_len(min_rows(self.units))
+            .for_each(|(gates, previous_cell, cell, cell_activation, hidden)| {
+                dispatch(|| {
+                    let row = ForwardRow {
+                        gates: gates.into_slice().expect(CONTIGUOUS),
+                        previous_cell: previous_cell.to_slice().expect(CONTIGUOUS),
+                        cell: cell.into_slice().expect(CONTIGUOUS),
+                        cell_activation: cell_activation.into_slice().expect(CONTIGUOUS),
+                        hidden: hidden.into_slice().expect(CONTIGUOUS),
+                    };
+                    row.run(activation, gate_activation);
+                });
+            });
+    }
+
+    /// From the gradients for the hidden and the cell state after step t, those for the gates' arguments (into `gates`)
+    /// and for the cell state before step t.
+    fn backward_gates(&mut self, t: usize) {
+        let previous_cell = if t > 0 { self.cell.step(t - 1) } else { self.zeros.view() };
+        let (activation, gate_activation) = (self.activation, self.gate_activation);
+        Zip::from(self.gates.step_mut(t).rows_mut())
+            .and(previous_cell.rows())
+            .and(self.cell_activation.step(t).rows())
+            .and(self.hidden_gradient.rows())
+            .and(self.cell_gradient.rows_mut())
+            .into_par_iter()
+            .with_min_len(min_rows(self.units))
+            .for_each(|(gates, previous_cell, cell_activation, hidden_gradient, cell_gradient)| {
+                dispatch(|| {
+                    let row = BackwardRow {
+                        gates: gates.into_slice().expect(CONTIGUOUS),
+                        previous_cell: previous_cell.to_slice().expect(CONTIGUOUS),
+                        cell_activation: cell_activation.to_slice().expect(CONTIGUOUS),
+                        hidden_gradient: hidden_gradient.to_slice().expect(CONTIGUOUS),
+                        cell_gradient: cell_gradient.into_slice().expect(CONTIGUOUS),
+                    };
+                    row.run(activation, gate_activation);
+                });
+            });
+    }
+
+    /// BPTT proper: runs back through time and leaves the gradients of the gates' arguments in `gates`.
+    fn backward_through_time(&mut self, output_gradient: &Sequence<T>) {
+        let (batch, time, units) = self.hidden.dim();
+        reshape(&mut self.cell_gradient, batch, units);
+        reshape(&mut self.hidden_gradient, batch, units);
+        self.cell_gradient.fill(T::ZERO);
+        for t in (0..time).rev() {
+            assign_output_gradient(&mut self.hidden_gradient, output_gradient, t, time);
+            if t + 1 < time {
+                self.left.pack(self.gates.step(t + 1));
+                product(&self.left, &self.recurrent_transposed, self.hidden_gradient.view_mut(), Start::Out);
+            }
+            self.backward_gates(t);
+        }
+    }
+}
+
+impl<T: Real> Layer<T> for Lstm<T> {
+    fn tensors(&self) -> Vec<Tensor> {
+        let columns = 4 * self.units;
+        Tensor::lay_out([
+            ("kernel", &[self.projection.inputs().size(), columns]),
+            ("recurrent_kernel", &[self.units, columns]),
+            ("bias", &[columns]),
+        ])
+    }
+
+    fn initialise(&self, initialisation: &Initialisation, parameters: &mut [T], rng: &mut ChaCha8Rng) {
+        let [kernel, recurrent, bias] = &self.tensors()[..] else { unreachable!("three tensors") };
+        let Initialisation { gates, forget_bias, .. } = *initialisation;
+        initialisation.kernel.fill_gates(gates, kernel.view_mut(parameters), self.units, rng);
+        initialisation.recurrent_kernel.fill_gates(gates, recurrent.view_mut(parameters), self.units, rng);
+        initialisation.bias.fill(bias.view_mut(parameters), self.units, rng);
+        if let Some(value) = forget_bias {
+            self.gate_mut(LstmGate::Forget, parameters).bias.fill(T::from_f64(value));
+        }
+    }
+
+    fn load(&mut self, parameters: &[T]) {
+        assert_eq!(parameters.len(), self.parameter_count(), "parameters of an LSTM");
+        let [kernel, recurrent, bias] = &self.tensors()[..] else { unreachable!("three tensors") };
+        self.projection.load(kernel.view(parameters), &parameters[bias.range()]);
+        self.recurrent.pack(recurrent.view(parameters));
+        self.recurrent_transposed.pack(recurrent.view(parameters).reversed_axes());
+    }
+
+    fn forward(&mut self, input: Input<'_, T>) {
+        let (batch, time) = input.batch_and_time();
+        self.projection.forward(input, &mut self.gates, 4 * self.units);
+        for states in [&mut self.cell, &mut self.cell_activation, &mut self.hidden] {
+            states.resize(batch, time, self.units, T::ZERO);
+        }
+        reshape(&mut self.zeros, batch, self.units);
+        for t in 0..time {
+            self.forward_step(t);
+        }
+        if !self.return_sequences {
+            self.last_hidden.resize(batch, 1, self.units, T::ZERO);
+            self.last_hidden.step_mut(0).assign(&self.hidden.step(time - 1));
+        }
+        self.unused_forward = true;
+    }
+
+    fn output(&self) -> &Sequence<T> {
+        if self.return_sequences { &self.hidden } else { &self.last_hidden }
+    }
+
+    fn backward(
+        &mut self,
+        input: Input<'_, T>,
+        output_gradient: &Sequence<T>,
+        gradients: &mut [T],
+        input_gradient: Option<&mut Sequence<T>>,
+    ) {
+        assert!(std::mem::take(&mut self.unused_forward), "backward needs a forward pass before it");
+        assert_eq!(output_gradient.dim(), self.output().dim(), "shape of the output gradient");
+        self.backward_through_time(output_gradient);
+
+        let time = self.hidden.dim().1;
+        let [kernel, recurrent, bias] = &self.tensors()[..] else { unreachable!("three tensors") };
+        // h before the first step is zero: that step adds nothing.
+        self.left.pack(self.hidden.steps(0, time - 1).reversed_axes());
+        self.deltas.pack(self.gates.steps(1, time));
+        product(&self.left, &self.deltas, recurrent.view_mut(gradients), Start::Zero);
+
+        let (kernel_gradient, rest) = gradients.split_at_mut(recurrent.offset);
+        let bias_gradient = &mut rest[bias.offset - recurrent.offset..];
+        let kernel_gradient = kernel.view_mut(kernel_gradient);
+        self.projection.backward(input, &self.gates, kernel_gradient, bias_gradient, input_gradient);
+    }
+
+    fn gates(&self) -> Option<&Sequence<T>> {
+        self.unused_forward.then_some(&self.gates)
+    }
+}
+
+/// One sequence at one time step, forward. `gates` holds `[i | f | g | o]`: arguments on entry, activations on return.
+struct ForwardRow<'a, T> {
+    gates: &'a mut [T],
+    previous_cell: &'a [T],
+    cell: &'a mut [T],
+    cell_activation: &'a mut [T],
+    hidden: &'a mut [T],
+}
+
+impl<T: Real> ForwardRow<'_, T> {
+    #[inline(always)]
+    fn run(self, activation: Activation, gate_activation: Activation) {
+        let units = self.cell.len();
+        gate_activation.apply(&mut self.gates[..2 * units]);
+        activation.apply(&mut self.gates[2 * units..3 * units]);
+        gate_activation.apply(&mut self.gates[3 * units..]);
+        let (input, rest) = self.gates.split_at(units);
+        let (forget, rest) = rest.split_at(units);
+        let (candidate, output) = rest.split_at(units);
+        for j in 0..units {
+            self.cell[j] = forget[j].mul_add(self.previous_cell[j], input[j] * candidate[j]);
+        }
+        self.cell_activation.copy_from_slice(self.cell);
+        activation.apply(self.cell_activation);
+        for ((hidden, output), cell) in self.hidden.iter_mut().zip(output).zip(self.cell_activation.iter()) {
+            *hidden = *output * *cell;
+        }
+    }
+}
+
+/// One sequence at one time step, backward. `gates` holds activations on entry, the gradients of their arguments on
+/// return; `cell_gradient` that for the cell state after the step, then before it.
+struct BackwardRow<'a, T> {
+    gates: &'a mut [T],
+    previous_cell: &'a [T],
+    cell_activation: &'a [T],
+    hidden_gradient: &'a [T],
+    cell_gradient: &'a mut [T],
+}
+
+impl<T: Real> BackwardRow<'_, T> {
+    #[inline(always)]
+    fn run(self, activation: Activation, gate_activation: Activation) {
+        let units = self.previous_cell.len();
+        let (input, rest) = self.gates.split_at_mut(units);
+        let (forget, rest) = rest.split_at_mut(units);
+        let (candidate, output) = rest.split_at_mut(units);
+        for from in (0..units).step_by(BLOCK) {
+            let block = from..(from + BLOCK).min(units);
+            let len = block.len();
+            let (input, forget) = (&mut input[block.clone()], &mut forget[block.clone()]);
+            let (candidate, output) = (&mut candidate[block.clone()], &mut output[block.clone()]);
+            let previous_cell = &self.previous_cell[block.clone()];
+            let cell_activation = &self.cell_activation[block.clone()];
+            let hidden_gradient = &self.hidden_gradient[block.clone()];
+            let cell_gradient = &mut self.cell_gradient[block];
+
+            let mut slopes = [[T::ZERO; BLOCK]; 5];
+            let [input_slope, forget_slope, candidate_slope, output_slope, cell_slope] =
+                slopes.each_mut().map(|slopes| &mut slopes[..len]);
+            gate_activation.slopes(input, input_slope);
+            gate_activation.slopes(forget, forget_slope);
+            activation.slopes(candidate, candidate_slope);
+            gate_activation.slopes(output, output_slope);
+            activation.slopes(cell_activation, cell_slope);
+
+            for j in 0..len {
+                let dh = hidden_gradient[j];
+                let dc = (dh * output[j]).mul_add(cell_slope[j], cell_gradient[j]);
+                let (i, f, g) = (input[j], forget[j], candidate[j]);
+                input[j] = dc * g * input_slope[j];
+                forget[j] = dc * previous_cell[j] * forget_slope[j];
+                candidate[j] = dc * i * candidate_slope[j];
+                output[j] = dh * cell_activation[j] * output_slope[j];
+                cell_gradient[j] = dc * f;
+            }
+        }
+    }
+}

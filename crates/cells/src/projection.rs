@@ -1,0 +1,147 @@
+//! The part that every layer shares: `x·W + b` for all time steps at once, and its gradients.
+
+use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
+use ndarray::parallel::prelude::*;
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Zip};
+
+use crate::layer::{Input, Inputs};
+use crate::rows::min_rows;
+use crate::sequence::Sequence;
+
+/// Columns that one task of a row-wise sum takes.
+const COLUMN_BLOCK: usize = 256;
+
+/// `x·W + b`, with x a row of features or the index of a character.
+#[derive(Debug, Clone)]
+pub(crate) struct Projection<T> {
+    inputs: Inputs,
+    /// For indices: `W + b`, a row for each character, `(alphabet, columns)`.
+    table: Array2<T>,
+    /// For features: `W` packed, `Wᵀ` packed, and b.
+    kernel: PackedRight<T>,
+    kernel_transposed: PackedRight<T>,
+    bias: Array1<T>,
+    left: PackedLeft<T>,
+    deltas: PackedRight<T>,
+}
+
+impl<T: Real> Projection<T> {
+    pub(crate) fn new(inputs: Inputs) -> Self {
+        Self {
+            inputs,
+            table: Default::default(),
+            kernel: PackedRight::default(),
+            kernel_transposed: PackedRight::default(),
+            bias: Default::default(),
+            left: PackedLeft::default(),
+            deltas: PackedRight::default(),
+        }
+    }
+
+    pub(crate) fn inputs(&self) -> Inputs {
+        self.inputs
+    }
+
+    /// Takes over `W (inputs, columns)` and `b (columns)`.
+    pub(crate) fn load(&mut self, kernel: ArrayView2<'_, T>, bias: &[T]) {
+        match self.inputs {
+            Inputs::Indices(_) => {
+                self.table.clone_from(&kernel.to_owned());
+                for mut row in self.table.rows_mut() {
+                    row.iter_mut().zip(bias).for_each(|(w, b)| *w += *b);
+                }
+            }
+            Inputs::Features(_) => {
+                self.kernel.pack(kernel);
+                self.kernel_transposed.pack(kernel.reversed_axes());
+                self.bias = Array1::from(bias.to_vec());
+            }
+        }
+    }
+
+    /// Writes `x·W + b` for every time step to `out (batch, time, columns)`, which it resizes.
+    pub(crate) fn forward(&mut self, input: Input<'_, T>, out: &mut Sequence<T>, columns: usize) {
+        let (batch, time) = input.batch_and_time();
+        out.resize(batch, time, columns, T::ZERO);
+        match (self.inputs, input) {
+            (Inputs::Indices(_), Input::Indices(indices)) => {
+                for t in 0..time {
+                    Zip::from(out.step_mut(t).rows_mut())
+                        .and(indices.column(t))
+                        .for_each(|mut row, &index| row.assign(&self.table.row(usize::from(index))));
+                }
+            }
+            (Inputs::Features(size), Input::Sequence(sequence)) => {
+                assert_eq!(sequence.dim().2, size, "units of the input");
+                let mut rows = out.rows_mut();
+                rows.rows_mut().into_iter().for_each(|mut row| row.assign(&self.bias));
+                self.left.pack(sequence.rows());
+                product(&self.left, &self.kernel, rows, Start::Out);
+            }
+            (inputs, _) => panic!("a layer built for {inputs:?} was fed with the other kind of input"),
+        }
+    }
+
+    /// The gradients for W, b and (if asked) x, from those for `x·W + b`: `deltas (batch, time, columns)`.
+    pub(crate) fn backward(
+        &mut self,
+        input: Input<'_, T>,
+        deltas: &Sequence<T>,
+        mut kernel_gradient: ArrayViewMut2<'_, T>,
+        bias_gradient: &mut [T],
+        input_gradient: Option<&mut Sequence<T>>,
+    ) {
+        match input {
+            Input::Indices(indices) => {
+                assert!(input_gradient.is_none(), "indices have no gradient");
+                add_rows_by_index(indices, deltas, kernel_gradient.view_mut());
+                // Every row of deltas has been added to just one row of the kernel's gradient.
+                sum_rows(kernel_gradient.view(), bias_gradient);
+            }
+            Input::Sequence(sequence) => {
+                self.left.pack(sequence.rows().reversed_axes());
+                self.deltas.pack(deltas.rows());
+                product(&self.left, &self.deltas, kernel_gradient, Start::Zero);
+                sum_rows(deltas.rows(), bias_gradient);
+                if let Some(gradient) = input_gradient {
+                    let (batch, time, units) = sequence.dim();
+                    gradient.resize(batch, time, units, T::ZERO);
+                    self.left.pack(deltas.rows());
+                    product(&self.left, &self.kernel_transposed, gradient.rows_mut(), Start::Zero);
+                }
+            }
+        }
+    }
+}
+
+/// `gradient[index] = Σ` of the deltas of all places where the index stands, in the order of time, then batch.
+fn add_rows_by_index<T: Real>(indices: ArrayView2<'_, u16>, deltas: &Sequence<T>, mut gradient: ArrayViewMut2<'_, T>) {
+    let rows = deltas.rows();
+    gradient.axis_chunks_iter_mut(Axis(1), COLUMN_BLOCK).into_par_iter().enumerate().for_each(
+        |(block, mut gradient)| {
+            dispatch(|| {
+                gradient.fill(T::ZERO);
+                let from = block * COLUMN_BLOCK;
+                let columns = from..from + gradient.ncols();
+                let time_major = indices.columns().into_iter().flatten();
+                for (&index, delta) in time_major.zip(rows.rows()) {
+                    let delta = &delta.to_slice().expect("rows are contiguous")[columns.clone()];
+                    add(gradient.row_mut(usize::from(index)), delta);
+                }
+            });
+        },
+    );
+}
+
+#[inline(always)]
+fn add<T: Real>(to: ArrayViewMut1<'_, T>, values: &[T]) {
+    let to = to.into_slice().expect("rows are contiguous");
+    to.iter_mut().zip(values).for_each(|(to, x)| *to += *x);
+}
+
+/// The sum of all rows, in their order.
+pub(crate) fn sum_rows<T: Real>(matrix: ArrayView2<'_, T>, sums: &mut [T]) {
+    sums.par_iter_mut().with_min_len(min_rows(matrix.nrows())).enumerate().for_each(|(column, sum)| {
+        *sum = matrix.column(column).iter().fold(T::ZERO, |sum, x| sum + *x);
+    });
+}

@@ -1,0 +1,93 @@
+//! RMSProp (Tieleman & Hinton 2012) in Keras' form.
+
+use flameout_kernels::Real;
+use serde::{Deserialize, Serialize};
+
+use crate::elementwise::Buffers;
+use crate::error::{require_decay_rate, require_positive};
+use crate::optimizer::check_learning_rate;
+use crate::{Error, StepReport};
+
+/// RMSProp's settings; the defaults are those of Keras 1.0.7.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct RmsPropSettings {
+    /// ρ, the decay rate of the squared gradient's moving average, in [0, 1). Default 0.9.
+    pub rho: f64,
+    /// ε, which bounds the step where gradients are tiny; above 0, also once rounded to the parameters' type. Default 1e-8.
+    pub epsilon: f64,
+}
+
+impl Default for RmsPropSettings {
+    fn default() -> Self {
+        Self { rho: 0.9, epsilon: 1e-8 }
+    }
+}
+
+impl RmsPropSettings {
+    /// Checks every setting's range.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] names the first setting out of range.
+    pub fn check(&self) -> Result<(), Error> {
+        require_decay_rate("rho", self.rho)?;
+        require_positive("epsilon", self.epsilon)
+    }
+}
+
+/// RMSProp's state over one flat buffer of parameters.
+///
+/// `a ← ρ·a + (1−ρ)·(g·g)`, `θ ← θ − lr·g/(sqrt(a)+ε)`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RmsProp<T> {
+    settings: RmsPropSettings,
+    steps: u64,
+    second_moment: Vec<T>,
+}
+
+impl<T: Real> RmsProp<T> {
+    /// RMSProp before its first step.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a setting out of range.
+    pub fn new(settings: RmsPropSettings, parameter_count: usize) -> Result<Self, Error> {
+        settings.check()?;
+        require_positive("epsilon", T::from_f64(settings.epsilon).to_f64())?;
+        Ok(Self { settings, steps: 0, second_moment: vec![T::ZERO; parameter_count] })
+    }
+
+    /// The settings it was built with.
+    pub fn settings(&self) -> &RmsPropSettings {
+        &self.settings
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// a, the moving average of the squared gradient, one a parameter.
+    pub fn second_moment(&self) -> &[T] {
+        &self.second_moment
+    }
+
+    /// Moves the parameters by one step; both buffers have the length RMSProp was built for.
+    ///
+    /// # Errors
+    /// [`Error::Length`] or [`Error::LearningRate`]; nothing has changed then.
+    pub fn step(&mut self, parameters: &mut [T], gradients: &[T], learning_rate: f64) -> Result<StepReport, Error> {
+        check_learning_rate(learning_rate)?;
+        let rho = T::from_f64(self.settings.rho);
+        let one_minus_rho = T::from_f64(1.0 - self.settings.rho);
+        let epsilon = T::from_f64(self.settings.epsilon);
+        let rate = T::from_f64(learning_rate);
+        let count = self.second_moment.len();
+        let buffers = Buffers::new(count, parameters, gradients, [&mut self.second_moment[..]])?;
+        let squares = buffers.apply(|theta, g, [a]| {
+            let a = rho * a + one_minus_rho * (g * g);
+            (theta - rate * g / (a.sqrt() + epsilon), [a])
+        });
+        self.steps += 1;
+        Ok(StepReport { update_norm: squares.sqrt() })
+    }
+}

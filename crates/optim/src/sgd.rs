@@ -1,0 +1,108 @@
+//! Stochastic gradient descent, with momentum and Nesterov's variant, in Keras' form.
+
+use flameout_kernels::Real;
+use serde::{Deserialize, Serialize};
+
+use crate::elementwise::Buffers;
+use crate::error::require_decay_rate;
+use crate::optimizer::check_learning_rate;
+use crate::{Error, StepReport};
+
+/// SGD's settings; the default is plain SGD.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct SgdSettings {
+    /// μ, the share of the last update that is repeated, in [0, 1). Default 0.
+    pub momentum: f64,
+    /// Nesterov's momentum (Sutskever et al. 2013); needs a momentum above 0. Default off.
+    pub nesterov: bool,
+}
+
+impl SgdSettings {
+    /// Checks every setting's range, and that Nesterov's variant has a momentum.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] or [`Error::NesterovWithoutMomentum`].
+    pub fn check(&self) -> Result<(), Error> {
+        require_decay_rate("momentum", self.momentum)?;
+        if self.nesterov && self.momentum == 0.0 {
+            return Err(Error::NesterovWithoutMomentum);
+        }
+        Ok(())
+    }
+}
+
+/// SGD's state over one flat buffer of parameters.
+///
+/// Plain: `θ ← θ − lr·g`. Momentum: `u ← μ·u − lr·g`, `θ ← θ + u`; Nesterov: `θ ← θ + μ·u − lr·g`. As in Keras, the velocity
+/// u holds the learning rates of its time (PyTorch multiplies by the learning rate when it moves θ).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sgd<T> {
+    settings: SgdSettings,
+    parameter_count: usize,
+    steps: u64,
+    /// None without momentum.
+    velocity: Option<Vec<T>>,
+}
+
+impl<T: Real> Sgd<T> {
+    /// SGD before its first step.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] or [`Error::NesterovWithoutMomentum`].
+    pub fn new(settings: SgdSettings, parameter_count: usize) -> Result<Self, Error> {
+        settings.check()?;
+        let velocity = (settings.momentum > 0.0).then(|| vec![T::ZERO; parameter_count]);
+        Ok(Self { settings, parameter_count, steps: 0, velocity })
+    }
+
+    /// The settings it was built with.
+    pub fn settings(&self) -> &SgdSettings {
+        &self.settings
+    }
+
+    /// The number of parameters it was built for.
+    pub fn parameter_count(&self) -> usize {
+        self.parameter_count
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// u, the last update, one a parameter; with momentum only.
+    pub fn velocity(&self) -> Option<&[T]> {
+        self.velocity.as_deref()
+    }
+
+    /// Moves the parameters by one step; both buffers have the length SGD was built for.
+    ///
+    /// # Errors
+    /// [`Error::Length`] or [`Error::LearningRate`]; nothing has changed then.
+    pub fn step(&mut self, parameters: &mut [T], gradients: &[T], learning_rate: f64) -> Result<StepReport, Error> {
+        check_learning_rate(learning_rate)?;
+        let rate = T::from_f64(learning_rate);
+        let momentum = T::from_f64(self.settings.momentum);
+        let count = self.parameter_count;
+        let squares = match &mut self.velocity {
+            None => Buffers::new(count, parameters, gradients, [])?.apply(|theta, g, []| (theta - rate * g, [])),
+            Some(velocity) => {
+                let buffers = Buffers::new(count, parameters, gradients, [&mut velocity[..]])?;
+                if self.settings.nesterov {
+                    buffers.apply(|theta, g, [u]| {
+                        let u = momentum * u - rate * g;
+                        (theta + momentum * u - rate * g, [u])
+                    })
+                } else {
+                    buffers.apply(|theta, g, [u]| {
+                        let u = momentum * u - rate * g;
+                        (theta + u, [u])
+                    })
+                }
+            }
+        };
+        self.steps += 1;
+        Ok(StepReport { update_norm: squares.sqrt() })
+    }
+}
