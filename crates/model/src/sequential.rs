@@ -1,0 +1,251 @@
+//! The layers of an [`Architecture`] at work.
+
+use std::ops::Range;
+use std::path::Path;
+
+use flameout_cells::{Initialisation, Input, Layer, Sequence, Tensor};
+use flameout_kernels::Real;
+use ndarray::{Array2, ArrayView2};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use serde::{Deserialize, Serialize};
+
+use crate::architecture::Architecture;
+use crate::checkpoint;
+use crate::error::Error;
+use crate::loss::Loss;
+
+/// Version of the file that [`Sequential::save`] writes.
+const VERSION: u32 = 1;
+
+/// A network with its parameters and gradients, each in one flat buffer.
+///
+/// The buffers hold the layers one after the other, each laid out as its [`tensors`](Layer::tensors) say;
+/// [`tensors`](Sequential::tensors) gives all of them, named `layer0/kernel` and so on.
+pub struct Sequential<T> {
+    architecture: Architecture,
+    layers: Vec<Box<dyn Layer<T>>>,
+    /// Each layer's part of the buffers.
+    ranges: Vec<Range<usize>>,
+    tensors: Vec<Tensor>,
+    parameters: Vec<T>,
+    gradients: Vec<T>,
+    /// The gradient for each layer's output.
+    output_gradients: Vec<Sequence<T>>,
+    /// Whether the layers have the current parameters.
+    loaded: bool,
+}
+
+impl<T: Real> std::fmt::Debug for Sequential<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sequential").field("architecture", &self.architecture).finish_non_exhaustive()
+    }
+}
+
+impl<T: Real> Sequential<T> {
+    /// A network with all parameters zero.
+    ///
+    /// # Panics
+    /// If [`Architecture::check`] refuses the architecture.
+    #[must_use]
+    pub fn new(architecture: Architecture) -> Self {
+        if let Err(error) = architecture.check() {
+            panic!("{error}");
+        }
+        let layers = architecture.build::<T>();
+        let mut ranges = Vec::new();
+        let mut tensors = Vec::new();
+        let mut offset = 0;
+        for (index, layer) in layers.iter().enumerate() {
+            tensors.extend(layer.tensors().into_iter().map(|tensor| Tensor {
+                name: format!("layer{index}/{}", tensor.name),
+                offset: offset + tensor.offset,
+                ..tensor
+            }));
+            ranges.push(offset..offset + layer.parameter_count());
+            offset += layer.parameter_count();
+        }
+        let output_gradients = layers.iter().map(|_| Sequence::new()).collect();
+        let parameters = vec![T::ZERO; offset];
+        let gradients = parameters.clone();
+        Self { architecture, layers, ranges, tensors, parameters, gradients, output_gradients, loaded: false }
+    }
+
+    /// Draws all parameters from a ChaCha8 stream, layer by layer.
+    pub fn initialise(&mut self, initialisation: &Initialisation, seed: u64) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        for (layer, range) in self.layers.iter().zip(&self.ranges) {
+            layer.initialise(initialisation, &mut self.parameters[range.clone()], &mut rng);
+        }
+        self.loaded = false;
+    }
+
+    /// What the network consists of.
+    #[must_use]
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// Names, shapes and places of all parameters.
+    #[must_use]
+    pub fn tensors(&self) -> &[Tensor] {
+        &self.tensors
+    }
+
+    /// All parameters.
+    #[must_use]
+    pub fn parameters(&self) -> &[T] {
+        &self.parameters
+    }
+
+    /// All parameters, to change.
+    pub fn parameters_mut(&mut self) -> &mut [T] {
+        self.loaded = false;
+        &mut self.parameters
+    }
+
+    /// The gradients of the last backward pass.
+    #[must_use]
+    pub fn gradients(&self) -> &[T] {
+        &self.gradients
+    }
+
+    /// Both buffers to change, for clipping and the optimiser's step.
+    pub fn parameters_and_gradients(&mut self) -> (&mut [T], &mut [T]) {
+        self.loaded = false;
+        (&mut self.parameters, &mut self.gradients)
+    }
+
+    /// The layers, from input to output.
+    #[must_use]
+    pub fn layers(&self) -> &[Box<dyn Layer<T>>] {
+        &self.layers
+    }
+
+    /// Predictions `(batch, outputs)` for character indices `(batch, time)`.
+    ///
+    /// # Panics
+    /// If an index lies outside the alphabet, or there is no time step.
+    pub fn forward(&mut self, indices: ArrayView2<'_, u16>) -> ArrayView2<'_, T> {
+        if !self.loaded {
+            for (layer, range) in self.layers.iter_mut().zip(&self.ranges) {
+                layer.load(&self.parameters[range.clone()]);
+            }
+            self.loaded = true;
+        }
+        for index in 0..self.layers.len() {
+            let (done, rest) = self.layers.split_at_mut(index);
+            rest[0].forward(input(done, indices));
+        }
+        self.layers.last().expect("there is a layer").output().step(0)
+    }
+
+    /// A forward and a backward pass over one batch; returns the loss and leaves the [`gradients`](Self::gradients).
+    ///
+    /// # Panics
+    /// If the shapes do not fit: `indices (batch, time)`, `targets (batch, outputs)`.
+    pub fn forward_backward(&mut self, indices: ArrayView2<'_, u16>, targets: ArrayView2<'_, T>, loss: Loss) -> f64 {
+        self.forward(indices);
+        let predictions = self.layers.last().expect("there is a layer").output();
+        let last = self.output_gradients.last_mut().expect("there is a layer");
+        let value = loss.evaluate(predictions.step(0), targets, last);
+        for index in (0..self.layers.len()).rev() {
+            let (done, rest) = self.layers.split_at_mut(index);
+            let (before, output_gradient) = self.output_gradients.split_at_mut(index);
+            let gradients = &mut self.gradients[self.ranges[index].clone()];
+            rest[0].backward(input(done, indices), &output_gradient[0], gradients, before.last_mut());
+        }
+        value
+    }
+
+    /// The predictions of the last forward pass, `(batch, outputs)`.
+    #[must_use]
+    pub fn predictions(&self) -> ArrayView2<'_, T> {
+        self.layers.last().expect("there is a layer").output().step(0)
+    }
+
+    /// Predictions `(words, outputs)` for any number of words, `batch` at a time.
+    ///
+    /// # Panics
+    /// If `batch` is 0, or as [`forward`](Self::forward).
+    #[must_use]
+    pub fn predict(&mut self, indices: ArrayView2<'_, u16>, batch: usize) -> Array2<T> {
+        let mut predictions = Array2::from_elem((indices.nrows(), self.architecture.outputs()), T::ZERO);
+        let chunks = indices.axis_chunks_iter(ndarray::Axis(0), batch);
+        let slots = predictions.axis_chunks_iter_mut(ndarray::Axis(0), batch);
+        for (indices, mut slot) in chunks.into_iter().zip(slots) {
+            slot.assign(&self.forward(indices));
+        }
+        predictions
+    }
+
+    /// BLAKE3 of all parameters' little-endian bytes, in hexadecimal: two networks with the same hash are the same to the bit.
+    #[must_use]
+    pub fn weights_blake3(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let mut bytes = Vec::new();
+        for chunk in self.parameters.chunks(1 << 14) {
+            bytes.clear();
+            chunk.iter().for_each(|x| x.extend_le_bytes(&mut bytes));
+            hasher.update(&bytes);
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+}
+
+/// What a model file holds.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    architecture: Architecture,
+    parameters: SavedParameters,
+}
+
+#[derive(Serialize, Deserialize)]
+enum SavedParameters {
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+}
+
+impl<T: Real> Sequential<T> {
+    /// Writes architecture and parameters to a file, atomically.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if writing fails.
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        let wide = self.parameters.iter().map(|x| x.to_f64());
+        let parameters = match T::NAME {
+            "f32" => SavedParameters::F32(wide.map(|x| x as f32).collect()),
+            _ => SavedParameters::F64(wide.collect()),
+        };
+        checkpoint::write(path, VERSION, &Saved { architecture: self.architecture.clone(), parameters })
+    }
+
+    /// Reads what [`save`](Self::save) wrote, in either precision; double-precision parameters are rounded to `f32` if `T` is.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if reading fails, [`Error::Format`] if the file is no sound model.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let format = |what: String| Error::Format { path: path.into(), what };
+        let saved: Saved = checkpoint::read(path, VERSION)?;
+        saved.architecture.check().map_err(|error| format(error.to_string()))?;
+        let parameters: Vec<T> = match saved.parameters {
+            SavedParameters::F32(values) => values.into_iter().map(|x| T::from_f64(x.into())).collect(),
+            SavedParameters::F64(values) => values.into_iter().map(T::from_f64).collect(),
+        };
+        let wanted = saved.architecture.parameter_count();
+        if parameters.len() != wanted {
+            return Err(format(format!("holds {} parameters where its architecture has {wanted}", parameters.len())));
+        }
+        let mut model = Self::new(saved.architecture);
+        model.parameters = parameters;
+        Ok(model)
+    }
+}
+
+/// What the layer after `done` is fed with.
+fn input<'a, T: Real>(done: &'a [Box<dyn Layer<T>>], indices: ArrayView2<'a, u16>) -> Input<'a, T> {
+    match done.last() {
+        Some(previous) => Input::Sequence(previous.output()),
+        None => Input::Indices(indices),
+    }
+}

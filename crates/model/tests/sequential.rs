@@ -1,0 +1,93 @@
+//! Whole networks: gradients against finite differences, threads, files.
+
+use flameout_model::{Architecture, Flavour, Loss, Sequential};
+use ndarray::Array2;
+
+type Preset = fn(usize, usize, usize, Flavour) -> Architecture;
+const PRESETS: [Preset; 3] = [Architecture::lstm_single, Architecture::gru_single, Architecture::lstm_double];
+const FLAVOURS: [Flavour; 4] = [Flavour::Keras1, Flavour::Keras2, Flavour::Keras3, Flavour::PyTorch];
+
+/// Of the central differences (of fourth order): where truncation and rounding are both far below the tolerance.
+const STEP: f64 = 1e-3;
+
+fn data(batch: usize) -> (Array2<u16>, Array2<f64>) {
+    let indices = Array2::from_shape_fn((batch, 7), |(b, t)| if t == 0 { 0 } else { ((b * 5 + t * 3) % 6) as u16 });
+    let targets = Array2::from_shape_fn((batch, 4), |(b, d)| ((b * 7 + d * 3) % 5) as f64 / 5.0 - 0.4);
+    (indices, targets)
+}
+
+#[test]
+fn gradients_of_every_preset_agree_with_differences() {
+    let (indices, targets) = data(3);
+    for preset in PRESETS {
+        for flavour in FLAVOURS {
+            for loss in [Loss::Mse, Loss::Cosine] {
+                let mut model = Sequential::<f64>::new(preset(6, 6, 4, flavour));
+                model.initialise(&flavour.initialisation(), 3);
+                model.forward_backward(indices.view(), targets.view(), loss);
+                let gradients = model.gradients().to_vec();
+                for tensor in model.tensors().to_vec() {
+                    let (mut error, mut norm) = (0.0, 0.0);
+                    for i in tensor.range() {
+                        let mut moved = |step: f64| {
+                            let held = model.parameters()[i];
+                            model.parameters_mut()[i] = held + step;
+                            let value = model.forward_backward(indices.view(), targets.view(), loss);
+                            model.parameters_mut()[i] = held;
+                            value
+                        };
+                        let numeric = (8.0 * (moved(STEP) - moved(-STEP)) - moved(2.0 * STEP) + moved(-2.0 * STEP))
+                            / (12.0 * STEP);
+                        error += (gradients[i] - numeric).powi(2);
+                        norm += numeric.powi(2);
+                    }
+                    let relative = (error / norm).sqrt();
+                    assert!(relative <= 1e-7, "{flavour:?} {loss:?} {}: {relative:e}", tensor.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let (indices, targets) = data(40);
+    for preset in PRESETS {
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut model = Sequential::<f32>::new(preset(6, 130, 4, Flavour::Keras1));
+                model.initialise(&Flavour::Keras1.initialisation(), 3);
+                let targets = targets.mapv(|x| x as f32);
+                let loss = model.forward_backward(indices.view(), targets.view(), Loss::Mse);
+                let gradients: Vec<u32> = model.gradients().iter().map(|g| g.to_bits()).collect();
+                (model.weights_blake3(), loss.to_bits(), gradients)
+            })
+        };
+        let alone = run(1);
+        assert!(alone == run(2) && alone == run(3));
+    }
+}
+
+#[test]
+fn a_saved_model_predicts_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("model.flameout");
+    let (indices, _) = data(5);
+    let mut model = Sequential::<f32>::new(Architecture::lstm_double(6, 8, 4, Flavour::Keras1));
+    model.initialise(&Flavour::Keras1.initialisation(), 1);
+    model.save(&path).unwrap();
+    let mut loaded = Sequential::<f32>::load(&path).unwrap();
+    assert_eq!(loaded.weights_blake3(), model.weights_blake3());
+    assert_eq!(loaded.predict(indices.view(), 2), model.predict(indices.view(), 5));
+    assert_eq!(Sequential::<f64>::load(&path).unwrap().parameters()[0] as f32, model.parameters()[0]);
+}
+
+#[test]
+fn a_file_that_is_no_model_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("model.flameout");
+    std::fs::write(&path, "word 1.0 2.0\n".repeat(10)).unwrap();
+    let message = Sequential::<f32>::load(&path).unwrap_err().to_string();
+    assert!(message.contains("no checkpoint of flameout") && message.contains("model.flameout"), "{message}");
+}
