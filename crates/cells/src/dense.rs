@@ -70,10 +70,14 @@ impl<T: Real> Layer<T> for Dense<T> {
         self.projection.forward(input, &mut self.output, self.units);
         let activation = self.activation;
         if activation != Activation::Linear {
-            Zip::from(self.output.rows_mut().rows_mut())
-                .into_par_iter()
-                .with_min_len(min_rows(self.units))
-                .for_each(|(row,)| dispatch(|| activation.apply(row.into_slice().expect("rows are contiguous"))));
+            Zip::from(self.output.rows_mut().rows_mut()).into_par_iter().with_min_len(min_rows(self.units)).for_each(
+                |(row,)| {
+                    dispatch(
+                        #[inline(always)]
+                        || activation.apply(row.into_slice().expect("rows are contiguous")),
+                    )
+                },
+            );
         }
         self.unused_forward = true;
     }
@@ -101,14 +105,17 @@ impl<T: Real> Layer<T> for Dense<T> {
             .with_min_len(min_rows(units))
             .for_each(|(delta, gradient, output)| {
                 let contiguous = "rows are contiguous";
-                dispatch(|| {
-                    multiply_by_slopes(
-                        activation,
-                        delta.into_slice().expect(contiguous),
-                        gradient.to_slice().expect(contiguous),
-                        output.to_slice().expect(contiguous),
-                    );
-                });
+                dispatch(
+                    #[inline(always)]
+                    || {
+                        multiply_by_slopes(
+                            activation,
+                            delta.into_slice().expect(contiguous),
+                            gradient.to_slice().expect(contiguous),
+                            output.to_slice().expect(contiguous),
+                        );
+                    },
+                );
             });
 
         let [kernel, bias] = &self.tensors()[..] else { unreachable!("two tensors") };

@@ -251,13 +251,16 @@ fn update_hidden<T: Real>(
         .for_each(|(gates, previous, hidden)| {
             let (gates, previous) = (gates.into_slice().expect(CONTIGUOUS), previous.to_slice().expect(CONTIGUOUS));
             let hidden = hidden.into_slice().expect(CONTIGUOUS);
-            dispatch(|| {
-                let (zr, candidate) = gates.split_at_mut(2 * units);
-                shape.activation.apply(candidate);
-                for (((to, z), g), h) in hidden.iter_mut().zip(&zr[..units]).zip(candidate).zip(previous) {
-                    *to = z.mul_add(*h - *g, *g);
-                }
-            });
+            dispatch(
+                #[inline(always)]
+                || {
+                    let (zr, candidate) = gates.split_at_mut(2 * units);
+                    shape.activation.apply(candidate);
+                    for (((to, z), g), h) in hidden.iter_mut().zip(&zr[..units]).zip(candidate).zip(previous) {
+                        *to = z.mul_add(*h - *g, *g);
+                    }
+                },
+            );
         });
 }
 

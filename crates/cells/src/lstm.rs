@@ -145,16 +145,19 @@ impl<T: Real> Lstm<T> {
             .into_par_iter()
             .with_min_len(min_rows(self.units))
             .for_each(|(gates, previous_cell, cell, cell_activation, hidden)| {
-                dispatch(|| {
-                    let row = ForwardRow {
-                        gates: gates.into_slice().expect(CONTIGUOUS),
-                        previous_cell: previous_cell.to_slice().expect(CONTIGUOUS),
-                        cell: cell.into_slice().expect(CONTIGUOUS),
-                        cell_activation: cell_activation.into_slice().expect(CONTIGUOUS),
-                        hidden: hidden.into_slice().expect(CONTIGUOUS),
-                    };
-                    row.run(activation, gate_activation);
-                });
+                dispatch(
+                    #[inline(always)]
+                    || {
+                        let row = ForwardRow {
+                            gates: gates.into_slice().expect(CONTIGUOUS),
+                            previous_cell: previous_cell.to_slice().expect(CONTIGUOUS),
+                            cell: cell.into_slice().expect(CONTIGUOUS),
+                            cell_activation: cell_activation.into_slice().expect(CONTIGUOUS),
+                            hidden: hidden.into_slice().expect(CONTIGUOUS),
+                        };
+                        row.run(activation, gate_activation);
+                    },
+                );
             });
     }
 
@@ -171,16 +174,19 @@ impl<T: Real> Lstm<T> {
             .into_par_iter()
             .with_min_len(min_rows(self.units))
             .for_each(|(gates, previous_cell, cell_activation, hidden_gradient, cell_gradient)| {
-                dispatch(|| {
-                    let row = BackwardRow {
-                        gates: gates.into_slice().expect(CONTIGUOUS),
-                        previous_cell: previous_cell.to_slice().expect(CONTIGUOUS),
-                        cell_activation: cell_activation.to_slice().expect(CONTIGUOUS),
-                        hidden_gradient: hidden_gradient.to_slice().expect(CONTIGUOUS),
-                        cell_gradient: cell_gradient.into_slice().expect(CONTIGUOUS),
-                    };
-                    row.run(activation, gate_activation);
-                });
+                dispatch(
+                    #[inline(always)]
+                    || {
+                        let row = BackwardRow {
+                            gates: gates.into_slice().expect(CONTIGUOUS),
+                            previous_cell: previous_cell.to_slice().expect(CONTIGUOUS),
+                            cell_activation: cell_activation.to_slice().expect(CONTIGUOUS),
+                            hidden_gradient: hidden_gradient.to_slice().expect(CONTIGUOUS),
+                            cell_gradient: cell_gradient.into_slice().expect(CONTIGUOUS),
+                        };
+                        row.run(activation, gate_activation);
+                    },
+                );
             });
     }
 

@@ -119,16 +119,19 @@ fn add_rows_by_index<T: Real>(indices: ArrayView2<'_, u16>, deltas: &Sequence<T>
     let rows = deltas.rows();
     gradient.axis_chunks_iter_mut(Axis(1), COLUMN_BLOCK).into_par_iter().enumerate().for_each(
         |(block, mut gradient)| {
-            dispatch(|| {
-                gradient.fill(T::ZERO);
-                let from = block * COLUMN_BLOCK;
-                let columns = from..from + gradient.ncols();
-                let time_major = indices.columns().into_iter().flatten();
-                for (&index, delta) in time_major.zip(rows.rows()) {
-                    let delta = &delta.to_slice().expect("rows are contiguous")[columns.clone()];
-                    add(gradient.row_mut(usize::from(index)), delta);
-                }
-            });
+            dispatch(
+                #[inline(always)]
+                || {
+                    gradient.fill(T::ZERO);
+                    let from = block * COLUMN_BLOCK;
+                    let columns = from..from + gradient.ncols();
+                    let time_major = indices.columns().into_iter().flatten();
+                    for (&index, delta) in time_major.zip(rows.rows()) {
+                        let delta = &delta.to_slice().expect("rows are contiguous")[columns.clone()];
+                        add(gradient.row_mut(usize::from(index)), delta);
+                    }
+                },
+            );
         },
     );
 }

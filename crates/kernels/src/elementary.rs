@@ -70,10 +70,10 @@ const TANH_SMALL: f64 = 0.625;
 pub fn tanh_f32(x: f32) -> f32 {
     let z = x * x;
     let p = (-5.704_988_7e-3_f32)
-        .mul_add(z, 2.063_908_9e-2)
+        .mul_add(z, 2.063_909e-2)
         .mul_add(z, -5.373_971_6e-2)
         .mul_add(z, 1.333_144_2e-1)
-        .mul_add(z, -3.333_328_2e-1);
+        .mul_add(z, -3.333_328e-1);
     let small = (x * z).mul_add(p, x);
     tanh_select(x, small)
 }

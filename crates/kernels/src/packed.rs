@@ -151,7 +151,7 @@ fn rows_as_slices<'a, T: Real, const WIDTH: usize>(lanes: &ArrayView2<'a, T>) ->
     }
     let mut rows: [&[T]; WIDTH] = [&[]; WIDTH];
     for (i, slot) in rows.iter_mut().enumerate() {
-        *slot = lanes.clone().index_axis_move(Axis(0), i).to_slice()?;
+        *slot = (*lanes).index_axis_move(Axis(0), i).to_slice()?;
     }
     Some(rows)
 }

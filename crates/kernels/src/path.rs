@@ -76,6 +76,19 @@ impl Path {
 
 /// Runs `f` compiled for the path in use, so that its loops become vector code.
 ///
+/// Mark the closure `#[inline(always)]`, and every function it calls in its loops: only what is inlined here is compiled
+/// for the path; the rest stays plain code, with `mul_add` as a slow call.
+///
+/// ```
+/// # use flameout_kernels::dispatch;
+/// let mut values = [1.0_f32, 2.0, 3.0];
+/// dispatch(
+///     #[inline(always)]
+///     || values.iter_mut().for_each(|x| *x = x.mul_add(2.0, 1.0)),
+/// );
+/// assert_eq!(values, [3.0, 5.0, 7.0]);
+/// ```
+///
 /// `f`'s arithmetic must not depend on the path: operations on [`Real`](crate::Real) do not.
 #[inline]
 pub fn dispatch<R>(f: impl FnOnce() -> R) -> R {
@@ -113,7 +126,13 @@ mod tests {
 
     #[test]
     fn dispatch_returns_what_the_closure_returns() {
-        assert_eq!(dispatch(|| 2.0_f32.mul_add(3.0, 1.0)), 7.0);
+        assert_eq!(
+            dispatch(
+                #[inline(always)]
+                || 2.0_f32.mul_add(3.0, 1.0)
+            ),
+            7.0
+        );
     }
 
     #[test]

@@ -13,7 +13,12 @@ const LANES: usize = 8;
 ///
 /// The chunking is fixed, so the result does not depend on the number of threads.
 pub fn sum_of<T: Real>(values: &[T], f: impl Fn(f64) -> f64 + Sync) -> f64 {
-    let chunk = |chunk: &[T]| dispatch(|| sum_chunk(chunk, &f));
+    let chunk = |chunk: &[T]| {
+        dispatch(
+            #[inline(always)]
+            || sum_chunk(chunk, &f),
+        )
+    };
     if values.len() <= CHUNK {
         return chunk(values);
     }

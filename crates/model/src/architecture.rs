@@ -134,6 +134,15 @@ impl Architecture {
         Self { alphabet, layers }
     }
 
+    /// Gives the gates of all recurrent layers this activation.
+    pub fn set_gate_activation(&mut self, activation: Activation) {
+        for layer in &mut self.layers {
+            if let LayerKind::Lstm { gate_activation, .. } | LayerKind::Gru { gate_activation, .. } = layer {
+                *gate_activation = activation;
+            }
+        }
+    }
+
     /// Length of the output vectors.
     #[must_use]
     pub fn outputs(&self) -> usize {

@@ -52,7 +52,10 @@ impl<T: Real> ResetAfter<T> {
                 .with_min_len(min_rows(units))
                 .for_each(|(gates, inner)| {
                     let (gates, inner) = (gates.into_slice().expect(CONTIGUOUS), inner.to_slice().expect(CONTIGUOUS));
-                    dispatch(|| add_inner(shape, gates, inner));
+                    dispatch(
+                        #[inline(always)]
+                        || add_inner(shape, gates, inner),
+                    );
                 });
             super::update_hidden(shape, gates, previous_hidden, hidden);
         }
@@ -107,10 +110,13 @@ impl<T: Real> ResetAfter<T> {
                     hidden_gradient: hidden_gradient.to_slice().expect(CONTIGUOUS),
                     carried: carried.into_slice().expect(CONTIGUOUS),
                 };
-                dispatch(|| {
-                    let gates = row.run(shape);
-                    backward_reset(shape, gates, inner);
-                });
+                dispatch(
+                    #[inline(always)]
+                    || {
+                        let gates = row.run(shape);
+                        backward_reset(shape, gates, inner);
+                    },
+                );
             });
     }
 

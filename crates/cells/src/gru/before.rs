@@ -64,13 +64,16 @@ impl<T: Real> ResetBefore<T> {
             .for_each(|(gates, previous, reset_hidden)| {
                 let (gates, previous) = (gates.into_slice().expect(CONTIGUOUS), previous.to_slice().expect(CONTIGUOUS));
                 let reset_hidden = reset_hidden.into_slice().expect(CONTIGUOUS);
-                dispatch(|| {
-                    let gates = &mut gates[..2 * units];
-                    shape.gate_activation.apply(gates);
-                    for ((to, r), h) in reset_hidden.iter_mut().zip(&gates[units..]).zip(previous) {
-                        *to = *r * *h;
-                    }
-                });
+                dispatch(
+                    #[inline(always)]
+                    || {
+                        let gates = &mut gates[..2 * units];
+                        shape.gate_activation.apply(gates);
+                        for ((to, r), h) in reset_hidden.iter_mut().zip(&gates[units..]).zip(previous) {
+                            *to = *r * *h;
+                        }
+                    },
+                );
             });
         if t > 0 {
             self.left.pack(self.reset_hidden.step(t));
@@ -130,7 +133,10 @@ impl<T: Real> ResetBefore<T> {
                     hidden_gradient: hidden_gradient.to_slice().expect(CONTIGUOUS),
                     carried: carried.into_slice().expect(CONTIGUOUS),
                 };
-                dispatch(|| row.run(shape));
+                dispatch(
+                    #[inline(always)]
+                    || row.run(shape),
+                );
             });
     }
 
@@ -148,20 +154,23 @@ impl<T: Real> ResetBefore<T> {
                 let previous = previous.to_slice().expect(CONTIGUOUS);
                 let gradient = gradient.to_slice().expect(CONTIGUOUS);
                 let carried = carried.into_slice().expect(CONTIGUOUS);
-                dispatch(|| {
-                    for from in (0..units).step_by(BLOCK) {
-                        let block = from..(from + BLOCK).min(units);
-                        let (reset, previous) = (&mut reset[block.clone()], &previous[block.clone()]);
-                        let (gradient, carried) = (&gradient[block.clone()], &mut carried[block.clone()]);
-                        let mut slopes = [T::ZERO; BLOCK];
-                        let slopes = &mut slopes[..block.len()];
-                        shape.gate_activation.slopes(reset, slopes);
-                        for j in 0..block.len() {
-                            carried[j] = gradient[j].mul_add(reset[j], carried[j]);
-                            reset[j] = gradient[j] * previous[j] * slopes[j];
+                dispatch(
+                    #[inline(always)]
+                    || {
+                        for from in (0..units).step_by(BLOCK) {
+                            let block = from..(from + BLOCK).min(units);
+                            let (reset, previous) = (&mut reset[block.clone()], &previous[block.clone()]);
+                            let (gradient, carried) = (&gradient[block.clone()], &mut carried[block.clone()]);
+                            let mut slopes = [T::ZERO; BLOCK];
+                            let slopes = &mut slopes[..block.len()];
+                            shape.gate_activation.slopes(reset, slopes);
+                            for j in 0..block.len() {
+                                carried[j] = gradient[j].mul_add(reset[j], carried[j]);
+                                reset[j] = gradient[j] * previous[j] * slopes[j];
+                            }
                         }
-                    }
-                });
+                    },
+                );
             });
     }
 

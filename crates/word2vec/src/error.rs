@@ -1,0 +1,331 @@
+//! Everything that can go wrong, said so that the reader of the message can act on it.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::Format;
+
+/// Where in its source a record lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Offset in bytes from the start of the (decompressed) stream: binary formats.
+    Byte(u64),
+    /// Line number in the (decompressed) stream, the first line is 1: text formats.
+    Line(u64),
+    /// Index of the row in memory, the first row is 0.
+    Row(usize),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Byte(at) => write!(f, "byte {at}"),
+            Place::Line(at) => write!(f, "line {at}"),
+            Place::Row(at) => write!(f, "row {at}"),
+        }
+    }
+}
+
+/// A failure to read, write, normalise or search word vectors.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Any other error, with the file it happened in.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        error: Box<Error>,
+    },
+
+    /// The operating system or the decompressor refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+
+    /// There is not a single byte.
+    #[error("empty: there is nothing to read")]
+    Empty,
+
+    /// The content is none of the formats.
+    #[error(
+        "not recognised as word vectors: the first line is {line:?}; expected a header `WORDS DIMENSIONS` \
+         (word2vec, fastText) or a word followed by numbers (GloVe)"
+    )]
+    UnknownFormat {
+        /// The first line, or its beginning.
+        line: String,
+    },
+
+    /// The header is not two whole numbers.
+    #[error("line 1: expected the header `WORDS DIMENSIONS`, found {line:?}; a file without header is format `glove`")]
+    BadHeader {
+        /// The first line, or its beginning.
+        line: String,
+    },
+
+    /// The header claims no words, or vectors of no dimensions.
+    #[error("line 1: the header claims {words} words of {dim} dimensions; both must be at least 1")]
+    ZeroHeader {
+        /// Claimed number of words.
+        words: u64,
+        /// Claimed number of dimensions.
+        dim: u64,
+    },
+
+    /// The header claims a matrix that no memory can hold.
+    #[error("line 1: the header claims {words} words of {dim} dimensions, more than can be addressed")]
+    TooLarge {
+        /// Claimed number of words.
+        words: u64,
+        /// Claimed number of dimensions.
+        dim: u64,
+    },
+
+    /// The file is too small for what its header claims.
+    #[error(
+        "the header claims {words} words of {dim} dimensions, which take at least {needs} bytes, but only {holds} \
+         follow it: the file is cut off or not in this format"
+    )]
+    HeaderClaimsMore {
+        /// Claimed number of words.
+        words: u64,
+        /// Claimed number of dimensions.
+        dim: u64,
+        /// The fewest bytes such records can take.
+        needs: u64,
+        /// Bytes that follow the header.
+        holds: u64,
+    },
+
+    /// The data end before the header's last record.
+    #[error("{place}: cut off after {read} of {expected} words")]
+    Truncated {
+        /// Where the first missing or incomplete record starts.
+        place: Place,
+        /// Whole records read.
+        read: u64,
+        /// Records the header claims.
+        expected: u64,
+    },
+
+    /// The last line has no line feed, so its last number may be cut short.
+    #[error(
+        "line {line}: the last line does not end in a line feed, so the file may be cut off; \
+         if it is whole, append one"
+    )]
+    Unterminated {
+        /// The line.
+        line: u64,
+    },
+
+    /// Data follow the header's last record.
+    #[error("{place}: more data after the {words} words the header claims; to ignore them set `limit` to {words}")]
+    TrailingData {
+        /// Where they start.
+        place: Place,
+        /// Records the header claims.
+        words: u64,
+    },
+
+    /// A line holds too few or too many numbers.
+    #[error("line {line}: word {word:?} has {found} numbers, expected {expected}")]
+    Columns {
+        /// The line.
+        line: u64,
+        /// Its word, as far as it can be told.
+        word: String,
+        /// Numbers found.
+        found: usize,
+        /// Dimensions of the file.
+        expected: usize,
+    },
+
+    /// A column is not a number.
+    #[error("line {line}: word {word:?}: {text:?} in column {column} is not a number")]
+    BadNumber {
+        /// The line.
+        line: u64,
+        /// Its word.
+        word: String,
+        /// Index of the number, the first is 0.
+        column: usize,
+        /// What stands there.
+        text: String,
+    },
+
+    /// A number is infinite or not a number.
+    #[error(
+        "{place}: word {word:?} has a non-finite number in dimension {dimension}; \
+         to read without such words set the policy `non-finite` to `drop`"
+    )]
+    NonFinite {
+        /// Where.
+        place: Place,
+        /// The word.
+        word: String,
+        /// The first such dimension, from 0.
+        dimension: usize,
+    },
+
+    /// A word occurs twice.
+    #[error(
+        "{place}: word {word:?} occurred before (row {first}); \
+         to read such a file set the policy `duplicate` to `keep-first` or `keep-last`"
+    )]
+    Duplicate {
+        /// Where the second one is.
+        place: Place,
+        /// The word.
+        word: String,
+        /// Row of the first one.
+        first: usize,
+    },
+
+    /// A word is not valid UTF-8.
+    #[error(
+        "{place}: word {word:?} is not valid UTF-8; \
+         to read such a file set the policy `invalid-utf8` to `drop` or `lossy`"
+    )]
+    InvalidUtf8 {
+        /// Where.
+        place: Place,
+        /// The word, with U+FFFD for what is invalid.
+        word: String,
+    },
+
+    /// A word exceeds [`MAX_WORD_BYTES`](crate::MAX_WORD_BYTES): almost surely data read in the wrong format.
+    #[error("{place}: a word of more than {limit} bytes, starting {start:?}: damaged, or not in this format")]
+    WordTooLong {
+        /// Where.
+        place: Place,
+        /// Its first characters.
+        start: String,
+        /// The limit in bytes.
+        limit: usize,
+    },
+
+    /// A line is longer than any line of this many numbers.
+    #[error("line {line}: longer than {limit} bytes: damaged, or not a text format")]
+    LineTooLong {
+        /// The line.
+        line: u64,
+        /// The limit in bytes.
+        limit: usize,
+    },
+
+    /// There are no words to write: no format can say so.
+    #[error("there are no words to write")]
+    NothingToWrite,
+
+    /// A format cannot hold a word such that it reads back the same.
+    #[error("word {word:?} cannot be written as {format}: {why}; choose another format or leave it out")]
+    Unwritable {
+        /// The word.
+        word: String,
+        /// The format.
+        format: Format,
+        /// What stands against it.
+        why: &'static str,
+    },
+
+    /// Words and matrix differ in length.
+    #[error("{words} words for a matrix of {rows} rows")]
+    Lengths {
+        /// Number of words.
+        words: usize,
+        /// Number of rows.
+        rows: usize,
+    },
+
+    /// The matrix has no columns.
+    #[error("word vectors need at least one dimension")]
+    NoDimensions,
+
+    /// A vector has length zero, so no direction.
+    #[error(
+        "word {word:?} (row {row}) has a zero vector, which has no direction: \
+         leave it out when reading (`filter`), or use a normalization without unit length"
+    )]
+    ZeroVector {
+        /// The word.
+        word: String,
+        /// Its row.
+        row: usize,
+    },
+
+    /// A dimension is the same in all words, so it cannot be given unit variance.
+    #[error("dimension {dimension} is {value} in every word: it has no variance to standardise")]
+    ConstantDimension {
+        /// The dimension, from 0.
+        dimension: usize,
+        /// Its value.
+        value: f32,
+    },
+
+    /// A word is not in the vocabulary.
+    #[error("word {word:?} is not in the vocabulary")]
+    UnknownWord {
+        /// The word.
+        word: String,
+    },
+
+    /// A query has the wrong number of dimensions.
+    #[error("a query of {found} dimensions for vectors of {expected}")]
+    QueryLength {
+        /// Dimensions of the query.
+        found: usize,
+        /// Dimensions of the vectors.
+        expected: usize,
+    },
+
+    /// A query is zero or not finite, so it has no direction; an analogy whose words cancel out is one.
+    #[error("the query has no direction: it is zero or not finite")]
+    NoDirection,
+}
+
+impl Error {
+    /// The error itself, without the file it happened in.
+    pub fn cause(&self) -> &Error {
+        match self {
+            Error::File { error, .. } => error.cause(),
+            error => error,
+        }
+    }
+
+    pub(crate) fn in_file(self, path: &Path) -> Error {
+        Error::File { path: path.to_path_buf(), error: Box::new(self) }
+    }
+}
+
+/// The beginning of `bytes` for a message: at most 60 characters, U+FFFD for what is not UTF-8.
+pub(crate) fn excerpt(bytes: &[u8]) -> String {
+    let head = &bytes[..bytes.len().min(240)];
+    let text = String::from_utf8_lossy(head);
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_file_place_word_and_way_out() {
+        let error = Error::InvalidUtf8 { place: Place::Byte(17), word: "caf\u{FFFD}".into() };
+        let message = error.in_file(Path::new("a/b.bin")).to_string();
+        for part in ["a/b.bin", "byte 17", "caf\u{FFFD}", "lossy"] {
+            assert!(message.contains(part), "{part} missing in {message}");
+        }
+    }
+
+    #[test]
+    fn excerpts_are_short_and_valid() {
+        assert_eq!(excerpt(b"abc"), "abc");
+        assert_eq!(excerpt("é".repeat(500).as_bytes()).chars().count(), 61);
+        assert_eq!(excerpt(&[0xFF; 3]), "\u{FFFD}\u{FFFD}\u{FFFD}");
+    }
+}

@@ -1,0 +1,177 @@
+//! The file formats, how one is told from another, and the header three of them share.
+
+use std::fmt;
+
+use crate::Error;
+use crate::error::excerpt;
+use crate::read::text;
+
+/// A file format for word vectors. Each may be gzipped, which is no format of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Format {
+    /// word2vec binary: the header `WORDS DIMENSIONS`, then for each word the word, one space, its numbers as
+    /// little-endian `f32` and, from some writers, a line feed.
+    Word2vecBinary,
+    /// word2vec text: the header `WORDS DIMENSIONS`, then a line for each word: the word and its numbers, separated by
+    /// spaces.
+    Word2vecText,
+    /// GloVe: word2vec text without the header.
+    Glove,
+    /// fastText `.vec`: word2vec text with a space at the end of each line.
+    FastText,
+}
+
+impl Format {
+    /// Whether the file starts with the line `WORDS DIMENSIONS`.
+    pub fn has_header(self) -> bool {
+        self != Format::Glove
+    }
+
+    /// The name in settings and messages, as `word2vec-binary`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Word2vecBinary => "word2vec-binary",
+            Format::Word2vecText => "word2vec-text",
+            Format::Glove => "glove",
+            Format::FastText => "fast-text",
+        }
+    }
+
+    /// The format of a file that starts with `head`: its first line, or as much of the file as there is.
+    ///
+    /// Two whole numbers are a header. After a header, numbers mean text and anything else means binary. Without a
+    /// header, a word and at least one number mean GloVe. fastText differs from word2vec text by a space at the end of
+    /// the first line of numbers.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFormat`], or [`Error::TooLarge`] for a header beyond 64 bits.
+    pub fn detect(head: &[u8]) -> Result<Format, Error> {
+        let line = first_line(head);
+        let Some(header) = Header::parse(line)? else {
+            return match text::infer_dim(line) {
+                Some(_) => Ok(Format::Glove),
+                None => Err(Error::UnknownFormat { line: excerpt(line) }),
+            };
+        };
+        let body = head.get(line.len() + 1..).unwrap_or_default();
+        let record = first_line(body);
+        let complete = body.len() > record.len();
+        if !looks_like_text(record, complete, header.dim) {
+            return Ok(Format::Word2vecBinary);
+        }
+        Ok(if complete && record.ends_with(b" ") { Format::FastText } else { Format::Word2vecText })
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The bytes before the first line feed, all if there is none.
+pub(crate) fn first_line(bytes: &[u8]) -> &[u8] {
+    memchr::memchr(b'\n', bytes).map_or(bytes, |end| &bytes[..end])
+}
+
+/// Whether the record is `dim` numbers after a word, or nine bytes in ten are what numbers are written with.
+///
+/// Not all bytes, so that one bad number in a text file is reported as that rather than as a strange binary file.
+/// `complete` says that a line feed ended the record; then it must have room for `dim` numbers.
+fn looks_like_text(record: &[u8], complete: bool, dim: u64) -> bool {
+    if text::infer_dim(record).is_some_and(|found| found as u64 == dim) {
+        return true;
+    }
+    let Some(space) = memchr::memchr(b' ', record) else { return false };
+    let numbers = &record[space + 1..];
+    let numeric = numbers.iter().filter(|b| b"0123456789.+-eE \t\r".contains(b)).count();
+    let has_room = numbers.len() as u64 / 2 >= dim.saturating_sub(1);
+    numeric > 0 && numeric * 10 >= numbers.len() * 9 && (has_room || !complete)
+}
+
+/// The line `WORDS DIMENSIONS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) words: u64,
+    pub(crate) dim: u64,
+}
+
+impl Header {
+    /// `None` if the line is not exactly two whole numbers.
+    pub(crate) fn parse(line: &[u8]) -> Result<Option<Header>, Error> {
+        let mut fields = text::fields(line);
+        let (Some(words), Some(dim), None) = (fields.next(), fields.next(), fields.next()) else {
+            return Ok(None);
+        };
+        if ![words, dim].iter().all(|field| field.iter().all(u8::is_ascii_digit)) {
+            return Ok(None);
+        }
+        let (words, dim) = (saturating(words), saturating(dim));
+        if words == u64::MAX || dim == u64::MAX {
+            return Err(Error::TooLarge { words, dim });
+        }
+        Ok(Some(Header { words, dim }))
+    }
+
+    /// The header's dimension as a size, once words and dimension are known to be possible at all.
+    pub(crate) fn check(self) -> Result<usize, Error> {
+        let Header { words, dim } = self;
+        if words == 0 || dim == 0 {
+            return Err(Error::ZeroHeader { words, dim });
+        }
+        let bytes = words.checked_mul(dim).and_then(|numbers| numbers.checked_mul(4));
+        match bytes {
+            Some(bytes) if bytes <= isize::MAX as u64 => Ok(dim as usize),
+            _ => Err(Error::TooLarge { words, dim }),
+        }
+    }
+}
+
+fn saturating(digits: &[u8]) -> u64 {
+    digits.iter().fold(0u64, |n, digit| n.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_told_apart_by_content() {
+        let mut binary = b"2 2\nking ".to_vec();
+        binary.extend([1.5f32, -2.25].iter().flat_map(|x| x.to_le_bytes()));
+        assert_eq!(Format::detect(&binary).unwrap(), Format::Word2vecBinary);
+        assert_eq!(Format::detect(b"2 2\nking 1.5 -2.25\n").unwrap(), Format::Word2vecText);
+        assert_eq!(Format::detect(b"2 2\r\nking 1.5 -2.25\r\n").unwrap(), Format::Word2vecText);
+        assert_eq!(Format::detect(b"2 2\nking 1.5 -2.25 \n").unwrap(), Format::FastText);
+        assert_eq!(Format::detect(b"king 1.5 -2.25\n").unwrap(), Format::Glove);
+        assert_eq!(Format::detect(b". . . 1.5 -2.25\n").unwrap(), Format::Glove);
+        assert!(matches!(Format::detect(b"hello world\n"), Err(Error::UnknownFormat { .. })));
+    }
+
+    #[test]
+    fn text_with_one_bad_number_is_still_text() {
+        assert_eq!(Format::detect(b"2 4\nking 1.5 x -2.25 0.125\n").unwrap(), Format::Word2vecText);
+    }
+
+    #[test]
+    fn a_line_feed_within_binary_numbers_does_not_make_text() {
+        for numbers in [[f32::from_le_bytes(*b"\n\0\0A"), 0.0], [f32::from_le_bytes(*b"1\n2."); 2]] {
+            let mut binary = b"1 2\nking ".to_vec();
+            binary.extend(numbers.iter().flat_map(|x| x.to_le_bytes()));
+            assert_eq!(Format::detect(&binary).unwrap(), Format::Word2vecBinary);
+        }
+    }
+
+    #[test]
+    fn impossible_headers_are_errors() {
+        let check = |line: &[u8]| Header::parse(line).and_then(|header| header.unwrap().check());
+        assert_eq!(check(b"4000 100").unwrap(), 100);
+        assert!(matches!(check(b"0 100"), Err(Error::ZeroHeader { .. })));
+        assert!(matches!(check(b"100 0"), Err(Error::ZeroHeader { .. })));
+        assert!(matches!(check(b"4294967296 4294967296"), Err(Error::TooLarge { .. })));
+        assert!(matches!(check(b"99999999999999999999999 1"), Err(Error::TooLarge { .. })));
+        assert_eq!(Header::parse(b"a 1").unwrap(), None);
+        assert_eq!(Header::parse(b"1 2 3").unwrap(), None);
+    }
+}

@@ -1,0 +1,186 @@
+//! Writing, to any stream or to a file that is whole or not there at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::error::excerpt;
+use crate::format::first_line;
+use crate::read::text;
+use crate::{Error, Format, MAX_WORD_BYTES, WordVectors, parallel};
+
+/// Rows encoded by one task.
+const ROWS_PER_PIECE: usize = 64;
+/// Pieces in memory at a time.
+const PIECES: usize = 16;
+
+impl WordVectors {
+    /// Writes a file, gzipped if its name ends in `.gz`. Numbers read back to the same bits.
+    ///
+    /// The data go to a new file beside it, which takes its place when all is on the disk: a reader sees the old file
+    /// or the new one, never a part.
+    ///
+    /// # Errors
+    /// [`Error::File`] around an I/O error or what [`write_to`](Self::write_to) says.
+    pub fn save(&self, path: impl AsRef<Path>, format: Format) -> Result<(), Error> {
+        let path = path.as_ref();
+        let gzip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
+        replace_file(path, |file| {
+            if gzip {
+                let mut encoder = GzEncoder::new(file, Compression::default());
+                self.write_to(&mut encoder, format)?;
+                encoder.finish()?;
+                Ok(())
+            } else {
+                self.write_to(file, format)
+            }
+        })
+        .map_err(|error| error.in_file(path))
+    }
+
+    /// Writes to any stream, in large pieces. Text has the fewest digits that read back to the same bits; of a NaN in
+    /// text only that it is one is kept.
+    ///
+    /// # Errors
+    /// [`Error::NothingToWrite`] without words; [`Error::Unwritable`] for a word that the format cannot hold, before
+    /// anything is written; an I/O error.
+    pub fn write_to(&self, mut writer: impl Write, format: Format) -> Result<(), Error> {
+        if self.is_empty() {
+            return Err(Error::NothingToWrite);
+        }
+        self.check_words(format)?;
+        if format.has_header() {
+            writeln!(writer, "{} {}", self.len(), self.dim())?;
+        }
+        let pieces = self.len().div_ceil(ROWS_PER_PIECE);
+        for first in (0..pieces).step_by(PIECES) {
+            let count = PIECES.min(pieces - first);
+            for piece in parallel::map_indices(count, |index| self.encode(first + index, format)) {
+                writer.write_all(&piece)?;
+            }
+        }
+        writer.flush()?;
+        Ok(())
+    }
+
+    fn encode(&self, piece: usize, format: Format) -> Vec<u8> {
+        let start = piece * ROWS_PER_PIECE;
+        let end = self.len().min(start + ROWS_PER_PIECE);
+        let mut bytes = Vec::with_capacity((end - start) * (self.dim() * 12 + 16));
+        (start..end).for_each(|index| self.encode_row(index, format, &mut bytes));
+        bytes
+    }
+
+    fn encode_row(&self, index: usize, format: Format, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(self.words()[index].as_bytes());
+        match format {
+            Format::Word2vecBinary => {
+                bytes.push(b' ');
+                bytes.extend(self.row(index).iter().flat_map(|x| x.to_le_bytes()));
+            }
+            Format::Word2vecText | Format::Glove | Format::FastText => {
+                for x in self.row(index) {
+                    // Debug, unlike Display, has an exponent for very large and very small numbers.
+                    write!(bytes, " {x:?}").expect("writing to memory");
+                }
+            }
+        }
+        bytes.extend_from_slice(if format == Format::FastText { b" \n" } else { b"\n" });
+    }
+
+    /// Checks that all words read back as they are.
+    fn check_words(&self, format: Format) -> Result<(), Error> {
+        let refuse = |word: &str, why| Err(Error::Unwritable { word: excerpt(word.as_bytes()), format, why });
+        for word in self.words() {
+            if let Some(why) = why_unwritable(word, format) {
+                return refuse(word, why);
+            }
+        }
+        if format == Format::Glove {
+            // Without a header, the dimensions are read off the first line.
+            let mut line = Vec::new();
+            self.encode_row(0, format, &mut line);
+            if text::infer_dim(first_line(&line)) != Some(self.dim()) {
+                return refuse(&self.words()[0], "as the first word, its end would be taken for numbers");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn why_unwritable(word: &str, format: Format) -> Option<&'static str> {
+    if word.len() > MAX_WORD_BYTES {
+        return Some("it is longer than any reader takes");
+    }
+    if format == Format::Word2vecBinary {
+        return match word {
+            _ if word.contains(' ') => Some("the first space ends the word"),
+            _ if word.starts_with('\n') => Some("line feeds before a word are skipped"),
+            _ => None,
+        };
+    }
+    if word.contains('\n') {
+        return Some("a line feed ends the line");
+    }
+    if word.bytes().any(text::is_separator) && !text::reads_back(word) {
+        return Some("it starts or ends with a space, or ends with a number after one");
+    }
+    None
+}
+
+/// Has `write` fill a new file, which then takes the place of `path`.
+fn replace_file(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<(), Error>) -> Result<(), Error> {
+    let (temporary, file) = create_beside(path)?;
+    let result = fill_and_rename(file, &temporary, path, write);
+    if result.is_err() {
+        // The error at hand matters more than one of clearing up.
+        let _ = fs::remove_file(&temporary);
+    }
+    result
+}
+
+fn fill_and_rename(
+    file: File,
+    temporary: &Path,
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut buffered = BufWriter::new(file);
+    write(&mut buffered)?;
+    let file = buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(temporary, path)?;
+    sync_folder(path);
+    Ok(())
+}
+
+/// A new file in the folder of `path`, as only within a file system renaming is atomic.
+fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a file name"))?;
+    loop {
+        let mut temporary = std::ffi::OsString::from(".");
+        temporary.push(name);
+        temporary.push(format!(".{}-{}.tmp", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
+        let temporary = path.with_file_name(temporary);
+        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            Ok(file) => return Ok((temporary, file)),
+            // Left by a process of the same number that was killed.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Makes the new name last through a power failure, where folders can be synced; the data are on the disk already.
+fn sync_folder(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}
