@@ -57,7 +57,7 @@ pub fn mean_cosine<T: Real>(predictions: ArrayView2<'_, T>, targets: ArrayView2<
 /// Mean squared error over everything.
 #[must_use]
 pub fn mean_squared_error<T: Real>(predictions: ArrayView2<'_, T>, targets: ArrayView2<'_, T>) -> f64 {
-    let sum: f64 = predictions.iter().zip(targets).map(|(p, t)| (p.to_f64() - t.to_f64()).powi(2)).sum();
+    let sum: f64 = predictions.iter().zip(targets).map(|(p, t)| square(p.to_f64() - t.to_f64())).sum();
     if predictions.is_empty() { 0.0 } else { sum / predictions.len() as f64 }
 }
 
@@ -71,7 +71,7 @@ pub fn spread<T: Real>(predictions: ArrayView2<'_, T>) -> f64 {
     }
     let variance = |column: ArrayView1<'_, T>| {
         let mean = column.iter().map(|x| x.to_f64()).sum::<f64>() / rows as f64;
-        column.iter().map(|x| (x.to_f64() - mean).powi(2)).sum::<f64>() / rows as f64
+        column.iter().map(|x| square(x.to_f64() - mean)).sum::<f64>() / rows as f64
     };
     (predictions.columns().into_iter().map(variance).sum::<f64>() / columns as f64).sqrt()
 }
@@ -100,7 +100,11 @@ pub fn most_common_arg_max<T: Real>(targets: ArrayView2<'_, T>) -> f64 {
 /// The mean squared error of predicting the mean target for every input: the variance of `targets (batch, outputs)`.
 #[must_use]
 pub fn mean_predictor_loss<T: Real>(targets: ArrayView2<'_, T>) -> f64 {
-    spread(targets).powi(2)
+    square(spread(targets))
+}
+
+fn square(x: f64) -> f64 {
+    x * x
 }
 
 fn share(count: usize, of: usize) -> f64 {
@@ -128,7 +132,8 @@ impl<T: Real> NearestWords<T> {
         Self { words: PackedRight::from(unit.t()) }
     }
 
-    /// For each prediction the number of words that are nearer (by cosine) than its true word: 0 is a perfect hit.
+    /// For each prediction the number of other words that are at least as near (by cosine) as its true word: 0 is a
+    /// perfect hit. A tie counts against the prediction, so that a zero vector, as near to one word as to all, hits nothing.
     /// `true_words[i]` is the row of the vocabulary that prediction i stands for.
     ///
     /// # Panics
@@ -146,17 +151,17 @@ impl<T: Real> NearestWords<T> {
             ranks.extend(scores.rows().into_iter().zip(true_words).map(|(scores, &word)| {
                 let own = scores[word];
                 // A prediction that is not a number is near to nothing.
-                if is_nan(own) { scores.len() } else { scores.iter().filter(|score| **score > own).count() }
+                if is_nan(own) { scores.len() } else { scores.iter().filter(|score| **score >= own).count() - 1 }
             }));
         }
         ranks
     }
+}
 
-    /// The share of predictions whose true word is among the `k` nearest: hit@k.
-    #[must_use]
-    pub fn hit_rate(ranks: &[usize], k: usize) -> f64 {
-        share(ranks.iter().filter(|rank| **rank < k).count(), ranks.len())
-    }
+/// The share of predictions whose true word is among the `k` nearest, given their [ranks](NearestWords::ranks): hit@k.
+#[must_use]
+pub fn hit_rate(ranks: &[usize], k: usize) -> f64 {
+    share(ranks.iter().filter(|rank| **rank < k).count(), ranks.len())
 }
 
 #[cfg(test)]
@@ -208,10 +213,10 @@ mod tests {
     #[test]
     fn ranks_count_the_nearer_words() {
         let words = NearestWords::new(array![[1.0_f32, 0.0], [0.0, 2.0], [1.0, 1.0]].view());
-        let predictions = array![[1.0_f32, 0.1], [1.0, 0.9], [f32::NAN, 0.0]];
-        let ranks = words.ranks(predictions.view(), &[0, 1, 2]);
-        assert_eq!(ranks, [0, 2, 3]);
-        assert_eq!(NearestWords::<f32>::hit_rate(&ranks, 1), 1.0 / 3.0);
-        assert_eq!(NearestWords::<f32>::hit_rate(&ranks, 3), 2.0 / 3.0);
+        let predictions = array![[1.0_f32, 0.1], [1.0, 0.9], [f32::NAN, 0.0], [0.0, 0.0]];
+        let ranks = words.ranks(predictions.view(), &[0, 1, 2, 0]);
+        assert_eq!(ranks, [0, 2, 3, 2]);
+        assert_eq!(hit_rate(&ranks, 1), 0.25);
+        assert_eq!(hit_rate(&ranks, 3), 0.75);
     }
 }

@@ -36,7 +36,7 @@ pub struct Sequential<T> {
     loaded: bool,
 }
 
-impl<T: Real> std::fmt::Debug for Sequential<T> {
+impl<T> std::fmt::Debug for Sequential<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sequential").field("architecture", &self.architecture).finish_non_exhaustive()
     }

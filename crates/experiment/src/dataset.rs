@@ -1,0 +1,180 @@
+//! From a file of word vectors to batches.
+
+use std::path::Path;
+
+use flameout_encoder::{CharEncoder, EncoderSettings, MARKER, Skipped, TooLongPolicy, UnknownPolicy};
+use flameout_kernels::Real;
+use flameout_word2vec::{ReadOptions, WordVectors};
+use ndarray::{Array2, Axis};
+use ndarray_rand::rand::seq::SliceRandom;
+
+use crate::error::Error;
+use crate::outcome::Baseline;
+use crate::rng::{Purpose, stream};
+use crate::settings::Settings;
+
+/// Encoded words with their vectors, split into training and test words.
+#[derive(Debug, Clone)]
+pub struct Dataset<T> {
+    /// What turned the words into indices.
+    pub encoder: CharEncoder,
+    /// All words that could be encoded, in file order.
+    pub words: Vec<String>,
+    /// Their character indices, `(words, time)`.
+    pub indices: Array2<u16>,
+    /// Their normalised vectors, `(words, outputs)`.
+    pub targets: Array2<T>,
+    /// Rows of the words that are trained on, in file order.
+    pub train: Vec<usize>,
+    /// Rows of the words that are not, in file order.
+    pub test: Vec<usize>,
+    /// Words of the file that could not be encoded.
+    pub skipped: Vec<Skipped>,
+    /// Words of the file that contain the padding character, or are empty.
+    pub unusable: Vec<String>,
+}
+
+/// Inputs and targets of some words.
+#[derive(Debug, Clone)]
+pub struct Batch<T> {
+    /// Character indices, `(batch, time)`.
+    pub indices: Array2<u16>,
+    /// Vectors, `(batch, outputs)`.
+    pub targets: Array2<T>,
+}
+
+impl<T: Real> Dataset<T> {
+    /// Reads the vectors that the settings name; a relative path starts at `base`.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or as [`new`](Self::new).
+    pub fn open(settings: &Settings, base: &Path) -> Result<Self, Error> {
+        let limit = (settings.data.words > 0).then_some(settings.data.words);
+        let options = ReadOptions { limit, ..ReadOptions::default() };
+        let (vectors, _) = WordVectors::open_with(base.join(&settings.data.vectors), &options)?;
+        Self::new(settings, vectors)
+    }
+
+    /// Encodes, normalises and splits.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if too few words are left; [`Error::Vectors`] if they cannot be normalised.
+    pub fn new(settings: &Settings, mut vectors: WordVectors) -> Result<Self, Error> {
+        vectors.normalize(settings.data.normalization)?;
+        let (words, matrix) = vectors.into_parts();
+        let usable = |word: &String| !word.is_empty() && !word.contains(MARKER);
+        let rows: Vec<usize> = (0..words.len()).filter(|&row| usable(&words[row])).collect();
+        let unusable = words.iter().filter(|word| !usable(word)).cloned().collect();
+
+        let candidates = || rows.iter().map(|&row| words[row].as_str());
+        let encoder_settings = EncoderSettings::default()
+            .length(settings.data.length)
+            .unknown(UnknownPolicy::Skip)
+            .too_long(TooLongPolicy::Skip);
+        let encoder = match &settings.data.alphabet {
+            Some(alphabet) => encoder_settings.build(alphabet)?,
+            None => encoder_settings.learn(candidates())?,
+        };
+        let encoded = encoder.encode_batch(candidates())?;
+
+        let kept: Vec<usize> = encoded.kept.iter().map(|&position| rows[position]).collect();
+        let targets = matrix.select(Axis(0), &kept).mapv(|x| T::from_f64(x.into()));
+        let (train, test) = split(kept.len(), settings);
+        if train.is_empty() {
+            let problem = format!("{} usable words leave none to train on", kept.len());
+            return Err(Error::Data { problem });
+        }
+        Ok(Self {
+            words: kept.iter().map(|&row| words[row].clone()).collect(),
+            indices: encoded.indices,
+            targets,
+            train,
+            test,
+            skipped: encoded.skipped,
+            unusable,
+            encoder,
+        })
+    }
+
+    /// The words in these rows.
+    #[must_use]
+    pub fn batch(&self, rows: &[usize]) -> Batch<T> {
+        Batch { indices: self.indices.select(Axis(0), rows), targets: self.targets.select(Axis(0), rows) }
+    }
+
+    /// Rows of the training words in the order of an epoch: a function of seed and epoch alone.
+    #[must_use]
+    pub fn epoch_order(&self, settings: &Settings, epoch: u64) -> Vec<usize> {
+        let mut order = self.train.clone();
+        if settings.training.shuffle {
+            order.shuffle(&mut stream(settings.seed, Purpose::Epoch(epoch)));
+        }
+        order
+    }
+
+    /// What a network that has learnt nothing reaches on training and test words.
+    #[must_use]
+    pub fn baseline(&self, settings: &Settings) -> Baseline {
+        let targets = |rows: &[usize]| self.targets.select(Axis(0), rows);
+        Baseline::new(targets(&self.train).view(), targets(&self.test).view(), settings.training.loss)
+    }
+}
+
+/// Rows of training and of test words: a random choice that depends on the seed, each in rising order.
+fn split(count: usize, settings: &Settings) -> (Vec<usize>, Vec<usize>) {
+    let mut rows: Vec<usize> = (0..count).collect();
+    rows.shuffle(&mut stream(settings.seed, Purpose::Split));
+    let test_count = (count as f64 * settings.data.test_share).round() as usize;
+    let (test, train) = rows.split_at_mut(test_count);
+    train.sort_unstable();
+    test.sort_unstable();
+    (train.to_vec(), test.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Case;
+
+    fn vectors(words: &[&str]) -> WordVectors {
+        let matrix = Array2::from_shape_fn((words.len(), 3), |(i, j)| ((i * 7 + j * 5 + i * j) % 11) as f32);
+        WordVectors::new(words.iter().map(|word| (*word).to_owned()).collect(), matrix).unwrap()
+    }
+
+    const WORDS: [&str; 10] = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibis", "jay"];
+
+    #[test]
+    fn split_and_order_depend_on_the_seed_alone() {
+        let mut settings = Settings::for_case(Case::LstmSingle);
+        settings.data.test_share = 0.3;
+        let dataset = Dataset::<f32>::new(&settings, vectors(&WORDS)).unwrap();
+        assert_eq!((dataset.train.len(), dataset.test.len()), (7, 3));
+        let mut all: Vec<_> = dataset.train.iter().chain(&dataset.test).copied().collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..10).collect::<Vec<_>>());
+
+        let order = dataset.epoch_order(&settings, 3);
+        assert_eq!(order, dataset.epoch_order(&settings, 3));
+        assert_ne!(order, dataset.epoch_order(&settings, 4));
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, dataset.train);
+        settings.seed = 1;
+        assert_ne!(dataset.test, Dataset::<f32>::new(&settings, vectors(&WORDS)).unwrap().test);
+    }
+
+    #[test]
+    fn words_that_cannot_be_encoded_are_left_out_and_listed() {
+        let mut settings = Settings::for_case(Case::LstmSingle);
+        settings.data.length = 6;
+        let words = ["ant", "a$b", "elephant", "bee", "cat", "dog"];
+        let dataset = Dataset::<f64>::new(&settings, vectors(&words)).unwrap();
+        assert_eq!(dataset.words, ["ant", "bee", "cat", "dog"]);
+        assert_eq!(dataset.unusable, ["a$b"]);
+        assert_eq!(dataset.skipped.len(), 1);
+        assert_eq!(dataset.skipped[0].word, "elephant");
+        assert_eq!(dataset.targets.nrows(), 4);
+        let batch = dataset.batch(&[2]);
+        assert_eq!(dataset.encoder.decode(batch.indices.row(0).as_slice().unwrap()).unwrap(), "cat");
+    }
+}

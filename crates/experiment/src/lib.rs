@@ -1,0 +1,51 @@
+//! Training runs that can be repeated, stopped, resumed and questioned.
+//!
+//! [`Settings`] say everything that decides a run's numbers; [`Dataset`] turns a file of word vectors into batches;
+//! [`Trainer`] makes one step after the other, in memory; [`train`] does so in a [run directory](run_directory), with metrics,
+//! checkpoints and a summary. A run's weights depend on its settings alone: not on threads, processor or interruptions.
+//!
+//! ```
+//! use flameout_experiment::{Case, Dataset, Settings, Trainer};
+//! # use flameout_word2vec::WordVectors;
+//! # use ndarray::Array2;
+//! # let words: Vec<String> = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibis", "jay"].map(String::from).to_vec();
+//! # let vectors = WordVectors::new(words, Array2::from_shape_fn((10, 4), |(i, j)| ((i * 7 + j * 5) % 11) as f32))?;
+//!
+//! let mut settings = Settings::for_case(Case::LstmSingle);
+//! settings.set("model.units", "8")?;
+//! settings.set("training.batch", "4")?;
+//!
+//! let dataset = Dataset::<f32>::new(&settings, vectors)?; // `Dataset::open` reads the file that the settings name
+//! let mut trainer = Trainer::new(&settings, &dataset)?;
+//! let first = trainer.step(&dataset)?;
+//! let snapshot = trainer.snapshot();
+//! let second = trainer.step(&dataset)?;
+//! trainer.restore(&dataset, snapshot)?;
+//! assert_eq!(trainer.step(&dataset)?.loss.to_bits(), second.loss.to_bits());
+//! # let _ = first;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod dataset;
+pub mod error;
+pub mod observer;
+pub mod outcome;
+pub mod record;
+mod rng;
+pub mod run;
+pub mod run_directory;
+pub mod settings;
+pub mod summary;
+pub mod trainer;
+
+pub use dataset::Dataset;
+pub use error::Error;
+pub use observer::{Observer, ProgressBar, Seen};
+pub use outcome::{Baseline, Outcome, Symptom};
+pub use record::{EpochRecord, Record, StepRecord};
+pub use run::{Begun, Ended, RunOptions, train};
+pub use run_directory::RunDirectory;
+pub use settings::{Case, Precision, Settings};
+pub use summary::Summary;
+pub use trainer::{Number, Snapshot, Trainer};

@@ -1,0 +1,101 @@
+//! Who watches a run while it goes on.
+
+use std::time::Duration;
+
+use flameout_kernels::Real;
+use flameout_model::Sequential;
+use flameout_optim::Optimizer;
+use indicatif::{ProgressBar as Bar, ProgressDrawTarget, ProgressStyle};
+
+use crate::record::{EpochRecord, StepRecord};
+
+/// The network as it is after a step.
+#[derive(Debug)]
+pub struct Seen<'a, T> {
+    /// Weights and gradients.
+    pub model: &'a Sequential<T>,
+    /// Moments.
+    pub optimizer: &'a Optimizer<T>,
+}
+
+/// Sees each step and each epoch of a run. An observer must not change the run's numbers, and cannot.
+pub trait Observer<T> {
+    /// After each step.
+    fn step(&mut self, record: &StepRecord, seen: &Seen<'_, T>);
+
+    /// After each epoch.
+    fn epoch(&mut self, record: &EpochRecord) {
+        let _ = record;
+    }
+
+    /// When the run is over or interrupted.
+    fn end(&mut self) {}
+}
+
+/// A progress bar on standard error, and a line on standard error for every epoch (at most about one a second).
+#[derive(Debug)]
+pub struct ProgressBar {
+    bar: Bar,
+    last_line: Option<std::time::Instant>,
+}
+
+impl ProgressBar {
+    /// For a run of `steps` steps of `batch` words, of which `done` have been made before.
+    ///
+    /// # Panics
+    /// Never: the template is fixed.
+    #[must_use]
+    pub fn new(steps: u64, done: u64, batch: usize) -> Self {
+        let style =
+            ProgressStyle::with_template("{bar:30} step {pos}/{len}  {msg}  {per_sec}  {elapsed} gone, {eta} left")
+                .expect("a fixed template");
+        let bar = Bar::with_draw_target(Some(steps), ProgressDrawTarget::stderr_with_hz(5))
+            .with_style(style.with_key(
+                "per_sec",
+                move |state: &indicatif::ProgressState, f: &mut dyn std::fmt::Write| {
+                    let _ = write!(f, "{:.0} words/s", state.per_sec() * batch as f64);
+                },
+            ))
+            .with_position(done);
+        bar.reset_eta();
+        Self { bar, last_line: None }
+    }
+
+    fn line(&self, text: impl AsRef<str>) {
+        // Where there is no terminal the bar shows nothing; the lines still go to standard error.
+        if self.bar.is_hidden() { eprintln!("{}", text.as_ref()) } else { self.bar.println(text) }
+    }
+}
+
+impl<T: Real> Observer<T> for ProgressBar {
+    fn step(&mut self, record: &StepRecord, _: &Seen<'_, T>) {
+        self.bar.set_message(format!("loss {:.5}  accuracy {:.3}", record.loss, record.accuracy));
+        self.bar.inc(1);
+    }
+
+    fn epoch(&mut self, record: &EpochRecord) {
+        const HEADING: &str = "epoch    step      loss  accuracy  test loss  test accuracy  spread  words/s";
+        if self.last_line.is_none() {
+            self.line(HEADING);
+        }
+        if self.last_line.is_some_and(|at| at.elapsed() < Duration::from_secs(1)) {
+            return;
+        }
+        self.last_line = Some(std::time::Instant::now());
+        self.line(format!(
+            "{:>5} {:>7}  {:.6}     {:.3}   {:.6}          {:.3}  {:.4}  {:>7.0}",
+            record.epoch,
+            record.step,
+            record.loss,
+            record.accuracy,
+            record.test_loss,
+            record.test_accuracy,
+            record.spread,
+            record.words_per_second
+        ));
+    }
+
+    fn end(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

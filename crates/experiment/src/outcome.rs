@@ -1,0 +1,359 @@
+//! Did it train well, and did it collapse? The definitions, as the steps come.
+//!
+//! - *Trained well*: the smoothed training loss is at most 70 % of the mean predictor's, and the smoothed accuracy at
+//!   least five times the share of the most common arg-max (at most half-way from that share to 1, where it is large).
+//! - *Rise*: after that, the smoothed training loss reaches 90 % of the mean predictor's, or a number is not finite.
+//! - *Onset*: the step at which the loss of that rise left the lower half of the way from its best to the mean predictor's.
+//! - *Collapse*: a rise, on test words too, that has not come back below half-way within 1,000 steps or two epochs,
+//!   whichever is longer; or any rise to a number that is not finite.
+//! - *Spike*: a rise that came back.
+//!
+//! Smoothed means: over the last 100 steps or one epoch, whichever is shorter.
+
+use std::collections::VecDeque;
+
+use flameout_cells::Sequence;
+use flameout_kernels::Real;
+use flameout_model::{Loss, metrics};
+use ndarray::{Array2, ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
+
+use crate::record::{EpochRecord, StepRecord};
+
+/// Share of the mean predictor's loss below which a network counts as trained well.
+const TRAINED_LOSS: f64 = 0.7;
+/// Multiple of the most common arg-max' share that its accuracy must reach.
+const TRAINED_ACCURACY: f64 = 5.0;
+/// Share of the mean predictor's loss from which on the loss has risen.
+const RISEN_LOSS: f64 = 0.9;
+/// Steps within which a rise must come back to be a mere spike.
+const PATIENCE_STEPS: u64 = 1000;
+/// Epochs, likewise.
+const PATIENCE_EPOCHS: u64 = 2;
+/// Steps to smooth over.
+const WINDOW: u64 = 100;
+
+/// What a network that has learnt nothing reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Baseline {
+    /// Loss on the training words of predicting their mean vector for every word.
+    pub train_loss: f64,
+    /// Loss on the test words of predicting the training words' mean vector; that of the training words if there are none.
+    pub test_loss: f64,
+    /// The share of the most common arg-max among the training words.
+    pub accuracy: f64,
+    /// How much the training words' vectors differ from each other.
+    pub spread: f64,
+}
+
+impl Baseline {
+    /// Measures targets `(words, outputs)`.
+    #[must_use]
+    pub fn new<T: Real>(train: ArrayView2<'_, T>, test: ArrayView2<'_, T>, loss: Loss) -> Self {
+        let mean: Vec<T> = train
+            .columns()
+            .into_iter()
+            .map(|column| T::from_f64(column.iter().map(|x| x.to_f64()).sum::<f64>() / column.len() as f64))
+            .collect();
+        let of_mean = |targets: ArrayView2<'_, T>| {
+            let predictions = Array2::from_shape_fn(targets.dim(), |(_, column)| mean[column]);
+            loss.evaluate(predictions.view(), targets, &mut Sequence::new())
+        };
+        let train_loss = of_mean(train);
+        Self {
+            train_loss,
+            test_loss: if test.len_of(Axis(0)) > 0 { of_mean(test) } else { train_loss },
+            accuracy: metrics::most_common_arg_max(train),
+            spread: metrics::spread(train),
+        }
+    }
+
+    fn trained_accuracy(&self) -> f64 {
+        (TRAINED_ACCURACY * self.accuracy).min(0.5 * (1.0 + self.accuracy))
+    }
+}
+
+/// What outputs look like after a collapse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Symptom {
+    /// Nearly the same output for every input.
+    SameOutput,
+    /// Outputs differ between inputs, but not in the way of the targets.
+    RandomOutput,
+    /// A loss, gradient or update that is not a finite number.
+    NonFinite,
+}
+
+/// A loss and an accuracy at a step, both smoothed over the training steps before it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// The step.
+    pub step: u64,
+    /// Smoothed training loss.
+    pub loss: f64,
+    /// Smoothed training accuracy.
+    pub accuracy: f64,
+}
+
+/// A rise of the loss that is going on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Rise {
+    onset: u64,
+    /// The step at which it reached 90 %, if it has.
+    risen_at: Option<u64>,
+    /// Whether the test words have seen it too.
+    on_test: bool,
+}
+
+/// Watches a run's steps and says what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    baseline: Baseline,
+    steps_per_epoch: u64,
+    window: VecDeque<(f64, f64)>,
+    best: Option<Best>,
+    trained_well_at: Option<u64>,
+    rise: Option<Rise>,
+    spikes: Vec<u64>,
+    collapse_onset: Option<u64>,
+    non_finite: bool,
+}
+
+impl Outcome {
+    /// Of a run that has not begun.
+    #[must_use]
+    pub fn new(baseline: Baseline, steps_per_epoch: u64) -> Self {
+        Self {
+            baseline,
+            steps_per_epoch,
+            window: VecDeque::new(),
+            best: None,
+            trained_well_at: None,
+            rise: None,
+            spikes: Vec::new(),
+            collapse_onset: None,
+            non_finite: false,
+        }
+    }
+
+    /// Takes note of a step.
+    pub fn step(&mut self, record: &StepRecord) {
+        if ![record.loss, record.gradient_norm, record.update_norm].iter().all(|x| x.is_finite()) {
+            self.non_finite = true;
+            if self.trained_well_at.is_some() {
+                self.collapse_onset.get_or_insert(record.step);
+            }
+            return;
+        }
+        let smoothed = self.smooth(record);
+        if self.window.len() as u64 == self.window_len() {
+            self.note_best(smoothed);
+            self.note_rise(smoothed);
+        }
+    }
+
+    /// Takes note of an epoch's test loss.
+    pub fn epoch(&mut self, record: &EpochRecord) {
+        if let Some(rise) = &mut self.rise
+            && record.step >= rise.onset
+            && (record.test_loss.is_nan() || record.test_loss >= RISEN_LOSS * self.baseline.test_loss)
+        {
+            rise.on_test = true;
+        }
+    }
+
+    fn window_len(&self) -> u64 {
+        WINDOW.min(self.steps_per_epoch).max(1)
+    }
+
+    fn smooth(&mut self, record: &StepRecord) -> Best {
+        if self.window.len() as u64 == self.window_len() {
+            self.window.pop_front();
+        }
+        self.window.push_back((record.loss, record.accuracy));
+        let count = self.window.len() as f64;
+        let (loss, accuracy) = self.window.iter().fold((0.0, 0.0), |sum, x| (sum.0 + x.0, sum.1 + x.1));
+        Best { step: record.step, loss: loss / count, accuracy: accuracy / count }
+    }
+
+    fn note_best(&mut self, smoothed: Best) {
+        if self.best.is_none_or(|best| smoothed.loss < best.loss) {
+            self.best = Some(smoothed);
+        }
+        let trained = smoothed.loss <= TRAINED_LOSS * self.baseline.train_loss
+            && smoothed.accuracy >= self.baseline.trained_accuracy();
+        if trained {
+            self.trained_well_at.get_or_insert(smoothed.step);
+        }
+    }
+
+    fn note_rise(&mut self, smoothed: Best) {
+        let Some(best) = self.best else { return };
+        if self.trained_well_at.is_none() || self.collapse_onset.is_some() {
+            return;
+        }
+        let half_way = 0.5 * (best.loss + self.baseline.train_loss);
+        if smoothed.loss < half_way {
+            if let Some(Rise { onset, risen_at: Some(_), .. }) = self.rise.take() {
+                self.spikes.push(onset);
+            }
+            return;
+        }
+        let rise = self.rise.get_or_insert(Rise { onset: smoothed.step, risen_at: None, on_test: false });
+        if smoothed.loss >= RISEN_LOSS * self.baseline.train_loss {
+            rise.risen_at.get_or_insert(smoothed.step);
+        }
+        let patience = PATIENCE_STEPS.max(PATIENCE_EPOCHS * self.steps_per_epoch);
+        if rise.on_test && rise.risen_at.is_some_and(|step| smoothed.step >= step + patience) {
+            self.collapse_onset = Some(rise.onset);
+        }
+    }
+
+    /// What a network that has learnt nothing reaches.
+    #[must_use]
+    pub fn baseline(&self) -> &Baseline {
+        &self.baseline
+    }
+
+    /// The lowest smoothed training loss, where it was, and the accuracy there.
+    #[must_use]
+    pub fn best(&self) -> Option<Best> {
+        self.best
+    }
+
+    /// The step at which the network had trained well.
+    #[must_use]
+    pub fn trained_well_at(&self) -> Option<u64> {
+        self.trained_well_at
+    }
+
+    /// The first step of the collapse, once it is one.
+    #[must_use]
+    pub fn collapse_onset(&self) -> Option<u64> {
+        self.collapse_onset
+    }
+
+    /// First steps of the rises that came back.
+    #[must_use]
+    pub fn spikes(&self) -> &[u64] {
+        &self.spikes
+    }
+
+    /// The first step of a rise that is not yet old enough to be a collapse.
+    #[must_use]
+    pub fn risen_since(&self) -> Option<u64> {
+        match (self.collapse_onset, self.rise) {
+            (None, Some(Rise { onset, risen_at: Some(_), .. })) => Some(onset),
+            _ => None,
+        }
+    }
+
+    /// Whether a loss, gradient or update was not finite: training further is pointless.
+    #[must_use]
+    pub fn non_finite(&self) -> bool {
+        self.non_finite
+    }
+
+    /// What the outputs after a collapse look like, given their spread over inputs and the share of identical ones.
+    #[must_use]
+    pub fn symptom(&self, spread: f64, identical: f64) -> Option<Symptom> {
+        if self.non_finite {
+            return Some(Symptom::NonFinite);
+        }
+        self.collapse_onset?;
+        let same = spread < 0.05 * self.baseline.spread || identical > 0.5;
+        Some(if same { Symptom::SameOutput } else { Symptom::RandomOutput })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASELINE: Baseline = Baseline { train_loss: 0.01, test_loss: 0.01, accuracy: 0.04, spread: 0.1 };
+
+    /// Runs through losses given as (steps, loss); accuracy is high when the loss is low. Ten steps an epoch.
+    fn run(stretches: &[(u64, f64)]) -> Outcome {
+        let mut outcome = Outcome::new(BASELINE, 10);
+        let mut step = 0;
+        for &(steps, loss) in stretches {
+            for _ in 0..steps {
+                step += 1;
+                let accuracy = if loss < 0.005 { 0.8 } else { 0.04 };
+                outcome.step(&StepRecord {
+                    step,
+                    epoch: step.div_ceil(10),
+                    words: 32,
+                    loss,
+                    accuracy,
+                    gradient_norm: 0.1,
+                    update_norm: 0.1,
+                    learning_rate: 0.001,
+                });
+                if step % 10 == 0 {
+                    outcome.epoch(&EpochRecord {
+                        epoch: step / 10,
+                        step,
+                        loss,
+                        accuracy,
+                        test_loss: loss,
+                        test_accuracy: accuracy,
+                        spread: 0.1,
+                        identical: 0.0,
+                        words_per_second: 1.0,
+                    });
+                }
+            }
+        }
+        outcome
+    }
+
+    #[test]
+    fn a_lasting_rise_is_a_collapse() {
+        let outcome = run(&[(100, 0.01), (200, 0.002), (1100, 0.012)]);
+        let trained = outcome.trained_well_at().unwrap();
+        assert!((101..=110).contains(&trained), "{trained}");
+        let onset = outcome.collapse_onset().unwrap();
+        assert!((301..=310).contains(&onset), "{onset}");
+        assert_eq!(outcome.symptom(0.001, 0.1), Some(Symptom::SameOutput));
+        assert_eq!(outcome.symptom(0.09, 0.0), Some(Symptom::RandomOutput));
+        assert!((outcome.best().unwrap().loss - 0.002).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_rise_that_comes_back_is_a_spike() {
+        let outcome = run(&[(200, 0.002), (300, 0.012), (500, 0.002)]);
+        assert_eq!(outcome.collapse_onset(), None);
+        assert_eq!(outcome.spikes().len(), 1);
+        assert_eq!(outcome.symptom(0.0, 1.0), None);
+    }
+
+    #[test]
+    fn a_rise_at_the_end_is_neither() {
+        let outcome = run(&[(200, 0.002), (300, 0.012)]);
+        assert_eq!(outcome.collapse_onset(), None);
+        assert!(outcome.risen_since().is_some() && outcome.spikes().is_empty());
+    }
+
+    #[test]
+    fn what_never_trained_cannot_collapse() {
+        let outcome = run(&[(300, 0.01), (2000, 0.03)]);
+        assert_eq!((outcome.trained_well_at(), outcome.collapse_onset()), (None, None));
+    }
+
+    #[test]
+    fn half_a_rise_is_nothing() {
+        let outcome = run(&[(200, 0.002), (2000, 0.007)]);
+        assert_eq!((outcome.collapse_onset(), outcome.risen_since()), (None, None));
+        assert!(outcome.spikes().is_empty());
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_a_collapse_at_once() {
+        let outcome = run(&[(200, 0.002), (1, f64::NAN)]);
+        assert_eq!(outcome.collapse_onset(), Some(201));
+        assert_eq!(outcome.symptom(f64::NAN, 1.0), Some(Symptom::NonFinite));
+    }
+}

@@ -1,0 +1,194 @@
+//! A run in a directory: begin or resume, train, checkpoint, summarise.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::dataset::Dataset;
+use crate::error::Error;
+use crate::observer::{Observer, Seen};
+use crate::record::Record;
+use crate::run_directory::{MetricsWriter, RunDirectory};
+use crate::settings::Settings;
+use crate::summary::Summary;
+use crate::trainer::{Number, Trainer};
+
+/// How a run is carried out; nothing here changes its numbers.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Where its files go.
+    pub directory: PathBuf,
+    /// Go on from the newest checkpoint there, instead of beginning.
+    pub resume: bool,
+    /// Where relative paths in the settings begin.
+    pub base: PathBuf,
+}
+
+/// How a call of [`train`] ended.
+#[derive(Debug, Clone)]
+pub enum Ended {
+    /// The run is over.
+    Finished(Box<Summary>),
+    /// It was stopped after this step and can be resumed.
+    Stopped {
+        /// Steps taken.
+        step: u64,
+    },
+}
+
+/// What [`train`] tells before its first step.
+#[derive(Debug)]
+pub struct Begun<'a, T> {
+    /// The words.
+    pub dataset: &'a Dataset<T>,
+    /// The network before the first step of this call.
+    pub trainer: &'a Trainer<T>,
+    /// Steps of the whole run.
+    pub total_steps: u64,
+    /// What was wrong with newer checkpoints that had to be passed over.
+    pub warnings: Vec<String>,
+}
+
+/// Trains until the settings' epochs are over, a number is not finite, or `stop` is set; then the state is saved, so that the
+/// run can be resumed with the same result to the bit. `observers` makes those who watch, once it is known what begins.
+///
+/// # Errors
+/// If settings, data or directory are unusable, or writing fails.
+pub fn train<T: Number>(
+    settings: &Settings,
+    options: &RunOptions,
+    stop: &AtomicBool,
+    observers: impl FnOnce(&Begun<'_, T>) -> Vec<Box<dyn Observer<T>>>,
+) -> Result<Ended, Error> {
+    settings.check()?;
+    let (directory, settings_hash) = open_directory(settings, options)?;
+    if let Some(summary) = directory.summary()? {
+        return Ok(Ended::Finished(Box::new(summary)));
+    }
+    let dataset = Dataset::<T>::open(settings, &options.base)?;
+    let mut trainer = Trainer::new(settings, &dataset)?;
+    let found = directory.newest_checkpoint::<T>(&settings_hash)?;
+    let metrics_bytes = match found.sound {
+        Some((snapshot, metrics_bytes)) => {
+            trainer.restore(&dataset, snapshot)?;
+            metrics_bytes
+        }
+        None => 0,
+    };
+    let total_steps = settings.training.epochs * dataset.train.len().div_ceil(settings.training.batch) as u64;
+    let observers = observers(&Begun { dataset: &dataset, trainer: &trainer, total_steps, warnings: found.unsound });
+    let metrics = directory.metrics(metrics_bytes)?;
+    let mut run = Run { settings, settings_hash, directory, dataset, trainer, metrics, observers };
+    run.go_on(stop)
+}
+
+fn open_directory(settings: &Settings, options: &RunOptions) -> Result<(RunDirectory, String), Error> {
+    let hash = settings.hash();
+    if !options.resume {
+        return Ok((RunDirectory::create(&options.directory, settings)?, hash));
+    }
+    let directory = RunDirectory::open(&options.directory)?;
+    if directory.settings()?.hash() != hash {
+        let problem = "was begun with other settings; resume it with the same, or choose another directory".into();
+        return Err(Error::RunDirectory { path: options.directory.clone(), problem });
+    }
+    Ok((directory, hash))
+}
+
+/// Settings of the run in this directory, for resuming it.
+///
+/// # Errors
+/// If there is none, or its settings cannot be read.
+pub fn settings_of(directory: &Path) -> Result<Settings, Error> {
+    RunDirectory::open(directory)?.settings()
+}
+
+struct Run<'a, T> {
+    settings: &'a Settings,
+    settings_hash: String,
+    directory: RunDirectory,
+    dataset: Dataset<T>,
+    trainer: Trainer<T>,
+    metrics: MetricsWriter,
+    observers: Vec<Box<dyn Observer<T>>>,
+}
+
+impl<T: Number> Run<'_, T> {
+    fn go_on(&mut self, stop: &AtomicBool) -> Result<Ended, Error> {
+        let mut clock = EpochClock::new();
+        while !self.trainer.finished() && !self.trainer.outcome().non_finite() {
+            if stop.load(Ordering::Relaxed) {
+                self.checkpoint()?;
+                self.end_observers();
+                return Ok(Ended::Stopped { step: self.trainer.steps() });
+            }
+            self.step(&mut clock)?;
+        }
+        self.end_observers();
+        let summary = self.finish()?;
+        Ok(Ended::Finished(Box::new(summary)))
+    }
+
+    fn step(&mut self, clock: &mut EpochClock) -> Result<(), Error> {
+        let began = Instant::now();
+        let record = self.trainer.step(&self.dataset)?;
+        clock.add(record.words, began.elapsed());
+        let seen = Seen { model: self.trainer.model(), optimizer: self.trainer.optimizer() };
+        for observer in &mut self.observers {
+            observer.step(&record, &seen);
+        }
+        let step = record.step;
+        self.metrics.append(&Record::Step(record))?;
+        if self.trainer.at_end_of_epoch() {
+            let record = self.trainer.end_epoch(&self.dataset, clock.words_per_second());
+            *clock = EpochClock::new();
+            self.observers.iter_mut().for_each(|observer| observer.epoch(&record));
+            self.metrics.append(&Record::Epoch(record))?;
+        }
+        if step.is_multiple_of(self.settings.training.checkpoint_every) {
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<(), Error> {
+        self.directory.write_checkpoint(&self.settings_hash, &mut self.metrics, self.trainer.snapshot())
+    }
+
+    fn end_observers(&mut self) {
+        self.observers.iter_mut().for_each(|observer| observer.end());
+    }
+
+    fn finish(&mut self) -> Result<Summary, Error> {
+        self.checkpoint()?;
+        let summary = Summary::of(self.settings, &self.dataset, &mut self.trainer);
+        self.trainer.model().save(&self.directory.file("model.flameout"))?;
+        let encoder = serde_json::to_vec_pretty(&self.dataset.encoder).expect("plain data");
+        self.directory.write("encoder.json", &encoder)?;
+        // Last, because its presence says that the run is over.
+        let json = serde_json::to_vec_pretty(&summary).expect("plain data");
+        self.directory.write("summary.json", &json)?;
+        Ok(summary)
+    }
+}
+
+/// How fast an epoch's words go through training; measuring and writing does not count.
+struct EpochClock {
+    words: usize,
+    elapsed: Duration,
+}
+
+impl EpochClock {
+    fn new() -> Self {
+        Self { words: 0, elapsed: Duration::ZERO }
+    }
+
+    fn add(&mut self, words: usize, elapsed: Duration) {
+        self.words += words;
+        self.elapsed += elapsed;
+    }
+
+    fn words_per_second(&self) -> f64 {
+        self.words as f64 / self.elapsed.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+}

@@ -1,0 +1,379 @@
+//! Everything that decides a run's numbers.
+
+use std::path::{Path, PathBuf};
+
+use flameout_cells::{Activation, Initialisation, Initializer};
+use flameout_model::{Architecture, Flavour, Loss};
+use flameout_optim::{Clipping, Constant, OptimizerSettings, Schedule};
+use flameout_word2vec::Normalization;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// The settings of a run, as `settings.toml` holds them. Every default is the question's.
+///
+/// Two runs with equal settings end with equal weights, to the bit. What cannot change the numbers (threads, where
+/// results go) is not here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Settings {
+    /// Which of the question's three networks.
+    pub case: Case,
+    /// Decides initial weights, the split and the order of training words.
+    #[serde(default)]
+    pub seed: u64,
+    /// Which words and vectors.
+    #[serde(default)]
+    pub data: DataSettings,
+    /// The network.
+    #[serde(default)]
+    pub model: ModelSettings,
+    /// How it is trained.
+    #[serde(default)]
+    pub training: TrainingSettings,
+    /// The optimiser; Keras 1.0.7's Adam by default.
+    #[serde(default)]
+    pub optimizer: OptimizerSettings,
+    /// The learning rate over time; constant 0.001 by default.
+    #[serde(default = "default_schedule")]
+    pub schedule: Schedule,
+    /// Gradient clipping; none by default.
+    #[serde(default = "default_clipping")]
+    pub clipping: Clipping,
+}
+
+/// The question's networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Case {
+    /// LSTM(1024) → Dense(100).
+    LstmSingle,
+    /// GRU(1024) → Dense(100).
+    GruSingle,
+    /// LSTM(512) → TimeDistributed(Dense(512, sigmoid)) → LSTM(512) → Dense(256, tanh) → Dense(100).
+    LstmDouble,
+}
+
+/// Which words and vectors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct DataSettings {
+    /// A file of word vectors: word2vec binary or text, GloVe, fastText, gzipped or not.
+    pub vectors: PathBuf,
+    /// Use the first so many words of the file; 0 for all of them.
+    pub words: u64,
+    /// The share of the words that are not trained on.
+    pub test_share: f64,
+    /// What the vectors are brought to before training.
+    pub normalization: Normalization,
+    /// Length of an encoded word, the opening `$` included.
+    pub length: usize,
+    /// The characters, `$` first; learnt from the words if not given. Words with other characters are left out.
+    pub alphabet: Option<String>,
+}
+
+/// The network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct ModelSettings {
+    /// Length of the hidden state; the question's (1024, 1024, 512) if not given.
+    pub units: Option<usize>,
+    /// Whose conventions the layers follow.
+    pub flavour: Flavour,
+    /// The arithmetic's precision.
+    pub precision: Precision,
+    /// The gates' activation, if not the flavour's.
+    pub gate_activation: Option<Activation>,
+    /// The gain of the orthogonal recurrent kernels, if not the flavour's.
+    pub recurrent_gain: Option<f64>,
+    /// The initial forget bias of an LSTM, if not the flavour's.
+    pub forget_bias: Option<f64>,
+}
+
+/// The arithmetic's precision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// Single.
+    F32,
+    /// Double.
+    F64,
+}
+
+/// How the network is trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct TrainingSettings {
+    /// What is minimised.
+    pub loss: Loss,
+    /// Words a step; the last batch of an epoch may be smaller. Larger than the training set: the whole set.
+    pub batch: usize,
+    /// Passes over the training words.
+    pub epochs: u64,
+    /// Whether each epoch has an order of its own (Keras' `shuffle`).
+    pub shuffle: bool,
+    /// Steps between checkpoints.
+    pub checkpoint_every: u64,
+}
+
+impl Default for DataSettings {
+    fn default() -> Self {
+        Self {
+            vectors: "fixtures/glove-100d-4k.bin".into(),
+            words: 0,
+            test_share: 0.1,
+            normalization: Normalization::CentredThenUnit,
+            length: flameout_encoder::DEFAULT_LENGTH,
+            alphabet: None,
+        }
+    }
+}
+
+impl Default for ModelSettings {
+    fn default() -> Self {
+        Self {
+            units: None,
+            flavour: Flavour::Keras1,
+            precision: Precision::F32,
+            gate_activation: None,
+            recurrent_gain: None,
+            forget_bias: None,
+        }
+    }
+}
+
+impl Default for TrainingSettings {
+    fn default() -> Self {
+        Self { loss: Loss::Mse, batch: 32, epochs: 50, shuffle: true, checkpoint_every: 500 }
+    }
+}
+
+fn default_schedule() -> Schedule {
+    Schedule::Constant(Constant { learning_rate: 0.001 })
+}
+
+fn default_clipping() -> Clipping {
+    Clipping::None
+}
+
+impl Case {
+    /// All three, in the question's order.
+    pub const ALL: [Self; 3] = [Self::LstmSingle, Self::GruSingle, Self::LstmDouble];
+
+    /// As commands and settings spell it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LstmSingle => "lstm-single",
+            Self::GruSingle => "gru-single",
+            Self::LstmDouble => "lstm-double",
+        }
+    }
+
+    /// The question's layer size.
+    #[must_use]
+    pub fn units(self) -> usize {
+        match self {
+            Self::LstmSingle | Self::GruSingle => 1024,
+            Self::LstmDouble => 512,
+        }
+    }
+}
+
+impl Settings {
+    /// The question's settings for one of its networks.
+    #[must_use]
+    pub fn for_case(case: Case) -> Self {
+        Self {
+            case,
+            seed: 0,
+            data: DataSettings::default(),
+            model: ModelSettings::default(),
+            training: TrainingSettings::default(),
+            optimizer: OptimizerSettings::default(),
+            schedule: default_schedule(),
+            clipping: default_clipping(),
+        }
+    }
+
+    /// Reads settings from TOML text; what is not given is as in the question.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] names the line of a mistake or an unknown key; [`Error::Setting`] a value out of range.
+    pub fn from_toml(text: &str) -> Result<Self, Error> {
+        let settings: Self =
+            toml::from_str(text).map_err(|error| Error::Settings { origin: None, problem: error.to_string() })?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Reads settings from a TOML file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read; otherwise as [`from_toml`](Self::from_toml).
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        Self::from_toml(&text).map_err(|error| match error {
+            Error::Settings { problem, .. } => Error::Settings { origin: Some(path.into()), problem },
+            other => other,
+        })
+    }
+
+    /// The settings as TOML, complete: no default is left out.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("settings are plain data")
+    }
+
+    /// Changes one setting by its dotted name, such as `training.batch` to `128`. The value is TOML, or a bare string.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if there is no such setting, or it cannot have this value.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
+        let mut root = toml::Table::try_from(&*self).expect("settings are plain data");
+        let mut table = &mut root;
+        let mut path: Vec<&str> = key.split('.').collect();
+        let last = path.pop().expect("a split has at least one part");
+        for part in path {
+            table =
+                table.entry(part).or_insert_with(|| toml::Table::new().into()).as_table_mut().ok_or_else(|| {
+                    Error::setting(key, format!("`{part}` is a single value, not a group of settings"))
+                })?;
+        }
+        table.insert(last.to_owned(), parse_value(value));
+        let changed: Self = root.try_into().map_err(|error: toml::de::Error| Error::setting(key, error.message()))?;
+        changed.check()?;
+        *self = changed;
+        Ok(())
+    }
+
+    /// Whether every value is in its range.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] names the first that is not; [`Error::Optimizer`] if it is one of the optimiser's.
+    pub fn check(&self) -> Result<(), Error> {
+        let require = |holds: bool, key: &str, problem: String| {
+            if holds { Ok(()) } else { Err(Error::setting(key, problem)) }
+        };
+        let share = self.data.test_share;
+        require((0.0..1.0).contains(&share), "data.test-share", format!("is {share}; must be at least 0 and below 1"))?;
+        require(self.training.batch > 0, "training.batch", "is 0; must be at least 1".into())?;
+        require(self.training.epochs > 0, "training.epochs", "is 0; must be at least 1".into())?;
+        require(self.training.checkpoint_every > 0, "training.checkpoint-every", "is 0; must be at least 1".into())?;
+        for (key, value) in
+            [("model.recurrent-gain", self.model.recurrent_gain), ("model.forget-bias", self.model.forget_bias)]
+        {
+            require(value.is_none_or(f64::is_finite), key, "must be a finite number".into())?;
+        }
+        self.architecture(2, 1).check().map_err(|error| Error::setting("model.units", error.to_string()))?;
+        self.optimizer.check()?;
+        self.schedule.check()?;
+        self.clipping.check()?;
+        Ok(())
+    }
+
+    /// BLAKE3 of the complete settings, in hexadecimal: the name of the run's numbers.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        blake3::hash(self.to_toml().as_bytes()).to_hex().to_string()
+    }
+
+    /// The network for an alphabet of this size and targets of this length.
+    #[must_use]
+    pub fn architecture(&self, alphabet: usize, outputs: usize) -> Architecture {
+        let preset = match self.case {
+            Case::LstmSingle => Architecture::lstm_single,
+            Case::GruSingle => Architecture::gru_single,
+            Case::LstmDouble => Architecture::lstm_double,
+        };
+        let units = self.model.units.unwrap_or(self.case.units());
+        let mut architecture = preset(alphabet, units, outputs, self.model.flavour);
+        if let Some(activation) = self.model.gate_activation {
+            architecture.set_gate_activation(activation);
+        }
+        architecture
+    }
+
+    /// How the initial weights are drawn.
+    #[must_use]
+    pub fn initialisation(&self) -> Initialisation {
+        let mut initialisation = self.model.flavour.initialisation();
+        if let Some(gain) = self.model.recurrent_gain {
+            initialisation.recurrent_kernel = Initializer::Orthogonal(gain);
+        }
+        if let Some(bias) = self.model.forget_bias {
+            initialisation.forget_bias = Some(bias);
+        }
+        initialisation
+    }
+}
+
+/// A TOML value, or, where it is none, the text itself: `--set model.flavour=keras-2` needs no quotes.
+fn parse_value(text: &str) -> toml::Value {
+    let document: Result<toml::Table, _> = toml::from_str(&format!("value = {text}"));
+    match document {
+        Ok(mut table) if table.len() == 1 => table.remove("value").expect("the only key"),
+        _ => toml::Value::String(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_but_for_the_case_is_the_question() {
+        let settings = Settings::from_toml("case = \"lstm-double\"").unwrap();
+        assert_eq!(settings, Settings::for_case(Case::LstmDouble));
+        assert_eq!(settings.training.batch, 32);
+        assert_eq!(settings.schedule, Schedule::Constant(Constant { learning_rate: 0.001 }));
+    }
+
+    #[test]
+    fn complete_settings_are_read_back() {
+        for case in Case::ALL {
+            let mut settings = Settings::for_case(case);
+            settings.set("model.units", "64").unwrap();
+            settings.set("clipping", "{ kind = \"global-norm\", limit = 1.0 }").unwrap();
+            settings.set("model.gate-activation", "sigmoid").unwrap();
+            assert_eq!(Settings::from_toml(&settings.to_toml()).unwrap(), settings);
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_their_line() {
+        let message = Settings::from_toml("case = \"gru-single\"\n[training]\nbath = 3\n").unwrap_err().to_string();
+        assert!(message.contains("bath") && message.contains("line 3"), "{message}");
+    }
+
+    #[test]
+    fn set_changes_one_value_or_says_why_not() {
+        let mut settings = Settings::for_case(Case::LstmSingle);
+        settings.set("training.batch", "128").unwrap();
+        settings.set("model.flavour", "keras-3").unwrap();
+        settings.set("schedule.learning-rate", "0.01").unwrap();
+        assert_eq!((settings.training.batch, settings.model.flavour), (128, Flavour::Keras3));
+        let before = settings.clone();
+        for (key, value, expected) in [
+            ("training.bath", "3", "bath"),
+            ("training.batch", "0", "at least 1"),
+            ("training.batch", "many", "invalid type"),
+            ("data.test-share", "1.0", "below 1"),
+            ("case.x", "1", "single value"),
+            ("model.units", "0", "0 units"),
+        ] {
+            let message = settings.set(key, value).unwrap_err().to_string();
+            assert!(message.contains(expected) && message.contains(key), "{message}");
+        }
+        assert_eq!(settings, before, "a refused change leaves nothing behind");
+    }
+
+    #[test]
+    fn the_hash_follows_the_numbers() {
+        let settings = Settings::for_case(Case::LstmSingle);
+        let mut other = settings.clone();
+        assert_eq!(settings.hash(), other.hash());
+        other.seed = 1;
+        assert_ne!(settings.hash(), other.hash());
+    }
+}

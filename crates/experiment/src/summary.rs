@@ -1,0 +1,119 @@
+//! What a run came to: `summary.json`.
+
+use flameout_model::metrics::{self, NearestWords};
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::Dataset;
+use crate::outcome::{Baseline, Best, Symptom};
+use crate::settings::{Case, Settings};
+use crate::trainer::{Number, Trainer};
+
+/// The result of a finished run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Which network.
+    pub case: Case,
+    /// The seed.
+    pub seed: u64,
+    /// See [`Settings::hash`].
+    pub settings_hash: String,
+    /// Steps taken.
+    pub steps: u64,
+    /// The lowest training loss, smoothed over steps, and the accuracy there.
+    pub best: Option<Best>,
+    /// The training words with the final weights.
+    #[serde(rename = "final")]
+    pub last: Quality,
+    /// The test words with the final weights.
+    pub test: Quality,
+    /// What a network that has learnt nothing reaches.
+    pub baseline: Baseline,
+    /// The step at which the network had trained well, if it ever did.
+    pub trained_well_step: Option<u64>,
+    /// Whether it collapsed; [`outcome`](crate::outcome) says what that means.
+    pub collapsed: bool,
+    /// The first step of the collapse.
+    pub onset_step: Option<u64>,
+    /// What outputs look like after the collapse.
+    pub symptom: Option<Symptom>,
+    /// First steps of rises of the loss that came back.
+    pub spikes: Vec<u64>,
+    /// The first step of a rise that was going on when the run ended, too young to be called a collapse.
+    pub risen_since: Option<u64>,
+    /// How much the outputs for the test words differ from each other.
+    pub spread: f64,
+    /// The share of test words that get the most common output.
+    pub identical: f64,
+    /// BLAKE3 of the final weights.
+    pub weights_blake3: String,
+}
+
+/// How good predictions are.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Words.
+    pub words: usize,
+    /// The settings' loss.
+    pub loss: f64,
+    /// Keras' accuracy.
+    pub accuracy: f64,
+    /// Mean cosine with the true vectors.
+    pub cosine: f64,
+    /// The share of words whose own vector is the nearest of all words' (training and test) to the prediction.
+    pub hit_at_1: f64,
+    /// The share whose own vector is among the ten nearest.
+    pub hit_at_10: f64,
+}
+
+impl Summary {
+    /// Measures a trainer's network on all words.
+    #[must_use]
+    pub fn of<T: Number>(settings: &Settings, dataset: &Dataset<T>, trainer: &mut Trainer<T>) -> Self {
+        let nearest = NearestWords::new(dataset.targets.view());
+        let last = Quality::of(&nearest, dataset, trainer, &dataset.train);
+        let test = Quality::of(&nearest, dataset, trainer, &dataset.test);
+        let watched = if dataset.test.is_empty() { &dataset.train } else { &dataset.test };
+        let (predictions, _) = trainer.predict(dataset, watched);
+        let (spread, identical) = (metrics::spread(predictions.view()), metrics::identical_share(predictions.view()));
+        let outcome = trainer.outcome();
+        Self {
+            case: settings.case,
+            seed: settings.seed,
+            settings_hash: settings.hash(),
+            steps: trainer.steps(),
+            best: outcome.best(),
+            last,
+            test,
+            baseline: *outcome.baseline(),
+            trained_well_step: outcome.trained_well_at(),
+            collapsed: outcome.collapse_onset().is_some(),
+            onset_step: outcome.collapse_onset(),
+            symptom: outcome.symptom(spread, identical),
+            spikes: outcome.spikes().to_vec(),
+            risen_since: outcome.risen_since(),
+            spread,
+            identical,
+            weights_blake3: trainer.model().weights_blake3(),
+        }
+    }
+}
+
+impl Quality {
+    fn of<T: Number>(
+        nearest: &NearestWords<T>,
+        dataset: &Dataset<T>,
+        trainer: &mut Trainer<T>,
+        rows: &[usize],
+    ) -> Self {
+        let (predictions, targets) = trainer.predict(dataset, rows);
+        let ranks = nearest.ranks(predictions.view(), rows);
+        Self {
+            words: rows.len(),
+            loss: trainer.loss(&predictions, &targets),
+            accuracy: metrics::keras_accuracy(predictions.view(), targets.view()),
+            cosine: metrics::mean_cosine(predictions.view(), targets.view()),
+            hit_at_1: metrics::hit_rate(&ranks, 1),
+            hit_at_10: metrics::hit_rate(&ranks, 10),
+        }
+    }
+}
