@@ -61,11 +61,12 @@ pub fn train<T: Number>(
     observers: impl FnOnce(&Begun<'_, T>) -> Vec<Box<dyn Observer<T>>>,
 ) -> Result<Ended, Error> {
     settings.check()?;
+    // Before the directory: a run that cannot begin leaves nothing behind.
+    let dataset = Dataset::<T>::open(settings, &options.base)?;
     let (directory, settings_hash) = open_directory(settings, options)?;
     if let Some(summary) = directory.summary()? {
         return Ok(Ended::Finished(Box::new(summary)));
     }
-    let dataset = Dataset::<T>::open(settings, &options.base)?;
     let mut trainer = Trainer::new(settings, &dataset)?;
     let found = directory.newest_checkpoint::<T>(&settings_hash)?;
     let metrics_bytes = match found.sound {

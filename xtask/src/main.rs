@@ -1,0 +1,34 @@
+//! The project's tasks: `cargo xtask --help`.
+#![forbid(unsafe_code)]
+
+mod parity;
+mod repro;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's tasks.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    Repro(repro::Args),
+    Parity(parity::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Repro(args) => repro::run(&args),
+        Task::Parity(args) => parity::run(&args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

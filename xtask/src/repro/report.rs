@@ -1,0 +1,251 @@
+//! What `repro` prints: settings before, tables and curves after.
+
+use std::path::Path;
+
+use anyhow::Result;
+use comfy_table::{Cell, CellAlignment, Table, presets};
+use flameout_experiment::{Begun, Case, Number, Record, RunDirectory, Settings, Summary, Symptom};
+use flameout_kernels::Path as Kernels;
+use textplots::{Chart, LabelBuilder, LabelFormat, Plot, Shape};
+
+/// Points of a terminal curve: as many as its columns, so that each is a mean over many steps.
+const CURVE_POINTS: usize = 60;
+
+/// Epochs that take about ten minutes on two cores at the question's layer sizes.
+pub fn default_epochs(case: Case) -> u64 {
+    match case {
+        Case::LstmSingle => 45,
+        Case::GruSingle => 70,
+        Case::LstmDouble => 65,
+    }
+}
+
+/// Small layers, and as many epochs as take about a minute.
+pub fn make_quick(settings: &mut Settings) {
+    settings.model.units = Some(64);
+    settings.training.epochs = 100;
+}
+
+/// The network, and every setting that differs from the question's.
+pub fn print_settings(settings: &Settings) {
+    let mut question = Settings::for_case(settings.case);
+    question.training.epochs = settings.training.epochs;
+    question.seed = settings.seed;
+    println!(
+        "{}, {} units, seed {}, {} epochs of batches of {}",
+        settings.case.name(),
+        settings.model.units.unwrap_or(settings.case.units()),
+        settings.seed,
+        settings.training.epochs,
+        settings.training.batch
+    );
+    let differences = differences(&question, settings);
+    if differences.is_empty() {
+        println!("Every setting is the question's (the question does not tell its number of epochs).");
+    } else {
+        println!("Not as in the question:");
+        differences.iter().for_each(|line| println!("  {line}"));
+    }
+}
+
+/// `key = value (the question: other)` for each setting that differs.
+fn differences(question: &Settings, settings: &Settings) -> Vec<String> {
+    let flat = |settings: &Settings| {
+        let mut flat = Vec::new();
+        let table = toml::Table::try_from(settings).expect("settings are plain data");
+        flatten("", &toml::Value::Table(table), &mut flat);
+        flat
+    };
+    let (question, settings) = (flat(question), flat(settings));
+    let find = |list: &[(String, String)], key: &str| {
+        list.iter().find(|(other, _)| other == key).map(|(_, value)| value.clone())
+    };
+    let changed = settings.iter().filter_map(|(key, value)| match find(&question, key) {
+        Some(original) if original == *value => None,
+        Some(original) => Some(format!("{key} = {value} (the question: {original})")),
+        None => Some(format!("{key} = {value}")),
+    });
+    let dropped = question
+        .iter()
+        .filter(|(key, _)| find(&settings, key).is_none())
+        .map(|(key, value)| format!("{key} is not set (the question: {value})"));
+    changed.chain(dropped).collect()
+}
+
+fn flatten(prefix: &str, value: &toml::Value, flat: &mut Vec<(String, String)>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (key, value) in table {
+                let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                flatten(&name, value, flat);
+            }
+        }
+        other => flat.push((prefix.to_owned(), other.to_string())),
+    }
+}
+
+/// Words, parameters, machine.
+pub fn print_begin<T: Number>(begun: &Begun<'_, T>) {
+    let Begun { dataset, trainer, .. } = begun;
+    for warning in &begun.warnings {
+        eprintln!("warning: a damaged checkpoint was passed over: {warning}");
+    }
+    let left_out = dataset.skipped.len() + dataset.unusable.len();
+    println!(
+        "{} words to train on, {} to test on ({left_out} left out), {} characters; {} parameters; {} on {} threads",
+        dataset.train.len(),
+        dataset.test.len(),
+        dataset.encoder.alphabet_len(),
+        trainer.model().parameters().len(),
+        Kernels::current().name(),
+        rayon::current_num_threads()
+    );
+    let baseline = trainer.outcome().baseline();
+    println!("A network that has learnt nothing: loss {:.6}, accuracy {:.3}", baseline.train_loss, baseline.accuracy);
+    if trainer.steps() > 0 {
+        println!("Going on after step {}", trainer.steps());
+    }
+}
+
+/// Table, curves and verdict of a finished run.
+pub fn print_end(summary: &Summary, directory: &Path) -> Result<()> {
+    print_curves(&RunDirectory::read_metrics(directory)?);
+    print_quality(summary);
+    println!("{}", verdict(summary));
+    println!("weights {}  files {}", &summary.weights_blake3[..16], directory.display());
+    Ok(())
+}
+
+fn print_quality(summary: &Summary) {
+    let mut table = new_table(&["", "words", "loss", "accuracy", "cosine", "hit@1", "hit@10"]);
+    for (name, quality) in [("training words", summary.last), ("test words", summary.test)] {
+        add_row(
+            &mut table,
+            [
+                name.into(),
+                quality.words.to_string(),
+                format!("{:.6}", quality.loss),
+                format!("{:.3}", quality.accuracy),
+                format!("{:.3}", quality.cosine),
+                format!("{:.3}", quality.hit_at_1),
+                format!("{:.3}", quality.hit_at_10),
+            ],
+        );
+    }
+    println!("\n{table}");
+    if let Some(best) = summary.best {
+        let (loss, accuracy) = (best.loss, best.accuracy);
+        println!("best training loss (smoothed): {loss:.6} with accuracy {accuracy:.3} at step {}", best.step);
+    }
+}
+
+/// One line: trained well? collapsed? when? what do outputs look like now?
+fn verdict(summary: &Summary) -> String {
+    let trained = match summary.trained_well_step {
+        Some(step) => format!("trained well from step {step} on"),
+        None => "has not trained well".into(),
+    };
+    let collapsed = match (summary.onset_step, summary.symptom, summary.risen_since) {
+        (Some(step), Some(symptom), _) => format!("COLLAPSED at step {step} ({})", name(symptom)),
+        (None, Some(Symptom::NonFinite), _) => "a number is not finite".into(),
+        (_, _, Some(step)) => format!("the loss has risen since step {step}, too late to tell whether for good"),
+        _ => format!("no collapse in {} steps", summary.steps),
+    };
+    let spikes = match summary.spikes.len() {
+        0 => String::new(),
+        1 => format!(", one spike (step {})", summary.spikes[0]),
+        count => format!(", {count} spikes (the first at step {})", summary.spikes[0]),
+    };
+    format!(
+        "verdict: {trained}; {collapsed}{spikes}; outputs now: spread over inputs {:.0} % of the targets', \
+         {:.1} % identical, accuracy {:.3}",
+        100.0 * summary.spread / summary.baseline.spread,
+        100.0 * summary.identical,
+        summary.test.accuracy
+    )
+}
+
+fn name(symptom: Symptom) -> &'static str {
+    match symptom {
+        Symptom::SameOutput => "the same output for every input",
+        Symptom::RandomOutput => "random outputs",
+        Symptom::NonFinite => "a number is not finite",
+    }
+}
+
+/// Loss and accuracy of all runs side by side.
+pub fn print_comparison(summaries: &[Summary]) {
+    let mut table = new_table(&["case", "steps", "best loss", "final loss", "test accuracy", "collapsed", "onset"]);
+    for summary in summaries {
+        add_row(
+            &mut table,
+            [
+                summary.case.name().into(),
+                summary.steps.to_string(),
+                summary.best.map_or("–".into(), |best| format!("{:.6}", best.loss)),
+                format!("{:.6}", summary.last.loss),
+                format!("{:.3}", summary.test.accuracy),
+                if summary.collapsed { "yes".into() } else { "no".into() },
+                summary.onset_step.map_or("–".into(), |step| step.to_string()),
+            ],
+        );
+    }
+    println!("\n{table}");
+}
+
+fn new_table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header.iter().copied());
+    table
+}
+
+fn add_row<const N: usize>(table: &mut Table, cells: [String; N]) {
+    let cells = cells.into_iter().enumerate().map(|(column, text)| {
+        let alignment = if column == 0 { CellAlignment::Left } else { CellAlignment::Right };
+        Cell::new(text).set_alignment(alignment)
+    });
+    table.add_row(cells.collect::<Vec<_>>());
+}
+
+fn print_curves(records: &[Record]) {
+    let steps: Vec<_> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Step(step) => Some(step),
+            Record::Epoch(_) => None,
+        })
+        .collect();
+    let curve = |value: fn(&flameout_experiment::StepRecord) -> f64| {
+        let points: Vec<(f64, f64)> = steps.iter().map(|record| (record.step as f64, value(record))).collect();
+        thinned(&points)
+    };
+    print_curve("training loss (log10)", &curve(|record| record.loss.max(f64::MIN_POSITIVE).log10()));
+    print_curve("training accuracy", &curve(|record| record.accuracy));
+}
+
+/// Means over equal stretches; what is not finite is left out.
+fn thinned(points: &[(f64, f64)]) -> Vec<(f32, f32)> {
+    let stretch = points.len().div_ceil(CURVE_POINTS).max(1);
+    points
+        .chunks(stretch)
+        .filter_map(|chunk| {
+            let finite: Vec<_> = chunk.iter().filter(|point| point.1.is_finite()).collect();
+            let count = finite.len() as f64;
+            let sum = finite.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
+            (!finite.is_empty()).then(|| ((sum.0 / count) as f32, (sum.1 / count) as f32))
+        })
+        .collect()
+}
+
+fn print_curve(title: &str, points: &[(f32, f32)]) {
+    let (Some(first), Some(last)) = (points.first(), points.last()) else { return };
+    if last.0 <= first.0 {
+        return;
+    }
+    println!("\n{title}");
+    Chart::new(120, 40, first.0, last.0)
+        .lineplot(&Shape::Lines(points))
+        .x_label_format(LabelFormat::Custom(Box::new(|step| format!("step {step:.0}"))))
+        .y_label_format(LabelFormat::Custom(Box::new(|value| format!("{value:.3}"))))
+        .nice();
+}

@@ -1,0 +1,87 @@
+//! `cargo xtask repro` as a user runs it: killed and resumed, on any number of threads, with bad input.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// A run of a few seconds.
+fn repro(out: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(["repro", "gru-single", "--units", "24", "--words", "900", "--epochs", "12", "--out"]).arg(out);
+    command.args(["--set", "training.batch=10", "--set", "training.checkpoint-every=7"]).args(more);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn summary(out: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap()
+}
+
+fn finish(mut command: Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+#[test]
+fn killed_and_resumed_it_ends_with_the_same_weights_on_any_number_of_threads() {
+    let directory = tempfile::tempdir().unwrap();
+    let whole = directory.path().join("whole");
+    let output = finish(repro(&whole, &["--threads", "1"]));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("verdict: ") && text.contains("training accuracy"), "{text}");
+    let expected = summary(&whole);
+
+    let killed = directory.path().join("killed");
+    let mut kills = 0;
+    for round in 0..6_u64 {
+        let resume: &[&str] = if killed.join("settings.toml").exists() { &["--resume"] } else { &[] };
+        let threads = ["--threads", ["2", "3"][round as usize % 2]];
+        let mut child = repro(&killed, &[resume, &threads].concat()).spawn().unwrap();
+        // Anywhere: while reading, in a step, while a checkpoint is written.
+        std::thread::sleep(Duration::from_millis(60 + 137 * round * round % 500));
+        if child.try_wait().unwrap().is_none() {
+            child.kill().unwrap();
+            kills += 1;
+        }
+        child.wait().unwrap();
+    }
+    assert!(kills > 0, "every run was over before it could be killed");
+    let resume: &[&str] = if killed.join("settings.toml").exists() { &["--resume"] } else { &[] };
+    finish(repro(&killed, resume));
+    assert_eq!(summary(&killed), expected);
+}
+
+#[test]
+fn the_same_run_is_not_made_twice() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("run");
+    finish(repro(&out, &["--epochs", "1"]));
+    let again = finish(repro(&out, &["--epochs", "1"]));
+    assert!(String::from_utf8_lossy(&again.stdout).contains("has been made before"));
+}
+
+#[test]
+fn bad_input_gets_one_clear_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("run");
+    for (arguments, expected) in [
+        (&["--set", "training.bath=3"][..], "training.bath"),
+        (&["--set", "training.batch"], "must be KEY=VALUE"),
+        (&["--set", "training.batch=0"], "at least 1"),
+        (&["--set", "data.vectors=no/such/file"], "no/such/file"),
+        (&["--set", "data.vectors=README.md"], "README.md"),
+        (&["--units", "0"], "0 units"),
+        (&["--words", "1"], "unit length"),
+        (&["--resume"], "holds no run"),
+    ] {
+        let output = repro(&out, arguments).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+        assert!(error.starts_with("error: ") && error.contains(expected), "{arguments:?}: {error}");
+        assert!(!error.contains("panicked"), "{arguments:?}: {error}");
+        assert!(!out.exists(), "{arguments:?} left something behind");
+    }
+}
