@@ -19,6 +19,7 @@ use crate::tensor::Tensor;
 #[derive(Debug, Clone)]
 pub struct Dense<T> {
     units: usize,
+    tensors: Vec<Tensor>,
     activation: Activation,
     projection: Projection<T>,
     output: Sequence<T>,
@@ -32,6 +33,7 @@ impl<T: Real> Dense<T> {
     pub fn new(inputs: Inputs, units: usize) -> Self {
         Self {
             units,
+            tensors: Tensor::lay_out([("kernel", &[inputs.size(), units]), ("bias", &[units])]),
             activation: Activation::Linear,
             projection: Projection::new(inputs),
             output: Sequence::new(),
@@ -49,12 +51,12 @@ impl<T: Real> Dense<T> {
 }
 
 impl<T: Real> Layer<T> for Dense<T> {
-    fn tensors(&self) -> Vec<Tensor> {
-        Tensor::lay_out([("kernel", &[self.projection.inputs().size(), self.units]), ("bias", &[self.units])])
+    fn tensors(&self) -> &[Tensor] {
+        &self.tensors
     }
 
     fn initialise(&self, initialisation: &Initialisation, parameters: &mut [T], rng: &mut ChaCha8Rng) {
-        let [kernel, bias] = &self.tensors()[..] else { unreachable!("two tensors") };
+        let [kernel, bias] = &self.tensors[..] else { unreachable!("two tensors") };
         let inputs = self.projection.inputs().size();
         initialisation.kernel.fill(kernel.view_mut(parameters), inputs, rng);
         initialisation.bias.fill(bias.view_mut(parameters), inputs, rng);
@@ -62,7 +64,7 @@ impl<T: Real> Layer<T> for Dense<T> {
 
     fn load(&mut self, parameters: &[T]) {
         assert_eq!(parameters.len(), self.parameter_count(), "parameters of a dense layer");
-        let [kernel, bias] = &self.tensors()[..] else { unreachable!("two tensors") };
+        let [kernel, bias] = &self.tensors[..] else { unreachable!("two tensors") };
         self.projection.load(kernel.view(parameters), &parameters[bias.range()]);
     }
 
@@ -118,7 +120,7 @@ impl<T: Real> Layer<T> for Dense<T> {
                 );
             });
 
-        let [kernel, bias] = &self.tensors()[..] else { unreachable!("two tensors") };
+        let [kernel, bias] = &self.tensors[..] else { unreachable!("two tensors") };
         let (kernel_gradient, bias_gradient) = gradients.split_at_mut(bias.offset);
         let kernel_gradient = kernel.view_mut(kernel_gradient);
         self.projection.backward(input, &self.deltas, kernel_gradient, bias_gradient, input_gradient);
@@ -146,7 +148,7 @@ fn multiply_by_slopes<T: Real>(activation: Activation, deltas: &mut [T], gradien
 pub struct TimeDistributed<T>(pub Dense<T>);
 
 impl<T: Real> Layer<T> for TimeDistributed<T> {
-    fn tensors(&self) -> Vec<Tensor> {
+    fn tensors(&self) -> &[Tensor] {
         self.0.tensors()
     }
 

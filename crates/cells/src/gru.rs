@@ -55,6 +55,7 @@ pub enum Reset {
 #[derive(Debug, Clone)]
 pub struct Gru<T> {
     shape: Shape,
+    tensors: Vec<Tensor>,
     return_sequences: bool,
     projection: Projection<T>,
     recurrence: Recurrence<T>,
@@ -84,6 +85,7 @@ impl<T: Real> Gru<T> {
     #[must_use]
     pub fn new(inputs: Inputs, units: usize, reset: Reset) -> Self {
         Self {
+            tensors: lay_out(inputs.size(), units, reset),
             shape: Shape { units, activation: Activation::Tanh, gate_activation: Activation::Sigmoid },
             return_sequences: false,
             projection: Projection::new(inputs),
@@ -122,12 +124,12 @@ impl<T: Real> Gru<T> {
     /// One gate's parameters. With [`Reset::After`] the gate's recurrent bias is not among them.
     #[must_use]
     pub fn gate<'a>(&self, gate: GruGate, parameters: &'a [T]) -> GateView<'a, T> {
-        gate_view(&self.tensors(), parameters, gate as usize, self.shape.units)
+        gate_view(&self.tensors, parameters, gate as usize, self.shape.units)
     }
 
     /// One gate's parameters, to write. With [`Reset::After`] the gate's recurrent bias is not among them.
     pub fn gate_mut<'a>(&self, gate: GruGate, parameters: &'a mut [T]) -> GateViewMut<'a, T> {
-        gate_view_mut(&self.tensors(), parameters, gate as usize, self.shape.units)
+        gate_view_mut(&self.tensors, parameters, gate as usize, self.shape.units)
     }
 
     /// The hidden state after the last time step, `(batch, units)`.
@@ -140,27 +142,29 @@ impl<T: Real> Gru<T> {
     }
 }
 
+fn lay_out(inputs: usize, units: usize, reset: Reset) -> Vec<Tensor> {
+    let columns = 3 * units;
+    let kernel: &[usize] = &[inputs, columns];
+    let recurrent: &[usize] = &[units, columns];
+    let bias: &[usize] = &[columns];
+    match reset {
+        Reset::Before => Tensor::lay_out([("kernel", kernel), ("recurrent_kernel", recurrent), ("bias", bias)]),
+        Reset::After => Tensor::lay_out([
+            ("kernel", kernel),
+            ("recurrent_kernel", recurrent),
+            ("bias", bias),
+            ("recurrent_bias", bias),
+        ]),
+    }
+}
+
 impl<T: Real> Layer<T> for Gru<T> {
-    fn tensors(&self) -> Vec<Tensor> {
-        let columns = 3 * self.shape.units;
-        let kernel: &[usize] = &[self.projection.inputs().size(), columns];
-        let recurrent: &[usize] = &[self.shape.units, columns];
-        let bias: &[usize] = &[columns];
-        match self.recurrence {
-            Recurrence::Before(_) => {
-                Tensor::lay_out([("kernel", kernel), ("recurrent_kernel", recurrent), ("bias", bias)])
-            }
-            Recurrence::After(_) => Tensor::lay_out([
-                ("kernel", kernel),
-                ("recurrent_kernel", recurrent),
-                ("bias", bias),
-                ("recurrent_bias", bias),
-            ]),
-        }
+    fn tensors(&self) -> &[Tensor] {
+        &self.tensors
     }
 
     fn initialise(&self, initialisation: &Initialisation, parameters: &mut [T], rng: &mut ChaCha8Rng) {
-        let tensors = self.tensors();
+        let tensors = &self.tensors;
         let units = self.shape.units;
         let gates = initialisation.gates;
         initialisation.kernel.fill_gates(gates, tensors[0].view_mut(parameters), units, rng);
@@ -172,7 +176,7 @@ impl<T: Real> Layer<T> for Gru<T> {
 
     fn load(&mut self, parameters: &[T]) {
         assert_eq!(parameters.len(), self.parameter_count(), "parameters of a GRU");
-        let tensors = self.tensors();
+        let tensors = &self.tensors;
         self.projection.load(tensors[0].view(parameters), &parameters[tensors[2].range()]);
         let recurrent = tensors[1].view(parameters);
         match &mut self.recurrence {
@@ -210,7 +214,7 @@ impl<T: Real> Layer<T> for Gru<T> {
     ) {
         assert!(std::mem::take(&mut self.unused_forward), "backward needs a forward pass before it");
         assert_eq!(output_gradient.dim(), self.output().dim(), "shape of the output gradient");
-        let tensors = self.tensors();
+        let tensors = &self.tensors;
         let (kernel_gradient, rest) = gradients.split_at_mut(tensors[1].offset);
         let (recurrent_gradient, biases) = rest.split_at_mut(tensors[1].range().len());
         let recurrent_gradient = ArrayViewMut2::from_shape(tensors[1].matrix_shape(), recurrent_gradient)

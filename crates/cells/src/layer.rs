@@ -55,7 +55,7 @@ impl<T: Copy> Input<'_, T> {
 /// Methods panic when shapes do not fit each other: a wrong shape is an error in the calling program, not in its data.
 pub trait Layer<T: Real>: Send + Sync {
     /// The parameters' names, shapes and places in the slice.
-    fn tensors(&self) -> Vec<Tensor>;
+    fn tensors(&self) -> &[Tensor];
 
     /// Length of the parameter slice.
     fn parameter_count(&self) -> usize {
@@ -77,7 +77,8 @@ pub trait Layer<T: Real>: Send + Sync {
     /// Computes [`output`](Layer::output) and keeps what [`backward`](Layer::backward) needs.
     ///
     /// # Panics
-    /// If the input is of another kind or size than the layer was built for, or an index lies outside the alphabet.
+    /// If the input is of another kind or size than the layer was built for, has no time step, or holds an index outside
+    /// the alphabet.
     fn forward(&mut self, input: Input<'_, T>);
 
     /// The result of the last [`forward`](Layer::forward), `(batch, time, units)`; `time` is 1 for a layer that returns

@@ -49,3 +49,8 @@ pub use layer::{Input, Inputs, Layer};
 pub use lstm::{Lstm, LstmGate};
 pub use sequence::Sequence;
 pub use tensor::{GateView, GateViewMut, Tensor};
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

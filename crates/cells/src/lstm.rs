@@ -41,6 +41,7 @@ pub enum LstmGate {
 #[derive(Debug, Clone)]
 pub struct Lstm<T> {
     units: usize,
+    tensors: Vec<Tensor>,
     activation: Activation,
     gate_activation: Activation,
     return_sequences: bool,
@@ -65,8 +66,15 @@ impl<T: Real> Lstm<T> {
     /// A layer with sigmoid gates that returns its last hidden state.
     #[must_use]
     pub fn new(inputs: Inputs, units: usize) -> Self {
+        let columns = 4 * units;
+        let tensors = Tensor::lay_out([
+            ("kernel", &[inputs.size(), columns]),
+            ("recurrent_kernel", &[units, columns]),
+            ("bias", &[columns]),
+        ]);
         Self {
             units,
+            tensors,
             activation: Activation::Tanh,
             gate_activation: Activation::Sigmoid,
             return_sequences: false,
@@ -111,12 +119,12 @@ impl<T: Real> Lstm<T> {
     /// One gate's parameters.
     #[must_use]
     pub fn gate<'a>(&self, gate: LstmGate, parameters: &'a [T]) -> GateView<'a, T> {
-        gate_view(&self.tensors(), parameters, gate as usize, self.units)
+        gate_view(&self.tensors, parameters, gate as usize, self.units)
     }
 
     /// One gate's parameters, to write.
     pub fn gate_mut<'a>(&self, gate: LstmGate, parameters: &'a mut [T]) -> GateViewMut<'a, T> {
-        gate_view_mut(&self.tensors(), parameters, gate as usize, self.units)
+        gate_view_mut(&self.tensors, parameters, gate as usize, self.units)
     }
 
     /// The hidden and the cell state after the last time step, each `(batch, units)`.
@@ -208,17 +216,12 @@ impl<T: Real> Lstm<T> {
 }
 
 impl<T: Real> Layer<T> for Lstm<T> {
-    fn tensors(&self) -> Vec<Tensor> {
-        let columns = 4 * self.units;
-        Tensor::lay_out([
-            ("kernel", &[self.projection.inputs().size(), columns]),
-            ("recurrent_kernel", &[self.units, columns]),
-            ("bias", &[columns]),
-        ])
+    fn tensors(&self) -> &[Tensor] {
+        &self.tensors
     }
 
     fn initialise(&self, initialisation: &Initialisation, parameters: &mut [T], rng: &mut ChaCha8Rng) {
-        let [kernel, recurrent, bias] = &self.tensors()[..] else { unreachable!("three tensors") };
+        let [kernel, recurrent, bias] = &self.tensors[..] else { unreachable!("three tensors") };
         let Initialisation { gates, forget_bias, .. } = *initialisation;
         initialisation.kernel.fill_gates(gates, kernel.view_mut(parameters), self.units, rng);
         initialisation.recurrent_kernel.fill_gates(gates, recurrent.view_mut(parameters), self.units, rng);
@@ -230,7 +233,7 @@ impl<T: Real> Layer<T> for Lstm<T> {
 
     fn load(&mut self, parameters: &[T]) {
         assert_eq!(parameters.len(), self.parameter_count(), "parameters of an LSTM");
-        let [kernel, recurrent, bias] = &self.tensors()[..] else { unreachable!("three tensors") };
+        let [kernel, recurrent, bias] = &self.tensors[..] else { unreachable!("three tensors") };
         self.projection.load(kernel.view(parameters), &parameters[bias.range()]);
         self.recurrent.pack(recurrent.view(parameters));
         self.recurrent_transposed.pack(recurrent.view(parameters).reversed_axes());
@@ -269,7 +272,7 @@ impl<T: Real> Layer<T> for Lstm<T> {
         self.backward_through_time(output_gradient);
 
         let time = self.hidden.dim().1;
-        let [kernel, recurrent, bias] = &self.tensors()[..] else { unreachable!("three tensors") };
+        let [kernel, recurrent, bias] = &self.tensors[..] else { unreachable!("three tensors") };
         // h before the first step is zero: that step adds nothing.
         self.left.pack(self.hidden.steps(0, time - 1).reversed_axes());
         self.deltas.pack(self.gates.steps(1, time));

@@ -2,9 +2,10 @@
 
 use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
 use ndarray::parallel::prelude::*;
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Zip};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Zip};
 
 use crate::layer::{Input, Inputs};
+use crate::recurrent::reshape;
 use crate::rows::min_rows;
 use crate::sequence::Sequence;
 
@@ -20,7 +21,7 @@ pub(crate) struct Projection<T> {
     /// For features: `W` packed, `Wᵀ` packed, and b.
     kernel: PackedRight<T>,
     kernel_transposed: PackedRight<T>,
-    bias: Array1<T>,
+    bias: Vec<T>,
     left: PackedLeft<T>,
     deltas: PackedRight<T>,
 }
@@ -46,7 +47,8 @@ impl<T: Real> Projection<T> {
     pub(crate) fn load(&mut self, kernel: ArrayView2<'_, T>, bias: &[T]) {
         match self.inputs {
             Inputs::Indices(_) => {
-                self.table.clone_from(&kernel.to_owned());
+                reshape(&mut self.table, kernel.nrows(), kernel.ncols());
+                self.table.assign(&kernel);
                 for mut row in self.table.rows_mut() {
                     row.iter_mut().zip(bias).for_each(|(w, b)| *w += *b);
                 }
@@ -54,7 +56,8 @@ impl<T: Real> Projection<T> {
             Inputs::Features(_) => {
                 self.kernel.pack(kernel);
                 self.kernel_transposed.pack(kernel.reversed_axes());
-                self.bias = Array1::from(bias.to_vec());
+                self.bias.clear();
+                self.bias.extend_from_slice(bias);
             }
         }
     }
@@ -62,6 +65,7 @@ impl<T: Real> Projection<T> {
     /// Writes `x·W + b` for every time step to `out (batch, time, columns)`, which it resizes.
     pub(crate) fn forward(&mut self, input: Input<'_, T>, out: &mut Sequence<T>, columns: usize) {
         let (batch, time) = input.batch_and_time();
+        assert!(time > 0, "a sequence has at least one time step");
         out.resize(batch, time, columns, T::ZERO);
         match (self.inputs, input) {
             (Inputs::Indices(_), Input::Indices(indices)) => {
@@ -74,7 +78,7 @@ impl<T: Real> Projection<T> {
             (Inputs::Features(size), Input::Sequence(sequence)) => {
                 assert_eq!(sequence.dim().2, size, "units of the input");
                 let mut rows = out.rows_mut();
-                rows.rows_mut().into_iter().for_each(|mut row| row.assign(&self.bias));
+                rows.rows_mut().into_iter().for_each(|mut row| row.assign(&ArrayView1::from(&self.bias)));
                 self.left.pack(sequence.rows());
                 product(&self.left, &self.kernel, rows, Start::Out);
             }

@@ -24,6 +24,7 @@
 //! This is the only crate of the project that contains `unsafe` code; each block says why it is sound.
 #![allow(unsafe_code)]
 
+mod aligned;
 pub mod elementary;
 mod microkernel;
 pub mod packed;
@@ -36,3 +37,8 @@ pub use packed::{PackedLeft, PackedRight};
 pub use path::{Path, dispatch};
 pub use product::{Start, product};
 pub use real::Real;
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -13,38 +13,44 @@ mod x86;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use crate::packed::{PackedLeft, TILE_ROWS, pack_strips};
+use crate::aligned::AlignedBuffer;
+use crate::packed::{TILE_ROWS, pack_strips};
 use crate::product::Start;
 use crate::{Path, Real};
 
-/// One panel's work, as the micro-kernels take it.
+/// Some tiles of the left operand against one panel of the right, as the micro-kernels take it.
 ///
-/// Invariants, checked by [`Panel::new`]: `left` has `rows.div_ceil(TILE_ROWS)` tiles of `depth` groups; `right` has `depth`
-/// groups of `T::PANEL` elements; `out` points to `rows` rows of `columns ≤ T::PANEL` elements, `stride` apart, that
-/// nobody else refers to while `'a` lasts.
+/// Invariants, checked by [`Panel::new`]: `left` has `rows.div_ceil(TILE_ROWS)` tiles of `depth` groups of `TILE_ROWS`
+/// elements; `right` has `depth` groups of `T::PANEL` elements; `out` points to `rows` rows of `columns ≤ T::PANEL`
+/// elements, `stride` apart, that nobody else refers to while `'a` lasts.
 pub struct Panel<'a, T> {
-    left: &'a PackedLeft<T>,
+    left: &'a [T],
     right: &'a [T],
+    depth: usize,
     out: *mut T,
     stride: usize,
+    rows: usize,
     columns: usize,
     start: Start,
 }
 
 impl<'a, T: Real> Panel<'a, T> {
-    pub(crate) fn new(left: &'a PackedLeft<T>, right: &'a [T], mut out: ArrayViewMut2<'a, T>, start: Start) -> Self {
+    /// `left` and `right` are whole tiles and one whole panel of operands of this inner dimension.
+    pub(crate) fn new(
+        left: &'a [T],
+        right: &'a [T],
+        depth: usize,
+        mut out: ArrayViewMut2<'a, T>,
+        start: Start,
+    ) -> Self {
         let (rows, columns) = out.dim();
-        assert_eq!(rows, left.rows());
-        assert_eq!(right.len(), left.depth() * T::PANEL);
+        assert_eq!(left.len(), rows.div_ceil(TILE_ROWS) * TILE_ROWS * depth);
+        assert_eq!(right.len(), depth * T::PANEL);
         assert!((1..=T::PANEL).contains(&columns));
         assert!(columns == 1 || out.strides()[1] == 1, "columns of the output must be contiguous");
         // A view of one row may carry any stride; it is never used then.
         let stride = if rows > 1 { usize::try_from(out.strides()[0]).expect("rows in rising order") } else { columns };
-        Self { left, right, out: out.as_mut_ptr(), stride, columns, start }
-    }
-
-    fn tiles(&self) -> usize {
-        self.left.rows().div_ceil(TILE_ROWS)
+        Self { left, right, depth, out: out.as_mut_ptr(), stride, rows, columns, start }
     }
 }
 
@@ -52,7 +58,7 @@ impl<'a, T: Real> Panel<'a, T> {
 pub trait Microkernels: Sized {
     /// Packs the transposed right operand `(columns, depth)` into panels.
     #[doc(hidden)]
-    fn pack_panels(data: &mut Vec<Self>, transposed: ArrayView2<'_, Self>);
+    fn pack_panels(data: &mut AlignedBuffer<Self>, transposed: ArrayView2<'_, Self>);
 
     /// Runs one panel on a path that this machine has.
     #[doc(hidden)]
@@ -62,7 +68,7 @@ pub trait Microkernels: Sized {
 macro_rules! impl_microkernels {
     ($type:ident) => {
         impl Microkernels for $type {
-            fn pack_panels(data: &mut Vec<Self>, transposed: ArrayView2<'_, Self>) {
+            fn pack_panels(data: &mut AlignedBuffer<Self>, transposed: ArrayView2<'_, Self>) {
                 pack_strips::<Self, { Self::PANEL }>(data, transposed);
             }
 

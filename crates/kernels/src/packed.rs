@@ -4,17 +4,23 @@
 //! operand `(rows, depth)` into *tiles* of [`TILE_ROWS`] rows. Inside a panel or tile the elements of one inner index lie
 //! together, so that the micro-kernel streams both. What is missing to a whole panel or tile is zero.
 
+use std::ops::Range;
+
 use ndarray::parallel::prelude::*;
 use ndarray::{ArrayView2, Axis};
 use rayon::slice::ParallelSliceMut;
 
 use crate::Real;
+use crate::aligned::AlignedBuffer;
 
 /// Rows of a tile of the left operand.
 pub const TILE_ROWS: usize = 8;
 
 /// Elements below which packing is not worth a second thread.
 const PARALLEL_ELEMENTS: usize = 1 << 16;
+
+/// Depths that are packed at a time: what is written in the meantime stays in the first-level cache.
+const DEPTHS: usize = 64;
 
 /// The left operand `(rows, depth)` of a [`product`](crate::product), in tiles of [`TILE_ROWS`] rows.
 ///
@@ -23,7 +29,7 @@ const PARALLEL_ELEMENTS: usize = 1 << 16;
 pub struct PackedLeft<T> {
     rows: usize,
     depth: usize,
-    data: Vec<T>,
+    data: AlignedBuffer<T>,
 }
 
 /// The right operand `(depth, columns)` of a [`product`](crate::product), in panels of columns.
@@ -33,7 +39,7 @@ pub struct PackedLeft<T> {
 pub struct PackedRight<T> {
     depth: usize,
     columns: usize,
-    data: Vec<T>,
+    data: AlignedBuffer<T>,
 }
 
 impl<T: Real> PackedLeft<T> {
@@ -55,10 +61,10 @@ impl<T: Real> PackedLeft<T> {
         self.depth
     }
 
-    /// Tile `index`: `depth` groups of [`TILE_ROWS`] elements.
-    pub(crate) fn tile(&self, index: usize) -> &[T] {
+    /// These tiles, each `depth` groups of [`TILE_ROWS`] elements.
+    pub(crate) fn tiles(&self, range: Range<usize>) -> &[T] {
         let len = self.depth * TILE_ROWS;
-        &self.data[index * len..(index + 1) * len]
+        &self.data.as_slice()[range.start * len..range.end * len]
     }
 }
 
@@ -84,13 +90,13 @@ impl<T: Real> PackedRight<T> {
     /// Panel `index`: `depth` groups of [`Real::PANEL`](crate::Real::PANEL) elements.
     pub(crate) fn panel(&self, index: usize) -> &[T] {
         let len = self.depth * T::PANEL;
-        &self.data[index * len..(index + 1) * len]
+        &self.data.as_slice()[index * len..(index + 1) * len]
     }
 }
 
 impl<T: Real> From<ArrayView2<'_, T>> for PackedLeft<T> {
     fn from(matrix: ArrayView2<'_, T>) -> Self {
-        let mut packed = Self { rows: 0, depth: 0, data: Vec::new() };
+        let mut packed = Self { rows: 0, depth: 0, data: AlignedBuffer::default() };
         packed.pack(matrix);
         packed
     }
@@ -98,62 +104,57 @@ impl<T: Real> From<ArrayView2<'_, T>> for PackedLeft<T> {
 
 impl<T: Real> From<ArrayView2<'_, T>> for PackedRight<T> {
     fn from(matrix: ArrayView2<'_, T>) -> Self {
-        let mut packed = Self { depth: 0, columns: 0, data: Vec::new() };
+        let mut packed = Self { depth: 0, columns: 0, data: AlignedBuffer::default() };
         packed.pack(matrix);
         packed
     }
 }
 
 /// Packs `matrix (lanes, depth)` into strips of `WIDTH` lanes; within a strip, the lanes of one depth lie together.
-pub(crate) fn pack_strips<T: Real, const WIDTH: usize>(data: &mut Vec<T>, matrix: ArrayView2<'_, T>) {
+pub(crate) fn pack_strips<T: Real, const WIDTH: usize>(data: &mut AlignedBuffer<T>, matrix: ArrayView2<'_, T>) {
     let (lanes, depth) = matrix.dim();
     let strip_len = depth * WIDTH;
     let strips = lanes.div_ceil(WIDTH);
-    data.resize(strips * strip_len, T::ZERO);
+    data.resize(strips * strip_len);
     if strip_len == 0 {
         return;
     }
-    let pack = |(strip, rows): (&mut [T], ArrayView2<'_, T>)| pack_strip::<T, WIDTH>(strip, rows);
+    let pack = |(strip, lanes): (&mut [T], ArrayView2<'_, T>)| pack_strip::<T, WIDTH>(strip, lanes);
+    let lanes_of_strips = matrix.axis_chunks_iter(Axis(0), WIDTH);
     if lanes * depth < PARALLEL_ELEMENTS {
-        data.chunks_mut(strip_len).zip(matrix.axis_chunks_iter(Axis(0), WIDTH)).for_each(pack);
+        data.as_mut_slice().chunks_mut(strip_len).zip(lanes_of_strips).for_each(pack);
     } else {
-        data.par_chunks_mut(strip_len).zip(matrix.axis_chunks_iter(Axis(0), WIDTH)).for_each(pack);
+        data.as_mut_slice().par_chunks_mut(strip_len).zip(lanes_of_strips).for_each(pack);
     }
 }
 
 fn pack_strip<T: Real, const WIDTH: usize>(strip: &mut [T], lanes: ArrayView2<'_, T>) {
-    let groups = strip.as_chunks_mut::<WIDTH>().0;
-    if lanes.strides()[0] == 1 {
+    let blocks = strip.chunks_mut(DEPTHS * WIDTH);
+    for (block, lanes) in blocks.zip(lanes.axis_chunks_iter(Axis(1), DEPTHS)) {
+        pack_block::<T, WIDTH>(block, lanes);
+    }
+}
+
+fn pack_block<T: Real, const WIDTH: usize>(block: &mut [T], lanes: ArrayView2<'_, T>) {
+    let groups = block.as_chunks_mut::<WIDTH>().0;
+    if lanes.strides()[0] == 1 && lanes.nrows() == WIDTH {
         // The lanes of one depth are neighbours in memory: copy a group at a time.
         for (group, column) in groups.iter_mut().zip(lanes.columns()) {
-            match column.as_slice().and_then(|column| <&[T; WIDTH]>::try_from(column).ok()) {
-                Some(column) => *group = *column,
-                None => copy_padded(group, column.iter().copied()),
+            group.copy_from_slice(column.to_slice().expect("the stride is 1"));
+        }
+    } else if lanes.strides()[1] == 1 {
+        // The depths of one lane are: read them in one go, write them one to a group.
+        for (lane, row) in lanes.rows().into_iter().enumerate() {
+            for (group, x) in groups.iter_mut().zip(row.to_slice().expect("the stride is 1")) {
+                group[lane] = *x;
             }
         }
-    } else if let Some(rows) = rows_as_slices::<T, WIDTH>(&lanes) {
-        for (k, group) in groups.iter_mut().enumerate() {
-            for (to, row) in group.iter_mut().zip(&rows) {
-                *to = row[k];
-            }
-        }
+        groups.iter_mut().for_each(|group| group[lanes.nrows()..].fill(T::ZERO));
     } else {
         for (group, column) in groups.iter_mut().zip(lanes.columns()) {
             copy_padded(group, column.iter().copied());
         }
     }
-}
-
-/// The rows as slices, if there are `WIDTH` of them and each is contiguous.
-fn rows_as_slices<'a, T: Real, const WIDTH: usize>(lanes: &ArrayView2<'a, T>) -> Option<[&'a [T]; WIDTH]> {
-    if lanes.nrows() != WIDTH {
-        return None;
-    }
-    let mut rows: [&[T]; WIDTH] = [&[]; WIDTH];
-    for (i, slot) in rows.iter_mut().enumerate() {
-        *slot = (*lanes).index_axis_move(Axis(0), i).to_slice()?;
-    }
-    Some(rows)
 }
 
 fn copy_padded<T: Real>(group: &mut [T], values: impl Iterator<Item = T>) {
@@ -180,7 +181,7 @@ mod tests {
                 for lane in 0..TILE_ROWS {
                     let row = tile * TILE_ROWS + lane;
                     let expected = if row < 11 { matrix[(row, k)] } else { 0.0 };
-                    assert_eq!(packed.tile(tile)[k * TILE_ROWS + lane], expected);
+                    assert_eq!(packed.tiles(tile..tile + 1)[k * TILE_ROWS + lane], expected);
                 }
             }
         }
@@ -191,8 +192,14 @@ mod tests {
         for (rows, columns) in [(3, 7), (48, 9), (100, 400), (400, 100)] {
             let matrix = counted(rows, columns);
             let transposed = matrix.t().as_standard_layout().to_owned();
-            assert_eq!(PackedLeft::from(matrix.view()).data, PackedLeft::from(transposed.t()).data);
-            assert_eq!(PackedRight::from(matrix.view()).data, PackedRight::from(transposed.t()).data);
+            assert_eq!(
+                PackedLeft::from(matrix.view()).data.as_slice(),
+                PackedLeft::from(transposed.t()).data.as_slice()
+            );
+            assert_eq!(
+                PackedRight::from(matrix.view()).data.as_slice(),
+                PackedRight::from(transposed.t()).data.as_slice()
+            );
         }
     }
 
@@ -200,6 +207,6 @@ mod tests {
     fn packing_again_leaves_nothing_of_the_old() {
         let mut packed = PackedRight::from(counted(6, 60).view());
         packed.pack(counted(2, 50).view());
-        assert_eq!(packed.data, PackedRight::from(counted(2, 50).view()).data);
+        assert_eq!(packed.data.as_slice(), PackedRight::from(counted(2, 50).view()).data.as_slice());
     }
 }

@@ -4,6 +4,7 @@ use ndarray::parallel::prelude::*;
 use ndarray::{ArrayViewMut2, Axis};
 
 use crate::microkernel::Panel;
+use crate::packed::TILE_ROWS;
 use crate::{PackedLeft, PackedRight, Path, Real};
 
 /// What the accumulators hold before the first term.
@@ -17,6 +18,10 @@ pub enum Start {
 
 /// Multiply-adds below which a product stays on one thread.
 const PARALLEL_TERMS: usize = 1 << 18;
+
+/// Bytes of the left operand that one thread works through before it goes on: they should stay in its second-level
+/// cache while the panels of the right operand pass by.
+const BLOCK_BYTES: usize = 1 << 19;
 
 /// `out = left · right`, or `out += left · right`: `(rows, depth) · (depth, columns) -> (rows, columns)`.
 ///
@@ -42,15 +47,28 @@ fn product_on<T: Real>(
     if out.is_empty() {
         return;
     }
-    let panel = |index: usize, out: ArrayViewMut2<'_, T>| {
-        T::run_panel(path, Panel::new(left, right.panel(index), out, start));
-    };
     let terms = left.rows() * left.depth() * right.columns();
-    let chunks = out.axis_chunks_iter_mut(Axis(1), T::PANEL);
-    if terms < PARALLEL_TERMS || rayon::current_num_threads() == 1 {
-        chunks.into_iter().enumerate().for_each(|(index, out)| panel(index, out));
+    let serial = terms < PARALLEL_TERMS || rayon::current_num_threads() == 1;
+    let depth = left.depth();
+    let tiles_per_block = (BLOCK_BYTES / (size_of::<T>() * TILE_ROWS * depth.max(1))).max(1);
+    let block = |(block, mut out): (usize, ArrayViewMut2<'_, T>)| {
+        let first = block * tiles_per_block;
+        let tiles = left.tiles(first..first + out.nrows().div_ceil(TILE_ROWS));
+        let panel = |(index, out): (usize, ArrayViewMut2<'_, T>)| {
+            T::run_panel(path, Panel::new(tiles, right.panel(index), depth, out, start));
+        };
+        let panels = out.axis_chunks_iter_mut(Axis(1), T::PANEL);
+        if serial {
+            panels.into_iter().enumerate().for_each(panel)
+        } else {
+            panels.into_par_iter().enumerate().for_each(panel)
+        }
+    };
+    let blocks = out.axis_chunks_iter_mut(Axis(0), tiles_per_block * TILE_ROWS);
+    if serial {
+        blocks.into_iter().enumerate().for_each(block)
     } else {
-        chunks.into_par_iter().enumerate().for_each(|(index, out)| panel(index, out));
+        blocks.into_par_iter().enumerate().for_each(block)
     }
 }
 

@@ -100,7 +100,11 @@ pub fn write_atomically(path: &Path, parts: &[&[u8]]) -> Result<(), Error> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(io)?;
+    let mut builder = tempfile::Builder::new();
+    // As for any new file: less what the umask takes away. The default is a file for its owner alone.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(directory).map_err(io)?;
     for part in parts {
         file.write_all(part).map_err(io)?;
     }

@@ -35,3 +35,8 @@ pub use architecture::{Architecture, Flavour, LayerKind};
 pub use error::Error;
 pub use loss::Loss;
 pub use sequential::Sequential;
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -57,10 +57,10 @@ impl<T: Real> Sequential<T> {
         let mut tensors = Vec::new();
         let mut offset = 0;
         for (index, layer) in layers.iter().enumerate() {
-            tensors.extend(layer.tensors().into_iter().map(|tensor| Tensor {
+            tensors.extend(layer.tensors().iter().map(|tensor| Tensor {
                 name: format!("layer{index}/{}", tensor.name),
+                shape: tensor.shape.clone(),
                 offset: offset + tensor.offset,
-                ..tensor
             }));
             ranges.push(offset..offset + layer.parameter_count());
             offset += layer.parameter_count();

@@ -2,7 +2,7 @@
 
 use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
 use ndarray::parallel::prelude::*;
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Zip};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, Zip};
 
 use super::Shape;
 use crate::projection::sum_rows;
@@ -15,7 +15,7 @@ use crate::sequence::Sequence;
 pub(super) struct ResetAfter<T> {
     kernel: PackedRight<T>,
     kernel_transposed: PackedRight<T>,
-    bias: Array1<T>,
+    bias: Vec<T>,
     /// `hU + b'` of each step; BPTT overwrites it with its gradient.
     inner: Sequence<T>,
     zeros: Array2<T>,
@@ -30,13 +30,14 @@ impl<T: Real> ResetAfter<T> {
     pub(super) fn load(&mut self, recurrent: ArrayView2<'_, T>, bias: &[T]) {
         self.kernel.pack(recurrent);
         self.kernel_transposed.pack(recurrent.reversed_axes());
-        self.bias = Array1::from(bias.to_vec());
+        self.bias.clear();
+        self.bias.extend_from_slice(bias);
     }
 
     pub(super) fn forward(&mut self, shape: Shape, gates: &mut Sequence<T>, hidden: &mut Sequence<T>) {
         let (batch, time, units) = hidden.dim();
         self.inner.resize(batch, time, 3 * units, T::ZERO);
-        self.inner.rows_mut().rows_mut().into_iter().for_each(|mut row| row.assign(&self.bias));
+        self.inner.rows_mut().rows_mut().into_iter().for_each(|mut row| row.assign(&ArrayView1::from(&self.bias)));
         reshape(&mut self.zeros, batch, units);
         for t in 0..time {
             let (previous, hidden) = hidden.step_and_previous(t);

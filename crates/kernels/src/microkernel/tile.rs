@@ -12,6 +12,13 @@ const VECTORS: usize = 3;
 /// Numbers in a scratch tile, enough for any path and type.
 const SCRATCH: usize = TILE_ROWS * 48;
 
+/// Inner indices that are accumulated at a time: this much of a panel stays in the second-level cache while every tile
+/// of the left operand passes by, and this much of a tile in the first. The sums pause in `out`, which changes no bit.
+const DEPTH_BLOCK: usize = 512;
+
+/// How many inner indices ahead the panel is fetched into the first-level cache.
+const PREFETCH: usize = 32;
+
 /// Runs a whole panel with `ROWS` rows of accumulators at a time (a divisor of [`TILE_ROWS`]).
 ///
 /// # Safety
@@ -19,26 +26,46 @@ const SCRATCH: usize = TILE_ROWS * 48;
 #[inline(always)]
 pub(crate) unsafe fn panel<V: Vector, const ROWS: usize>(panel: Panel<'_, V::Scalar>) {
     debug_assert!(TILE_ROWS.is_multiple_of(ROWS) && V::Scalar::PANEL.is_multiple_of(V::LANES));
-    for tile_index in 0..panel.tiles() {
-        let left = panel.left.tile(tile_index);
-        let first_row = tile_index * TILE_ROWS;
-        let tile_rows = TILE_ROWS.min(panel.left.rows() - first_row);
-        for row in (0..tile_rows).step_by(ROWS) {
-            for column in (0..panel.columns).step_by(VECTORS * V::LANES) {
-                // SAFETY: row < tile_rows and column < panel.columns, so all three pointers stay inside what `Panel`
-                // guarantees; `tile_at` gets the number of rows and columns that are left there.
-                unsafe {
-                    let tile = Tile {
-                        depth: panel.left.depth(),
-                        left: left.as_ptr().add(row),
-                        right: panel.right.as_ptr().add(column),
-                        out: panel.out.add((first_row + row) * panel.stride + column),
-                        stride: panel.stride,
-                        start: panel.start,
-                    };
-                    let columns = (panel.columns - column).min(VECTORS * V::LANES);
-                    tile_at::<V, ROWS>(tile, (tile_rows - row).min(ROWS), columns);
-                }
+    // Without a first block, an inner dimension of 0 would leave `out` as it is.
+    for first in (0..panel.depth.max(1)).step_by(DEPTH_BLOCK) {
+        let depth = DEPTH_BLOCK.min(panel.depth - first);
+        let start = if first == 0 { panel.start } else { Start::Out };
+        for tile_row in (0..panel.rows).step_by(TILE_ROWS) {
+            let tile_rows = TILE_ROWS.min(panel.rows - tile_row);
+            // SAFETY: tile_row < rows and first < depth (or both operands are empty), so that all pointers stay inside
+            // what `Panel` guarantees; what is told of rows, columns and depths is what is left there.
+            unsafe {
+                let tile = Tile {
+                    depth,
+                    left: panel.left.as_ptr().add(tile_row * panel.depth + first * TILE_ROWS),
+                    right: panel.right.as_ptr().add(first * V::Scalar::PANEL),
+                    out: panel.out.add(tile_row * panel.stride),
+                    stride: panel.stride,
+                    start,
+                };
+                whole_tile::<V, ROWS>(tile, tile_rows, panel.columns);
+            }
+        }
+    }
+}
+
+/// A tile of [`TILE_ROWS`] rows over the panel's columns, in pieces of `ROWS` rows and [`VECTORS`] vectors.
+///
+/// # Safety
+/// As [`panel`]; `tile.out` has `rows ≤ TILE_ROWS` rows of `columns ≤ PANEL` elements.
+#[inline(always)]
+unsafe fn whole_tile<V: Vector, const ROWS: usize>(tile: Tile<V::Scalar>, rows: usize, columns: usize) {
+    for row in (0..rows).step_by(ROWS) {
+        for column in (0..columns).step_by(VECTORS * V::LANES) {
+            // SAFETY: row < rows and column < columns: inside the tile's operands and output.
+            unsafe {
+                let piece = Tile {
+                    left: tile.left.add(row),
+                    right: tile.right.add(column),
+                    out: tile.out.add(row * tile.stride + column),
+                    ..tile
+                };
+                tile_at::<V, ROWS>(piece, (rows - row).min(ROWS), (columns - column).min(VECTORS * V::LANES));
             }
         }
     }
@@ -146,6 +173,7 @@ unsafe fn accumulate<V: Vector, const HEIGHT: usize, const WIDTH: usize>(tile: T
             let mut b = [V::splat(V::Scalar::ZERO); WIDTH];
             for (v, b) in b.iter_mut().enumerate() {
                 *b = V::load(right.add(v * V::LANES));
+                V::prefetch(right.wrapping_add(PREFETCH * V::Scalar::PANEL + v * V::LANES));
             }
             for (row, acc) in acc.iter_mut().enumerate() {
                 let a = V::splat(*left.add(row));
