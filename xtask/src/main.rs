@@ -1,6 +1,7 @@
 //! The project's tasks: `cargo xtask --help`.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod parity;
 mod repro;
 
@@ -20,12 +21,14 @@ struct Cli {
 enum Task {
     Repro(repro::Args),
     Parity(parity::Args),
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Repro(args) => repro::run(&args),
         Task::Parity(args) => parity::run(&args),
+        Task::Bench(args) => bench::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -68,7 +68,7 @@ pub struct Args {
 }
 
 /// A network, or all of them one after the other.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
 enum CaseArg {
     /// LSTM(1024) → Dense(100)
     LstmSingle,
@@ -103,7 +103,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     for case in cases {
         let settings = settings(args, case)?;
         let directory = args.out.clone().unwrap_or_else(|| default_directory(&settings));
-        match pool.install(|| run_case(args, &settings, &directory, &stop))? {
+        // Of several networks, those after the interrupted one have not begun.
+        let resume = args.resume && (args.case != CaseArg::All || directory.join("settings.toml").is_file());
+        match pool.install(|| run_case(&settings, &directory, resume, &stop))? {
             Ended::Finished(summary) => {
                 report::print_end(&summary, &directory)?;
                 summaries.push(*summary);
@@ -120,9 +122,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn run_case(args: &Args, settings: &Settings, directory: &Path, stop: &AtomicBool) -> Result<Ended> {
+fn run_case(settings: &Settings, directory: &Path, resume: bool, stop: &AtomicBool) -> Result<Ended> {
     report::print_settings(settings);
-    let options = RunOptions { directory: directory.into(), resume: args.resume, base: root() };
+    let options = RunOptions { directory: directory.into(), resume, base: root() };
     if let Some(summary) = finished_before(settings, directory)? {
         println!("This run has been made before; its results are in {}.", directory.display());
         return Ok(Ended::Finished(Box::new(summary)));

@@ -64,6 +64,30 @@ fn the_same_run_is_not_made_twice() {
 }
 
 #[test]
+fn of_several_networks_those_that_have_not_begun_are_no_obstacle_to_resuming() {
+    // Networks at the default place, named by the hash of settings that no other run has.
+    let seed = std::process::id().to_string();
+    let all = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(["repro", "all", "--units", "4", "--words", "60", "--epochs", "1", "--seed", &seed]).args(more);
+        finish(command)
+    };
+    let output = String::from_utf8(all(&["--resume"]).stdout).unwrap();
+    let begun: Vec<&Path> =
+        output.lines().filter_map(|line| line.split_once("  files ")).map(|(_, path)| Path::new(path)).collect();
+    assert_eq!(begun.len(), 3, "{output}");
+    // The first has ended, the second was killed before its first checkpoint, the third has not begun.
+    std::fs::remove_file(begun[1].join("summary.json")).unwrap();
+    std::fs::remove_dir_all(begun[1].join("checkpoints")).unwrap();
+    std::fs::create_dir(begun[1].join("checkpoints")).unwrap();
+    std::fs::remove_dir_all(begun[2]).unwrap();
+    let again = String::from_utf8(all(&["--resume"]).stdout).unwrap();
+    assert!(again.contains("has been made before"), "{again}");
+    assert_eq!(again.matches("verdict: ").count(), 3, "{again}");
+    begun.iter().for_each(|path| std::fs::remove_dir_all(path).unwrap());
+}
+
+#[test]
 fn bad_input_gets_one_clear_line() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("run");
@@ -74,6 +98,8 @@ fn bad_input_gets_one_clear_line() {
         (&["--set", "data.vectors=no/such/file"], "no/such/file"),
         (&["--set", "data.vectors=README.md"], "README.md"),
         (&["--units", "0"], "0 units"),
+        (&["--seed", "18446744073709551615"], "setting `seed`"),
+        (&["--set", "optimizer.beta2=1"], "optimizer.beta2"),
         (&["--words", "1"], "unit length"),
         (&["--resume"], "holds no run"),
     ] {

@@ -31,10 +31,12 @@ fn both_passes(criterion: &mut Criterion, name: &str, units: usize, mut layer: i
 
     let mut group = criterion.benchmark_group(format!("{name}, batch {BATCH}"));
     group.sampling_mode(SamplingMode::Flat);
-    group.throughput(Throughput::Elements(BATCH as u64));
+    group.throughput(Throughput::Bytes(size_of_val(&parameters[..]) as u64));
     group.bench_function(BenchmarkId::new("load parameters", format!("{units} units")), |bencher| {
         bencher.iter(|| layer.load(&parameters));
     });
+    // Words.
+    group.throughput(Throughput::Elements(BATCH as u64));
     group.bench_function(BenchmarkId::new("forward", format!("{units} units")), |bencher| {
         bencher.iter(|| layer.forward(input));
     });

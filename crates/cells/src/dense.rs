@@ -88,6 +88,15 @@ impl<T: Real> Layer<T> for Dense<T> {
         &self.output
     }
 
+    fn step(&mut self, input: Input<'_, T>, _: Option<&[usize]>) {
+        self.forward(input);
+        self.unused_forward = false;
+    }
+
+    fn step_output(&self) -> &Sequence<T> {
+        &self.output
+    }
+
     fn backward(
         &mut self,
         input: Input<'_, T>,
@@ -166,6 +175,14 @@ impl<T: Real> Layer<T> for TimeDistributed<T> {
 
     fn output(&self) -> &Sequence<T> {
         self.0.output()
+    }
+
+    fn step(&mut self, input: Input<'_, T>, parents: Option<&[usize]>) {
+        self.0.step(input, parents);
+    }
+
+    fn step_output(&self) -> &Sequence<T> {
+        self.0.step_output()
     }
 
     fn backward(

@@ -12,7 +12,7 @@ use crate::activation::Activation;
 use crate::initialise::Initialisation;
 use crate::layer::{Input, Inputs, Layer};
 use crate::projection::Projection;
-use crate::recurrent::CONTIGUOUS;
+use crate::recurrent::{CONTIGUOUS, Stepped};
 use crate::rows::{BLOCK, min_rows};
 use crate::sequence::Sequence;
 use crate::tensor::{GateView, GateViewMut, Tensor, gate_view, gate_view_mut};
@@ -64,6 +64,9 @@ pub struct Gru<T> {
     hidden: Sequence<T>,
     last_hidden: Sequence<T>,
     unused_forward: bool,
+    /// For single steps.
+    step_gates: Sequence<T>,
+    stepped_hidden: Stepped<T>,
 }
 
 /// What both recurrences need to know.
@@ -97,6 +100,8 @@ impl<T: Real> Gru<T> {
             hidden: Sequence::new(),
             last_hidden: Sequence::new(),
             unused_forward: false,
+            step_gates: Sequence::new(),
+            stepped_hidden: Stepped::new(),
         }
     }
 
@@ -203,6 +208,26 @@ impl<T: Real> Layer<T> for Gru<T> {
 
     fn output(&self) -> &Sequence<T> {
         if self.return_sequences { &self.hidden } else { &self.last_hidden }
+    }
+
+    fn step(&mut self, input: Input<'_, T>, parents: Option<&[usize]>) {
+        let (rows, time) = input.batch_and_time();
+        assert_eq!(time, 1, "a single time step");
+        // The recurrence's buffers are used for this step: a forward pass before it is no longer kept.
+        self.unused_forward = false;
+        self.projection.forward(input, &mut self.step_gates, 3 * self.shape.units);
+        self.stepped_hidden.begin(rows, self.shape.units, parents);
+        let Stepped { states, previous } = &mut self.stepped_hidden;
+        let previous = parents.map(|_| previous.view());
+        let (gates, hidden) = (self.step_gates.step_mut(0), states.step_mut(0));
+        match &mut self.recurrence {
+            Recurrence::Before(before) => before.step(self.shape, gates, previous, hidden),
+            Recurrence::After(after) => after.step(self.shape, gates, previous, hidden),
+        }
+    }
+
+    fn step_output(&self) -> &Sequence<T> {
+        &self.stepped_hidden.states
     }
 
     fn backward(

@@ -85,6 +85,18 @@ pub trait Layer<T: Real>: Send + Sync {
     /// only its last state.
     fn output(&self) -> &Sequence<T>;
 
+    /// Computes a single time step for sequences that may share their beginnings: row i of `input` (of one time step)
+    /// continues the sequence that was row `parents[i]` of the step before, or begins a sequence if there are no parents.
+    /// The result is in [`step_output`](Layer::step_output), with the same bits as [`forward`](Layer::forward) gives.
+    /// Nothing is kept for [`backward`](Layer::backward), and what a forward pass kept may be lost.
+    ///
+    /// # Panics
+    /// As [`forward`](Layer::forward), or if a parent is no row of the step before.
+    fn step(&mut self, input: Input<'_, T>, parents: Option<&[usize]>);
+
+    /// The result of the last [`step`](Layer::step), `(batch, 1, units)`: for a recurrent layer the hidden states.
+    fn step_output(&self) -> &Sequence<T>;
+
     /// Backpropagation (through time): overwrites `gradients` with the gradient for every parameter, and `input_gradient`,
     /// if given, with the one for the input, `(batch, time, input units)`.
     ///

@@ -2,14 +2,14 @@
 
 use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView2, Zip};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Zip};
 use rand_chacha::ChaCha8Rng;
 
 use crate::activation::Activation;
 use crate::initialise::Initialisation;
 use crate::layer::{Input, Inputs, Layer};
 use crate::projection::Projection;
-use crate::recurrent::{CONTIGUOUS, assign_output_gradient, reshape};
+use crate::recurrent::{CONTIGUOUS, Stepped, assign_output_gradient, reshape};
 use crate::rows::{BLOCK, min_rows};
 use crate::sequence::Sequence;
 use crate::tensor::{GateView, GateViewMut, Tensor, gate_view, gate_view_mut};
@@ -60,6 +60,11 @@ pub struct Lstm<T> {
     left: PackedLeft<T>,
     deltas: PackedRight<T>,
     unused_forward: bool,
+    /// For single steps: gates, cell activation, and both states.
+    step_gates: Sequence<T>,
+    step_cell_activation: Sequence<T>,
+    stepped_hidden: Stepped<T>,
+    stepped_cell: Stepped<T>,
 }
 
 impl<T: Real> Lstm<T> {
@@ -92,6 +97,10 @@ impl<T: Real> Lstm<T> {
             left: PackedLeft::default(),
             deltas: PackedRight::default(),
             unused_forward: false,
+            step_gates: Sequence::new(),
+            step_cell_activation: Sequence::new(),
+            stepped_hidden: Stepped::new(),
+            stepped_cell: Stepped::new(),
         }
     }
 
@@ -142,31 +151,15 @@ impl<T: Real> Lstm<T> {
             self.left.pack(self.hidden.step(t - 1));
             product(&self.left, &self.recurrent, self.gates.step_mut(t), Start::Out);
         }
-        let (previous_cell, mut cell) = self.cell.step_and_previous(t);
-        let previous_cell = previous_cell.unwrap_or(self.zeros.view());
-        let (activation, gate_activation) = (self.activation, self.gate_activation);
-        Zip::from(self.gates.step_mut(t).rows_mut())
-            .and(previous_cell.rows())
-            .and(cell.rows_mut())
-            .and(self.cell_activation.step_mut(t).rows_mut())
-            .and(self.hidden.step_mut(t).rows_mut())
-            .into_par_iter()
-            .with_min_len(min_rows(self.units))
-            .for_each(|(gates, previous_cell, cell, cell_activation, hidden)| {
-                dispatch(
-                    #[inline(always)]
-                    || {
-                        let row = ForwardRow {
-                            gates: gates.into_slice().expect(CONTIGUOUS),
-                            previous_cell: previous_cell.to_slice().expect(CONTIGUOUS),
-                            cell: cell.into_slice().expect(CONTIGUOUS),
-                            cell_activation: cell_activation.into_slice().expect(CONTIGUOUS),
-                            hidden: hidden.into_slice().expect(CONTIGUOUS),
-                        };
-                        row.run(activation, gate_activation);
-                    },
-                );
-            });
+        let (previous_cell, cell) = self.cell.step_and_previous(t);
+        update_states(
+            (self.activation, self.gate_activation),
+            self.gates.step_mut(t),
+            previous_cell.unwrap_or(self.zeros.view()),
+            cell,
+            self.cell_activation.step_mut(t),
+            self.hidden.step_mut(t),
+        );
     }
 
     /// From the gradients for the hidden and the cell state after step t, those for the gates' arguments (into `gates`)
@@ -260,6 +253,32 @@ impl<T: Real> Layer<T> for Lstm<T> {
         if self.return_sequences { &self.hidden } else { &self.last_hidden }
     }
 
+    fn step(&mut self, input: Input<'_, T>, parents: Option<&[usize]>) {
+        let (rows, time) = input.batch_and_time();
+        assert_eq!(time, 1, "a single time step");
+        self.projection.forward(input, &mut self.step_gates, 4 * self.units);
+        self.step_cell_activation.resize(rows, 1, self.units, T::ZERO);
+        for states in [&mut self.stepped_hidden, &mut self.stepped_cell] {
+            states.begin(rows, self.units, parents);
+        }
+        if parents.is_some() {
+            self.left.pack(self.stepped_hidden.previous.view());
+            product(&self.left, &self.recurrent, self.step_gates.step_mut(0), Start::Out);
+        }
+        update_states(
+            (self.activation, self.gate_activation),
+            self.step_gates.step_mut(0),
+            self.stepped_cell.previous.view(),
+            self.stepped_cell.states.step_mut(0),
+            self.step_cell_activation.step_mut(0),
+            self.stepped_hidden.states.step_mut(0),
+        );
+    }
+
+    fn step_output(&self) -> &Sequence<T> {
+        &self.stepped_hidden.states
+    }
+
     fn backward(
         &mut self,
         input: Input<'_, T>,
@@ -287,6 +306,40 @@ impl<T: Real> Layer<T> for Lstm<T> {
     fn gates(&self) -> Option<&Sequence<T>> {
         self.unused_forward.then_some(&self.gates)
     }
+}
+
+/// From the arguments of the gates, the gates and the states after a time step, for a whole batch.
+fn update_states<T: Real>(
+    (activation, gate_activation): (Activation, Activation),
+    mut gates: ArrayViewMut2<'_, T>,
+    previous_cell: ArrayView2<'_, T>,
+    mut cell: ArrayViewMut2<'_, T>,
+    mut cell_activation: ArrayViewMut2<'_, T>,
+    mut hidden: ArrayViewMut2<'_, T>,
+) {
+    let units = cell.ncols();
+    Zip::from(gates.rows_mut())
+        .and(previous_cell.rows())
+        .and(cell.rows_mut())
+        .and(cell_activation.rows_mut())
+        .and(hidden.rows_mut())
+        .into_par_iter()
+        .with_min_len(min_rows(units))
+        .for_each(|(gates, previous_cell, cell, cell_activation, hidden)| {
+            dispatch(
+                #[inline(always)]
+                || {
+                    let row = ForwardRow {
+                        gates: gates.into_slice().expect(CONTIGUOUS),
+                        previous_cell: previous_cell.to_slice().expect(CONTIGUOUS),
+                        cell: cell.into_slice().expect(CONTIGUOUS),
+                        cell_activation: cell_activation.into_slice().expect(CONTIGUOUS),
+                        hidden: hidden.into_slice().expect(CONTIGUOUS),
+                    };
+                    row.run(activation, gate_activation);
+                },
+            );
+        });
 }
 
 /// One sequence at one time step, forward. `gates` holds `[i | f | g | o]`: arguments on entry, activations on return.

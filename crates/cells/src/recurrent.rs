@@ -35,3 +35,34 @@ pub(crate) fn assign_output_gradient<T: Real>(
         hidden_gradient.fill(T::ZERO);
     }
 }
+
+/// Rows of states, one set for the step that is computed and one for those it starts from.
+#[derive(Debug, Clone)]
+pub(crate) struct Stepped<T> {
+    /// The states after the last step, `(rows, 1, units)`.
+    pub(crate) states: Sequence<T>,
+    /// The states that the rows of the current step start from, `(rows, units)`.
+    pub(crate) previous: Array2<T>,
+}
+
+impl<T: Real> Stepped<T> {
+    pub(crate) fn new() -> Self {
+        Self { states: Sequence::new(), previous: Array2::default((0, 0)) }
+    }
+
+    /// Makes room for a step of `rows` rows that start from the states of `parents`, or from zero.
+    pub(crate) fn begin(&mut self, rows: usize, units: usize, parents: Option<&[usize]>) {
+        reshape(&mut self.previous, rows, units);
+        match parents {
+            Some(parents) => {
+                assert_eq!(parents.len(), rows, "a parent for each row");
+                let states = self.states.step(0);
+                for (mut row, &parent) in self.previous.rows_mut().into_iter().zip(parents) {
+                    row.assign(&states.row(parent));
+                }
+            }
+            None => self.previous.fill(T::ZERO),
+        }
+        self.states.resize(rows, 1, units, T::ZERO);
+    }
+}

@@ -294,6 +294,31 @@ fn a_smaller_batch_after_a_larger_one_computes_the_same() {
     }
 }
 
+/// Sequences 0 and 1 share two steps, 2 shares one with them, 3 none.
+#[test]
+fn steps_with_shared_beginnings_give_the_same_bits() {
+    let words = ndarray::array![[1_u16, 2, 3, 0], [1, 2, 5, 4], [1, 3, 3, 3], [0, 2, 3, 1]];
+    let steps: [(&[u16], Option<&[usize]>); 4] = [
+        (&[1, 0], None),
+        (&[2, 3, 2], Some(&[0, 0, 1])),
+        (&[3, 5, 3, 3], Some(&[0, 0, 1, 2])),
+        (&[0, 4, 3, 1], Some(&[0, 1, 2, 3])),
+    ];
+    for kind in KINDS {
+        let cell = Cell { kind, activation: Activation::Tanh, gate_activation: Activation::HardSigmoid };
+        let mut layer = layer(cell, Inputs::Indices(ALPHABET), false);
+        let parameters = Noise::new(3).vector(layer.parameter_count(), 0.6);
+        layer.load(&parameters);
+        layer.forward(Input::Indices(words.view()));
+        let expected = layer.output().clone();
+        for (indices, parents) in steps {
+            let indices = Array2::from_shape_vec((indices.len(), 1), indices.to_vec()).unwrap();
+            layer.step(Input::Indices(indices.view()), parents);
+        }
+        assert_eq!(*layer.step_output(), expected, "{kind:?}");
+    }
+}
+
 #[test]
 #[should_panic(expected = "backward needs a forward pass")]
 fn backward_twice_is_refused() {

@@ -48,6 +48,7 @@ pub use encoder::CharEncoder;
 pub use error::{Error, Refusal};
 pub use settings::{CasePolicy, DEFAULT_LENGTH, EncoderSettings, MAX_LENGTH, MIN_LENGTH, TooLongPolicy, UnknownPolicy};
 
+/// Runs the README's example as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct ReadmeExamples;
+struct Readme;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use flameout_encoder::{CharEncoder, EncoderSettings, MARKER, Skipped, TooLongPolicy, UnknownPolicy};
+use flameout_encoder::{CharEncoder, MARKER, Skipped};
 use flameout_kernels::Real;
 use flameout_word2vec::{ReadOptions, WordVectors};
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 use ndarray_rand::rand::seq::SliceRandom;
 
 use crate::error::Error;
@@ -34,13 +34,60 @@ pub struct Dataset<T> {
     pub unusable: Vec<String>,
 }
 
-/// Inputs and targets of some words.
+/// Inputs and targets of some words. Filling it again keeps its memory.
 #[derive(Debug, Clone)]
 pub struct Batch<T> {
+    words: usize,
+    indices: Vec<u16>,
+    targets: Vec<T>,
+}
+
+impl<T: Real> Batch<T> {
+    /// Nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { words: 0, indices: Vec::new(), targets: Vec::new() }
+    }
+
+    /// Takes the words in these rows.
+    pub fn fill(&mut self, dataset: &Dataset<T>, rows: &[usize]) {
+        self.words = rows.len();
+        self.indices.clear();
+        self.targets.clear();
+        for &row in rows {
+            self.indices.extend(dataset.indices.row(row));
+            self.targets.extend(dataset.targets.row(row));
+        }
+    }
+
+    /// The number of words.
+    #[must_use]
+    pub fn words(&self) -> usize {
+        self.words
+    }
+
     /// Character indices, `(batch, time)`.
-    pub indices: Array2<u16>,
+    #[must_use]
+    pub fn indices(&self) -> ArrayView2<'_, u16> {
+        rows_of(&self.indices, self.words)
+    }
+
     /// Vectors, `(batch, outputs)`.
-    pub targets: Array2<T>,
+    #[must_use]
+    pub fn targets(&self) -> ArrayView2<'_, T> {
+        rows_of(&self.targets, self.words)
+    }
+}
+
+impl<T: Real> Default for Batch<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn rows_of<A>(data: &[A], rows: usize) -> ArrayView2<'_, A> {
+    let columns = data.len().checked_div(rows).unwrap_or(0);
+    ArrayView2::from_shape((rows, columns), data).expect("whole rows")
 }
 
 impl<T: Real> Dataset<T> {
@@ -67,13 +114,9 @@ impl<T: Real> Dataset<T> {
         let unusable = words.iter().filter(|word| !usable(word)).cloned().collect();
 
         let candidates = || rows.iter().map(|&row| words[row].as_str());
-        let encoder_settings = EncoderSettings::default()
-            .length(settings.data.length)
-            .unknown(UnknownPolicy::Skip)
-            .too_long(TooLongPolicy::Skip);
         let encoder = match &settings.data.alphabet {
-            Some(alphabet) => encoder_settings.build(alphabet)?,
-            None => encoder_settings.learn(candidates())?,
+            Some(alphabet) => settings.data.encoder().build(alphabet)?,
+            None => settings.data.encoder().learn(candidates())?,
         };
         let encoded = encoder.encode_batch(candidates())?;
 
@@ -99,7 +142,9 @@ impl<T: Real> Dataset<T> {
     /// The words in these rows.
     #[must_use]
     pub fn batch(&self, rows: &[usize]) -> Batch<T> {
-        Batch { indices: self.indices.select(Axis(0), rows), targets: self.targets.select(Axis(0), rows) }
+        let mut batch = Batch::new();
+        batch.fill(self, rows);
+        batch
     }
 
     /// Rows of the training words in the order of an epoch: a function of seed and epoch alone.
@@ -175,6 +220,6 @@ mod tests {
         assert_eq!(dataset.skipped[0].word, "elephant");
         assert_eq!(dataset.targets.nrows(), 4);
         let batch = dataset.batch(&[2]);
-        assert_eq!(dataset.encoder.decode(batch.indices.row(0).as_slice().unwrap()).unwrap(), "cat");
+        assert_eq!(dataset.encoder.decode(batch.indices().row(0).as_slice().unwrap()).unwrap(), "cat");
     }
 }

@@ -14,7 +14,7 @@ pub enum Error {
         /// What is wrong with its value.
         problem: String,
     },
-    /// The settings are no valid TOML, or a key in them is unknown.
+    /// The settings are no valid TOML, or a key in them is unknown; or anything is wrong with a file of settings.
     #[error("settings{}: {problem}", origin.as_ref().map(|path| format!(" in {}", path.display())).unwrap_or_default())]
     Settings {
         /// The file, if they came from one.

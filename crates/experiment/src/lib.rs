@@ -49,3 +49,8 @@ pub use run_directory::RunDirectory;
 pub use settings::{Case, Precision, Settings};
 pub use summary::Summary;
 pub use trainer::{Number, Snapshot, Trainer};
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -35,7 +35,6 @@ const WINDOW: u64 = 100;
 
 /// What a network that has learnt nothing reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub struct Baseline {
     /// Loss on the training words of predicting their mean vector for every word.
     pub train_loss: f64,

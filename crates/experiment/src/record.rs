@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 /// One step of training. In JSON a number that is not finite is `null`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub struct StepRecord {
     /// The number of this step, from 1.
     pub step: u64,
@@ -29,7 +28,6 @@ pub struct StepRecord {
 
 /// One epoch of training. In JSON a number that is not finite is `null`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub struct EpochRecord {
     /// The number of this epoch, from 1.
     pub epoch: u64,

@@ -76,7 +76,8 @@ pub fn train<T: Number>(
         }
         None => 0,
     };
-    let total_steps = settings.training.epochs * dataset.train.len().div_ceil(settings.training.batch) as u64;
+    let steps_per_epoch = dataset.train.len().div_ceil(settings.training.batch) as u64;
+    let total_steps = settings.training.epochs.saturating_mul(steps_per_epoch);
     let observers = observers(&Begun { dataset: &dataset, trainer: &trainer, total_steps, warnings: found.unsound });
     let metrics = directory.metrics(metrics_bytes)?;
     let mut run = Run { settings, settings_hash, directory, dataset, trainer, metrics, observers };

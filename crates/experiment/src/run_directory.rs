@@ -244,11 +244,11 @@ impl RunDirectory {
         let path = path.join("metrics.jsonl");
         let file = File::open(&path).map_err(Error::io(&path))?;
         BufReader::new(file)
-            .lines()
+            .split(b'\n')
             .enumerate()
             .map(|(index, line)| {
                 let line = line.map_err(Error::io(&path))?;
-                serde_json::from_str(&line).map_err(|error| Error::RunDirectory {
+                serde_json::from_slice(&line).map_err(|error| Error::RunDirectory {
                     path: path.clone(),
                     problem: format!("line {}: {error}", index + 1),
                 })

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use flameout_cells::{Activation, Initialisation, Initializer};
+use flameout_encoder::{EncoderSettings, TooLongPolicy, UnknownPolicy};
 use flameout_model::{Architecture, Flavour, Loss};
 use flameout_optim::{Clipping, Constant, OptimizerSettings, Schedule};
 use flameout_word2vec::Normalization;
@@ -129,6 +130,13 @@ impl Default for DataSettings {
     }
 }
 
+impl DataSettings {
+    /// Of the encoder, apart from its alphabet. Words that it cannot encode are left out.
+    pub(crate) fn encoder(&self) -> EncoderSettings {
+        EncoderSettings::default().length(self.length).unknown(UnknownPolicy::Skip).too_long(TooLongPolicy::Skip)
+    }
+}
+
 impl Default for ModelSettings {
     fn default() -> Self {
         Self {
@@ -210,27 +218,34 @@ impl Settings {
     /// Reads settings from a TOML file.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read; otherwise as [`from_toml`](Self::from_toml).
+    /// [`Error::Io`] if the file cannot be read; [`Error::Settings`], which names it, if there is a mistake in it.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
-        Self::from_toml(&text).map_err(|error| match error {
-            Error::Settings { problem, .. } => Error::Settings { origin: Some(path.into()), problem },
-            other => other,
+        Self::from_toml(&text).map_err(|error| {
+            let problem = match error {
+                Error::Settings { problem, .. } => problem,
+                other => other.to_string(),
+            };
+            Error::Settings { origin: Some(path.into()), problem }
         })
     }
 
     /// The settings as TOML, complete: no default is left out.
+    ///
+    /// # Panics
+    /// If a whole number is too large for TOML: [`check`](Self::check) refuses it.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("settings are plain data")
+        toml::to_string(self).expect("checked settings can be written")
     }
 
     /// Changes one setting by its dotted name, such as `training.batch` to `128`. The value is TOML, or a bare string.
     ///
     /// # Errors
-    /// [`Error::Setting`] if there is no such setting, or it cannot have this value.
+    /// [`Error::Setting`] if there is no such setting, or it cannot have this value, or another one is out of its range.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
-        let mut root = toml::Table::try_from(&*self).expect("settings are plain data");
+        self.check()?;
+        let mut root = toml::Table::try_from(&*self).expect("checked settings can be written");
         let mut table = &mut root;
         let mut path: Vec<&str> = key.split('.').collect();
         let last = path.pop().expect("a split has at least one part");
@@ -250,26 +265,45 @@ impl Settings {
     /// Whether every value is in its range.
     ///
     /// # Errors
-    /// [`Error::Setting`] names the first that is not; [`Error::Optimizer`] if it is one of the optimiser's.
+    /// [`Error::Setting`] names the first that is not.
     pub fn check(&self) -> Result<(), Error> {
-        let require = |holds: bool, key: &str, problem: String| {
-            if holds { Ok(()) } else { Err(Error::setting(key, problem)) }
-        };
-        let share = self.data.test_share;
-        require((0.0..1.0).contains(&share), "data.test-share", format!("is {share}; must be at least 0 and below 1"))?;
-        require(self.training.batch > 0, "training.batch", "is 0; must be at least 1".into())?;
-        require(self.training.epochs > 0, "training.epochs", "is 0; must be at least 1".into())?;
-        require(self.training.checkpoint_every > 0, "training.checkpoint-every", "is 0; must be at least 1".into())?;
-        for (key, value) in
-            [("model.recurrent-gain", self.model.recurrent_gain), ("model.forget-bias", self.model.forget_bias)]
-        {
+        self.check_data()?;
+        self.check_model()?;
+        self.check_training()?;
+        self.optimizer.check().map_err(|error| of_section("optimizer", error))?;
+        self.schedule.check().map_err(|error| of_section("schedule", error))?;
+        self.clipping.check().map_err(|error| of_section("clipping", error))?;
+        let written = toml::to_string(self).map(drop);
+        written.map_err(|error| Error::Settings { origin: None, problem: error.to_string() })
+    }
+
+    fn check_data(&self) -> Result<(), Error> {
+        let DataSettings { words, test_share, length, alphabet, .. } = &self.data;
+        require_whole("seed", self.seed, 0)?;
+        require_whole("data.words", *words, 0)?;
+        let in_range = (0.0..1.0).contains(test_share);
+        require(in_range, "data.test-share", format!("is {test_share}; must be at least 0 and below 1"))?;
+        self.data.encoder().check().map_err(|_| {
+            let (least, most) = (flameout_encoder::MIN_LENGTH, flameout_encoder::MAX_LENGTH);
+            Error::setting("data.length", format!("is {length}; must be between {least} and {most}"))
+        })?;
+        let built = alphabet.as_ref().map(|alphabet| self.data.encoder().build(alphabet)).transpose();
+        built.map(drop).map_err(|error| Error::setting("data.alphabet", error.to_string()))
+    }
+
+    fn check_model(&self) -> Result<(), Error> {
+        let ModelSettings { recurrent_gain, forget_bias, .. } = self.model;
+        for (key, value) in [("model.recurrent-gain", recurrent_gain), ("model.forget-bias", forget_bias)] {
             require(value.is_none_or(f64::is_finite), key, "must be a finite number".into())?;
         }
-        self.architecture(2, 1).check().map_err(|error| Error::setting("model.units", error.to_string()))?;
-        self.optimizer.check()?;
-        self.schedule.check()?;
-        self.clipping.check()?;
-        Ok(())
+        self.architecture(2, 1).check().map_err(|error| Error::setting("model.units", error.to_string()))
+    }
+
+    fn check_training(&self) -> Result<(), Error> {
+        let TrainingSettings { batch, epochs, checkpoint_every, .. } = self.training;
+        require_whole("training.batch", batch as u64, 1)?;
+        require_whole("training.epochs", epochs, 1)?;
+        require_whole("training.checkpoint-every", checkpoint_every, 1)
     }
 
     /// BLAKE3 of the complete settings, in hexadecimal: the name of the run's numbers.
@@ -306,6 +340,26 @@ impl Settings {
         }
         initialisation
     }
+}
+
+fn require(holds: bool, key: &str, problem: String) -> Result<(), Error> {
+    if holds { Ok(()) } else { Err(Error::setting(key, problem)) }
+}
+
+/// The optimisers' errors name a setting without its section.
+fn of_section(section: &str, error: flameout_optim::Error) -> Error {
+    match error {
+        flameout_optim::Error::Setting { name, value, rule } => {
+            Error::setting(&format!("{section}.{name}"), format!("is {value}; must be {rule}"))
+        }
+        other => Error::setting(section, other.to_string()),
+    }
+}
+
+/// Between `least` and what TOML can hold.
+fn require_whole(key: &str, value: u64, least: u64) -> Result<(), Error> {
+    require(value >= least, key, format!("is {value}; must be at least {least}"))?;
+    require(i64::try_from(value).is_ok(), key, format!("is {value}; must be at most {}", i64::MAX))
 }
 
 /// A TOML value, or, where it is none, the text itself: `--set model.flavour=keras-2` needs no quotes.
@@ -361,6 +415,9 @@ mod tests {
             ("data.test-share", "1.0", "below 1"),
             ("case.x", "1", "single value"),
             ("model.units", "0", "0 units"),
+            ("data.length", "1", "between 2 and 65535"),
+            ("data.alphabet", "$aba", "twice"),
+            ("schedule.learning-rate", "-1.0", "at least 0"),
         ] {
             let message = settings.set(key, value).unwrap_err().to_string();
             assert!(message.contains(expected) && message.contains(key), "{message}");

@@ -13,9 +13,6 @@ use crate::outcome::Outcome;
 use crate::record::{EpochRecord, StepRecord};
 use crate::settings::Settings;
 
-/// Words that are predicted at once when nothing is learnt from them. The results do not depend on it.
-const PREDICTION_BATCH: usize = 128;
-
 /// `f32` or `f64`, storable.
 pub trait Number: Real + Serialize + DeserializeOwned {}
 
@@ -29,6 +26,7 @@ pub struct Trainer<T> {
     state: State<T>,
     /// The rows of the training words in the order of the current epoch.
     order: Vec<usize>,
+    batch: Batch<T>,
 }
 
 /// What changes from step to step, apart from the weights.
@@ -86,7 +84,7 @@ impl<T: Number> Trainer<T> {
             outcome: Outcome::new(dataset.baseline(settings), steps_per_epoch),
         };
         let order = dataset.epoch_order(settings, 0);
-        Ok(Self { settings: settings.clone(), model, state, order })
+        Ok(Self { settings: settings.clone(), model, state, order, batch: Batch::new() })
     }
 
     /// Trains on the next batch.
@@ -98,9 +96,10 @@ impl<T: Number> Trainer<T> {
             self.begin_epoch(dataset);
         }
         let to = (self.state.used + self.settings.training.batch).min(self.order.len());
-        let Batch { indices, targets } = dataset.batch(&self.order[self.state.used..to]);
-        let loss = self.model.forward_backward(indices.view(), targets.view(), self.settings.training.loss);
-        let accuracy = metrics::keras_accuracy(self.model.predictions(), targets.view());
+        self.batch.fill(dataset, &self.order[self.state.used..to]);
+        let (words, targets) = (self.batch.words(), self.batch.targets());
+        let loss = self.model.forward_backward(self.batch.indices(), targets, self.settings.training.loss);
+        let accuracy = metrics::keras_accuracy(self.model.predictions(), targets);
 
         let learning_rate = self.state.learning_rate.at(self.state.step);
         let (parameters, gradients) = self.model.parameters_and_gradients();
@@ -110,12 +109,12 @@ impl<T: Number> Trainer<T> {
         let state = &mut self.state;
         state.step += 1;
         state.used = to;
-        state.loss_sum += loss * indices.nrows() as f64;
-        state.accuracy_sum += accuracy * indices.nrows() as f64;
+        state.loss_sum += loss * words as f64;
+        state.accuracy_sum += accuracy * words as f64;
         let record = StepRecord {
             step: state.step,
             epoch: state.epoch + 1,
-            words: indices.nrows(),
+            words,
             loss,
             accuracy,
             gradient_norm,
@@ -160,8 +159,8 @@ impl<T: Number> Trainer<T> {
     /// Predictions and targets of the words in these rows, `(words, outputs)`.
     #[must_use]
     pub fn predict(&mut self, dataset: &Dataset<T>, rows: &[usize]) -> (Array2<T>, Array2<T>) {
-        let Batch { indices, targets } = dataset.batch(rows);
-        (self.model.predict(indices.view(), PREDICTION_BATCH), targets)
+        let batch = dataset.batch(rows);
+        (self.model.predict(batch.indices()), batch.targets().to_owned())
     }
 
     /// The settings' loss of predictions against targets; 0 if there are none.

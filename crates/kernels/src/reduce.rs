@@ -4,42 +4,51 @@ use rayon::prelude::*;
 
 use crate::{Real, dispatch};
 
-/// Numbers a chunk: the unit of work, summed by one thread.
-pub const CHUNK: usize = 4096;
-/// Running sums side by side in a chunk.
+/// The most pieces that a sum is made of.
+pub const PIECES: usize = 64;
+/// Running sums side by side in a piece.
 pub const LANES: usize = 8;
-/// Chunks worth a task of their own; a shorter slice stays on the calling thread.
-pub const TASK_CHUNKS: usize = 8;
+/// The length of a piece is a multiple of this.
+const PIECE_UNIT: usize = 4096;
 
-/// Σ f(x), in `f64`: chunks of [`CHUNK`] numbers, each over [`LANES`] interleaved running sums; lanes, then chunks, added
-/// in order.
-///
-/// The chunking is fixed, so the result does not depend on the number of threads.
-pub fn sum_of<T: Real>(values: &[T], f: impl Fn(f64) -> f64 + Sync) -> f64 {
-    sum_of_zipped(values, [], |x, []| f(x.to_f64()))
+/// The length of the pieces (the last may be shorter) in which `len` numbers are summed, at most [`PIECES`] of them.
+#[must_use]
+pub fn piece_len(len: usize) -> usize {
+    len.div_ceil(PIECES * PIECE_UNIT).max(1) * PIECE_UNIT
 }
 
-/// Σ `f(values[i], [others[0][i], others[1][i], …])`, in the order of [`sum_of`].
+/// Σ f(x, others), in `f64`: over pieces of [`piece_len`] numbers, each over [`LANES`] interleaved running sums; lanes,
+/// then pieces, added in order. The result does not depend on the number of threads. Allocates nothing.
 ///
 /// # Panics
-/// If a slice has another length than `values`.
+/// If the slices have not the same length.
 pub fn sum_of_zipped<T: Real, const N: usize>(
     values: &[T],
     others: [&[T]; N],
     f: impl Fn(T, [T; N]) -> f64 + Sync,
 ) -> f64 {
-    assert!(others.iter().all(|other| other.len() == values.len()), "all slices must have the same length");
-    let chunk = |index: usize| {
-        let range = index * CHUNK..values.len().min((index + 1) * CHUNK);
-        let (values, others) = (&values[range.clone()], others.map(|other| &other[range.clone()]));
-        dispatch(
+    assert!(others.iter().all(|other| other.len() == values.len()), "slices to sum must have the same length");
+    let piece_len = piece_len(values.len());
+    let mut sums = [0.0; PIECES];
+    let add = |(index, (sum, piece)): (usize, (&mut f64, &[T]))| {
+        let from = index * piece_len;
+        let others = others.map(|other| &other[from..from + piece.len()]);
+        *sum = dispatch(
             #[inline(always)]
-            || sum_chunk(values, others, &f),
-        )
+            || sum_piece(piece, others, &f),
+        );
     };
-    let chunks = values.len().div_ceil(CHUNK);
-    let sums: Vec<f64> = (0..chunks).into_par_iter().with_min_len(TASK_CHUNKS).map(chunk).collect();
-    in_order(&sums)
+    if values.len() <= PIECE_UNIT {
+        sums.iter_mut().zip(values.chunks(piece_len)).enumerate().for_each(add);
+    } else {
+        sums.par_iter_mut().zip(values.par_chunks(piece_len)).enumerate().for_each(add);
+    }
+    in_order(&sums[..values.len().div_ceil(piece_len)])
+}
+
+/// Σ f(x), as [`sum_of_zipped`].
+pub fn sum_of<T: Real>(values: &[T], f: impl Fn(f64) -> f64 + Sync) -> f64 {
+    sum_of_zipped(values, [], |x, []| f(x.to_f64()))
 }
 
 /// Σ x.
@@ -54,7 +63,7 @@ pub fn sum_of_squares<T: Real>(values: &[T]) -> f64 {
     sum_of(values, |x| x * x)
 }
 
-/// The sum from the first number to the last, beginning with +0 (`Iterator::sum` begins with −0): how lanes and chunks
+/// The sum from the first number to the last, beginning with +0 (`Iterator::sum` begins with −0): how lanes and pieces
 /// are added.
 #[must_use]
 pub fn in_order(values: &[f64]) -> f64 {
@@ -62,7 +71,7 @@ pub fn in_order(values: &[f64]) -> f64 {
 }
 
 #[inline(always)]
-fn sum_chunk<T: Real, const N: usize>(values: &[T], others: [&[T]; N], f: impl Fn(T, [T; N]) -> f64) -> f64 {
+fn sum_piece<T: Real, const N: usize>(values: &[T], others: [&[T]; N], f: impl Fn(T, [T; N]) -> f64) -> f64 {
     let mut lanes = [0.0; LANES];
     let (blocks, tail) = values.as_chunks::<LANES>();
     let others = others.map(|other| other.as_chunks::<LANES>());
@@ -88,7 +97,7 @@ mod tests {
 
     #[test]
     fn sums_are_right_and_independent_of_threads() {
-        let values: Vec<f32> = (0..50_003).map(|i| ((i * 7919) % 1000) as f32 / 1000.0 - 0.5).collect();
+        let values: Vec<f32> = (0..350_003_u64).map(|i| ((i * 7919) % 1000) as f32 / 1000.0 - 0.5).collect();
         let expected: f64 = values.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
         let bits: Vec<u64> = [1, 2, 3]
             .map(|threads| {
@@ -106,7 +115,7 @@ mod tests {
     /// The definition, written out.
     fn by_definition(terms: &[f64]) -> f64 {
         let mut total = 0.0;
-        for chunk in terms.chunks(4096) {
+        for chunk in terms.chunks(if terms.len() > 64 * 4096 { 8192 } else { 4096 }) {
             let mut lanes = [0.0; 8];
             chunk.iter().enumerate().for_each(|(i, term)| lanes[i % 8] += term);
             total += lanes.iter().fold(0.0, |sum, lane| sum + lane);
@@ -116,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_order_is_fixed_to_the_bit() {
-        for length in [0, 1, 7, 8, 9, 4095, 4096, 4097, 100_003] {
+        for length in [0, 1, 7, 8, 9, 4095, 4096, 4097, 100_003, 300_001] {
             let a: Vec<f64> = (0..length).map(|i| 1.0 / (1.0 + i as f64) - 0.3).collect();
             let b: Vec<f64> = (0..length).map(|i| 0.7 + i as f64 / 3.0).collect();
             let squares: Vec<f64> = a.iter().map(|x| x * x).collect();

@@ -182,6 +182,12 @@ impl Architecture {
         self.build::<f32>().iter().map(|layer| layer.parameter_count()).sum()
     }
 
+    /// The number of layers, from the input on, that compute something at each time step.
+    pub(crate) fn sequence_layers(&self) -> usize {
+        let last_state_only = |layer: &LayerKind| !layer.returns_sequence(true);
+        self.layers.iter().position(last_state_only).map_or(self.layers.len(), |index| index + 1)
+    }
+
     pub(crate) fn build<T: Real>(&self) -> Vec<Box<dyn Layer<T>>> {
         let mut inputs = Inputs::Indices(self.alphabet);
         self.layers

@@ -29,6 +29,7 @@ pub mod checkpoint;
 pub mod error;
 pub mod loss;
 pub mod metrics;
+mod prefix;
 pub mod sequential;
 
 pub use architecture::{Architecture, Flavour, LayerKind};

@@ -14,6 +14,11 @@ use crate::architecture::Architecture;
 use crate::checkpoint;
 use crate::error::Error;
 use crate::loss::Loss;
+use crate::prefix::{self, Level};
+
+/// Words whose prefix tree is walked at once: enough to share beginnings and to fill the kernels' tiles, few enough for
+/// their states to stay in the caches.
+const WORDS_AT_ONCE: usize = 1024;
 
 /// Version of the file that [`Sequential::save`] writes.
 const VERSION: u32 = 1;
@@ -122,17 +127,21 @@ impl<T: Real> Sequential<T> {
         &self.layers
     }
 
-    /// Predictions `(batch, outputs)` for character indices `(batch, time)`.
-    ///
-    /// # Panics
-    /// If an index lies outside the alphabet, or there is no time step.
-    pub fn forward(&mut self, indices: ArrayView2<'_, u16>) -> ArrayView2<'_, T> {
+    fn load_parameters(&mut self) {
         if !self.loaded {
             for (layer, range) in self.layers.iter_mut().zip(&self.ranges) {
                 layer.load(&self.parameters[range.clone()]);
             }
             self.loaded = true;
         }
+    }
+
+    /// Predictions `(batch, outputs)` for character indices `(batch, time)`.
+    ///
+    /// # Panics
+    /// If an index lies outside the alphabet, or there is no time step.
+    pub fn forward(&mut self, indices: ArrayView2<'_, u16>) -> ArrayView2<'_, T> {
+        self.load_parameters();
         for index in 0..self.layers.len() {
             let (done, rest) = self.layers.split_at_mut(index);
             rest[0].forward(input(done, indices));
@@ -164,19 +173,47 @@ impl<T: Real> Sequential<T> {
         self.layers.last().expect("there is a layer").output().step(0)
     }
 
-    /// Predictions `(words, outputs)` for any number of words, `batch` at a time.
+    /// Predictions `(words, outputs)` for any number of words `(words, time)`: the same bits as
+    /// [`forward`](Self::forward) gives, sooner, because words that begin alike share the states of their beginning.
     ///
     /// # Panics
-    /// If `batch` is 0, or as [`forward`](Self::forward).
+    /// As [`forward`](Self::forward).
     #[must_use]
-    pub fn predict(&mut self, indices: ArrayView2<'_, u16>, batch: usize) -> Array2<T> {
+    pub fn predict(&mut self, indices: ArrayView2<'_, u16>) -> Array2<T> {
+        self.load_parameters();
         let mut predictions = Array2::from_elem((indices.nrows(), self.architecture.outputs()), T::ZERO);
-        let chunks = indices.axis_chunks_iter(ndarray::Axis(0), batch);
-        let slots = predictions.axis_chunks_iter_mut(ndarray::Axis(0), batch);
-        for (indices, mut slot) in chunks.into_iter().zip(slots) {
-            slot.assign(&self.forward(indices));
+        let mut order: Vec<usize> = (0..indices.nrows()).collect();
+        order.sort_by(|&a, &b| indices.row(a).iter().cmp(indices.row(b)));
+        for words in order.chunks(WORDS_AT_ONCE) {
+            let (levels, places) = prefix::levels(indices, words);
+            self.walk(&levels);
+            let outputs = self.layers.last().expect("there is a layer").step_output().step(0);
+            for (&word, &place) in words.iter().zip(&places) {
+                predictions.row_mut(word).assign(&outputs.row(place));
+            }
         }
         predictions
+    }
+
+    /// Steps through the levels of a prefix tree; the outputs for the last level are then the last layer's step output.
+    fn walk(&mut self, levels: &[Level]) {
+        let (stepped, rest) = self.layers.split_at_mut(self.architecture.sequence_layers());
+        for level in levels {
+            let column = ArrayView2::from_shape((level.characters.len(), 1), &level.characters).expect("one column");
+            let parents = (!level.parents.is_empty()).then_some(&level.parents[..]);
+            for index in 0..stepped.len() {
+                let (done, rest) = stepped.split_at_mut(index);
+                match done.last() {
+                    Some(previous) => rest[0].step(Input::Sequence(previous.step_output()), parents),
+                    None => rest[0].step(Input::Indices(column), parents),
+                }
+            }
+        }
+        let mut previous = &stepped[stepped.len() - 1];
+        for layer in rest {
+            layer.step(Input::Sequence(previous.step_output()), None);
+            previous = layer;
+        }
     }
 
     /// BLAKE3 of all parameters' little-endian bytes, in hexadecimal: two networks with the same hash are the same to the bit.

@@ -2,12 +2,11 @@
 //!
 //! (Clipping the *update* needs Adam's v and is Adam's own: [`AdamSettings::clip_update_rms`](crate::AdamSettings).)
 
-use flameout_kernels::Real;
+use flameout_kernels::{Real, reduce};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::require_positive;
-use crate::norm::{CHUNK, TASK_CHUNKS};
 use crate::{Error, l2_norm};
 
 /// How gradients are clipped. In a file: `kind = "none"`, `"global-norm"` or `"value"`, the latter two with `limit`.
@@ -85,7 +84,7 @@ pub fn clip<T: Real>(gradients: &mut [T], clipping: &Clipping) -> f64 {
 }
 
 fn replace_each<T: Real>(values: &mut [T], replacement: impl Fn(T) -> T + Sync) {
-    values.par_chunks_mut(CHUNK).with_min_len(TASK_CHUNKS).for_each(|chunk| {
+    values.par_chunks_mut(reduce::piece_len(values.len())).for_each(|chunk| {
         for value in chunk {
             *value = replacement(*value);
         }

@@ -1,9 +1,9 @@
-//! One pass over parameters, gradients and an optimiser's state: in parallel, in fixed chunks, with the update's norm.
+//! One pass over parameters, gradients and an optimiser's state: in parallel, in fixed pieces, with the update's norm.
 
 use flameout_kernels::Real;
+use flameout_kernels::reduce::{self, LANES, PIECES};
 
 use crate::Error;
-use crate::norm::{CHUNK, LANES, TASK_CHUNKS, chunked_sum, sum_in_order};
 
 /// The buffers of a step, all of one length: `N` of them state (moments).
 pub(crate) struct Buffers<'a, T, const N: usize> {
@@ -55,39 +55,45 @@ impl<'a, T: Real, const N: usize> Buffers<'a, T, N> {
         )
     }
 
-    /// Σ `term(g, state)`, in the order of [`crate::norm`].
+    /// Σ `term(g, state)`, in the order of [`reduce::sum_of`].
     pub(crate) fn sum(&self, term: impl Fn(T, [T; N]) -> f64 + Sync) -> f64 {
-        chunked_sum(self.gradients, self.state.each_ref().map(|buffer| &**buffer), term)
+        reduce::sum_of_zipped(self.gradients, self.state.each_ref().map(|buffer| &**buffer), term)
     }
 
     /// Replaces every `(θ, state)` by `element(θ, g, state)` and returns Σ (θ_new − θ_old)², in the order of
-    /// [`crate::norm`].
+    /// [`reduce::sum_of`].
     pub(crate) fn apply(self, element: impl Fn(T, T, [T; N]) -> (T, [T; N]) + Sync) -> f64 {
-        let mut sums = vec![0.0; self.parameters.len().div_ceil(CHUNK)];
-        self.apply_to_chunks(&mut sums, &element);
-        sum_in_order(&sums)
+        let piece_len = reduce::piece_len(self.len());
+        let mut sums = [0.0; PIECES];
+        let sums = &mut sums[..self.parameters.len().div_ceil(piece_len)];
+        self.apply_to_pieces(piece_len, sums, &element);
+        reduce::in_order(sums)
     }
 
-    /// Halves the buffers until a task's worth is left: `sums` has one place for each chunk.
-    fn apply_to_chunks(self, sums: &mut [f64], element: &(impl Fn(T, T, [T; N]) -> (T, [T; N]) + Sync)) {
-        if sums.len() > TASK_CHUNKS {
-            let middle = sums.len() / 2;
-            let (left_sums, right_sums) = sums.split_at_mut(middle);
-            let (left, right) = self.split_at(middle * CHUNK);
-            rayon::join(|| left.apply_to_chunks(left_sums, element), || right.apply_to_chunks(right_sums, element));
-            return;
-        }
-        let mut rest = self;
-        for sum in sums {
-            let length = rest.parameters.len().min(CHUNK);
-            let (chunk, tail) = rest.split_at(length);
-            *sum = chunk.apply_to_chunk(element);
-            rest = tail;
+    /// Halves the buffers until a piece is left: `sums` has one place for each.
+    fn apply_to_pieces(
+        self,
+        piece_len: usize,
+        sums: &mut [f64],
+        element: &(impl Fn(T, T, [T; N]) -> (T, [T; N]) + Sync),
+    ) {
+        match sums {
+            [] => {}
+            [sum] => *sum = self.apply_to_piece(element),
+            _ => {
+                let middle = sums.len() / 2;
+                let (left_sums, right_sums) = sums.split_at_mut(middle);
+                let (left, right) = self.split_at(middle * piece_len);
+                rayon::join(
+                    || left.apply_to_pieces(piece_len, left_sums, element),
+                    || right.apply_to_pieces(piece_len, right_sums, element),
+                );
+            }
         }
     }
 
     /// Blocks of [`LANES`] elements in arrays, so that the compiler sees fixed lengths and uses vector registers.
-    fn apply_to_chunk(self, element: &impl Fn(T, T, [T; N]) -> (T, [T; N])) -> f64 {
+    fn apply_to_piece(self, element: &impl Fn(T, T, [T; N]) -> (T, [T; N])) -> f64 {
         let mut lanes = [0.0; LANES];
         let (parameters, parameters_tail) = self.parameters.as_chunks_mut::<LANES>();
         let (gradients, gradients_tail) = self.gradients.as_chunks::<LANES>();
@@ -130,7 +136,7 @@ impl<'a, T: Real, const N: usize> Buffers<'a, T, N> {
             }
             lanes[lane] += squared_difference(new, old);
         }
-        sum_in_order(&lanes)
+        reduce::in_order(&lanes)
     }
 }
 

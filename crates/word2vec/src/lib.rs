@@ -45,3 +45,8 @@ pub use read::{
     DuplicatePolicy, MAX_WORD_BYTES, NonFinitePolicy, ReadOptions, ReadReport, Tally, Utf8Policy, WordFilter,
 };
 pub use vectors::WordVectors;
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

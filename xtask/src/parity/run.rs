@@ -90,7 +90,7 @@ fn run_epoch<T: Real>(
 }
 
 fn predict<T: Real>(model: &mut Sequential<T>, data: Data<'_, T>) -> Array2<f64> {
-    model.predict(data.indices, data.batch.min(data.indices.nrows())).mapv(T::to_f64)
+    model.predict(data.indices).mapv(T::to_f64)
 }
 
 /// A buffer of parameters or gradients, cut into Keras' tensors.

@@ -36,30 +36,59 @@ impl<T: Real> ResetAfter<T> {
 
     pub(super) fn forward(&mut self, shape: Shape, gates: &mut Sequence<T>, hidden: &mut Sequence<T>) {
         let (batch, time, units) = hidden.dim();
-        self.inner.resize(batch, time, 3 * units, T::ZERO);
-        self.inner.rows_mut().rows_mut().into_iter().for_each(|mut row| row.assign(&ArrayView1::from(&self.bias)));
-        reshape(&mut self.zeros, batch, units);
+        self.begin(batch, time, units);
         for t in 0..time {
             let (previous, hidden) = hidden.step_and_previous(t);
-            if let Some(previous) = previous {
-                self.left.pack(previous);
-                product(&self.left, &self.kernel, self.inner.step_mut(t), Start::Out);
-            }
-            let previous_hidden = previous.unwrap_or(self.zeros.view());
-            let mut gates = gates.step_mut(t);
-            Zip::from(gates.rows_mut())
-                .and(self.inner.step(t).rows())
-                .into_par_iter()
-                .with_min_len(min_rows(units))
-                .for_each(|(gates, inner)| {
-                    let (gates, inner) = (gates.into_slice().expect(CONTIGUOUS), inner.to_slice().expect(CONTIGUOUS));
-                    dispatch(
-                        #[inline(always)]
-                        || add_inner(shape, gates, inner),
-                    );
-                });
-            super::update_hidden(shape, gates, previous_hidden, hidden);
+            self.forward_step(shape, gates.step_mut(t), previous, hidden, t);
         }
+    }
+
+    /// A single step from these states (none: from zero).
+    pub(super) fn step(
+        &mut self,
+        shape: Shape,
+        gates: ArrayViewMut2<'_, T>,
+        previous: Option<ArrayView2<'_, T>>,
+        hidden: ArrayViewMut2<'_, T>,
+    ) {
+        let (rows, units) = hidden.dim();
+        self.begin(rows, 1, units);
+        self.forward_step(shape, gates, previous, hidden, 0);
+    }
+
+    fn begin(&mut self, batch: usize, time: usize, units: usize) {
+        self.inner.resize(batch, time, 3 * units, T::ZERO);
+        let bias = ArrayView1::from(&self.bias);
+        self.inner.rows_mut().rows_mut().into_iter().for_each(|mut row| row.assign(&bias));
+        reshape(&mut self.zeros, batch, units);
+    }
+
+    /// One step, keeping `hU + b'` as that of step t.
+    fn forward_step(
+        &mut self,
+        shape: Shape,
+        mut gates: ArrayViewMut2<'_, T>,
+        previous: Option<ArrayView2<'_, T>>,
+        hidden: ArrayViewMut2<'_, T>,
+        t: usize,
+    ) {
+        if let Some(previous) = previous {
+            self.left.pack(previous);
+            product(&self.left, &self.kernel, self.inner.step_mut(t), Start::Out);
+        }
+        let previous_hidden = previous.unwrap_or(self.zeros.view());
+        Zip::from(gates.rows_mut())
+            .and(self.inner.step(t).rows())
+            .into_par_iter()
+            .with_min_len(min_rows(shape.units))
+            .for_each(|(gates, inner)| {
+                let (gates, inner) = (gates.into_slice().expect(CONTIGUOUS), inner.to_slice().expect(CONTIGUOUS));
+                dispatch(
+                    #[inline(always)]
+                    || add_inner(shape, gates, inner),
+                );
+            });
+        super::update_hidden(shape, gates, previous_hidden, hidden);
     }
 
     /// BPTT: overwrites `gates` with the gradients of the gates' arguments, and `inner` with its own.

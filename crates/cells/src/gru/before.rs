@@ -44,13 +44,35 @@ impl<T: Real> ResetBefore<T> {
         self.reset_hidden.resize(batch, time, units, T::ZERO);
         reshape(&mut self.zeros, batch, units);
         for t in 0..time {
-            self.forward_step(shape, gates.step_mut(t), hidden, t);
+            let (previous, hidden) = hidden.step_and_previous(t);
+            self.forward_step(shape, gates.step_mut(t), previous, hidden, t);
         }
     }
 
-    fn forward_step(&mut self, shape: Shape, mut gates: ArrayViewMut2<'_, T>, hidden: &mut Sequence<T>, t: usize) {
+    /// A single step from these states (none: from zero).
+    pub(super) fn step(
+        &mut self,
+        shape: Shape,
+        gates: ArrayViewMut2<'_, T>,
+        previous: Option<ArrayView2<'_, T>>,
+        hidden: ArrayViewMut2<'_, T>,
+    ) {
+        let (rows, units) = hidden.dim();
+        self.reset_hidden.resize(rows, 1, units, T::ZERO);
+        reshape(&mut self.zeros, rows, units);
+        self.forward_step(shape, gates, previous, hidden, 0);
+    }
+
+    /// One step, keeping `r∘h` as that of step t.
+    fn forward_step(
+        &mut self,
+        shape: Shape,
+        mut gates: ArrayViewMut2<'_, T>,
+        previous: Option<ArrayView2<'_, T>>,
+        hidden: ArrayViewMut2<'_, T>,
+        t: usize,
+    ) {
         let units = shape.units;
-        let (previous, hidden) = hidden.step_and_previous(t);
         if let Some(previous) = previous {
             self.left.pack(previous);
             product(&self.left, &self.gate_kernel, columns_mut(&mut gates, ..2 * units), Start::Out);
@@ -75,7 +97,7 @@ impl<T: Real> ResetBefore<T> {
                     },
                 );
             });
-        if t > 0 {
+        if previous.is_some() {
             self.left.pack(self.reset_hidden.step(t));
             product(&self.left, &self.candidate_kernel, columns_mut(&mut gates, 2 * units..), Start::Out);
         }
