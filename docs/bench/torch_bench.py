@@ -228,7 +228,8 @@ def main():
     data = Data(arguments.vectors)
     for row in rows(arguments.threads):
         bench, cell, units, batch, threads = row
-        name = f"{bench}, {cell}, {units} units, batch {batch or 'best'}, {threads} thread{'s' if threads > 1 else ''}"
+        size = f", batch {batch}" if batch else ""
+        name = f"{bench}, {cell}, {units} units{size}, {threads} thread{'s' if threads > 1 else ''}"
         if arguments.only in name:
             print(name, "...", file=sys.stderr)
             print(json.dumps(measure(row, data, arguments)), flush=True)

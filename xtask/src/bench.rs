@@ -130,22 +130,22 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// All rows, in the order in which they are printed.
 fn rows(threads: usize, vectors: &[PathBuf]) -> Vec<Row> {
     use Case::{GruSingle, LstmDouble, LstmSingle};
-    use Work::{EmbedVocabulary, Forward, TrainStep};
 
-    let row = |work, case, units, batch| NetworkRow { work, case, units, batch, threads };
+    let row = |work, case, units| NetworkRow { work, case, units, threads };
     let mut rows = Vec::new();
     for case in [LstmSingle, GruSingle] {
         for (units, batch) in [(1024, 32), (1024, 128), (256, 32), (64, 32)] {
-            rows.extend([TrainStep, Forward].map(|work| row(work, case, units, batch)));
+            rows.push(row(Work::TrainStep { batch }, case, units));
+            rows.push(row(Work::Forward { batch }, case, units));
         }
         // One word alone.
-        rows.push(row(Forward, case, 1024, 1));
+        rows.push(row(Work::Forward { batch: 1 }, case, 1024));
     }
-    rows.push(row(TrainStep, LstmDouble, 512, 32));
+    rows.push(row(Work::TrainStep { batch: 32 }, LstmDouble, 512));
     if threads > 1 {
-        rows.push(NetworkRow { threads: 1, ..row(TrainStep, LstmSingle, 1024, 32) });
+        rows.push(NetworkRow { threads: 1, ..row(Work::TrainStep { batch: 32 }, LstmSingle, 1024) });
     }
-    rows.push(row(EmbedVocabulary, LstmSingle, 1024, 128));
+    rows.push(row(Work::EmbedVocabulary, LstmSingle, 1024));
 
     let files = vectors.iter().flat_map(|path| FileRow::read_and_copy(path, threads));
     rows.into_iter().map(Row::Network).chain(files.map(Row::File)).collect()

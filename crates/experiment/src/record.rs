@@ -62,7 +62,8 @@ pub enum Record {
     Epoch(EpochRecord),
 }
 
-fn nan_if_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+/// JSON has no NaN and infinity; `serde_json` writes `null`.
+pub(crate) fn nan_if_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
 use crate::outcome::{Baseline, Best, Symptom};
+use crate::record::nan_if_null;
 use crate::settings::{Case, Settings};
 use crate::trainer::{Number, Trainer};
 
-/// The result of a finished run.
+/// The result of a finished run. In JSON a number that is not finite is `null`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Which network.
@@ -41,6 +42,7 @@ pub struct Summary {
     /// The first step of a rise that was going on when the run ended, too young to be called a collapse.
     pub risen_since: Option<u64>,
     /// How much the outputs for the test words differ from each other.
+    #[serde(deserialize_with = "nan_if_null")]
     pub spread: f64,
     /// The share of test words that get the most common output.
     pub identical: f64,
@@ -54,10 +56,12 @@ pub struct Quality {
     /// Words.
     pub words: usize,
     /// The settings' loss.
+    #[serde(deserialize_with = "nan_if_null")]
     pub loss: f64,
     /// Keras' accuracy.
     pub accuracy: f64,
     /// Mean cosine with the true vectors.
+    #[serde(deserialize_with = "nan_if_null")]
     pub cosine: f64,
     /// The share of words whose own vector is the nearest of all words' (training and test) to the prediction.
     pub hit_at_1: f64,

@@ -22,7 +22,7 @@ const PARALLEL_ELEMENTS: usize = 1 << 16;
 /// Depths that are packed at a time: what is written in the meantime stays in the first-level cache.
 const DEPTHS: usize = 64;
 
-/// The left operand `(rows, depth)` of a [`product`](crate::product), in tiles of [`TILE_ROWS`] rows.
+/// The left operand `(rows, depth)` of a [`product()`](crate::product()), in tiles of [`TILE_ROWS`] rows.
 ///
 /// The buffer is kept: packing again allocates only if the operand has grown.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +32,7 @@ pub struct PackedLeft<T> {
     data: AlignedBuffer<T>,
 }
 
-/// The right operand `(depth, columns)` of a [`product`](crate::product), in panels of columns.
+/// The right operand `(depth, columns)` of a [`product()`](crate::product()), in panels of columns.
 ///
 /// The buffer is kept: packing again allocates only if the operand has grown.
 #[derive(Debug, Clone, Default)]

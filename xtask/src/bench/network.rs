@@ -1,5 +1,6 @@
 //! Rows about networks.
 
+use std::hint::black_box;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use flameout_experiment::{Case, Dataset, Settings};
 use flameout_model::Sequential;
 use flameout_optim::Optimizer;
 use flameout_word2vec::Normalization;
-use ndarray::{ArrayView2, Axis};
+use ndarray::ArrayView2;
 
 use super::machine::Machine;
 use super::measurement::{Measurement, ms};
@@ -23,9 +24,9 @@ const ALPHABET: &str = "$abcdefghijklmnopqrstuvwxyz";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
     /// Forward, backward and Adam, over one batch.
-    TrainStep,
+    TrainStep { batch: usize },
     /// A forward pass over one batch, the parameters being loaded.
-    Forward,
+    Forward { batch: usize },
     /// Predictions for all words of a vocabulary.
     EmbedVocabulary,
 }
@@ -36,7 +37,6 @@ pub struct NetworkRow {
     pub work: Work,
     pub case: Case,
     pub units: usize,
-    pub batch: usize,
     pub threads: usize,
 }
 
@@ -70,15 +70,23 @@ impl Words {
 impl NetworkRow {
     /// What it is called, for `--only`.
     pub fn name(&self) -> String {
-        let Self { units, batch, threads, .. } = self;
+        let Self { units, threads, .. } = self;
+        let batch = self.batch().map_or(String::new(), |batch| format!(", batch {batch}"));
         let plural = if *threads == 1 { "" } else { "s" };
-        format!("{}, {}, {units} units, batch {batch}, {threads} thread{plural}", self.bench(), self.cell())
+        format!("{}, {}, {units} units{batch}, {threads} thread{plural}", self.bench(), self.cell())
+    }
+
+    fn batch(&self) -> Option<usize> {
+        match self.work {
+            Work::TrainStep { batch } | Work::Forward { batch } => Some(batch),
+            Work::EmbedVocabulary => None,
+        }
     }
 
     fn bench(&self) -> &'static str {
         match self.work {
-            Work::TrainStep => "train step",
-            Work::Forward => "forward",
+            Work::TrainStep { .. } => "train step",
+            Work::Forward { .. } => "forward",
             Work::EmbedVocabulary => "embed vocabulary",
         }
     }
@@ -96,25 +104,25 @@ impl NetworkRow {
         let settings = self.settings();
         let training = &words.training;
         let architecture = settings.architecture(training.encoder.alphabet_len(), training.targets.ncols());
-        let flop = |count: fn(&_, _, _) -> f64| Some(count(&architecture, self.batch, training.encoder.length()));
+        let characters = training.encoder.length();
         let mut model = Sequential::new(architecture.clone());
         // The values do not matter for the time, and orthogonal ones take long to draw.
         model.initialise(&Initialisation::pytorch(), 0);
 
         let pool = rayon_pool(self.threads)?;
         let (time, flop, words) = match self.work {
-            Work::TrainStep => {
-                let time = pool.install(|| self.train_step(&mut model, training, &settings, effort))?;
-                (time, flop(useful_work::train_step), None)
+            Work::TrainStep { batch } => {
+                let time = pool.install(|| train_step(&mut model, training, batch, &settings, effort))?;
+                (time, Some(useful_work::train_step(&architecture, batch, characters)), None)
             }
-            Work::Forward => {
-                let time = pool.install(|| self.forward(&mut model, training, effort))?;
-                (time, flop(useful_work::forward), None)
+            Work::Forward { batch } => {
+                let time = pool.install(|| forward(&mut model, training, batch, effort))?;
+                (time, Some(useful_work::forward(&architecture, batch, characters)), None)
             }
             // Words that share work ask for less than their number tells: no operations are counted.
             Work::EmbedVocabulary => {
                 let indices = words.vocabulary.indices.view();
-                let time = pool.install(|| self.embed(&mut model, indices, effort))?;
+                let time = pool.install(|| embed(&mut model, indices, effort))?;
                 (time, None, Some(indices.nrows()))
             }
         };
@@ -123,7 +131,7 @@ impl NetworkRow {
             bench: words.map_or(self.bench().into(), |words| format!("{} of {words}", self.bench())),
             cell: Some(self.cell()),
             units: Some(self.units),
-            batch: Some(self.batch),
+            batch: self.batch(),
             threads: self.threads,
             ms_median: Some(ms(time)),
             gflops,
@@ -138,40 +146,40 @@ impl NetworkRow {
         settings.model.units = Some(self.units);
         settings
     }
+}
 
-    fn train_step(
-        &self,
-        model: &mut Sequential<f32>,
-        words: &Dataset<f32>,
-        settings: &Settings,
-        effort: Effort,
-    ) -> Result<Duration> {
-        let tensors: Vec<_> = model.tensors().iter().map(|tensor| tensor.range()).collect();
-        let mut optimizer = Optimizer::for_tensors(settings.optimizer, &tensors)?;
-        let inputs = words.indices.exact_chunks((self.batch, words.indices.ncols()));
-        let targets = words.targets.exact_chunks((self.batch, words.targets.ncols()));
-        let mut batches = inputs.into_iter().zip(targets).cycle();
-        median(effort, || {
-            let (indices, targets) = batches.next().expect("there are more words than one batch");
-            model.forward_backward(indices, targets, settings.training.loss);
-            let (parameters, gradients) = model.parameters_and_gradients();
-            optimizer.step(parameters, gradients, 0.001)?;
-            Ok(())
-        })
-    }
+fn train_step(
+    model: &mut Sequential<f32>,
+    words: &Dataset<f32>,
+    batch: usize,
+    settings: &Settings,
+    effort: Effort,
+) -> Result<Duration> {
+    let tensors: Vec<_> = model.tensors().iter().map(|tensor| tensor.range()).collect();
+    let mut optimizer = Optimizer::for_tensors(settings.optimizer, &tensors)?;
+    let inputs = words.indices.exact_chunks((batch, words.indices.ncols()));
+    let targets = words.targets.exact_chunks((batch, words.targets.ncols()));
+    let mut batches = inputs.into_iter().zip(targets).cycle();
+    median(effort, || {
+        let (indices, targets) = batches.next().expect("there are more words than one batch");
+        model.forward_backward(indices, targets, settings.training.loss);
+        let (parameters, gradients) = model.parameters_and_gradients();
+        optimizer.step(parameters, gradients, 0.001)?;
+        Ok(())
+    })
+}
 
-    fn forward(&self, model: &mut Sequential<f32>, words: &Dataset<f32>, effort: Effort) -> Result<Duration> {
-        let mut batches = words.indices.axis_chunks_iter(Axis(0), self.batch).cycle();
-        median(effort, || {
-            model.forward(batches.next().expect("there are words"));
-            Ok(())
-        })
-    }
+fn forward(model: &mut Sequential<f32>, words: &Dataset<f32>, batch: usize, effort: Effort) -> Result<Duration> {
+    let mut batches = words.indices.exact_chunks((batch, words.indices.ncols())).into_iter().cycle();
+    median(effort, || {
+        black_box(model.forward(batches.next().expect("there are more words than one batch")));
+        Ok(())
+    })
+}
 
-    fn embed(&self, model: &mut Sequential<f32>, indices: ArrayView2<'_, u16>, effort: Effort) -> Result<Duration> {
-        median(effort, || {
-            std::hint::black_box(model.predict(indices));
-            Ok(())
-        })
-    }
+fn embed(model: &mut Sequential<f32>, indices: ArrayView2<'_, u16>, effort: Effort) -> Result<Duration> {
+    median(effort, || {
+        black_box(model.predict(indices));
+        Ok(())
+    })
 }
