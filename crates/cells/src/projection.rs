@@ -2,7 +2,7 @@
 
 use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Zip};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 
 use crate::layer::{Input, Inputs};
 use crate::recurrent::reshape;
@@ -69,11 +69,12 @@ impl<T: Real> Projection<T> {
         out.resize(batch, time, columns, T::ZERO);
         match (self.inputs, input) {
             (Inputs::Indices(_), Input::Indices(indices)) => {
-                for t in 0..time {
-                    Zip::from(out.step_mut(t).rows_mut())
-                        .and(indices.column(t))
-                        .for_each(|mut row, &index| row.assign(&self.table.row(usize::from(index))));
-                }
+                let mut rows = out.rows_mut();
+                let rows = rows.axis_iter_mut(Axis(0)).into_par_iter().with_min_len(min_rows(columns));
+                rows.enumerate().for_each(|(at, mut row)| {
+                    let index = indices[(at % batch, at / batch)];
+                    row.assign(&self.table.row(usize::from(index)));
+                });
             }
             (Inputs::Features(size), Input::Sequence(sequence)) => {
                 assert_eq!(sequence.dim().2, size, "units of the input");

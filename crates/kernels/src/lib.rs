@@ -1,10 +1,10 @@
 //! Numeric kernels that give **the same bits on every path**: AVX-512, AVX2 + FMA, NEON and portable Rust.
 //!
-//! - [`product`]: `out += left · right` for packed operands, each output element accumulated over the inner dimension in
+//! - [`product()`]: `out += left · right` for packed operands, each output element accumulated over the inner dimension in
 //!   one order by fused multiply-add, whatever the instruction set and the number of threads.
 //! - [`elementary`]: `exp`, `tanh` and the logistic function from `mul_add` polynomials; no platform library involved.
 //! - [`reduce`]: sums with one fixed chunking.
-//! - [`dispatch`](path::dispatch): compile a closure once for each instruction set and run the best one.
+//! - [`dispatch`]: compile a closure once for each instruction set and run the best one.
 //!
 //! ```
 //! use flameout_kernels::{PackedLeft, PackedRight, Start, product};

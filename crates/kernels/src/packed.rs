@@ -1,6 +1,6 @@
 //! Operands in the order in which the micro-kernel reads them.
 //!
-//! A right operand `(depth, columns)` is cut into *panels* of [`Real::PANEL`](crate::Real::PANEL) columns; a left
+//! A right operand `(depth, columns)` is cut into *panels* of [`Real::PANEL`] columns; a left
 //! operand `(rows, depth)` into *tiles* of [`TILE_ROWS`] rows. Inside a panel or tile the elements of one inner index lie
 //! together, so that the micro-kernel streams both. What is missing to a whole panel or tile is zero.
 
@@ -87,7 +87,7 @@ impl<T: Real> PackedRight<T> {
         self.depth
     }
 
-    /// Panel `index`: `depth` groups of [`Real::PANEL`](crate::Real::PANEL) elements.
+    /// Panel `index`: `depth` groups of [`Real::PANEL`] elements.
     pub(crate) fn panel(&self, index: usize) -> &[T] {
         let len = self.depth * T::PANEL;
         &self.data.as_slice()[index * len..(index + 1) * len]

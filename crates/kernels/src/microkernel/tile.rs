@@ -16,6 +16,9 @@ const SCRATCH: usize = TILE_ROWS * 48;
 /// of the left operand passes by, and this much of a tile in the first. The sums pause in `out`, which changes no bit.
 const DEPTH_BLOCK: usize = 512;
 
+/// How many inner indices ahead the panel is fetched into the first-level cache.
+const PREFETCH: usize = 32;
+
 /// Runs a whole panel with `ROWS` rows of accumulators at a time (a divisor of [`TILE_ROWS`]).
 ///
 /// # Safety
@@ -170,6 +173,7 @@ unsafe fn accumulate<V: Vector, const HEIGHT: usize, const WIDTH: usize>(tile: T
             let mut b = [V::splat(V::Scalar::ZERO); WIDTH];
             for (v, b) in b.iter_mut().enumerate() {
                 *b = V::load(right.add(v * V::LANES));
+                V::prefetch(right.wrapping_add(PREFETCH * V::Scalar::PANEL + v * V::LANES));
             }
             for (row, acc) in acc.iter_mut().enumerate() {
                 let a = V::splat(*left.add(row));

@@ -36,4 +36,10 @@ pub(crate) unsafe trait Vector: Copy {
     /// # Safety
     /// See the trait.
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
+
+    /// A hint that the cache line at `at` will be read soon; `at` may lie outside of any object.
+    #[inline(always)]
+    fn prefetch(at: *const Self::Scalar) {
+        let _ = at;
+    }
 }

@@ -31,6 +31,11 @@ macro_rules! x86_vector {
                 // SAFETY: the caller guarantees the instruction set.
                 unsafe { $mul_add(self, a, b) }
             }
+            #[inline(always)]
+            fn prefetch(at: *const $scalar) {
+                // SAFETY: a prefetch reads nothing and faults on no address.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+            }
         }
     };
 }
