@@ -139,6 +139,22 @@ impl<T: Real> Dataset<T> {
         })
     }
 
+    /// BLAKE3 of words, indices and targets, in hexadecimal: another hash means another training.
+    #[must_use]
+    pub fn blake3(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let mut bytes = Vec::new();
+        for ((word, indices), targets) in self.words.iter().zip(self.indices.rows()).zip(self.targets.rows()) {
+            bytes.clear();
+            bytes.extend_from_slice(word.as_bytes());
+            bytes.push(0);
+            indices.iter().for_each(|index| bytes.extend_from_slice(&index.to_le_bytes()));
+            targets.iter().for_each(|x| x.extend_le_bytes(&mut bytes));
+            hasher.update(&bytes);
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
     /// The words in these rows.
     #[must_use]
     pub fn batch(&self, rows: &[usize]) -> Batch<T> {

@@ -1,6 +1,6 @@
 //! Who watches a run while it goes on.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flameout_kernels::Real;
 use flameout_model::Sequential;
@@ -36,7 +36,9 @@ pub trait Observer<T> {
 #[derive(Debug)]
 pub struct ProgressBar {
     bar: Bar,
-    last_line: Option<std::time::Instant>,
+    last_line: Option<Instant>,
+    /// The latest epoch, if its line was left out because another had just been written.
+    left_out: Option<EpochRecord>,
 }
 
 impl ProgressBar {
@@ -58,7 +60,27 @@ impl ProgressBar {
             ))
             .with_position(done);
         bar.reset_eta();
-        Self { bar, last_line: None }
+        Self { bar, last_line: None, left_out: None }
+    }
+
+    fn epoch_line(&mut self, record: &EpochRecord) {
+        const HEADING: &str = "epoch    step      loss  accuracy  test loss  test accuracy  spread  words/s";
+        if self.last_line.is_none() {
+            self.line(HEADING);
+        }
+        self.last_line = Some(Instant::now());
+        self.left_out = None;
+        self.line(format!(
+            "{:>5} {:>7}  {:.6}     {:.3}   {:.6}          {:.3}  {:.4}  {:>7.0}",
+            record.epoch,
+            record.step,
+            record.loss,
+            record.accuracy,
+            record.test_loss,
+            record.test_accuracy,
+            record.spread,
+            record.words_per_second
+        ));
     }
 
     fn line(&self, text: impl AsRef<str>) {
@@ -74,28 +96,17 @@ impl<T: Real> Observer<T> for ProgressBar {
     }
 
     fn epoch(&mut self, record: &EpochRecord) {
-        const HEADING: &str = "epoch    step      loss  accuracy  test loss  test accuracy  spread  words/s";
-        if self.last_line.is_none() {
-            self.line(HEADING);
-        }
         if self.last_line.is_some_and(|at| at.elapsed() < Duration::from_secs(1)) {
-            return;
+            self.left_out = Some(record.clone());
+        } else {
+            self.epoch_line(record);
         }
-        self.last_line = Some(std::time::Instant::now());
-        self.line(format!(
-            "{:>5} {:>7}  {:.6}     {:.3}   {:.6}          {:.3}  {:.4}  {:>7.0}",
-            record.epoch,
-            record.step,
-            record.loss,
-            record.accuracy,
-            record.test_loss,
-            record.test_accuracy,
-            record.spread,
-            record.words_per_second
-        ));
     }
 
     fn end(&mut self) {
+        if let Some(record) = self.left_out.take() {
+            self.epoch_line(&record);
+        }
         self.bar.finish_and_clear();
     }
 }

@@ -8,7 +8,7 @@ use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::observer::{Observer, Seen};
 use crate::record::Record;
-use crate::run_directory::{MetricsWriter, RunDirectory};
+use crate::run_directory::{MetricsWriter, Origin, RunDirectory};
 use crate::settings::Settings;
 use crate::summary::Summary;
 use crate::trainer::{Number, Trainer};
@@ -63,12 +63,13 @@ pub fn train<T: Number>(
     settings.check()?;
     // Before the directory: a run that cannot begin leaves nothing behind.
     let dataset = Dataset::<T>::open(settings, &options.base)?;
-    let (directory, settings_hash) = open_directory(settings, options)?;
+    let directory = open_directory(settings, options)?;
     if let Some(summary) = directory.summary()? {
         return Ok(Ended::Finished(Box::new(summary)));
     }
     let mut trainer = Trainer::new(settings, &dataset)?;
-    let found = directory.newest_checkpoint::<T>(&settings_hash)?;
+    let origin = Origin { settings: settings.hash(), data: dataset.blake3() };
+    let found = directory.newest_checkpoint::<T>(&origin)?;
     let metrics_bytes = match found.sound {
         Some((snapshot, metrics_bytes)) => {
             trainer.restore(&dataset, snapshot)?;
@@ -80,21 +81,20 @@ pub fn train<T: Number>(
     let total_steps = settings.training.epochs.saturating_mul(steps_per_epoch);
     let observers = observers(&Begun { dataset: &dataset, trainer: &trainer, total_steps, warnings: found.unsound });
     let metrics = directory.metrics(metrics_bytes)?;
-    let mut run = Run { settings, settings_hash, directory, dataset, trainer, metrics, observers };
+    let mut run = Run { settings, origin, directory, dataset, trainer, metrics, observers };
     run.go_on(stop)
 }
 
-fn open_directory(settings: &Settings, options: &RunOptions) -> Result<(RunDirectory, String), Error> {
-    let hash = settings.hash();
+fn open_directory(settings: &Settings, options: &RunOptions) -> Result<RunDirectory, Error> {
     if !options.resume {
-        return Ok((RunDirectory::create(&options.directory, settings)?, hash));
+        return RunDirectory::create(&options.directory, settings);
     }
     let directory = RunDirectory::open(&options.directory)?;
-    if directory.settings()?.hash() != hash {
+    if directory.settings()? != *settings {
         let problem = "was begun with other settings; resume it with the same, or choose another directory".into();
         return Err(Error::RunDirectory { path: options.directory.clone(), problem });
     }
-    Ok((directory, hash))
+    Ok(directory)
 }
 
 /// Settings of the run in this directory, for resuming it.
@@ -107,7 +107,7 @@ pub fn settings_of(directory: &Path) -> Result<Settings, Error> {
 
 struct Run<'a, T> {
     settings: &'a Settings,
-    settings_hash: String,
+    origin: Origin,
     directory: RunDirectory,
     dataset: Dataset<T>,
     trainer: Trainer<T>,
@@ -154,7 +154,7 @@ impl<T: Number> Run<'_, T> {
     }
 
     fn checkpoint(&mut self) -> Result<(), Error> {
-        self.directory.write_checkpoint(&self.settings_hash, &mut self.metrics, self.trainer.snapshot())
+        self.directory.write_checkpoint(&self.origin, &mut self.metrics, self.trainer.snapshot())
     }
 
     fn end_observers(&mut self) {

@@ -36,10 +36,19 @@ pub struct RunDirectory {
     _lock: File,
 }
 
+/// What a run's numbers depend on, as hashes: a checkpoint of another origin is not gone on from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// See [`Settings::hash`].
+    pub settings: String,
+    /// See [`Dataset::blake3`](crate::Dataset::blake3).
+    pub data: String,
+}
+
 /// What a checkpoint file holds.
 #[derive(Debug, Serialize, Deserialize)]
 struct Checkpoint<T> {
-    settings_hash: String,
+    origin: Origin,
     /// Length of `metrics.jsonl` when it was written: what is beyond belongs to steps that will be made again.
     metrics_bytes: u64,
     snapshot: Snapshot<T>,
@@ -181,12 +190,12 @@ impl RunDirectory {
     /// If writing fails.
     pub fn write_checkpoint<T: Number>(
         &self,
-        settings_hash: &str,
+        origin: &Origin,
         metrics: &mut MetricsWriter,
         snapshot: Snapshot<T>,
     ) -> Result<(), Error> {
         let step = snapshot.step();
-        let content = Checkpoint { settings_hash: settings_hash.to_owned(), metrics_bytes: metrics.sync()?, snapshot };
+        let content = Checkpoint { origin: origin.clone(), metrics_bytes: metrics.sync()?, snapshot };
         checkpoint::write(&self.file(&format!("checkpoints/step-{step:010}.ckpt")), VERSION, &content)?;
         for old in self.checkpoints()?.iter().rev().skip(KEPT) {
             std::fs::remove_file(old).map_err(Error::io(old))?;
@@ -197,16 +206,18 @@ impl RunDirectory {
     /// The newest sound checkpoint, and what is wrong with newer ones.
     ///
     /// # Errors
-    /// If a checkpoint belongs to other settings, or the directory cannot be read.
-    pub fn newest_checkpoint<T: Number>(&self, settings_hash: &str) -> Result<Found<T>, Error> {
+    /// If the newest sound checkpoint is of another origin, or the directory cannot be read.
+    pub fn newest_checkpoint<T: Number>(&self, origin: &Origin) -> Result<Found<T>, Error> {
         let mut unsound = Vec::new();
         for path in self.checkpoints()?.into_iter().rev() {
             match checkpoint::read::<Checkpoint<T>>(&path, VERSION) {
-                Ok(content) if content.settings_hash == settings_hash => {
+                Ok(content) if content.origin == *origin => {
                     return Ok(Found { sound: Some((content.snapshot, content.metrics_bytes)), unsound });
                 }
-                Ok(_) => {
-                    let problem = "was made with other settings than `settings.toml` says".into();
+                Ok(content) => {
+                    let same_settings = content.origin.settings == origin.settings;
+                    let what = if same_settings { "word vectors" } else { "settings" };
+                    let problem = format!("was made with other {what}: resuming would be another run; begin a new one");
                     return Err(Error::RunDirectory { path, problem });
                 }
                 Err(error) => unsound.push(error.to_string()),

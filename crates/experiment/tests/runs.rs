@@ -143,6 +143,32 @@ fn a_directory_is_used_by_one_run_only() {
 }
 
 #[test]
+fn other_vectors_are_noticed_when_a_run_is_resumed() {
+    let directory = tempfile::tempdir().unwrap();
+    let vectors = directory.path().join("vectors.txt");
+    let write = |last: &str| {
+        let lines: String = (0..60).map(|i| format!("{} {} {}\n", letters(i), i % 7 + 1, i * i % 11)).collect();
+        std::fs::write(&vectors, lines + last).unwrap();
+    };
+    let mut settings = settings(Case::LstmSingle);
+    settings.data.vectors.clone_from(&vectors);
+    let path = directory.path().join("run");
+    write("last 1 2\n");
+    assert!(matches!(run(&settings, &path, false, Some(3)), Ended::Stopped { step: 3 }));
+    write("last 2 1\n");
+    let stop = AtomicBool::new(false);
+    let error = train::<f32>(&settings, &options(&path, true), &stop, |_| Vec::new()).unwrap_err().to_string();
+    assert!(error.contains("other word vectors"), "{error}");
+    write("last 1 2\n");
+    finished(run(&settings, &path, true, None));
+}
+
+/// A different word for each number.
+fn letters(number: usize) -> String {
+    [number / 26, number % 26].map(|digit| char::from(b'a' + digit as u8)).iter().collect()
+}
+
+#[test]
 fn the_directory_is_complete_and_the_model_can_be_used() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("run");

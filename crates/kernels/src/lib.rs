@@ -32,11 +32,13 @@ pub mod path;
 pub mod product;
 pub mod real;
 pub mod reduce;
+mod start;
 
 pub use packed::{PackedLeft, PackedRight};
 pub use path::{Path, dispatch};
-pub use product::{Start, product};
+pub use product::product;
 pub use real::Real;
+pub use start::Start;
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

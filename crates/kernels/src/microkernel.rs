@@ -15,7 +15,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::aligned::AlignedBuffer;
 use crate::packed::{TILE_ROWS, pack_strips};
-use crate::product::Start;
+use crate::start::Start;
 use crate::{Path, Real};
 
 /// Some tiles of the left operand against one panel of the right, as the micro-kernels take it.

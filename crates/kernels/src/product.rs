@@ -5,16 +5,8 @@ use ndarray::{ArrayViewMut2, Axis};
 
 use crate::microkernel::Panel;
 use crate::packed::TILE_ROWS;
+use crate::start::Start;
 use crate::{PackedLeft, PackedRight, Path, Real};
-
-/// What the accumulators hold before the first term.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
-    /// Zero: `out = left · right`.
-    Zero,
-    /// The output's elements: `out += left · right`. A bias or an upstream gradient written there first costs nothing.
-    Out,
-}
 
 /// Multiply-adds below which a product stays on one thread.
 const PARALLEL_TERMS: usize = 1 << 18;

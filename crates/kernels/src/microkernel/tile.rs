@@ -4,7 +4,7 @@ use super::Panel;
 use super::vector::Vector;
 use crate::Real;
 use crate::packed::TILE_ROWS;
-use crate::product::Start;
+use crate::start::Start;
 
 /// Vectors side by side in a tile: with [`TILE_ROWS`] rows they fill 24 of AVX-512's 32 registers.
 const VECTORS: usize = 3;
