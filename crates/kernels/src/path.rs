@@ -12,33 +12,34 @@ pub enum Path {
     Avx2,
     /// x86-64 with AVX-512 F.
     Avx512,
-    /// AArch64 (NEON is part of the base architecture).
-    Neon,
 }
 
 /// The environment variable that forces a path.
 pub const VARIABLE: &str = "FLAMEOUT_KERNELS";
 
 impl Path {
+    /// Slowest first.
+    const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+
     /// Every path this machine can run, slowest first.
     #[must_use]
     pub fn available() -> Vec<Self> {
-        let mut paths = vec![Self::Portable];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                paths.push(Self::Avx2);
-                if is_x86_feature_detected!("avx512f") {
-                    paths.push(Self::Avx512);
-                }
-            }
-        }
-        #[cfg(target_arch = "aarch64")]
-        paths.push(Self::Neon);
-        paths
+        Self::ALL.into_iter().filter(|path| path.is_available()).collect()
     }
 
-    /// The path in use: the fastest available one, or the one that `FLAMEOUT_KERNELS=portable|avx2|avx512|neon` names.
+    fn is_available(self) -> bool {
+        match self {
+            Self::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => is_x86_feature_detected!("avx512f") && Self::Avx2.is_available(),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx2 | Self::Avx512 => false,
+        }
+    }
+
+    /// The path in use: the fastest available one, or the one that `FLAMEOUT_KERNELS=portable|avx2|avx512` names.
     /// Decided at the first call.
     ///
     /// # Panics
@@ -59,7 +60,6 @@ impl Path {
             Self::Portable => "portable",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
-            Self::Neon => "neon",
         }
     }
 
