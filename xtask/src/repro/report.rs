@@ -23,7 +23,7 @@ pub fn default_epochs(case: Case) -> u64 {
 /// Small layers, and as many epochs as take about a minute.
 pub fn make_quick(settings: &mut Settings) {
     settings.model.units = Some(64);
-    settings.training.epochs = 100;
+    settings.training.epochs = 300;
 }
 
 /// The network, and every setting that differs from the question's.
