@@ -9,7 +9,7 @@ use crate::activation::Activation;
 use crate::initialise::Initialisation;
 use crate::layer::{Input, Inputs, Layer};
 use crate::projection::Projection;
-use crate::rows::{BLOCK, min_rows};
+use crate::rows::{BLOCK, CONTIGUOUS, min_rows};
 use crate::sequence::Sequence;
 use crate::tensor::Tensor;
 
@@ -76,7 +76,7 @@ impl<T: Real> Layer<T> for Dense<T> {
                 |(row,)| {
                     dispatch(
                         #[inline(always)]
-                        || activation.apply(row.into_slice().expect("rows are contiguous")),
+                        || activation.apply(row.into_slice().expect(CONTIGUOUS)),
                     )
                 },
             );
@@ -115,15 +115,14 @@ impl<T: Real> Layer<T> for Dense<T> {
             .into_par_iter()
             .with_min_len(min_rows(units))
             .for_each(|(delta, gradient, output)| {
-                let contiguous = "rows are contiguous";
                 dispatch(
                     #[inline(always)]
                     || {
                         multiply_by_slopes(
                             activation,
-                            delta.into_slice().expect(contiguous),
-                            gradient.to_slice().expect(contiguous),
-                            output.to_slice().expect(contiguous),
+                            delta.into_slice().expect(CONTIGUOUS),
+                            gradient.to_slice().expect(CONTIGUOUS),
+                            output.to_slice().expect(CONTIGUOUS),
                         );
                     },
                 );

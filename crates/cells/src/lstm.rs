@@ -9,8 +9,8 @@ use crate::activation::Activation;
 use crate::initialise::Initialisation;
 use crate::layer::{Input, Inputs, Layer};
 use crate::projection::Projection;
-use crate::recurrent::{CONTIGUOUS, Stepped, assign_output_gradient, reshape};
-use crate::rows::{BLOCK, min_rows};
+use crate::recurrent::{Stepped, assign_output_gradient, reshape};
+use crate::rows::{BLOCK, CONTIGUOUS, min_rows};
 use crate::sequence::Sequence;
 use crate::tensor::{GateView, GateViewMut, Tensor, gate_view, gate_view_mut};
 
@@ -243,8 +243,7 @@ impl<T: Real> Layer<T> for Lstm<T> {
             self.forward_step(t);
         }
         if !self.return_sequences {
-            self.last_hidden.resize(batch, 1, self.units, T::ZERO);
-            self.last_hidden.step_mut(0).assign(&self.hidden.step(time - 1));
+            self.last_hidden.assign_last_step(&self.hidden);
         }
         self.unused_forward = true;
     }

@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis
 
 use crate::layer::{Input, Inputs};
 use crate::recurrent::reshape;
-use crate::rows::min_rows;
+use crate::rows::{CONTIGUOUS, min_rows};
 use crate::sequence::Sequence;
 
 /// Columns that one task of a row-wise sum takes.
@@ -132,7 +132,7 @@ fn add_rows_by_index<T: Real>(indices: ArrayView2<'_, u16>, deltas: &Sequence<T>
                     let columns = from..from + gradient.ncols();
                     let time_major = indices.columns().into_iter().flatten();
                     for (&index, delta) in time_major.zip(rows.rows()) {
-                        let delta = &delta.to_slice().expect("rows are contiguous")[columns.clone()];
+                        let delta = &delta.to_slice().expect(CONTIGUOUS)[columns.clone()];
                         add(gradient.row_mut(usize::from(index)), delta);
                     }
                 },
@@ -143,7 +143,7 @@ fn add_rows_by_index<T: Real>(indices: ArrayView2<'_, u16>, deltas: &Sequence<T>
 
 #[inline(always)]
 fn add<T: Real>(to: ArrayViewMut1<'_, T>, values: &[T]) {
-    let to = to.into_slice().expect("rows are contiguous");
+    let to = to.into_slice().expect(CONTIGUOUS);
     to.iter_mut().zip(values).for_each(|(to, x)| *to += *x);
 }
 

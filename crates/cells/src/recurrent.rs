@@ -5,9 +5,6 @@ use ndarray::Array2;
 
 use crate::sequence::Sequence;
 
-/// Why `to_slice` cannot fail on the rows of a [`Sequence`].
-pub(crate) const CONTIGUOUS: &str = "rows are contiguous";
-
 /// Gives `array` this shape, keeping its buffer; its elements are unspecified (zero where they are new).
 pub(crate) fn reshape<T: Real>(array: &mut Array2<T>, rows: usize, columns: usize) {
     if array.dim() == (rows, columns) {

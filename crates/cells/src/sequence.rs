@@ -78,6 +78,13 @@ impl<T: Copy> Sequence<T> {
         matrix(&self.data[self.span(from, to)], (to - from) * self.batch, self.units)
     }
 
+    /// Becomes the last time step of `other`, `(batch, 1, units)`.
+    pub(crate) fn assign_last_step(&mut self, other: &Self) {
+        (self.batch, self.time, self.units) = (other.batch, 1, other.units);
+        self.data.clear();
+        self.data.extend_from_slice(&other.data[other.span(other.time - 1, other.time)]);
+    }
+
     /// Steps `t − 1` (to read) and `t` (to write); for `t = 0` there is no step before.
     pub(crate) fn step_and_previous(&mut self, t: usize) -> (Option<ArrayView2<'_, T>>, ArrayViewMut2<'_, T>) {
         let (batch, units) = (self.batch, self.units);
@@ -136,5 +143,8 @@ mod tests {
         assert_eq!(previous.unwrap(), array.index_axis(Axis(1), 1));
         assert_eq!(step, array.index_axis(Axis(1), 2));
         assert!(sequence.step_and_previous(0).0.is_none());
+        let mut last = Sequence::filled(5, 5, 5, 0);
+        last.assign_last_step(&sequence);
+        assert_eq!(last.view(), array.slice_axis(Axis(1), (2..3).into()));
     }
 }

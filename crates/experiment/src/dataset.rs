@@ -173,6 +173,12 @@ impl<T: Real> Dataset<T> {
         order
     }
 
+    /// Batches in an epoch; the last may be smaller.
+    #[must_use]
+    pub fn steps_per_epoch(&self, settings: &Settings) -> u64 {
+        self.train.len().div_ceil(settings.training.batch) as u64
+    }
+
     /// What a network that has learnt nothing reaches on training and test words.
     #[must_use]
     pub fn baseline(&self, settings: &Settings) -> Baseline {

@@ -1,6 +1,6 @@
 //! A run in a directory: begin or resume, train, checkpoint, summarise.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -77,8 +77,7 @@ pub fn train<T: Number>(
         }
         None => 0,
     };
-    let steps_per_epoch = dataset.train.len().div_ceil(settings.training.batch) as u64;
-    let total_steps = settings.training.epochs.saturating_mul(steps_per_epoch);
+    let total_steps = settings.training.epochs.saturating_mul(dataset.steps_per_epoch(settings));
     let observers = observers(&Begun { dataset: &dataset, trainer: &trainer, total_steps, warnings: found.unsound });
     let metrics = directory.metrics(metrics_bytes)?;
     let mut run = Run { settings, origin, directory, dataset, trainer, metrics, observers };
@@ -95,14 +94,6 @@ fn open_directory(settings: &Settings, options: &RunOptions) -> Result<RunDirect
         return Err(Error::RunDirectory { path: options.directory.clone(), problem });
     }
     Ok(directory)
-}
-
-/// Settings of the run in this directory, for resuming it.
-///
-/// # Errors
-/// If there is none, or its settings cannot be read.
-pub fn settings_of(directory: &Path) -> Result<Settings, Error> {
-    RunDirectory::open(directory)?.settings()
 }
 
 struct Run<'a, T> {

@@ -72,7 +72,6 @@ impl<T: Number> Trainer<T> {
         let mut model = Sequential::new(architecture);
         model.initialise(&settings.initialisation(), settings.seed);
         let tensors: Vec<_> = model.tensors().iter().map(|tensor| tensor.range()).collect();
-        let steps_per_epoch = dataset.train.len().div_ceil(settings.training.batch) as u64;
         let state = State {
             optimizer: Optimizer::for_tensors(settings.optimizer, &tensors)?,
             learning_rate: LearningRate::new(&settings.schedule)?,
@@ -81,7 +80,7 @@ impl<T: Number> Trainer<T> {
             used: 0,
             loss_sum: 0.0,
             accuracy_sum: 0.0,
-            outcome: Outcome::new(dataset.baseline(settings), steps_per_epoch),
+            outcome: Outcome::new(dataset.baseline(settings), dataset.steps_per_epoch(settings)),
         };
         let order = dataset.epoch_order(settings, 0);
         Ok(Self { settings: settings.clone(), model, state, order, batch: Batch::new() })

@@ -6,8 +6,8 @@ use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, Zip};
 
 use super::Shape;
 use crate::projection::sum_rows;
-use crate::recurrent::{CONTIGUOUS, assign_output_gradient, reshape};
-use crate::rows::{BLOCK, min_rows};
+use crate::recurrent::{assign_output_gradient, reshape};
+use crate::rows::{BLOCK, CONTIGUOUS, min_rows};
 use crate::sequence::Sequence;
 
 /// Packed weights and buffers of the recurrence.

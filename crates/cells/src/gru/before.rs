@@ -5,8 +5,8 @@ use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Zip};
 
 use super::Shape;
-use crate::recurrent::{CONTIGUOUS, assign_output_gradient, reshape};
-use crate::rows::{BLOCK, min_rows};
+use crate::recurrent::{assign_output_gradient, reshape};
+use crate::rows::{BLOCK, CONTIGUOUS, min_rows};
 use crate::sequence::Sequence;
 use crate::tensor::{columns, columns_mut};
 
