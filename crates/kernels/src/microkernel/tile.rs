@@ -16,9 +16,6 @@ const SCRATCH: usize = TILE_ROWS * 48;
 /// of the left operand passes by, and this much of a tile in the first. The sums pause in `out`, which changes no bit.
 const DEPTH_BLOCK: usize = 512;
 
-/// How many inner indices ahead the panel is fetched into the first-level cache.
-const PREFETCH: usize = 32;
-
 /// Runs a whole panel with `ROWS` rows of accumulators at a time (a divisor of [`TILE_ROWS`]).
 ///
 /// # Safety
@@ -30,7 +27,11 @@ pub(crate) unsafe fn panel<V: Vector, const ROWS: usize>(panel: Panel<'_, V::Sca
     for first in (0..panel.depth.max(1)).step_by(DEPTH_BLOCK) {
         let depth = DEPTH_BLOCK.min(panel.depth - first);
         let start = if first == 0 { panel.start } else { Start::Out };
-        for tile_row in (0..panel.rows).step_by(TILE_ROWS) {
+        // The next block comes from memory while this one is at work, the same share of it with every tile: one tile
+        // would have to wait for what four can fetch at leisure.
+        let next = panel.right.as_ptr().wrapping_add((first + depth) * V::Scalar::PANEL);
+        let fetch_step = V::Scalar::PANEL.div_ceil(panel.rows.div_ceil(TILE_ROWS));
+        for (index, tile_row) in (0..panel.rows).step_by(TILE_ROWS).enumerate() {
             let tile_rows = TILE_ROWS.min(panel.rows - tile_row);
             // SAFETY: tile_row < rows and first < depth (or both operands are empty), so that all pointers stay inside
             // what `Panel` guarantees; what is told of rows, columns and depths is what is left there.
@@ -42,6 +43,8 @@ pub(crate) unsafe fn panel<V: Vector, const ROWS: usize>(panel: Panel<'_, V::Sca
                     out: panel.out.add(tile_row * panel.stride),
                     stride: panel.stride,
                     start,
+                    fetch: next.wrapping_add(index * depth * fetch_step),
+                    fetch_step,
                 };
                 whole_tile::<V, ROWS>(tile, tile_rows, panel.columns);
             }
@@ -63,6 +66,7 @@ unsafe fn whole_tile<V: Vector, const ROWS: usize>(tile: Tile<V::Scalar>, rows: 
                     left: tile.left.add(row),
                     right: tile.right.add(column),
                     out: tile.out.add(row * tile.stride + column),
+                    fetch: tile.fetch.wrapping_add(column),
                     ..tile
                 };
                 tile_at::<V, ROWS>(piece, (rows - row).min(ROWS), (columns - column).min(VECTORS * V::LANES));
@@ -71,7 +75,7 @@ unsafe fn whole_tile<V: Vector, const ROWS: usize>(tile: Tile<V::Scalar>, rows: 
     }
 }
 
-/// Pointers to the corner of one tile of output and to what it is made of.
+/// Pointers to the corner of one tile of output and to what it is made of. `fetch` is never read through.
 #[derive(Clone, Copy)]
 struct Tile<T> {
     depth: usize,
@@ -80,6 +84,9 @@ struct Tile<T> {
     out: *mut T,
     stride: usize,
     start: Start,
+    /// What to fetch into the cache meanwhile, and how far that moves on with each inner index.
+    fetch: *const T,
+    fetch_step: usize,
 }
 
 /// A tile of any size up to `ROWS` × (`VECTORS` vectors). Where the last vector is not whole, the tile is computed in a
@@ -168,12 +175,12 @@ unsafe fn accumulate<V: Vector, const HEIGHT: usize, const WIDTH: usize>(tile: T
                 }
             }
         }
-        let (mut left, mut right) = (tile.left, tile.right);
+        let (mut left, mut right, mut fetch) = (tile.left, tile.right, tile.fetch);
         for _ in 0..tile.depth {
             let mut b = [V::splat(V::Scalar::ZERO); WIDTH];
             for (v, b) in b.iter_mut().enumerate() {
                 *b = V::load(right.add(v * V::LANES));
-                V::prefetch(right.wrapping_add(PREFETCH * V::Scalar::PANEL + v * V::LANES));
+                V::prefetch(fetch.wrapping_add(v * V::LANES));
             }
             for (row, acc) in acc.iter_mut().enumerate() {
                 let a = V::splat(*left.add(row));
@@ -183,6 +190,7 @@ unsafe fn accumulate<V: Vector, const HEIGHT: usize, const WIDTH: usize>(tile: T
             }
             left = left.add(TILE_ROWS);
             right = right.add(V::Scalar::PANEL);
+            fetch = fetch.wrapping_add(tile.fetch_step);
         }
         for (row, acc) in acc.iter().enumerate() {
             for (v, acc) in acc.iter().enumerate() {
