@@ -2,9 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod hunt;
+mod interrupt;
 mod parity;
 mod repro;
+mod training;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -20,6 +24,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Task {
     Repro(repro::Args),
+    Hunt(hunt::Args),
     Parity(parity::Args),
     Bench(bench::Args),
 }
@@ -27,6 +32,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Repro(args) => repro::run(&args),
+        Task::Hunt(args) => hunt::run(&args),
         Task::Parity(args) => parity::run(&args),
         Task::Bench(args) => bench::run(&args),
     };
@@ -34,4 +40,9 @@ fn main() -> ExitCode {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// The repository's root, where relative paths in settings begin.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository").into()
 }

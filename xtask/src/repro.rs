@@ -4,14 +4,15 @@ mod report;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use flameout_experiment::{
-    Begun, Case, Ended, Number, Observer, Precision, ProgressBar, RunOptions, Settings, Summary, train,
-};
+use flameout_experiment::{Begun, Case, Ended, Number, Observer, ProgressBar, RunOptions, Settings, Summary};
+
+use crate::interrupt::stop_on_ctrl_c;
+use crate::root;
+use crate::training::{Watch, train};
 
 /// Trains the question's networks on real word vectors, with Keras 1.0.7's arithmetic, and shows what becomes of them.
 ///
@@ -129,16 +130,19 @@ fn run_case(settings: &Settings, directory: &Path, resume: bool, stop: &AtomicBo
         println!("This run has been made before; its results are in {}.", directory.display());
         return Ok(Ended::Finished(Box::new(summary)));
     }
-    match settings.model.precision {
-        Precision::F32 => train::<f32>(settings, &options, stop, |begun| observers(settings, begun)),
-        Precision::F64 => train::<f64>(settings, &options, stop, |begun| observers(settings, begun)),
-    }
-    .with_context(|| format!("running {}", settings.case.name()))
+    train(settings, &options, stop, &mut Watcher { settings })
 }
 
-fn observers<T: Number>(settings: &Settings, begun: &Begun<'_, T>) -> Vec<Box<dyn Observer<T>>> {
-    report::print_begin(begun);
-    vec![Box::new(ProgressBar::new(begun.total_steps, begun.trainer.steps(), settings.training.batch))]
+/// Prints what begins, and shows a progress bar.
+struct Watcher<'a> {
+    settings: &'a Settings,
+}
+
+impl Watch for Watcher<'_> {
+    fn observers<T: Number>(&mut self, begun: &Begun<'_, T>) -> Vec<Box<dyn Observer<T>>> {
+        report::print_begin(begun);
+        vec![Box::new(ProgressBar::new(begun.total_steps, begun.trainer.steps(), self.settings.training.batch))]
+    }
 }
 
 /// The summary, if the directory holds this very run and it is over.
@@ -179,25 +183,6 @@ fn default_directory(settings: &Settings) -> PathBuf {
     root().join("runs").join(format!("{}-{}", settings.case.name(), &settings.hash()[..12]))
 }
 
-/// The repository's root, where relative paths in the settings begin.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository").into()
-}
-
 fn rayon_pool(threads: Option<usize>) -> Result<rayon::ThreadPool> {
     rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build().context("starting the threads")
-}
-
-/// A flag that the first Ctrl-C sets; the second one ends the program at once.
-fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        eprintln!("\nstopping after this step; Ctrl-C again to end at once");
-    })
-    .context("catching Ctrl-C")?;
-    Ok(stop)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use flameout_encoder::{CharEncoder, MARKER, Skipped};
 use flameout_kernels::Real;
 use flameout_word2vec::{ReadOptions, WordVectors};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use ndarray_rand::rand::seq::SliceRandom;
 
 use crate::error::Error;
@@ -76,6 +76,12 @@ impl<T: Real> Batch<T> {
     #[must_use]
     pub fn targets(&self) -> ArrayView2<'_, T> {
         rows_of(&self.targets, self.words)
+    }
+
+    /// Vectors, `(batch, outputs)`, to write.
+    pub fn targets_mut(&mut self) -> ArrayViewMut2<'_, T> {
+        let columns = self.targets.len().checked_div(self.words).unwrap_or(0);
+        ArrayViewMut2::from_shape((self.words, columns), &mut self.targets).expect("whole rows")
     }
 }
 
@@ -163,12 +169,12 @@ impl<T: Real> Dataset<T> {
         batch
     }
 
-    /// Rows of the training words in the order of an epoch: a function of seed and epoch alone.
+    /// Rows of the training words in the order of an epoch: shuffled as seed and epoch decide, or as in the file.
     #[must_use]
-    pub fn epoch_order(&self, settings: &Settings, epoch: u64) -> Vec<usize> {
+    pub fn epoch_order(&self, shuffle: bool, seed: u64, epoch: u64) -> Vec<usize> {
         let mut order = self.train.clone();
-        if settings.training.shuffle {
-            order.shuffle(&mut stream(settings.seed, Purpose::Epoch(epoch)));
+        if shuffle {
+            order.shuffle(&mut stream(seed, Purpose::Epoch(epoch)));
         }
         order
     }
@@ -220,9 +226,9 @@ mod tests {
         all.sort_unstable();
         assert_eq!(all, (0..10).collect::<Vec<_>>());
 
-        let order = dataset.epoch_order(&settings, 3);
-        assert_eq!(order, dataset.epoch_order(&settings, 3));
-        assert_ne!(order, dataset.epoch_order(&settings, 4));
+        let order = dataset.epoch_order(true, 1, 3);
+        assert_eq!(order, dataset.epoch_order(true, 1, 3));
+        assert_ne!(order, dataset.epoch_order(true, 1, 4));
         let mut sorted = order.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, dataset.train);

@@ -29,6 +29,7 @@
 
 pub mod dataset;
 pub mod error;
+pub mod intervention;
 pub mod observer;
 pub mod outcome;
 pub mod record;
@@ -41,6 +42,7 @@ pub mod trainer;
 
 pub use dataset::Dataset;
 pub use error::Error;
+pub use intervention::Intervention;
 pub use observer::{Observer, ProgressBar, Seen};
 pub use outcome::{Baseline, Outcome, Symptom};
 pub use record::{EpochRecord, Record, StepRecord};

@@ -10,6 +10,8 @@ pub(crate) enum Purpose {
     Split,
     /// The order of the training words in an epoch.
     Epoch(u64),
+    /// Another order of the words that an epoch has left.
+    Rest(u64),
 }
 
 /// The stream of ChaCha8 numbers for this purpose.
@@ -18,6 +20,8 @@ pub(crate) fn stream(seed: u64, purpose: Purpose) -> ChaCha8Rng {
     rng.set_stream(match purpose {
         Purpose::Split => 1,
         Purpose::Epoch(epoch) => 2 + epoch,
+        // No run has 2^63 epochs.
+        Purpose::Rest(epoch) => (1 << 63) + epoch,
     });
     rng
 }

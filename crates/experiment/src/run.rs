@@ -109,7 +109,7 @@ struct Run<'a, T> {
 impl<T: Number> Run<'_, T> {
     fn go_on(&mut self, stop: &AtomicBool) -> Result<Ended, Error> {
         let mut clock = EpochClock::new();
-        while !self.trainer.finished() && !self.trainer.outcome().non_finite() {
+        while !self.trainer.finished() {
             if stop.load(Ordering::Relaxed) {
                 self.checkpoint()?;
                 self.end_observers();

@@ -1,5 +1,6 @@
 //! Everything that decides a run's numbers.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use flameout_cells::{Activation, Initialisation, Initializer};
@@ -115,6 +116,8 @@ pub struct TrainingSettings {
     pub shuffle: bool,
     /// Steps between checkpoints.
     pub checkpoint_every: u64,
+    /// End the run, once it has certainly collapsed, so many steps after the collapse's onset; to its last epoch if not given.
+    pub stop_after_collapse: Option<u64>,
 }
 
 impl Default for DataSettings {
@@ -152,7 +155,7 @@ impl Default for ModelSettings {
 
 impl Default for TrainingSettings {
     fn default() -> Self {
-        Self { loss: Loss::Mse, batch: 32, epochs: 50, shuffle: true, checkpoint_every: 500 }
+        Self { loss: Loss::Mse, batch: 32, epochs: 50, shuffle: true, checkpoint_every: 500, stop_after_collapse: None }
     }
 }
 
@@ -262,6 +265,18 @@ impl Settings {
         Ok(())
     }
 
+    /// Every setting that has a value, by its dotted name (`training.batch`), as TOML text (`32`).
+    ///
+    /// # Panics
+    /// As [`to_toml`](Self::to_toml).
+    #[must_use]
+    pub fn entries(&self) -> BTreeMap<String, String> {
+        let table = toml::Table::try_from(self).expect("checked settings can be written");
+        let mut entries = BTreeMap::new();
+        flatten("", &toml::Value::Table(table), &mut entries);
+        entries
+    }
+
     /// Whether every value is in its range.
     ///
     /// # Errors
@@ -339,6 +354,17 @@ impl Settings {
             initialisation.forget_bias = Some(bias);
         }
         initialisation
+    }
+}
+
+fn flatten(prefix: &str, value: &toml::Value, entries: &mut BTreeMap<String, String>) {
+    let toml::Value::Table(table) = value else {
+        entries.insert(prefix.to_owned(), value.to_string());
+        return;
+    };
+    for (key, value) in table {
+        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        flatten(&name, value, entries);
     }
 }
 
@@ -423,6 +449,19 @@ mod tests {
             assert!(message.contains(expected) && message.contains(key), "{message}");
         }
         assert_eq!(settings, before, "a refused change leaves nothing behind");
+    }
+
+    #[test]
+    fn entries_have_the_names_that_set_takes() {
+        let mut settings = Settings::for_case(Case::GruSingle);
+        settings.set("model.forget-bias", "0.5").unwrap();
+        let mut again = Settings::for_case(Case::GruSingle);
+        for (key, value) in settings.entries() {
+            again.set(&key, &value).unwrap();
+        }
+        assert_eq!(again, settings);
+        assert_eq!(settings.entries()["training.batch"], "32");
+        assert_eq!(settings.entries()["case"], "\"gru-single\"");
     }
 
     #[test]

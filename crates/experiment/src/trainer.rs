@@ -1,16 +1,20 @@
 //! Training in memory, one step after the other.
 
+use flameout_cells::Tensor;
 use flameout_kernels::Real;
 use flameout_model::{Sequential, metrics};
 use flameout_optim::{LearningRate, Optimizer, clip};
 use ndarray::Array2;
+use ndarray_rand::rand::seq::SliceRandom;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Batch, Dataset};
 use crate::error::Error;
+use crate::intervention::Intervention;
 use crate::outcome::Outcome;
 use crate::record::{EpochRecord, StepRecord};
+use crate::rng::{Purpose, stream};
 use crate::settings::Settings;
 
 /// `f32` or `f64`, storable.
@@ -24,6 +28,10 @@ pub struct Trainer<T> {
     settings: Settings,
     model: Sequential<T>,
     state: State<T>,
+    /// The network's, in a place where they can be lent out beside its parameters.
+    tensors: Vec<Tensor>,
+    /// The seed of the words' order.
+    order_seed: u64,
     /// The rows of the training words in the order of the current epoch.
     order: Vec<usize>,
     batch: Batch<T>,
@@ -61,6 +69,16 @@ impl<T> Snapshot<T> {
     }
 }
 
+impl<T: Real> Snapshot<T> {
+    /// The memory it takes, in bytes: parameters and the optimiser's state to the byte, and 4 KiB for all the rest (places
+    /// in the data, the last steps' losses), which is never much.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        const REST: usize = 4096;
+        size_of::<T>() * (self.parameters.len() + self.state.optimizer.state_len()) + REST
+    }
+}
+
 impl<T: Number> Trainer<T> {
     /// A network before its first step.
     ///
@@ -71,9 +89,10 @@ impl<T: Number> Trainer<T> {
         let architecture = settings.architecture(dataset.encoder.alphabet_len(), dataset.targets.ncols());
         let mut model = Sequential::new(architecture);
         model.initialise(&settings.initialisation(), settings.seed);
-        let tensors: Vec<_> = model.tensors().iter().map(|tensor| tensor.range()).collect();
+        let tensors = model.tensors().to_vec();
+        let ranges: Vec<_> = tensors.iter().map(Tensor::range).collect();
         let state = State {
-            optimizer: Optimizer::for_tensors(settings.optimizer, &tensors)?,
+            optimizer: Optimizer::for_tensors(settings.optimizer, &ranges)?,
             learning_rate: LearningRate::new(&settings.schedule)?,
             step: 0,
             epoch: 0,
@@ -82,8 +101,9 @@ impl<T: Number> Trainer<T> {
             accuracy_sum: 0.0,
             outcome: Outcome::new(dataset.baseline(settings), dataset.steps_per_epoch(settings)),
         };
-        let order = dataset.epoch_order(settings, 0);
-        Ok(Self { settings: settings.clone(), model, state, order, batch: Batch::new() })
+        let order_seed = settings.seed;
+        let order = dataset.epoch_order(settings.training.shuffle, order_seed, 0);
+        Ok(Self { settings: settings.clone(), model, state, tensors, order_seed, order, batch: Batch::new() })
     }
 
     /// Trains on the next batch.
@@ -91,19 +111,31 @@ impl<T: Number> Trainer<T> {
     /// # Errors
     /// [`Error::Optimizer`] if the optimiser's state does not fit the network: only after restoring a foreign snapshot.
     pub fn step(&mut self, dataset: &Dataset<T>) -> Result<StepRecord, Error> {
-        if self.state.used == self.order.len() {
-            self.begin_epoch(dataset);
-        }
-        let to = (self.state.used + self.settings.training.batch).min(self.order.len());
+        self.step_with(dataset, &mut ())
+    }
+
+    /// As [`step`](Self::step), with something changed on the way.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn step_with(
+        &mut self,
+        dataset: &Dataset<T>,
+        intervention: &mut dyn Intervention<T>,
+    ) -> Result<StepRecord, Error> {
+        let (step, to) = (self.state.step + 1, self.next_batch(dataset));
         self.batch.fill(dataset, &self.order[self.state.used..to]);
+        intervention.batch(step, &mut self.batch);
         let (words, targets) = (self.batch.words(), self.batch.targets());
         let loss = self.model.forward_backward(self.batch.indices(), targets, self.settings.training.loss);
         let accuracy = metrics::keras_accuracy(self.model.predictions(), targets);
 
         let learning_rate = self.state.learning_rate.at(self.state.step);
         let (parameters, gradients) = self.model.parameters_and_gradients();
+        intervention.gradients(step, &self.tensors, gradients);
         let gradient_norm = clip(gradients, &self.settings.clipping);
         let report = self.state.optimizer.step(parameters, gradients, learning_rate)?;
+        intervention.parameters(step, &self.tensors, parameters);
 
         let state = &mut self.state;
         state.step += 1;
@@ -122,6 +154,26 @@ impl<T: Number> Trainer<T> {
         };
         state.outcome.step(&record);
         Ok(record)
+    }
+
+    /// Leaves the next batch out: its words count as used, but nothing is learnt from them and no step is counted.
+    pub fn skip_batch(&mut self, dataset: &Dataset<T>) {
+        self.state.used = self.next_batch(dataset);
+    }
+
+    /// Where the next batch ends in the order of its epoch, which begins if need be.
+    fn next_batch(&mut self, dataset: &Dataset<T>) -> usize {
+        if self.state.used == self.order.len() {
+            self.begin_epoch(dataset);
+        }
+        (self.state.used + self.settings.training.batch).min(self.order.len())
+    }
+
+    /// Gives the words that this epoch has not used yet, and all later epochs, another order.
+    pub fn reorder(&mut self, seed: u64) {
+        self.order_seed = seed;
+        let mut rng = stream(seed, Purpose::Rest(self.state.epoch));
+        self.order[self.state.used..].shuffle(&mut rng);
     }
 
     /// Whether the last step was the last of its epoch.
@@ -177,7 +229,7 @@ impl<T: Number> Trainer<T> {
         self.state.used = 0;
         self.state.loss_sum = 0.0;
         self.state.accuracy_sum = 0.0;
-        self.order = dataset.epoch_order(&self.settings, self.state.epoch);
+        self.order = dataset.epoch_order(self.settings.training.shuffle, self.order_seed, self.state.epoch);
     }
 
     /// A copy of everything that changes.
@@ -197,8 +249,23 @@ impl<T: Number> Trainer<T> {
         }
         parameters.copy_from_slice(&snapshot.parameters);
         self.state = snapshot.state;
-        self.order = dataset.epoch_order(&self.settings, self.state.epoch);
+        self.order_seed = self.settings.seed;
+        self.order = dataset.epoch_order(self.settings.training.shuffle, self.order_seed, self.state.epoch);
         Ok(())
+    }
+
+    /// A trainer that goes on from another's snapshot with these settings in place of its own: what the change brings
+    /// about from there on. Moments that the optimiser keeps in either case are kept. With the snapshot's own settings the
+    /// result is the trainer it was taken of, to the bit.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new) and [`restore`](Self::restore).
+    pub fn continue_with(settings: &Settings, dataset: &Dataset<T>, snapshot: Snapshot<T>) -> Result<Self, Error> {
+        let mut trainer = Self::new(settings, dataset)?;
+        trainer.restore(dataset, snapshot)?;
+        trainer.state.optimizer.change_settings(settings.optimizer)?;
+        trainer.state.learning_rate.change_schedule(&settings.schedule)?;
+        Ok(trainer)
     }
 
     /// The network.
@@ -225,9 +292,16 @@ impl<T: Number> Trainer<T> {
         self.state.step
     }
 
-    /// Whether all epochs have been run.
+    /// Whether there is nothing left to run: all epochs, or what the settings want to see of a collapse, are over, or a
+    /// number is not finite.
     #[must_use]
     pub fn finished(&self) -> bool {
-        self.at_end_of_epoch() && self.state.epoch + 1 >= self.settings.training.epochs
+        let epochs_over = self.at_end_of_epoch() && self.state.epoch + 1 >= self.settings.training.epochs;
+        let outcome = &self.state.outcome;
+        let collapse_over = match (outcome.collapse_onset(), self.settings.training.stop_after_collapse) {
+            (Some(onset), Some(steps)) => self.state.step >= onset.saturating_add(steps),
+            _ => false,
+        };
+        epochs_over || collapse_over || outcome.non_finite()
     }
 }

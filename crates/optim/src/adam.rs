@@ -114,7 +114,23 @@ impl<T: Real> Adam<T> {
         })
     }
 
-    /// The settings it was built with.
+    /// Goes on with other settings and the same moments. AMSGrad's largest v begins with the present one.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a setting out of range; nothing has changed then.
+    pub fn change_settings(&mut self, settings: AdamSettings) -> Result<(), Error> {
+        settings.check()?;
+        require_positive("epsilon", T::from_f64(settings.epsilon).to_f64())?;
+        self.max_second_moment = match (settings.amsgrad, self.max_second_moment.take()) {
+            (true, None) => Some(self.second_moment.clone()),
+            (true, largest) => largest,
+            (false, _) => None,
+        };
+        self.settings = settings;
+        Ok(())
+    }
+
+    /// The settings at work.
     pub fn settings(&self) -> &AdamSettings {
         &self.settings
     }
@@ -122,6 +138,12 @@ impl<T: Real> Adam<T> {
     /// Steps taken.
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// 1 − β1^t and 1 − β2^t, by which m and v are divided to correct their bias after step t = [`steps`](Self::steps)
+    /// (0 before the first).
+    pub fn bias_corrections(&self) -> (f64, f64) {
+        (1.0 - self.beta1_power, 1.0 - self.beta2_power)
     }
 
     /// m, the moving average of the gradient (not bias-corrected), one a parameter.
@@ -305,6 +327,16 @@ mod tests {
         let expected = -0.001_f64.sqrt() * 0.2 / (0.004_f64.sqrt() + 0.5);
         approx::assert_relative_eq!(one_step(keras, 2.0), expected, max_relative = 1e-14);
         approx::assert_relative_eq!(one_step(pytorch, 2.0), -0.08, max_relative = 1e-14);
+    }
+
+    #[test]
+    fn bias_corrections_follow_the_steps() {
+        let mut adam = Adam::new(AdamSettings::default(), std::slice::from_ref(&(0..1))).expect("valid settings");
+        assert_eq!(adam.bias_corrections(), (0.0, 0.0));
+        for _ in 0..2 {
+            adam.step(&mut [0.0_f64], &[1.0], 0.1).expect("lengths agree");
+        }
+        assert_eq!(adam.bias_corrections(), (1.0 - 0.9 * 0.9, 1.0 - 0.999 * 0.999));
     }
 
     #[test]

@@ -96,7 +96,24 @@ impl<T: Real> Optimizer<T> {
         })
     }
 
-    /// The settings it was built with.
+    /// Goes on with other settings. Adam keeps its moments; an optimiser of another kind begins without any.
+    ///
+    /// # Errors
+    /// As [`Optimizer::new`]; nothing has changed then.
+    pub fn change_settings(&mut self, settings: OptimizerSettings) -> Result<(), Error> {
+        if self.settings() == settings {
+            return Ok(());
+        }
+        match (&mut *self, settings) {
+            (Self::Adam(adam), OptimizerSettings::Adam(settings)) => adam.change_settings(settings),
+            (_, settings) => {
+                *self = Self::new(settings, self.parameter_count())?;
+                Ok(())
+            }
+        }
+    }
+
+    /// The settings at work.
     pub fn settings(&self) -> OptimizerSettings {
         match self {
             Self::Adam(adam) => OptimizerSettings::Adam(*adam.settings()),
@@ -137,6 +154,16 @@ impl<T: Real> Optimizer<T> {
             Self::Adam(adam) => Some(adam.second_moment()),
             Self::RmsProp(rmsprop) => Some(rmsprop.second_moment()),
             Self::Sgd(_) => None,
+        }
+    }
+
+    /// How many numbers of type `T` the state holds: two (with AMSGrad three) a parameter for Adam, one for RMSProp and for
+    /// SGD with momentum, none for plain SGD.
+    pub fn state_len(&self) -> usize {
+        match self {
+            Self::Adam(adam) => adam.first_moment().len() * if adam.max_second_moment().is_some() { 3 } else { 2 },
+            Self::RmsProp(rmsprop) => rmsprop.second_moment().len(),
+            Self::Sgd(sgd) => sgd.velocity().map_or(0, <[T]>::len),
         }
     }
 
@@ -230,6 +257,56 @@ mod tests {
         assert_eq!(nesterov.check(), Err(Error::NesterovWithoutMomentum));
         let error = Error::Setting { name: "beta1", value: 1.0, rule: "at least 0 and below 1" };
         assert_eq!(error.to_string(), "`beta1` is 1, but it must be at least 0 and below 1");
+    }
+
+    #[test]
+    fn changed_settings_act_on_the_same_moments() {
+        let run = |settings: OptimizerSettings, then: OptimizerSettings| {
+            let mut optimizer = Optimizer::new(settings, 1).expect("valid settings");
+            let mut parameter = [0.0_f64];
+            optimizer.step(&mut parameter, &[1.0], 0.1).expect("lengths agree");
+            optimizer.change_settings(then).expect("valid settings");
+            optimizer.step(&mut parameter, &[0.0], 0.1).expect("lengths agree");
+            (parameter[0], optimizer)
+        };
+        let adam = AdamSettings::default();
+        let plain = OptimizerSettings::Adam(adam);
+        let amsgrad = OptimizerSettings::Adam(AdamSettings { amsgrad: true, ..adam });
+        let sgd = OptimizerSettings::Sgd(SgdSettings::default());
+        // The first step filled v; the second, with the largest v so far, is smaller than with the v that has decayed.
+        let (with_v, with_largest_v) = (run(plain, plain).0, run(plain, amsgrad).0);
+        assert!(with_v < with_largest_v && with_largest_v < -0.1, "{with_v} {with_largest_v}");
+        assert_eq!(
+            run(plain, sgd),
+            (
+                run(plain, sgd).0,
+                Optimizer::new(sgd, 1)
+                    .map(|mut sgd| {
+                        sgd.step(&mut [0.0], &[0.0], 0.1).expect("lengths agree");
+                        sgd
+                    })
+                    .expect("valid settings")
+            )
+        );
+        let mut unchanged = run(plain, plain).1;
+        let before = unchanged.clone();
+        let wrong = OptimizerSettings::Adam(AdamSettings { beta2: 1.0, ..adam });
+        assert!(unchanged.change_settings(wrong).is_err());
+        assert_eq!(unchanged, before);
+    }
+
+    #[test]
+    fn the_state_is_as_long_as_its_buffers() {
+        let adam = AdamSettings::default();
+        for (settings, expected) in [
+            (OptimizerSettings::Adam(adam), 14),
+            (OptimizerSettings::Adam(AdamSettings { amsgrad: true, ..adam }), 21),
+            (OptimizerSettings::RmsProp(RmsPropSettings::default()), 7),
+            (OptimizerSettings::Sgd(SgdSettings::default()), 0),
+            (OptimizerSettings::Sgd(SgdSettings { momentum: 0.9, nesterov: false }), 7),
+        ] {
+            assert_eq!(Optimizer::<f32>::new(settings, 7).map(|o| o.state_len()), Ok(expected), "{settings:?}");
+        }
     }
 
     #[test]

@@ -238,6 +238,19 @@ impl LearningRate {
         Ok(Self(Rate::new(schedule)))
     }
 
+    /// Goes on with another schedule, which begins anew: its steps are counted from the same 0. The state stays if the
+    /// schedule is the one at work.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a setting out of range; nothing has changed then.
+    pub fn change_schedule(&mut self, schedule: &Schedule) -> Result<(), Error> {
+        let begun = Self::new(schedule)?;
+        if self.0.schedule() != *schedule {
+            *self = begun;
+        }
+        Ok(())
+    }
+
     /// The learning rate of a step, counted from 0.
     pub fn at(&self, step: u64) -> f64 {
         self.0.at(step)
@@ -260,6 +273,17 @@ impl Rate {
                 Self::WarmUp { steps: warm_up.steps, then: Box::new(Self::new(&warm_up.then)) }
             }
             Schedule::ReduceOnPlateau(settings) => Self::ReduceOnPlateau(Plateau::new(*settings)),
+        }
+    }
+
+    fn schedule(&self) -> Schedule {
+        match self {
+            Self::Constant(constant) => Schedule::Constant(*constant),
+            Self::Step(step) => Schedule::Step(*step),
+            Self::Exponential(exponential) => Schedule::Exponential(*exponential),
+            Self::Cosine(cosine) => Schedule::Cosine(*cosine),
+            Self::WarmUp { steps, then } => Schedule::WarmUp(WarmUp { steps: *steps, then: Box::new(then.schedule()) }),
+            Self::ReduceOnPlateau(plateau) => Schedule::ReduceOnPlateau(plateau.settings),
         }
     }
 

@@ -50,38 +50,17 @@ pub fn print_settings(settings: &Settings) {
 
 /// `key = value (the question: other)` for each setting that differs.
 fn differences(question: &Settings, settings: &Settings) -> Vec<String> {
-    let flat = |settings: &Settings| {
-        let mut flat = Vec::new();
-        let table = toml::Table::try_from(settings).expect("settings are plain data");
-        flatten("", &toml::Value::Table(table), &mut flat);
-        flat
-    };
-    let (question, settings) = (flat(question), flat(settings));
-    let find = |list: &[(String, String)], key: &str| {
-        list.iter().find(|(other, _)| other == key).map(|(_, value)| value.clone())
-    };
-    let changed = settings.iter().filter_map(|(key, value)| match find(&question, key) {
-        Some(original) if original == *value => None,
+    let (question, settings) = (question.entries(), settings.entries());
+    let changed = settings.iter().filter_map(|(key, value)| match question.get(key) {
+        Some(original) if original == value => None,
         Some(original) => Some(format!("{key} = {value} (the question: {original})")),
         None => Some(format!("{key} = {value}")),
     });
     let dropped = question
         .iter()
-        .filter(|(key, _)| find(&settings, key).is_none())
+        .filter(|(key, _)| !settings.contains_key(*key))
         .map(|(key, value)| format!("{key} is not set (the question: {value})"));
     changed.chain(dropped).collect()
-}
-
-fn flatten(prefix: &str, value: &toml::Value, flat: &mut Vec<(String, String)>) {
-    match value {
-        toml::Value::Table(table) => {
-            for (key, value) in table {
-                let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-                flatten(&name, value, flat);
-            }
-        }
-        other => flat.push((prefix.to_owned(), other.to_string())),
-    }
 }
 
 /// Words, parameters, machine.

@@ -1,0 +1,131 @@
+//! Going on from a snapshot with something changed.
+
+use std::path::Path;
+
+use flameout_cells::Tensor;
+use flameout_experiment::dataset::Batch;
+use flameout_experiment::{Case, Dataset, Intervention, Settings, Trainer};
+
+fn settings() -> Settings {
+    let mut settings = Settings::for_case(Case::LstmSingle);
+    for (key, value) in [("model.units", "6"), ("data.words", "60"), ("training.batch", "10")] {
+        settings.set(key, value).unwrap();
+    }
+    settings
+}
+
+fn begun(settings: &Settings) -> (Dataset<f32>, Trainer<f32>) {
+    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let dataset = Dataset::open(settings, &base).unwrap();
+    let mut trainer = Trainer::new(settings, &dataset).unwrap();
+    for _ in 0..8 {
+        trainer.step(&dataset).unwrap();
+    }
+    (dataset, trainer)
+}
+
+fn weights_after(trainer: &mut Trainer<f32>, dataset: &Dataset<f32>, steps: usize) -> String {
+    for _ in 0..steps {
+        trainer.step(dataset).unwrap();
+    }
+    trainer.model().weights_blake3()
+}
+
+#[test]
+fn with_nothing_changed_it_is_the_same_run() {
+    let settings = settings();
+    let (dataset, mut trainer) = begun(&settings);
+    let snapshot = trainer.snapshot();
+    let expected = weights_after(&mut trainer, &dataset, 9);
+    let mut again = Trainer::continue_with(&settings, &dataset, snapshot).unwrap();
+    assert_eq!(weights_after(&mut again, &dataset, 9), expected);
+}
+
+#[test]
+fn each_change_takes_another_path() {
+    let original = settings();
+    let (dataset, trainer) = begun(&original);
+    let mut seen = Vec::new();
+    for (key, value) in [
+        ("seed", "0"),
+        ("schedule.learning-rate", "0.002"),
+        ("optimizer.beta2", "0.99"),
+        ("optimizer.amsgrad", "true"),
+        ("optimizer", "{ kind = \"sgd\" }"),
+        ("clipping", "{ kind = \"global-norm\", limit = 0.001 }"),
+        ("model.gate-activation", "sigmoid"),
+        ("training.batch", "20"),
+    ] {
+        let mut changed = original.clone();
+        changed.set(key, value).unwrap();
+        let mut again = Trainer::continue_with(&changed, &dataset, trainer.snapshot()).unwrap();
+        let weights = weights_after(&mut again, &dataset, 9);
+        assert!(!seen.contains(&weights), "{key} changed nothing");
+        seen.push(weights);
+    }
+}
+
+#[test]
+fn another_order_uses_every_word_of_the_epoch_once() {
+    /// Sums up the targets' first elements, to tell which words an epoch has used.
+    struct Sum(f32);
+    impl Intervention<f32> for Sum {
+        fn batch(&mut self, _: u64, batch: &mut Batch<f32>) {
+            self.0 += batch.targets().column(0).sum();
+        }
+    }
+    let settings = settings();
+    let (dataset, trainer) = begun(&settings);
+    let epoch = |seed: Option<u64>| {
+        let mut again = Trainer::continue_with(&settings, &dataset, trainer.snapshot()).unwrap();
+        if let Some(seed) = seed {
+            again.reorder(seed);
+        }
+        let mut sum = Sum(0.0);
+        while !again.at_end_of_epoch() {
+            again.step_with(&dataset, &mut sum).unwrap();
+        }
+        (sum.0, again.model().weights_blake3(), weights_after(&mut again, &dataset, 6))
+    };
+    let (control, one, two) = (epoch(None), epoch(Some(1)), epoch(Some(2)));
+    assert!((control.0 - one.0).abs() < 1e-5 && (control.0 - two.0).abs() < 1e-5);
+    assert!(control.1 != one.1 && one.1 != two.1);
+    assert_eq!(one, epoch(Some(1)));
+}
+
+#[test]
+fn a_skipped_batch_is_used_up_without_a_step() {
+    let settings = settings();
+    let (dataset, mut trainer) = begun(&settings);
+    let before = trainer.model().weights_blake3();
+    trainer.skip_batch(&dataset);
+    assert_eq!((trainer.steps(), trainer.model().weights_blake3()), (8, before));
+    // 54 training words: batches 9 to 12 of 6 an epoch are left, one of them skipped.
+    for _ in 0..3 {
+        assert!(!trainer.at_end_of_epoch());
+        trainer.step(&dataset).unwrap();
+    }
+    assert!(trainer.at_end_of_epoch());
+}
+
+#[test]
+fn interventions_reach_batch_gradients_and_parameters() {
+    struct Freeze(Vec<f32>);
+    impl Intervention<f32> for Freeze {
+        fn gradients(&mut self, step: u64, tensors: &[Tensor], gradients: &mut [f32]) {
+            assert_eq!((step, tensors.len()), (9, 5));
+            gradients[tensors[1].range()].fill(0.0);
+        }
+        fn parameters(&mut self, _: u64, tensors: &[Tensor], parameters: &mut [f32]) {
+            parameters[tensors[0].range()].copy_from_slice(&self.0);
+        }
+    }
+    let settings = settings();
+    let (dataset, mut trainer) = begun(&settings);
+    let kernel = trainer.model().tensors()[0].range();
+    let before = trainer.model().parameters()[kernel.clone()].to_vec();
+    let gradient = trainer.step_with(&dataset, &mut Freeze(before.clone())).unwrap().gradient_norm;
+    assert_eq!(trainer.model().parameters()[kernel], before[..]);
+    let (dataset, mut trainer) = begun(&settings);
+    assert!(trainer.step(&dataset).unwrap().gradient_norm > gradient, "part of the gradient was zeroed");
+}

@@ -1,0 +1,87 @@
+//! A plan's results by setting: the runs that differ only in their seed belong together.
+
+use std::collections::BTreeMap;
+
+use comfy_table::{Table, presets};
+use flameout_experiment::{Settings, Summary};
+
+use super::plan::Plan;
+use super::results::Row;
+
+/// A few words that tell a run from the question's.
+pub fn label(settings: &Settings) -> String {
+    let question = Settings::for_case(settings.case).entries();
+    let dull = ["case", "seed", "training.epochs", "training.checkpoint-every", "training.stop-after-collapse"];
+    let changes = settings.entries().into_iter().filter(|(key, value)| {
+        !dull.contains(&key.as_str()) && question.get(key).is_none_or(|original| original != value)
+    });
+    let changes: Vec<String> =
+        changes.map(|(key, value)| format!("{}={value}", key.rsplit('.').next().unwrap_or(&key))).collect();
+    format!("{} seed {} {}", settings.case.name(), settings.seed, changes.join(" "))
+}
+
+/// What became of a run, in a few words.
+pub fn result(summary: &Summary) -> String {
+    let best = summary.best.map_or("no best loss".to_owned(), |best| format!("best loss {:.6}", best.loss));
+    let trained =
+        summary.trained_well_step.map_or("never trained well".to_owned(), |step| format!("trained well at {step}"));
+    let end = match summary.onset_step {
+        Some(step) => format!("COLLAPSED at {step}"),
+        None if !summary.last.loss.is_finite() => "not finite".to_owned(),
+        None => "no collapse".to_owned(),
+    };
+    format!("{trained}, {end}, {} spikes; {best}, in the end {:.6}", summary.spikes.len(), summary.last.loss)
+}
+
+/// A line for each combination of settings.
+pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
+    println!("\n{}\nquestion: {}\nexpected: {}", plan.name, plan.question, plan.expected);
+    let mut cells: BTreeMap<usize, Vec<&Row>> = BTreeMap::new();
+    let mut labels: Vec<String> = Vec::new();
+    let mut missing = 0;
+    for run in runs {
+        let cell = label(&Settings { seed: 0, ..run.clone() });
+        let index = labels.iter().position(|other| *other == cell).unwrap_or_else(|| {
+            labels.push(cell);
+            labels.len() - 1
+        });
+        match rows.iter().find(|row| row.settings == *run) {
+            Some(row) => cells.entry(index).or_default().push(row),
+            None => missing += 1,
+        }
+    }
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header([
+        "settings",
+        "runs",
+        "trained well",
+        "collapsed",
+        "onsets",
+        "with spikes",
+        "spikes",
+        "best loss",
+        "final loss",
+    ]);
+    for (index, rows) in &cells {
+        let count = |holds: fn(&Summary) -> bool| rows.iter().filter(|row| holds(&row.summary)).count().to_string();
+        let onsets: Vec<String> =
+            rows.iter().filter_map(|row| row.summary.onset_step).map(|step| step.to_string()).collect();
+        let mean =
+            |value: fn(&Summary) -> f64| rows.iter().map(|row| value(&row.summary)).sum::<f64>() / rows.len() as f64;
+        table.add_row([
+            labels[*index].replace(" seed 0", ""),
+            rows.len().to_string(),
+            count(|summary| summary.trained_well_step.is_some()),
+            count(|summary| summary.collapsed),
+            onsets.join(" "),
+            count(|summary| !summary.spikes.is_empty()),
+            rows.iter().map(|row| row.summary.spikes.len()).sum::<usize>().to_string(),
+            format!("{:.6}", mean(|summary| summary.best.map_or(f64::NAN, |best| best.loss))),
+            format!("{:.6}", mean(|summary| summary.last.loss)),
+        ]);
+    }
+    println!("{table}");
+    if missing > 0 {
+        println!("{missing} of {} runs are still to be made.", runs.len());
+    }
+}
