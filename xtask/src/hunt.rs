@@ -1,7 +1,7 @@
 //! `cargo xtask hunt`: runs a plan of many trainings, and keeps a row of results for each.
 
 mod cells;
-mod curve;
+pub mod curve;
 mod display;
 mod plan;
 pub mod results;

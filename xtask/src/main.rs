@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod diagnose;
 mod hunt;
 mod interrupt;
+mod map;
 mod parity;
 mod repro;
 mod training;
@@ -25,6 +27,8 @@ struct Cli {
 enum Task {
     Repro(repro::Args),
     Hunt(hunt::Args),
+    Map(map::Args),
+    Diagnose(diagnose::Args),
     Parity(parity::Args),
     Bench(bench::Args),
 }
@@ -33,6 +37,8 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Repro(args) => repro::run(&args),
         Task::Hunt(args) => hunt::run(&args),
+        Task::Map(args) => map::run(&args),
+        Task::Diagnose(args) => diagnose::run(&args),
         Task::Parity(args) => parity::run(&args),
         Task::Bench(args) => bench::run(&args),
     };

@@ -67,6 +67,17 @@ impl<T> Snapshot<T> {
     pub fn step(&self) -> u64 {
         self.state.step
     }
+
+    /// The network's parameters, flat.
+    #[must_use]
+    pub fn parameters(&self) -> &[T] {
+        &self.parameters
+    }
+
+    /// The network's parameters, flat, to write: what is restored then is no state of the run it was made of.
+    pub fn parameters_mut(&mut self) -> &mut [T] {
+        &mut self.parameters
+    }
 }
 
 impl<T: Real> Snapshot<T> {

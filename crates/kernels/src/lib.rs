@@ -1,4 +1,4 @@
-//! Numeric kernels that give **the same bits on every path**: AVX-512, AVX2 + FMA and portable Rust.
+//! Numeric kernels that give **the same bits on every path**: AVX-512, AVX2 + FMA, NEON and portable Rust.
 //!
 //! - [`product()`]: `out += left · right` for packed operands, each output element accumulated over the inner dimension in
 //!   one order by fused multiply-add, whatever the instruction set and the number of threads.

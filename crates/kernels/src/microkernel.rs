@@ -3,6 +3,8 @@
 //! One generic body ([`tile`]) over a [`Vector`] type; each instruction set is a file that names its vectors and how
 //! many rows of accumulators fit its registers. A lane sees the same chain of fused multiply-adds whichever vector it sits in.
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 mod tile;
 mod vector;
@@ -78,6 +80,8 @@ macro_rules! impl_microkernels {
                     // SAFETY: as above.
                     #[cfg(target_arch = "x86_64")]
                     Path::Avx2 => unsafe { x86::avx2::$type(panel) },
+                    #[cfg(target_arch = "aarch64")]
+                    Path::Neon => neon::$type(panel),
                     _ => portable::$type(panel),
                 }
             }

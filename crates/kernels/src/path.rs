@@ -12,6 +12,8 @@ pub enum Path {
     Avx2,
     /// x86-64 with AVX-512 F.
     Avx512,
+    /// AArch64 (NEON is part of the base architecture).
+    Neon,
 }
 
 /// The environment variable that forces a path.
@@ -19,7 +21,7 @@ pub const VARIABLE: &str = "FLAMEOUT_KERNELS";
 
 impl Path {
     /// Slowest first.
-    const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+    const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Neon];
 
     /// Every path this machine can run, slowest first.
     #[must_use]
@@ -36,10 +38,11 @@ impl Path {
             Self::Avx512 => is_x86_feature_detected!("avx512f") && Self::Avx2.is_available(),
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx2 | Self::Avx512 => false,
+            Self::Neon => cfg!(target_arch = "aarch64"),
         }
     }
 
-    /// The path in use: the fastest available one, or the one that `FLAMEOUT_KERNELS=portable|avx2|avx512` names.
+    /// The path in use: the fastest available one, or the one that `FLAMEOUT_KERNELS=portable|avx2|avx512|neon` names.
     /// Decided at the first call.
     ///
     /// # Panics
@@ -60,6 +63,7 @@ impl Path {
             Self::Portable => "portable",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Neon => "neon",
         }
     }
 

@@ -89,16 +89,16 @@ mod tests {
     }
 
     fn check<T: Real>(rows: usize, depth: usize, columns: usize, start: Start) {
-        let left = noise::<T>(rows, depth, 1);
-        let right = noise::<T>(depth, columns, 2);
-        let initial = noise::<T>(rows, columns, 3);
+        check_operands(&noise::<T>(rows, depth, 1), &noise(depth, columns, 2), &noise(rows, columns, 3), start);
+    }
+
+    fn check_operands<T: Real>(left: &Array2<T>, right: &Array2<T>, initial: &Array2<T>, start: Start) {
         let mut expected = initial.clone();
         oracle(left.view(), right.view(), &mut expected, start);
         for path in Path::available() {
             let mut out = initial.clone();
-            let (left, right) = (PackedLeft::from(left.view()), PackedRight::from(right.view()));
-            product_on(path, &left, &right, out.view_mut(), start);
-            assert!(out == expected, "{path:?} differs at {rows} x {depth} x {columns}");
+            product_on(path, &left.view().into(), &right.view().into(), out.view_mut(), start);
+            assert!(out == expected, "{path:?} differs at {:?} x {:?}", left.dim(), right.dim());
         }
     }
 
@@ -122,6 +122,29 @@ mod tests {
                 check::<f32>(33, 130, 500, Start::Out);
                 check::<f64>(33, 130, 500, Start::Zero);
             });
+        }
+    }
+
+    /// Deeper than the micro-kernel accumulates at a time, with blocks that end evenly and not.
+    #[test]
+    fn sums_that_pause_in_the_output_keep_their_bits() {
+        for depth in [511, 512, 513, 1024, 1100] {
+            check::<f32>(9, depth, 50, Start::Zero);
+            check::<f64>(9, depth, 26, Start::Out);
+        }
+    }
+
+    /// Numbers below the smallest normal one are kept, as operands, in the sums and in the results.
+    #[test]
+    fn denormal_numbers_keep_their_bits() {
+        let noise =
+            |rows, columns, seed, size: f64| noise::<f32>(rows, columns, seed).mapv(|x| (f64::from(x) * size) as f32);
+        for (left, right) in [(1e-40, 1.0), (1.0, 1e-40), (1e-20, 1e-20)] {
+            let (left, right, initial) = (noise(9, 30, 1, left), noise(30, 50, 2, right), noise(9, 50, 3, 1e-40));
+            check_operands(&left, &right, &initial, Start::Out);
+            let mut results = initial;
+            oracle(left.view(), right.view(), &mut results, Start::Out);
+            assert!(results.iter().filter(|x| x.is_subnormal()).count() > 400);
         }
     }
 

@@ -60,11 +60,12 @@ pub(crate) unsafe fn panel<V: Vector, const ROWS: usize>(panel: Panel<'_, V::Sca
 unsafe fn whole_tile<V: Vector, const ROWS: usize>(tile: Tile<V::Scalar>, rows: usize, columns: usize) {
     for row in (0..rows).step_by(ROWS) {
         for column in (0..columns).step_by(VECTORS * V::LANES) {
-            // SAFETY: row < rows and column < columns: inside the tile's operands and output.
+            // SAFETY: row < rows and column < columns: inside the tile's output, and inside each group of its operands.
             unsafe {
                 let piece = Tile {
-                    left: tile.left.add(row),
-                    right: tile.right.add(column),
+                    // Not `add`: operands without depth have no elements to point to.
+                    left: tile.left.wrapping_add(row),
+                    right: tile.right.wrapping_add(column),
                     out: tile.out.add(row * tile.stride + column),
                     fetch: tile.fetch.wrapping_add(column),
                     ..tile
@@ -188,8 +189,9 @@ unsafe fn accumulate<V: Vector, const HEIGHT: usize, const WIDTH: usize>(tile: T
                     *acc = a.mul_add(b, *acc);
                 }
             }
-            left = left.add(TILE_ROWS);
-            right = right.add(V::Scalar::PANEL);
+            // After the last group these lie past the end, where `add` may not go.
+            left = left.wrapping_add(TILE_ROWS);
+            right = right.wrapping_add(V::Scalar::PANEL);
             fetch = fetch.wrapping_add(tile.fetch_step);
         }
         for (row, acc) in acc.iter().enumerate() {

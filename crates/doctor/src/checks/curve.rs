@@ -1,0 +1,122 @@
+//! Checks 1, 5 and 8: what the curves say.
+
+use flameout_experiment::{EpochRecord, Number, StepRecord};
+
+use super::{Builder, Checked};
+use crate::cause::Cause;
+use crate::change::Change;
+use crate::check::Grade;
+use crate::course::Course;
+use crate::diagnosis::{Event, Finding};
+use crate::spikes::median;
+use crate::subject::Subject;
+
+/// Updates shorter than this share of the parameters' length, half of the time, do not get anywhere.
+const SMALL_UPDATE: f64 = 1e-7;
+/// A gradient so many times as long as usual before is called exploding.
+const EXPLODING: f64 = 100.0;
+/// Outputs that differ between inputs by so little of what the targets do, or a share of equal ones above 0.5, are
+/// the same (as in `flameout_experiment::outcome`).
+const SAME: f64 = 0.05;
+
+/// Check 1: can the network fit what it is trained on? The run itself answers, if it has trained well; if it has not, its
+/// updates may have been too small.
+#[must_use]
+pub fn check_learning<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Checked {
+    let mut check = Builder::new(1, "Does it learn: can it fit what it is trained on?");
+    let outcome = &course.outcome;
+    let best = outcome.best().map_or("nothing".to_owned(), |best| {
+        let share = 100.0 * best.loss / outcome.baseline().train_loss;
+        format!("{share:.0} % of what predicting the mean costs, at step {}", best.step)
+    });
+    match outcome.trained_well_at() {
+        Some(step) => check.note(format!("it had trained well at step {step}; its best smoothed loss is {best}")),
+        None => check.grade(Grade::Fail, format!("it has not trained well; its best smoothed loss is {best}")),
+    }
+    let updates: Vec<f64> = course.records.iter().map(|record| record.update_norm / course.parameter_norm).collect();
+    let usual = median(&updates);
+    let evidence = format!("half of the updates are shorter than {usual:.1e} of the parameters");
+    if usual < SMALL_UPDATE {
+        let finding = Finding::suspected(Cause::UpdatesTooSmall, evidence, Some(larger_updates(subject)));
+        check.suggest(Grade::Fail, finding);
+    } else {
+        check.note(evidence);
+    }
+    check.done()
+}
+
+/// Adam's usual ε where it is larger, ten times the learning rate where it is not.
+fn larger_updates<T: Number>(subject: &Subject<T>) -> Change {
+    let entries = subject.settings.entries();
+    let number = |key: &str| entries.get(key).and_then(|value| value.parse::<f64>().ok());
+    match (number("optimizer.epsilon"), number("schedule.learning-rate")) {
+        (Some(epsilon), _) if epsilon > 1e-6 => Change::setting("optimizer.epsilon", "1e-8"),
+        (_, Some(rate)) => Change::setting("schedule.learning-rate", format!("{:e}", 10.0 * rate)),
+        _ => Change::setting("schedule", "{ kind = \"constant\", learning-rate = 0.001 }"),
+    }
+}
+
+/// Check 5: are the predictions all the same?
+#[must_use]
+pub fn check_predictions<T: Number>(course: &Course<T>) -> Checked {
+    let mut check = Builder::new(5, "Are the predictions all the same?");
+    let Some(last) = course.epochs.last() else {
+        check.grade(Grade::NotApplicable, "no epoch has ended".into());
+        return check.done();
+    };
+    let of_targets = course.outcome.baseline().spread;
+    let (share, identical) = (last.spread / of_targets, last.identical);
+    let evidence = |epoch: &EpochRecord| {
+        format!(
+            "in the end, outputs differ by {:.0} % of what targets do; {:.0} % of them are equal",
+            100.0 * share,
+            100.0 * epoch.identical
+        )
+    };
+    let same = share.is_nan() || share < SAME || identical > 0.5;
+    if same {
+        check.grade(Grade::Fail, evidence(last))
+    } else {
+        check.note(evidence(last))
+    }
+    check.done()
+}
+
+/// Check 8: was a NaN or an exploding gradient behind it?
+#[must_use]
+pub fn check_explosion<T: Number>(event: Event, course: &Course<T>) -> Checked {
+    let mut check = Builder::new(8, "Was a NaN or an exploding gradient behind it?");
+    match event {
+        Event::NonFinite { step } => {
+            let before = course.records.iter().rev().find(|record| record.gradient_norm.is_finite());
+            let norm = before
+                .map_or("none".to_owned(), |record| format!("{:.1e} at step {}", record.gradient_norm, record.step));
+            check.grade(Grade::Fail, format!("step {step} is not finite; the last finite gradient norm is {norm}"));
+        }
+        Event::Rise { onset } => match explosion(&course.records, onset) {
+            Some((step, factor)) => {
+                check.grade(
+                    Grade::Suspect,
+                    format!("the gradient of step {step} is {factor:.0} times as long as usual before"),
+                );
+            }
+            None => {
+                check.note(format!("no gradient near step {onset} is {EXPLODING:.0} times as long as usual before"))
+            }
+        },
+        Event::Healthy | Event::NeverTrained => check.note("every number was finite".into()),
+    }
+    check.done()
+}
+
+/// The largest gradient from 100 steps before the onset to 20 after, against the median of the 200 steps before those.
+fn explosion(records: &[StepRecord], onset: u64) -> Option<(u64, f64)> {
+    let (near, before): (Vec<&StepRecord>, Vec<&StepRecord>) = records
+        .iter()
+        .filter(|record| record.step + 300 >= onset && record.step <= onset + 20)
+        .partition(|record| record.step + 100 >= onset);
+    let usual = median(&before.iter().map(|record| record.gradient_norm).collect::<Vec<_>>());
+    let largest = near.into_iter().max_by(|a, b| a.gradient_norm.total_cmp(&b.gradient_norm))?;
+    let factor = largest.gradient_norm / usual;
+    (factor > EXPLODING).then_some((largest.step, factor))
+}

@@ -1,0 +1,131 @@
+//! Check 3: are gradients and weights sound?
+
+use std::ops::Range;
+
+use flameout_cells::Tensor;
+use flameout_experiment::{Number, Snapshot};
+use flameout_model::{Architecture, LayerKind, Sequential};
+use ndarray::Array2;
+
+use super::{Builder, Checked};
+use crate::cause::Cause;
+use crate::check::Grade;
+use crate::course::Course;
+use crate::diagnosis::Finding;
+use crate::subject::Subject;
+
+/// Words of the batch that gradients are checked on.
+const WORDS: usize = 16;
+/// Length of the step along the gradient, as a share of the parameters' length: in `f64`, so that neither rounding nor
+/// curvature matters.
+const STEP: f64 = 1e-6;
+/// Relative difference between derivative and gradient beyond which the gradient is wrong. (`f32` leaves about 1e-4.)
+const TOLERANCE: f64 = 0.05;
+/// Share of the squared gradient below which a block is left out: rounding could be all there is.
+const SMALL: f64 = 1e-6;
+
+/// Compares the gradient that the run uses with the loss' derivative, gate by gate, and looks for tensors that do not move.
+#[must_use]
+pub fn check<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Checked {
+    let mut check = Builder::new(3, "Are gradients and weights sound?");
+    if let Some(step) = course.non_finite_step() {
+        check.grade(Grade::Fail, format!("loss, gradient or update of step {step} is not finite"));
+    } else {
+        check.note("loss, gradients and updates were finite at every step".into());
+    }
+    // At the start, and where the run has learnt something: a block may have no gradient in one of them.
+    let places = [Some(&subject.start), course.middle()];
+    let worst = places.into_iter().flatten().filter_map(|snapshot| worst_block(subject, snapshot));
+    if let Some((name, ratio)) = worst.max_by(|a, b| (a.1 - 1.0).abs().total_cmp(&(b.1 - 1.0).abs())) {
+        let evidence =
+            format!("along the gradient of {name}, the loss changes {ratio:.4} times as fast as the gradient says");
+        if (ratio - 1.0).abs() > TOLERANCE {
+            check.suggest(Grade::Fail, Finding::direct(Cause::WrongGradient, evidence, None));
+        } else {
+            check.note(evidence);
+        }
+    }
+    for tensor in course.still() {
+        let evidence = format!("{tensor} ended with the values that it began with, while others moved");
+        check.suggest(Grade::Fail, Finding::direct(Cause::FrozenTensor, evidence, None));
+    }
+    check.done()
+}
+
+/// The block whose gradient is furthest from the loss' derivative, with derivative over gradient. None if numbers are
+/// not finite.
+fn worst_block<T: Number>(subject: &Subject<T>, snapshot: &Snapshot<T>) -> Option<(String, f64)> {
+    let dataset = &subject.dataset;
+    let finite = |row: &&usize| dataset.targets.row(**row).iter().all(|x| x.to_f64().is_finite());
+    let rows: Vec<usize> = dataset.train.iter().filter(finite).copied().take(WORDS).collect();
+    let batch = dataset.batch(&rows);
+    let targets: Array2<f64> = batch.targets().mapv(|x| x.to_f64());
+    let outputs = targets.ncols();
+    let architecture = subject.settings.architecture(dataset.encoder.alphabet_len(), outputs);
+
+    let mut model = Sequential::<T>::new(architecture.clone());
+    model.parameters_mut().copy_from_slice(snapshot.parameters());
+    model.forward_backward(batch.indices(), batch.targets(), subject.settings.training.loss);
+    let tensors = model.tensors().to_vec();
+    let mut gradient = model.gradients().to_vec();
+    subject.intervention().gradients(snapshot.step() + 1, &tensors, &mut gradient);
+    let gradient: Vec<f64> = gradient.iter().map(|x| x.to_f64()).collect();
+
+    let mut exact = Sequential::<f64>::new(architecture.clone());
+    let at: Vec<f64> = snapshot.parameters().iter().map(|x| x.to_f64()).collect();
+    let length = norm(&at);
+    let mut loss_at = |indices: &[usize], step: f64| {
+        exact.parameters_mut().copy_from_slice(&at);
+        for &index in indices {
+            exact.parameters_mut()[index] += step * gradient[index];
+        }
+        exact.forward_backward(batch.indices(), targets.view(), subject.settings.training.loss)
+    };
+    let total: f64 = gradient.iter().map(|x| x * x).sum();
+    let mut worst: Option<(String, f64)> = None;
+    for (name, indices) in blocks(&architecture, &tensors) {
+        let square: f64 = indices.iter().map(|&index| gradient[index] * gradient[index]).sum();
+        if !square.is_finite() {
+            return None;
+        }
+        if square <= SMALL * total {
+            continue;
+        }
+        let step = STEP * length / square.sqrt();
+        let ratio = (loss_at(&indices, step) - loss_at(&indices, -step)) / (2.0 * step) / square;
+        if worst.as_ref().is_none_or(|(_, worst)| (ratio - 1.0).abs() > (worst - 1.0).abs()) {
+            worst = Some((name, ratio));
+        }
+    }
+    worst
+}
+
+fn norm(values: &[f64]) -> f64 {
+    values.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
+/// Gates of recurrent layers, and whole tensors of others, with the places of their elements in the flat buffer.
+fn blocks(architecture: &Architecture, tensors: &[Tensor]) -> Vec<(String, Vec<usize>)> {
+    let mut blocks = Vec::new();
+    for tensor in tensors {
+        let (rows, columns) = tensor.matrix_shape();
+        for (gate, of_gate) in gates(architecture, &tensor.name, columns) {
+            let indices =
+                (0..rows).flat_map(|row| of_gate.clone().map(move |column| tensor.offset + row * columns + column));
+            blocks.push((format!("{} {gate}", tensor.name).trim_end().to_owned(), indices.collect()));
+        }
+    }
+    blocks
+}
+
+/// The gates' columns in a tensor, by the layer that its name begins with; all columns for other layers.
+fn gates(architecture: &Architecture, tensor: &str, columns: usize) -> Vec<(&'static str, Range<usize>)> {
+    let layer = tensor.trim_start_matches("layer").split('/').next().and_then(|number| number.parse::<usize>().ok());
+    let names: &[&str] = match layer.and_then(|layer| architecture.layers.get(layer)) {
+        Some(LayerKind::Lstm { .. }) => &["i", "f", "c", "o"],
+        Some(LayerKind::Gru { .. }) => &["z", "r", "h"],
+        _ => &[""],
+    };
+    let width = columns / names.len();
+    names.iter().enumerate().map(|(index, name)| (*name, index * width..(index + 1) * width)).collect()
+}

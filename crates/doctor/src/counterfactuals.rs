@@ -1,0 +1,81 @@
+//! What would have prevented it: a table of changes, each replayed from the same state.
+//!
+//! The changes are those that people give as advice against a training that blows up, and each tensor frozen in turn, to
+//! see which part of the network is needed for it to happen.
+
+use flameout_experiment::{Number, StepRecord};
+
+use crate::Error;
+use crate::change::Change;
+use crate::course::Course;
+use crate::diagnose::{Options, replay_of};
+use crate::replay::{Goal, Trials};
+use crate::spikes::quantile;
+use crate::subject::Subject;
+
+/// Steps before the replays' beginning whose gradients say what is usual.
+const USUAL: usize = 500;
+
+/// Replays every change, in several orders of the words; `done` is told after each. Empty if nothing went wrong after the
+/// network had trained well.
+///
+/// # Errors
+/// [`Error::Experiment`] if a replay cannot be made.
+pub fn counterfactuals<T: Number>(
+    subject: &Subject<T>,
+    course: &Course<T>,
+    options: &Options,
+    done: &mut dyn FnMut(&Trials),
+) -> Result<Vec<Trials>, Error> {
+    let replay = replay_of(subject, course, options).filter(|replay| replay.goal == Goal::Hold);
+    let Some(replay) = replay else { return Ok(Vec::new()) };
+    let before = &course.records[..replay.from.step() as usize];
+    let mut table = Vec::new();
+    for change in changes(subject, before) {
+        let trials = replay.trials(&change, options.orders)?;
+        done(&trials);
+        table.push(trials);
+    }
+    Ok(table)
+}
+
+fn changes<T: Number>(subject: &Subject<T>, before: &[StepRecord]) -> Vec<Change> {
+    let mut changes = vec![Change::Nothing];
+    let entries = subject.settings.entries();
+    let rate = entries.get("schedule.learning-rate").and_then(|value| value.parse::<f64>().ok());
+    for factor in [2.0, 3.0, 10.0] {
+        changes.extend(rate.map(|rate| Change::setting("schedule.learning-rate", format!("{:e}", rate / factor))));
+    }
+    for share in [0.5, 0.99] {
+        changes.push(clip_at(usual_gradient(before, share)));
+    }
+    if entries.get("optimizer.kind").is_some_and(|kind| kind == "\"adam\"") {
+        let of_adam = [
+            ("clip-update-rms", "true"),
+            ("amsgrad", "true"),
+            ("epsilon", "1e-4"),
+            ("beta2", "0.99"),
+            ("beta2", "0.9999"),
+            ("beta1", "0.0"),
+            ("weight-decay", "0.1"),
+        ];
+        changes.extend(of_adam.map(|(key, value)| Change::setting(&format!("optimizer.{key}"), value)));
+    }
+    changes.push(Change::setting("model.gate-activation", "\"sigmoid\""));
+    changes.push(Change::setting("training.batch", 4 * subject.settings.training.batch));
+    let architecture = subject.settings.architecture(subject.dataset.encoder.alphabet_len(), 1);
+    let tensors = flameout_model::Sequential::<T>::new(architecture).tensors().to_vec();
+    changes.extend(tensors.into_iter().map(|tensor| Change::Freeze(tensor.name)));
+    changes
+}
+
+/// Clipping of the whole gradient at this length.
+fn clip_at(limit: f64) -> Change {
+    Change::setting("clipping", format!("{{ kind = \"global-norm\", limit = {limit:e} }}"))
+}
+
+/// The length that so large a share of the latest gradients does not exceed.
+fn usual_gradient(before: &[StepRecord], share: f64) -> f64 {
+    let latest = &before[before.len().saturating_sub(USUAL)..];
+    quantile(&latest.iter().map(|record| record.gradient_norm).collect::<Vec<_>>(), share)
+}

@@ -1,0 +1,264 @@
+//! From a run to a diagnosis.
+
+use std::collections::BTreeSet;
+
+use flameout_experiment::Number;
+
+use crate::Error;
+use crate::cause::Cause;
+use crate::change::Change;
+use crate::check::{Check, Grade};
+use crate::checks::{Checked, batches, curve, data, gradient, scale, spelling};
+use crate::course::Course;
+use crate::diagnosis::{Diagnosis, Event, Finding};
+use crate::replay::{Goal, Replay, Trials};
+use crate::ring::DEFAULT_LIMIT;
+use crate::spikes::unusual_gradients;
+use crate::subject::Subject;
+
+/// How much a diagnosis may cost; the default is what was measured on the zoo.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Memory for snapshots, in bytes.
+    pub ring_bytes: usize,
+    /// Steps before the onset from which replays begin, at least.
+    pub lead: u64,
+    /// Steps after the onset for which a replay must hold.
+    pub hold: u64,
+    /// Orders of the words, besides the run's own, that each change is replayed in.
+    pub orders: u64,
+    /// Replays end when they have taken so many times the run's own steps together: causes that have not been replayed
+    /// by then stay unconfirmed.
+    pub budget: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { ring_bytes: DEFAULT_LIMIT, lead: 100, hold: 300, orders: 2, budget: 1.0 }
+    }
+}
+
+/// Makes the run again, checks it, and replays what may have caused what went wrong.
+///
+/// # Errors
+/// [`Error::Experiment`] if the run cannot be made.
+pub fn diagnose<T: Number>(subject: &Subject<T>, options: &Options) -> Result<Diagnosis, Error> {
+    let course = Course::of(subject, options.ring_bytes)?;
+    diagnose_course(subject, &course, options)
+}
+
+/// As [`diagnose`], of a run that has just been made.
+///
+/// # Errors
+/// [`Error::Experiment`] if a replay cannot be made.
+pub fn diagnose_course<T: Number>(
+    subject: &Subject<T>,
+    course: &Course<T>,
+    options: &Options,
+) -> Result<Diagnosis, Error> {
+    let event = course.event();
+    let checked = checks(subject, course, event)?;
+    let mut checks: Vec<Check> = checked.iter().map(|checked| checked.check.clone()).collect();
+    let mut findings: Vec<Finding> = checked.into_iter().flat_map(|checked| checked.findings).collect();
+    findings.sort_by_key(|finding| rank(finding.cause));
+    let mut replays = Replays::new(subject, course, options);
+    let proven = findings.iter().any(|finding| finding.confirmed);
+    if event == Event::Healthy {
+        // What does no harm is no cause, unless it is plainly wrong.
+        findings.retain(|finding| finding.confirmed);
+    } else if !proven {
+        findings.extend(suspects(subject, course, event));
+        findings.sort_by_key(|finding| rank(finding.cause));
+        replays.control()?;
+        replays.confirm(&mut findings)?;
+    }
+    // The cheapest remedy among those borne out: the one that ends with the least loss. Others keep their order.
+    findings.sort_by_key(|finding| !finding.confirmed);
+    checks.push(learning_rate_check(&findings));
+    checks.sort_by_key(|check| check.number);
+    Ok(Diagnosis {
+        event,
+        checks,
+        control_is_exact: replays.control_is_exact,
+        control: replays.control,
+        findings,
+        run_steps: course.records.len() as u64,
+        cost: replays.cost,
+    })
+}
+
+fn checks<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -> Result<Vec<Checked>, Error> {
+    let mut of_data = data::check(&subject.dataset);
+    if of_data.findings.is_empty()
+        && let Some(agreement) = spelling::agreement(&subject.dataset)
+    {
+        match spelling::finding(agreement) {
+            Some(finding) => {
+                of_data.check.grade = Grade::Fail;
+                of_data.check.evidence.push(finding.evidence.clone());
+                of_data.findings.push(finding);
+            }
+            None => of_data.check.evidence.push(format!(
+                "words with letters in common have more similar targets ({agreement:.1} standard deviations above chance)"
+            )),
+        }
+    }
+    Ok(vec![
+        curve::check_learning(subject, course),
+        of_data,
+        gradient::check(subject, course),
+        curve::check_predictions(course),
+        batches::check(&subject.settings, &subject.dataset),
+        scale::check(subject)?,
+        curve::check_explosion(event, course),
+    ])
+}
+
+/// Check 4, answered by the replays.
+fn learning_rate_check(findings: &[Finding]) -> Check {
+    let replayed = findings.iter().find(|finding| finding.cause == Cause::LearningRate);
+    let (grade, evidence) = match replayed.and_then(|finding| finding.replay.as_ref().map(|trials| (finding, trials))) {
+        Some((finding, trials)) => {
+            let grade = if finding.confirmed { Grade::Fail } else { Grade::Pass };
+            (grade, format!("with {}, {} of {} replays go wrong", trials.change, trials.bad().count, trials.bad().of))
+        }
+        None => (Grade::NotApplicable, "not replayed: nothing went wrong, or the reason is plain".into()),
+    };
+    let question = "Would a lower learning rate have prevented it?".into();
+    Check { number: 4, question, grade, evidence: vec![evidence] }
+}
+
+/// Which of several possible causes to try first: what is particular before what helps against many things.
+fn rank(cause: Cause) -> usize {
+    [
+        Cause::NonFiniteTargets,
+        Cause::NonFiniteWeights,
+        Cause::ConstantTargets,
+        Cause::WrongGradient,
+        Cause::DegenerateWeights,
+        Cause::ContradictoryTargets,
+        Cause::TargetScale,
+        Cause::UpdatesTooSmall,
+        Cause::FrozenTensor,
+        Cause::UnlearnableTargets,
+        Cause::Padding,
+        Cause::SaturatedGates,
+        Cause::UnbalancedBatches,
+        Cause::RecurrentGain,
+        Cause::SecondMoment,
+        Cause::HarmfulBatch,
+        Cause::LearningRate,
+    ]
+    .iter()
+    .position(|&other| other == cause)
+    .unwrap_or(usize::MAX)
+}
+
+/// Causes that no measurement before the run can show: to be tried.
+fn suspects<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -> Vec<Finding> {
+    let entries = subject.settings.entries();
+    let number = |key: &str| entries.get(key).and_then(|value| value.parse::<f64>().ok());
+    let mut suspects = Vec::new();
+    if let Some(beta2) = number("optimizer.beta2").filter(|&beta2| beta2 < 0.98) {
+        let evidence = format!("β2 is {beta2}: v remembers {:.0} steps", 1.0 / (1.0 - beta2));
+        let remedy = Some(Change::setting("optimizer.beta2", 0.999));
+        suspects.push(Finding::suspected(Cause::SecondMoment, evidence, remedy));
+    }
+    if let Event::Rise { onset } | Event::NonFinite { step: onset } = event
+        && let Some((step, factor)) =
+            unusual_gradients(&course.records, onset.saturating_sub(20), onset + 20).first().copied()
+    {
+        let evidence = format!("the gradient of step {step} is {factor:.1} times as long as those before");
+        let remedy = Some(Change::SkipBatches(BTreeSet::from([step])));
+        suspects.push(Finding::suspected(Cause::HarmfulBatch, evidence, remedy));
+    }
+    if let Some(rate) = number("schedule.learning-rate") {
+        let updates: Vec<f64> =
+            course.records.iter().map(|record| record.update_norm / course.parameter_norm).collect();
+        let usual = crate::spikes::median(&updates);
+        let evidence = format!("half of the updates are longer than {usual:.1e} of the parameters");
+        for factor in [3.0, 10.0, 100.0] {
+            let remedy = Some(Change::setting("schedule.learning-rate", format!("{:e}", rate / factor)));
+            suspects.push(Finding::suspected(Cause::LearningRate, evidence.clone(), remedy));
+        }
+    }
+    suspects
+}
+
+/// From where a replay must begin to prevent what went wrong, and what it is to reach. None if nothing went wrong.
+pub(crate) fn replay_of<'a, T: Number>(
+    subject: &'a Subject<T>,
+    course: &'a Course<T>,
+    options: &Options,
+) -> Option<Replay<'a, T>> {
+    let steps = course.records.len() as u64;
+    let start = &subject.start;
+    let (from, until, goal) = match (course.event(), course.outcome.trained_well_at()) {
+        (Event::Healthy, _) => return None,
+        (Event::NeverTrained, _) => (start, steps, Goal::Train),
+        (Event::Rise { onset: step } | Event::NonFinite { step }, Some(trained)) if trained < step => {
+            let before = course.snapshots.at_or_before(step.saturating_sub(options.lead));
+            (before.unwrap_or(start), step + options.hold, Goal::Hold)
+        }
+        // What goes wrong before anything is learnt must be put right from the start.
+        (Event::Rise { onset: step } | Event::NonFinite { step }, _) => {
+            (start, steps.max(step + options.hold), Goal::Train)
+        }
+    };
+    Some(Replay { subject, from, until, goal })
+}
+
+/// The replays of a diagnosis, and what they have cost.
+struct Replays<'a, T> {
+    replay: Option<Replay<'a, T>>,
+    course: &'a Course<T>,
+    options: &'a Options,
+    control: Option<Trials>,
+    control_is_exact: Option<bool>,
+    cost: u64,
+}
+
+impl<'a, T: Number> Replays<'a, T> {
+    fn new(subject: &'a Subject<T>, course: &'a Course<T>, options: &'a Options) -> Self {
+        let replay = replay_of(subject, course, options);
+        Self { replay, course, options, control: None, control_is_exact: None, cost: 0 }
+    }
+
+    /// The run again, with nothing changed: must go wrong again at the same step, by the same numbers.
+    fn control(&mut self) -> Result<(), Error> {
+        let Some(replay) = self.replay.as_ref().filter(|replay| replay.goal == Goal::Hold) else { return Ok(()) };
+        let first = replay.from.step() as usize;
+        let (mut at, mut exact) = (first, true);
+        let own = replay.trial(&Change::Nothing, None, &mut |record| {
+            let recorded = self.course.records.get(at);
+            exact &= recorded.is_none_or(|recorded| recorded.loss.to_bits() == record.loss.to_bits());
+            at += 1;
+        })?;
+        self.control_is_exact = Some(exact && own.end.is_bad());
+        let mut control = Trials { change: Change::Nothing, trials: vec![own] };
+        for order in 1..=self.options.orders {
+            control.trials.push(replay.trial(&Change::Nothing, Some(order), &mut |_| {})?);
+        }
+        self.cost += control.cost();
+        self.control = Some(control);
+        Ok(())
+    }
+
+    /// Replays each finding's remedy until one is borne out that is not merely a lower learning rate.
+    fn confirm(&mut self, findings: &mut [Finding]) -> Result<(), Error> {
+        let Some(replay) = &self.replay else { return Ok(()) };
+        let budget = (self.options.budget * self.course.records.len() as f64) as u64;
+        for finding in findings.iter_mut() {
+            let Some(remedy) = finding.remedy.as_ref().filter(|_| self.cost < budget) else { continue };
+            let orders = if replay.goal == Goal::Train { 0 } else { self.options.orders };
+            let trials = replay.trials(remedy, orders)?;
+            self.cost += trials.cost();
+            finding.confirmed = trials.trials.iter().all(|trial| trial.end == replay.goal.reached());
+            finding.replay = Some(trials);
+            if finding.confirmed {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! What the doctor says.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cause::Cause;
+use crate::change::Change;
+use crate::check::Check;
+use crate::replay::Trials;
+
+/// What became of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Event {
+    /// It trained and nothing happened.
+    Healthy,
+    /// It never trained well.
+    NeverTrained,
+    /// The loss rose from this step on, for good or for a while.
+    Rise {
+        /// The first step.
+        onset: u64,
+    },
+    /// A number was not finite.
+    NonFinite {
+        /// The step.
+        step: u64,
+    },
+}
+
+/// A possible cause: what speaks for it, what would remedy it, and what became of the replay with the remedy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The cause.
+    pub cause: Cause,
+    /// The measurement that speaks for it.
+    pub evidence: String,
+    /// What to change. None where only the user can: another file of data, a correction in the program.
+    pub remedy: Option<Change>,
+    /// Replays with the remedy.
+    pub replay: Option<Trials>,
+    /// Whether the replays bear it out: with the remedy alone, the run does not go wrong.
+    pub confirmed: bool,
+}
+
+impl Finding {
+    /// A cause that its measurement proves: nothing needs to be replayed.
+    #[must_use]
+    pub fn direct(cause: Cause, evidence: String, remedy: Option<Change>) -> Self {
+        Self { cause, evidence, remedy, replay: None, confirmed: true }
+    }
+
+    /// A cause that a replay must bear out.
+    #[must_use]
+    pub fn suspected(cause: Cause, evidence: String, remedy: Option<Change>) -> Self {
+        Self { cause, evidence, remedy, replay: None, confirmed: false }
+    }
+}
+
+/// The diagnosis of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// What became of it.
+    pub event: Event,
+    /// The seven checks, and the comment's.
+    pub checks: Vec<Check>,
+    /// Whether the control went wrong again at the same step, with the same numbers. None if nothing was replayed.
+    pub control_is_exact: Option<bool>,
+    /// Replays of the control, in the run's own order of words and in others.
+    pub control: Option<Trials>,
+    /// Possible causes, the likeliest first. Empty: nothing is wrong, or nobody knows what (see [`verdict`](Self::verdict)).
+    pub findings: Vec<Finding>,
+    /// Steps of the run itself.
+    pub run_steps: u64,
+    /// Steps of training that the replays took.
+    pub cost: u64,
+}
+
+/// What the diagnosis comes to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Verdict<'a> {
+    /// Nothing is wrong.
+    Healthy,
+    /// This is the cause, or the likeliest of several.
+    Cause(&'a Finding),
+    /// Something is wrong, and none of the known causes explains it.
+    Unknown,
+}
+
+impl Diagnosis {
+    /// What it comes to. A cause that can be replayed is named only if the replay bears it out.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict<'_> {
+        let named = self.findings.iter().find(|finding| finding.confirmed);
+        match named {
+            Some(finding) => Verdict::Cause(finding),
+            None if self.event == Event::Healthy => Verdict::Healthy,
+            None => Verdict::Unknown,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Logs of other programs: Keras, PyTorch, anything that writes its losses down.
+//!
+//! [`read`] tells formats apart by what is in a file, never by its name:
+//!
+//! | content | format |
+//! | --- | --- |
+//! | a directory with `metrics.jsonl` | a run of this workspace |
+//! | any other directory | TensorBoard's event files in it and one level below (`train`, `validation`, …) |
+//! | a record with right checksums | a TensorBoard event file: scalars of TensorFlow 1, TensorFlow 2 and PyTorch |
+//! | a line that begins with `{` | JSON lines; `NaN`, `Infinity` and, for a loss, `null` are numbers that are not finite |
+//! | a line of names | values separated by `,`, `;` or tab: Keras' `CSVLogger`, Lightning, TensorBoard's "download as CSV" |
+//!
+//! # Names
+//! Names are taken apart into words, whatever joins them: `train/loss`, `trainLoss` and `Train loss` are the same.
+//! The words `train`, `training`, `batch`, `metrics` … add nothing; `val`, `valid`, `validation`, `test`, `eval`, `dev` …
+//! say that a figure is of test data; `epoch` that it is one of an epoch. What remains must be one of
+//!
+//! | quantity | names |
+//! | --- | --- |
+//! | step | `step`, `global_step`, `train_step`, `iteration`, `iter`, `num_updates`, `batch` … (the whole name) |
+//! | epoch | `epoch`, `epochs` (the whole name) |
+//! | loss | `loss`; `value` if there is nothing better |
+//! | accuracy | `acc`, `accuracy`, `categorical_accuracy`, `sparse_categorical_accuracy`, `binary_accuracy` |
+//! | gradient norm | `grad_norm`, `gradient_norm`, `gnorm`, `grad_2.0_norm` … |
+//! | update norm | `update_norm` |
+//! | learning rate | `lr`, `learning_rate`, `lr-Adam` … |
+//!
+//! Of several names for one quantity, that with the most values is used, then the plainest. A log without steps and epochs
+//! has its rows numbered; steps that begin anew in each epoch are counted through; a log that goes back (a resumed run)
+//! replaces what it had said before. [`Curve::notes`](crate::curve::Curve::notes) says what of this was done.
+//!
+//! ```
+//! use flameout_doctor::curve::Unit;
+//!
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("training.log");
+//! std::fs::write(&path, "epoch,acc,loss,val_acc,val_loss\n0,0.5,0.7,0.4,0.8\n1,0.9,0.2,0.8,0.3\n")?;
+//! let curve = flameout_doctor::foreign::read(&path)?;
+//! assert_eq!((curve.unit, curve.points[1].loss), (Unit::Epoch, 0.2));
+//! assert_eq!(curve.epochs[1].test_accuracy, Some(0.8));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod csv;
+mod event;
+mod json_lines;
+pub(crate) mod lines;
+mod log;
+mod names;
+mod tensorboard;
+mod tfrecord;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use flameout_experiment::Record;
+
+use crate::curve::Curve;
+use crate::error::Error;
+
+/// Bytes from which a format is told.
+const BEGINNING: u64 = 4096;
+
+/// Reads a log, or a directory of logs; see the [module](self) for what is understood.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read; [`Error::Line`] or [`Error::Byte`] for a mistake in it; [`Error::Log`] if it is none
+/// of the known formats, or holds no training loss.
+pub fn read(path: &Path) -> Result<Curve, Error> {
+    if path.is_dir() {
+        let is_run = path.join("metrics.jsonl").is_file();
+        return if is_run { Curve::read_run(path) } else { tensorboard::read_directory(path) };
+    }
+    let beginning = beginning(path)?;
+    if tfrecord::recognise(&beginning) {
+        return tensorboard::read_file(path);
+    }
+    if let Some(problem) = unreadable(&beginning) {
+        return Err(Error::Log { path: path.into(), problem: problem.into() });
+    }
+    let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&beginning).trim_ascii_start();
+    if !text.starts_with(b"{") {
+        return csv::read(path);
+    }
+    let first_line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    if serde_json::from_slice::<Record>(first_line).is_ok() {
+        Curve::read_metrics(path)
+    } else {
+        json_lines::read(path)
+    }
+}
+
+fn beginning(path: &Path) -> Result<Vec<u8>, Error> {
+    let mut beginning = Vec::new();
+    let file = File::open(path).map_err(Error::io(path))?;
+    file.take(BEGINNING).read_to_end(&mut beginning).map_err(Error::io(path))?;
+    Ok(beginning)
+}
+
+/// What is wrong with content that can be recognised, but not read.
+fn unreadable(beginning: &[u8]) -> Option<&'static str> {
+    match beginning {
+        [] => Some("is empty"),
+        [0x1f, 0x8b, ..] => Some("is compressed by gzip; unpack it first"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is text in UTF-16; save it as UTF-8"),
+        [b'[', ..] => Some("is a JSON array; write an object a line (`jq -c '.[]'` does so)"),
+        _ if beginning.contains(&0) => Some("is binary, but no TensorBoard event file"),
+        _ => None,
+    }
+}

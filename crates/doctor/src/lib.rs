@@ -1,0 +1,68 @@
+//! Why a training run collapsed, with proof.
+//!
+//! A [`Subject`] is a run that can be made again, to the bit. [`diagnose()`] makes it, looks through ([`checks`]) its data, weights,
+//! gradients, batches and curves, finds what went wrong first, goes back to a state shortly before, and
+//! [replays](replay) from there: with nothing changed (it must go wrong again, by the same numbers), and with one thing
+//! changed at a time, in several orders of the words. Only what prevents it is called its [cause](Cause).
+//!
+//! - [`counterfactuals()`]: the table of everything that people advise, and what it would have done;
+//! - [`probe`]: what to measure while a run goes on; [`ring`]: its states in memory;
+//! - [`curve`], [`onset`], [`foreign`]: runs that can only be looked at, of this trainer and of others.
+//!
+//! ```
+//! use flameout_doctor::{Cause, Options, Subject, Verdict, diagnose};
+//! use flameout_experiment::{Case, Dataset, Settings};
+//! # use flameout_word2vec::WordVectors;
+//! # use ndarray::Array2;
+//! # let words: Vec<String> = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibis", "jay"].map(String::from).to_vec();
+//! # let vectors = WordVectors::new(words, Array2::from_shape_fn((10, 4), |(i, j)| ((i * 7 + j * 5) % 11) as f32))?;
+//!
+//! let mut settings = Settings::for_case(Case::LstmSingle);
+//! settings.set("model.units", "8")?;
+//! settings.set("training.batch", "4")?;
+//! let mut dataset = Dataset::<f32>::new(&settings, vectors)?;
+//! dataset.targets[(3, 1)] = f32::NAN;
+//!
+//! let diagnosis = diagnose(&Subject::new(settings, dataset)?, &Options::default())?;
+//! let Verdict::Cause(finding) = diagnosis.verdict() else { panic!("a NaN is a cause") };
+//! assert_eq!(finding.cause, Cause::NonFiniteTargets);
+//! assert_eq!(finding.evidence, "1 words have targets that are not finite, the first is \"dog\"");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod cause;
+pub mod change;
+pub mod check;
+pub mod checks;
+pub mod counterfactuals;
+pub mod course;
+pub mod curve;
+pub mod diagnose;
+pub mod diagnosis;
+pub mod error;
+pub mod foreign;
+pub mod onset;
+pub mod probe;
+pub mod proportion;
+pub mod replay;
+pub mod ring;
+mod spikes;
+pub mod subject;
+mod targets;
+
+pub use cause::Cause;
+pub use change::Change;
+pub use counterfactuals::counterfactuals;
+pub use course::Course;
+pub use diagnose::{Options, diagnose, diagnose_course};
+pub use diagnosis::{Diagnosis, Event, Finding, Verdict};
+pub use error::Error;
+pub use proportion::Proportion;
+pub use replay::{End, Goal, Replay, Trial, Trials};
+pub use subject::Subject;
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,195 @@
+//! When did it go wrong, for how long, and what did it look like?
+//!
+//! [`find`] looks at a [`Curve`] in four ways, and makes one [`Event`] of what belongs together:
+//!
+//! 1. **By definition**: [`Outcome`](flameout_experiment::Outcome), the definition of collapse and spike in this workspace,
+//!    sees the curve's steps, against the loss of the mean predictor. Where that [`Baseline`] is not known, the loss at the
+//!    start stands for it ([`baseline_at_start`]).
+//! 2. **Not finite**: a loss, gradient or update that is NaN or infinite.
+//! 3. **Divergence**: a loss above twice the baseline (and above its own noise) that does not come back until the log ends.
+//! 4. **Relative**: a rise out of the curve's own band, however far below the baseline: see [`band`].
+//!
+//! ```
+//! use flameout_doctor::curve::{Curve, Unit};
+//! use flameout_doctor::onset::{self, EventKind};
+//!
+//! // Falls to 3e-5; at step 301 up to 0.06 within ten steps; heals.
+//! let mut losses: Vec<f64> = (0..300).map(|step| 3e-5 + 0.9_f64.powi(step)).collect();
+//! losses.extend([1e-4, 4e-4, 2e-3, 8e-3, 0.02, 0.04, 0.06, 0.05, 0.02, 5e-3, 1e-3, 2e-4]);
+//! losses.extend([3e-5; 300]);
+//!
+//! let events = onset::find(&Curve::from_losses(Unit::Step, losses), None);
+//! assert_eq!(events.len(), 1);
+//! assert_eq!((events[0].kind, events[0].first_sign), (EventKind::Spike, 301));
+//! assert_eq!(events[0].peak, Some(0.06));
+//! ```
+
+pub mod band;
+mod definition;
+mod divergence;
+mod non_finite;
+mod series;
+
+use flameout_experiment::Baseline;
+use serde::{Deserialize, Serialize};
+
+use crate::curve::{Curve, Unit};
+use series::Series;
+
+/// Losses whose median is the loss at the start; the fewer of them are for runs that leave it at once.
+const START: [usize; 2] = [3, 10];
+
+/// A rise of the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The first step of it. For a rise found by definition: where the *smoothed* loss left the lower half of the way from
+    /// its best to the baseline, as `Summary::onset_step` has it; else the same as `first_sign`.
+    pub onset: u64,
+    /// The first step whose loss was out of its band and did not return before the rise: the state before this step is
+    /// the one to replay from. Never after `onset`.
+    pub first_sign: u64,
+    /// The step at which it was certain.
+    pub risen: u64,
+    /// The first step at which the loss was back.
+    pub recovered: Option<u64>,
+    /// What became of it.
+    pub kind: EventKind,
+    /// What it looked like, if the log tells.
+    pub symptom: Option<Symptom>,
+    /// How it was found.
+    pub found: Detector,
+    /// The typical loss before it; `None` if there were too few steps.
+    pub before: Option<f64>,
+    /// The highest finite loss in it.
+    pub peak: Option<f64>,
+}
+
+/// What became of a rise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    /// It came back.
+    Spike,
+    /// It did not come back within 1,000 steps or two epochs, whichever is longer, and what was learnt is lost.
+    Collapse,
+    /// It did not come back within that time either, but stayed below where a collapse begins.
+    Setback,
+    /// The log ended before that time.
+    Unsettled,
+}
+
+/// What a collapse looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Symptom {
+    /// Nearly the same output for every input.
+    SameOutput,
+    /// Outputs differ between inputs, but not in the way of the targets; the loss is at most twice the baseline, which is
+    /// where outputs are that vary as much as the targets do.
+    RandomOutput,
+    /// The loss is more than twice the baseline.
+    Divergence,
+    /// A loss, gradient or update that is not a finite number.
+    NonFinite,
+}
+
+/// Ways to find an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Detector {
+    /// The definition of collapse and spike, against the baseline.
+    Definition,
+    /// A number that is not finite.
+    NonFinite,
+    /// A loss above twice the baseline until the end.
+    Divergence,
+    /// A loss out of its own band.
+    Relative,
+}
+
+impl From<flameout_experiment::Symptom> for Symptom {
+    fn from(symptom: flameout_experiment::Symptom) -> Self {
+        match symptom {
+            flameout_experiment::Symptom::SameOutput => Self::SameOutput,
+            flameout_experiment::Symptom::RandomOutput => Self::RandomOutput,
+            flameout_experiment::Symptom::NonFinite => Self::NonFinite,
+        }
+    }
+}
+
+/// Finds the rises of a curve's loss, in order; they do not overlap.
+///
+/// With a baseline, a collapse is what [`Outcome`](flameout_experiment::Outcome) calls so, or one by numbers that are not
+/// finite or divergence where the network had not trained well before. Without, a lasting rise to half the loss at the
+/// start is one too. Where losses are negative, only numbers that are not finite are found: the other ways compare ratios.
+#[must_use]
+pub fn find(curve: &Curve, baseline: Option<&Baseline>) -> Vec<Event> {
+    let not_finite = non_finite::events(curve);
+    let Some(series) = Series::new(curve) else { return not_finite };
+    let reference = baseline.copied().or_else(|| baseline_at_start(curve));
+    let Some(reference) = reference.filter(|reference| reference.train_loss > 0.0) else { return not_finite };
+
+    let mut defined = definition::events(curve, &series, &reference);
+    if baseline.is_none() {
+        // The definition's shares are fit for a baseline, not for a guess at one.
+        defined.retain(|event| event.symptom == Some(Symptom::NonFinite) || series.is_beyond_noise(event));
+    }
+    let diverged = divergence::event(&series, &reference).into_iter().collect();
+    let relative = band::events(&series, &reference, baseline.is_none());
+    // What comes first decides what an event is called.
+    let by_authority = if baseline.is_some() {
+        [defined, not_finite, diverged, relative]
+    } else {
+        [not_finite, diverged, defined, relative]
+    };
+    let mut events = by_authority.into_iter().flatten().fold(Vec::new(), |events, event| join(events, event, &series));
+    events.sort_by_key(|event| event.first_sign);
+    for event in &mut events {
+        series.measure(event);
+    }
+    events
+}
+
+/// The baseline of a run that does not tell it: its loss at the start, which is the lower of the medians of the first three
+/// and the first ten steps, or the first epoch's. `None` if no loss is finite.
+///
+/// It can be far above the mean predictor's loss, where initial outputs are large: a collapse to the same output for all
+/// may then look like a setback. The accuracy is taken as 0, so that the loss alone decides whether a network has trained
+/// well, and the spread as the largest that was measured.
+#[must_use]
+pub fn baseline_at_start(curve: &Curve) -> Option<Baseline> {
+    let losses: Vec<f64> = curve.points.iter().map(|point| point.loss).filter(|loss| loss.is_finite()).collect();
+    let start = match curve.unit {
+        Unit::Step => START.as_slice(),
+        Unit::Epoch => &[1],
+    };
+    let medians = start.iter().map(|&count| series::median(&mut losses[..count.min(losses.len())].to_vec()));
+    let spread = curve.epochs.iter().filter_map(|epoch| epoch.spread).fold(0.0, f64::max);
+    (!losses.is_empty()).then(|| Baseline { spread, ..baseline_of_loss(medians.fold(f64::INFINITY, f64::min)) })
+}
+
+/// The baseline of a run of which only the mean predictor's loss is known.
+#[must_use]
+pub fn baseline_of_loss(loss: f64) -> Baseline {
+    Baseline { train_loss: loss, test_loss: loss, accuracy: 0.0, spread: 0.0 }
+}
+
+/// Adds an event, or, if it overlaps one that is there, what it knows of it.
+fn join(mut events: Vec<Event>, event: Event, series: &Series) -> Vec<Event> {
+    let overlap =
+        |one: &Event, other: &Event| one.first_sign <= series.end(other) && other.first_sign <= series.end(one);
+    let Some(at) = events.iter().position(|known| overlap(known, &event)) else {
+        events.push(event);
+        return events;
+    };
+    let mut joined = events[at];
+    joined.first_sign = joined.first_sign.min(event.first_sign);
+    if (0..events.len()).any(|other| other != at && overlap(&events[other], &joined)) {
+        joined.first_sign = events[at].first_sign;
+    }
+    if joined.kind != EventKind::Spike {
+        joined.symptom = joined.symptom.or(event.symptom);
+    }
+    events[at] = joined;
+    events
+}

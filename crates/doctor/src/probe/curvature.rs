@@ -1,0 +1,216 @@
+//! The curvature of the loss, from differences of gradients.
+
+use flameout_experiment::dataset::Batch;
+use flameout_kernels::{Real, reduce};
+use flameout_model::{Loss, Sequential};
+use flameout_optim::{Optimizer, l2_norm};
+use serde::{Deserialize, Serialize};
+
+use super::elementwise::{change, dot, fill};
+use super::lanczos::{Eigenvalue, largest_eigenvalue};
+use super::preconditioner::Preconditioner;
+
+/// A network of its own with the same parameters: what the curvature is measured on, so that a run's own is never touched.
+#[must_use]
+pub fn scratch<T: Real>(model: &Sequential<T>) -> Sequential<T> {
+    let mut copy = Sequential::new(model.architecture().clone());
+    copy.parameters_mut().copy_from_slice(model.parameters());
+    copy
+}
+
+/// The loss of a batch around a network's parameters θ, with gradient g and Hessian H.
+///
+/// H is known by its products with vectors, each from two gradients:
+/// `H·d ≈ (g(θ + h·d) − g(θ − h·d))/2h`, with h such that ‖h·d‖ is a fixed small share of ‖θ‖ (2⁻¹² in `f32`, 2⁻¹⁷ in `f64`, near the
+/// balance of what is cut off and what is rounded away). A product thus costs two steps of training without the optimiser's
+/// part, and some vectors of the parameters' length of memory. Where a hard sigmoid's kink lies between the two points, the
+/// product sees the kink as curvature, smeared over that distance, as a step of training does over its own.
+///
+/// The network's parameters are moved while it measures and are θ, to the bit, after every call.
+#[derive(Debug)]
+pub struct Curvature<'a, T> {
+    model: &'a mut Sequential<T>,
+    batch: &'a Batch<T>,
+    loss_kind: Loss,
+    loss: f64,
+    parameters: Vec<T>,
+    gradient: Vec<T>,
+}
+
+/// The loss along a direction d.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Along {
+    /// g·d/‖d‖: how the loss changes a unit of way.
+    pub slope: f64,
+    /// dᵀHd/‖d‖²: how the slope changes a unit of way.
+    pub curvature: f64,
+    /// dᵀHd/dᵀPd: the curvature in the optimiser's own measure of length, to be compared with
+    /// [`Preconditioner::threshold`]. At most the largest eigenvalue of P^(−1/2)·H·P^(−1/2).
+    pub preconditioned: f64,
+}
+
+/// All that can be said of the curvature at a step. Everything preconditioned is to be compared with `threshold`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Sharpness {
+    /// The loss of the batch.
+    pub loss: f64,
+    /// ‖g‖₂ on the batch.
+    pub gradient_norm: f64,
+    /// gᵀHg/‖g‖².
+    pub gradient_curvature: f64,
+    /// gᵀP⁻¹Hg/‖g‖²: beyond the threshold a spike begins (Bai et al. 2025, arXiv 2506.04805).
+    pub gradient_preconditioned: f64,
+    /// Along the last update.
+    pub update: Along,
+    /// Of P^(−1/2)·H·P^(−1/2): beyond the threshold training is unstable (Cohen et al. 2022).
+    pub largest: Eigenvalue,
+    /// [`Preconditioner::threshold`]: for Adam with β1 = 0.9, 38/lr.
+    pub threshold: f64,
+}
+
+impl<'a, T: Real> Curvature<'a, T> {
+    /// Of the loss of a batch at the network's present parameters. Takes a [`scratch`] copy of a run's network.
+    #[must_use]
+    pub fn new(model: &'a mut Sequential<T>, batch: &'a Batch<T>, loss: Loss) -> Self {
+        let value = model.forward_backward(batch.indices(), batch.targets(), loss);
+        let parameters = model.parameters().to_vec();
+        let gradient = model.gradients().to_vec();
+        Self { model, batch, loss_kind: loss, loss: value, parameters, gradient }
+    }
+
+    /// The loss at θ.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
+        self.loss
+    }
+
+    /// g(θ), one a parameter.
+    #[must_use]
+    pub fn gradient(&self) -> &[T] {
+        &self.gradient
+    }
+
+    /// Writes `H·direction` to `product`. Zero for a direction of zero.
+    ///
+    /// # Panics
+    /// If a vector is not as long as the parameters.
+    pub fn times(&mut self, direction: &[T], product: &mut [T]) {
+        let length = l2_norm(direction);
+        if length == 0.0 {
+            product.fill(T::ZERO);
+            return;
+        }
+        let h = self.way() / length;
+        product.copy_from_slice(self.gradient_at(h, direction));
+        let behind = self.gradient_at(-h, direction);
+        change(product, [behind], |ahead, [behind]| T::from_f64((ahead.to_f64() - behind.to_f64()) / (2.0 * h)));
+        self.model.parameters_mut().copy_from_slice(&self.parameters);
+    }
+
+    /// ‖h·d‖.
+    fn way(&self) -> f64 {
+        let share = if T::NAME == "f32" { 1.0 / 4096.0 } else { 1.0 / 131_072.0 };
+        let norm = l2_norm(&self.parameters);
+        share * if norm == 0.0 { 1.0 } else { norm }
+    }
+
+    fn gradient_at(&mut self, h: f64, direction: &[T]) -> &[T] {
+        fill(self.model.parameters_mut(), [&self.parameters, direction], |[theta, d]| {
+            T::from_f64(theta.to_f64() + h * d.to_f64())
+        });
+        self.model.forward_backward(self.batch.indices(), self.batch.targets(), self.loss_kind);
+        self.model.gradients()
+    }
+
+    /// The loss along a direction, at the cost of one product. All zero for a direction of zero.
+    ///
+    /// # Panics
+    /// As [`times`](Self::times), or if the preconditioner is of another network.
+    pub fn along(&mut self, direction: &[T], preconditioner: &Preconditioner<T>) -> Along {
+        let mut product = vec![T::ZERO; direction.len()];
+        self.times(direction, &mut product);
+        let square = dot(direction, direction);
+        if square == 0.0 {
+            return Along { slope: 0.0, curvature: 0.0, preconditioned: 0.0 };
+        }
+        let bent = dot(direction, &product);
+        let own_square = match preconditioner.diagonal() {
+            Some(diagonal) => {
+                reduce::sum_of_zipped(direction, [diagonal], |d, [p]| d.to_f64() * d.to_f64() * p.to_f64())
+            }
+            None => square,
+        };
+        Along {
+            slope: dot(&self.gradient, direction) / square.sqrt(),
+            curvature: bent / square,
+            preconditioned: bent / own_square,
+        }
+    }
+
+    /// gᵀHg/‖g‖² and gᵀP⁻¹Hg/‖g‖², at the cost of one product. Both zero where the gradient is.
+    ///
+    /// # Panics
+    /// If the preconditioner is of another network.
+    pub fn along_gradient(&mut self, preconditioner: &Preconditioner<T>) -> (f64, f64) {
+        let gradient = self.gradient.clone();
+        let square = dot(&gradient, &gradient);
+        if square == 0.0 {
+            return (0.0, 0.0);
+        }
+        let mut product = vec![T::ZERO; gradient.len()];
+        self.times(&gradient, &mut product);
+        let bent = dot(&gradient, &product);
+        let preconditioned = match preconditioner.diagonal() {
+            Some(diagonal) => reduce::sum_of_zipped(&gradient, [&product, diagonal], |g, [hg, p]| {
+                g.to_f64() * hg.to_f64() / p.to_f64()
+            }),
+            None => bent,
+        };
+        (bent / square, preconditioned / square)
+    }
+
+    /// The largest eigenvalue of P^(−1/2)·H·P^(−1/2), at the cost of a product an iteration; 10 to 20 are commonly enough,
+    /// [`Eigenvalue::gained`] says whether they were.
+    ///
+    /// # Panics
+    /// If the preconditioner is of another network.
+    pub fn largest_preconditioned(&mut self, preconditioner: &Preconditioner<T>, iterations: u32) -> Eigenvalue {
+        let count = self.parameters.len();
+        let Some(diagonal) = preconditioner.diagonal() else {
+            return largest_eigenvalue(count, iterations, |x, out| self.times(x, out));
+        };
+        let mut inverse_root = vec![T::ZERO; count];
+        fill(&mut inverse_root, [diagonal], |[p]| T::ONE / p.sqrt());
+        let mut scaled = vec![T::ZERO; count];
+        largest_eigenvalue(count, iterations, |x, out| {
+            fill(&mut scaled, [x, &inverse_root], |[x, r]| x * r);
+            self.times(&scaled, out);
+            change(out, [&inverse_root], |x, [r]| x * r);
+        })
+    }
+
+    /// All of it, given the optimiser as it was after the last step, that step's update
+    /// ([`last_update`](super::last_update)) and learning rate. Costs `iterations + 2` products.
+    ///
+    /// # Panics
+    /// If optimiser or update are of another network.
+    pub fn sharpness(
+        &mut self,
+        optimizer: &Optimizer<T>,
+        update: &[T],
+        learning_rate: f64,
+        iterations: u32,
+    ) -> Sharpness {
+        let preconditioner = Preconditioner::of(optimizer);
+        let (gradient_curvature, gradient_preconditioned) = self.along_gradient(&preconditioner);
+        Sharpness {
+            loss: self.loss,
+            gradient_norm: l2_norm(&self.gradient),
+            gradient_curvature,
+            gradient_preconditioned,
+            update: self.along(update, &preconditioner),
+            largest: self.largest_preconditioned(&preconditioner, iterations),
+            threshold: preconditioner.threshold(learning_rate),
+        }
+    }
+}

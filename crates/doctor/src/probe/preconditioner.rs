@@ -1,0 +1,173 @@
+//! What an adaptive optimiser divides the gradient by, and how much curvature its steps bear.
+
+use flameout_kernels::Real;
+use flameout_optim::{AdamForm, Optimizer};
+
+use super::elementwise;
+
+/// √v̂ + ε, as `(√v + offset)/root_correction`, with the v that the last step divided by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Denominator<'a, T> {
+    /// v, not bias-corrected; with AMSGrad the largest so far.
+    pub(crate) second_moment: &'a [T],
+    pub(crate) offset: f64,
+    /// √(1 − β2^t).
+    pub(crate) root_correction: f64,
+}
+
+impl<'a, T: Real> Denominator<'a, T> {
+    /// None if the optimiser divides by nothing, or has not made a step.
+    pub(crate) fn of(optimizer: &'a Optimizer<T>) -> Option<Self> {
+        if optimizer.steps() == 0 {
+            return None;
+        }
+        match optimizer {
+            Optimizer::Adam(adam) => {
+                let root_correction = adam.bias_corrections().1.sqrt();
+                let epsilon = adam.settings().epsilon;
+                let offset = match adam.settings().form {
+                    AdamForm::Keras => epsilon,
+                    AdamForm::PyTorch => epsilon * root_correction,
+                };
+                let second_moment = adam.max_second_moment().unwrap_or(adam.second_moment());
+                Some(Self { second_moment, offset, root_correction })
+            }
+            Optimizer::RmsProp(rmsprop) => Some(Self {
+                second_moment: rmsprop.second_moment(),
+                offset: rmsprop.settings().epsilon,
+                root_correction: 1.0,
+            }),
+            Optimizer::Sgd(_) => None,
+        }
+    }
+}
+
+/// The diagonal matrix P by which an optimiser's step divides the (averaged) gradient, and the stability threshold that
+/// belongs to it.
+///
+/// | optimiser | P | threshold × learning rate | source |
+/// | --- | --- | --- | --- |
+/// | Adam | (1 − β1^t)·(√v̂ + ε) | (2 + 2β1)/(1 − β1), 38 for β1 = 0.9 | Cohen et al. 2022, *Adaptive Gradient Methods at the Edge of Stability*, section 3 |
+/// | RMSProp | √a + ε | 2 | the same, with β1 = 0 |
+/// | SGD | 1 | 2; with momentum μ 2 + 2μ, Nesterov's (2 + 2μ)/(1 + 2μ) | Cohen et al. 2021, *Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability*, equation 1 |
+///
+/// On a quadratic, steps diverge along the eigenvectors of P^(−1/2)·H·P^(−1/2) whose eigenvalue exceeds the threshold. Where
+/// Bai et al. 2025 (arXiv 2506.04805) write 2/lr for Adam with momentum, they have taken (1 − β1)/(1 + β1) into the matrix: the
+/// same bound. Before its first step every optimiser has P = 1.
+#[derive(Debug, Clone)]
+pub struct Preconditioner<T> {
+    /// The diagonal; None is all ones.
+    diagonal: Option<Vec<T>>,
+    threshold_times_rate: f64,
+}
+
+impl<T: Real> Preconditioner<T> {
+    /// That of the optimiser's last step.
+    #[must_use]
+    pub fn of(optimizer: &Optimizer<T>) -> Self {
+        let diagonal = Denominator::of(optimizer).map(|denominator| {
+            let first_correction = match optimizer {
+                Optimizer::Adam(adam) => adam.bias_corrections().0,
+                Optimizer::RmsProp(_) | Optimizer::Sgd(_) => 1.0,
+            };
+            let factor = T::from_f64(first_correction / denominator.root_correction);
+            let offset = T::from_f64(denominator.offset);
+            let mut diagonal = vec![T::ZERO; denominator.second_moment.len()];
+            elementwise::fill(&mut diagonal, [denominator.second_moment], |[v]| factor * (v.sqrt() + offset));
+            diagonal
+        });
+        Self { diagonal, threshold_times_rate: threshold_times_rate(optimizer) }
+    }
+
+    /// P = 1 and the threshold 2/lr: plain gradient descent.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { diagonal: None, threshold_times_rate: 2.0 }
+    }
+
+    /// The diagonal of P, one a parameter; None where P = 1.
+    #[must_use]
+    pub fn diagonal(&self) -> Option<&[T]> {
+        self.diagonal.as_deref()
+    }
+
+    /// The eigenvalue of P^(−1/2)·H·P^(−1/2) beyond which steps at this learning rate diverge on a quadratic.
+    #[must_use]
+    pub fn threshold(&self, learning_rate: f64) -> f64 {
+        self.threshold_times_rate / learning_rate
+    }
+}
+
+fn threshold_times_rate<T: Real>(optimizer: &Optimizer<T>) -> f64 {
+    match optimizer {
+        Optimizer::Adam(adam) => {
+            let beta1 = adam.settings().beta1;
+            (2.0 + 2.0 * beta1) / (1.0 - beta1)
+        }
+        Optimizer::RmsProp(_) => 2.0,
+        Optimizer::Sgd(sgd) => {
+            let momentum = sgd.settings().momentum;
+            let nesterov = if sgd.settings().nesterov { 1.0 + 2.0 * momentum } else { 1.0 };
+            (2.0 + 2.0 * momentum) / nesterov
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flameout_optim::{AdamSettings, OptimizerSettings, RmsPropSettings, SgdSettings};
+
+    /// |θ| from 1 on over many steps on the quadratic ½·curvature·θ², with the optimiser's own step: the largest and the last.
+    fn descend(settings: OptimizerSettings, curvature: f64, learning_rate: f64) -> (f64, f64) {
+        let mut optimizer = Optimizer::<f64>::new(settings, 1).unwrap();
+        let mut theta = [1.0_f64];
+        let mut largest: f64 = 1.0;
+        for _ in 0..2000 {
+            let gradient = [curvature * theta[0]];
+            optimizer.step(&mut theta, &gradient, learning_rate).unwrap();
+            largest = largest.max(theta[0].abs());
+        }
+        (largest, theta[0].abs())
+    }
+
+    /// An ε so large that v does not matter makes Adam and RMSProp plain descent with a known P = ε.
+    #[test]
+    fn just_below_the_threshold_a_quadratic_converges_and_just_above_it_does_not() {
+        let epsilon = 1e12;
+        let adam = AdamSettings { epsilon, form: AdamForm::PyTorch, ..AdamSettings::default() };
+        for (settings, scale) in [
+            (OptimizerSettings::Adam(adam), epsilon),
+            (OptimizerSettings::Adam(AdamSettings { beta1: 0.5, ..adam }), epsilon),
+            (OptimizerSettings::RmsProp(RmsPropSettings { epsilon, ..RmsPropSettings::default() }), epsilon),
+            (OptimizerSettings::Sgd(SgdSettings::default()), 1.0),
+            (OptimizerSettings::Sgd(SgdSettings { momentum: 0.9, nesterov: false }), 1.0),
+            (OptimizerSettings::Sgd(SgdSettings { momentum: 0.9, nesterov: true }), 1.0),
+        ] {
+            // So large that gradients near the threshold are far below ε.
+            let learning_rate = 1e6;
+            let fresh = Optimizer::<f64>::new(settings, 1).unwrap();
+            let threshold = Preconditioner::of(&fresh).threshold(learning_rate) * scale;
+            let (_, last) = descend(settings, 0.98 * threshold, learning_rate);
+            assert!(last < 0.1, "{settings:?}");
+            // (In the end an adaptive optimiser comes back: its v has grown by then.)
+            let (largest, _) = descend(settings, 1.02 * threshold, learning_rate);
+            assert!(largest > 100.0, "{settings:?}");
+        }
+        let keras = Optimizer::<f64>::new(OptimizerSettings::default(), 1).unwrap();
+        approx::assert_relative_eq!(Preconditioner::of(&keras).threshold(0.001), 38_000.0, max_relative = 1e-12);
+    }
+
+    /// By hand: g = 2 gives v̂ = 4 in both forms after the first step; Keras' ε counts 1/√(1−β2) times.
+    #[test]
+    fn the_diagonal_by_hand() {
+        for (form, epsilon_counts) in [(AdamForm::Keras, 1.0 / 0.001_f64.sqrt()), (AdamForm::PyTorch, 1.0)] {
+            let settings = AdamSettings { epsilon: 0.5, form, ..AdamSettings::default() };
+            let mut optimizer = Optimizer::<f64>::new(OptimizerSettings::Adam(settings), 1).unwrap();
+            assert!(Preconditioner::of(&optimizer).diagonal().is_none());
+            optimizer.step(&mut [0.0], &[2.0], 0.1).unwrap();
+            let found = Preconditioner::of(&optimizer).diagonal().unwrap()[0];
+            approx::assert_relative_eq!(found, 0.1 * (2.0 + 0.5 * epsilon_counts), max_relative = 1e-12);
+        }
+    }
+}

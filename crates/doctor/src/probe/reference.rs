@@ -1,0 +1,196 @@
+//! The whole network, measured on a fixed batch of words.
+
+use std::ops::Range;
+
+use flameout_cells::{Activation, Sequence, Tensor};
+use flameout_experiment::dataset::Batch;
+use flameout_experiment::{Dataset, Settings};
+use flameout_kernels::Real;
+use flameout_model::{Architecture, LayerKind, Loss, Sequential, metrics};
+use flameout_optim::l2_norm;
+use ndarray::{ArrayView2, Axis, Slice};
+
+use super::reading::NetworkReading;
+use super::saturation::{Saturation, middle};
+use super::scratch;
+use super::spectral::spectral_radius;
+
+/// Measures networks of one architecture, always on the same words.
+///
+/// It keeps a copy of the network (parameters, gradients, and what the layers make of them: about four times the parameters'
+/// size, and the activations of the batch), because a network in training can only be looked at. A measurement costs a
+/// packing of the weights, a forward pass over the batch, and the power iterations.
+#[derive(Debug)]
+pub struct Reference<T> {
+    scratch: Sequential<T>,
+    batch: Batch<T>,
+    loss: Loss,
+    power_iterations: u32,
+    activations: Vec<Activations>,
+    blocks: Vec<RecurrentBlock>,
+}
+
+/// Activations of one kind: a gate of a recurrent layer, or a dense layer's output.
+#[derive(Debug)]
+struct Activations {
+    name: String,
+    layer: usize,
+    activation: Activation,
+    middle: f64,
+    /// The columns of a gate among the layer's gates; None for the layer's output.
+    gate: Option<Range<usize>>,
+}
+
+/// A gate's columns of a recurrent kernel.
+#[derive(Debug)]
+struct RecurrentBlock {
+    name: String,
+    kernel: Tensor,
+    columns: Range<usize>,
+}
+
+impl<T: Real> Reference<T> {
+    /// For networks of the model's architecture, on `words` training words that lie evenly spread in the data set (a file of
+    /// word vectors is commonly in the order of frequency, so that every band of it is there).
+    #[must_use]
+    pub fn new(
+        model: &Sequential<T>,
+        settings: &Settings,
+        dataset: &Dataset<T>,
+        words: usize,
+        power_iterations: u32,
+    ) -> Self {
+        let words = words.min(dataset.train.len());
+        let rows: Vec<usize> = (0..words).map(|i| dataset.train[i * dataset.train.len() / words]).collect();
+        Self::on_batch(model, dataset.batch(&rows), settings.training.loss, power_iterations)
+    }
+
+    /// On any batch.
+    #[must_use]
+    pub fn on_batch(model: &Sequential<T>, batch: Batch<T>, loss: Loss, power_iterations: u32) -> Self {
+        let architecture = model.architecture();
+        let activations = activations(architecture);
+        let blocks = recurrent_blocks(architecture, model.tensors());
+        Self { scratch: scratch(model), batch, loss, power_iterations, activations, blocks }
+    }
+
+    /// The words.
+    #[must_use]
+    pub fn batch(&self) -> &Batch<T> {
+        &self.batch
+    }
+
+    /// What the entries of a reading's vectors about activations stand for.
+    #[must_use]
+    pub fn activation_names(&self) -> Vec<String> {
+        self.activations.iter().map(|activations| activations.name.clone()).collect()
+    }
+
+    /// What the entries of [`NetworkReading::spectral_radius`] stand for.
+    #[must_use]
+    pub fn recurrent_names(&self) -> Vec<String> {
+        self.blocks.iter().map(|block| block.name.clone()).collect()
+    }
+
+    /// Measures a network as it is.
+    ///
+    /// # Panics
+    /// If it is of another architecture.
+    #[must_use]
+    pub fn measure(&mut self, model: &Sequential<T>) -> NetworkReading {
+        self.scratch.parameters_mut().copy_from_slice(model.parameters());
+        self.scratch.forward(self.batch.indices());
+        let saturation: Vec<Saturation> = self.activations.iter().map(|of| of.saturation(&self.scratch)).collect();
+        let (predictions, targets) = (self.scratch.predictions(), self.batch.targets());
+        let parameters = model.parameters();
+        NetworkReading {
+            loss: self.loss.evaluate(predictions, targets, &mut Sequence::new()),
+            accuracy: metrics::keras_accuracy(predictions, targets),
+            spread: metrics::spread(predictions),
+            identical: metrics::identical_share(predictions),
+            parameter_norm: model.tensors().iter().map(|tensor| l2_norm(&parameters[tensor.range()])).collect(),
+            zero_slope: saturation.iter().map(|saturation| saturation.zero_slope).collect(),
+            saturated_low: saturation.iter().map(|saturation| saturation.low).collect(),
+            saturated_high: saturation.iter().map(|saturation| saturation.high).collect(),
+            spectral_radius: self
+                .blocks
+                .iter()
+                .map(|block| spectral_radius(block.view(parameters), self.power_iterations))
+                .collect(),
+        }
+    }
+}
+
+impl Activations {
+    fn saturation<T: Real>(&self, model: &Sequential<T>) -> Saturation {
+        let layer = &model.layers()[self.layer];
+        let outputs = match &self.gate {
+            Some(columns) => {
+                let gates = layer.gates().expect("there has been a forward pass, and none back");
+                columns_of(gates.rows(), columns)
+            }
+            None => layer.output().rows(),
+        };
+        Saturation::of(self.activation, self.middle, outputs)
+    }
+}
+
+impl RecurrentBlock {
+    fn view<'a, T>(&self, parameters: &'a [T]) -> ArrayView2<'a, T> {
+        columns_of(self.kernel.view(parameters), &self.columns)
+    }
+}
+
+fn columns_of<'a, T>(matrix: ArrayView2<'a, T>, columns: &Range<usize>) -> ArrayView2<'a, T> {
+    matrix.slice_axis_move(Axis(1), Slice::from(columns.clone()))
+}
+
+/// The gates of a layer, in the order of their columns, with their activations; none for other layers.
+fn gates(layer: &LayerKind) -> Vec<(&'static str, Activation)> {
+    match *layer {
+        LayerKind::Lstm { gate_activation, .. } => vec![
+            ("input", gate_activation),
+            ("forget", gate_activation),
+            ("candidate", Activation::Tanh),
+            ("output", gate_activation),
+        ],
+        LayerKind::Gru { gate_activation, .. } => {
+            vec![("update", gate_activation), ("reset", gate_activation), ("candidate", Activation::Tanh)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn activations(architecture: &Architecture) -> Vec<Activations> {
+    let mut found = Vec::new();
+    for (layer, kind) in architecture.layers.iter().enumerate() {
+        let mut add = |name: &str, activation: Activation, gate: Option<Range<usize>>| {
+            if let Some(middle) = middle(activation) {
+                found.push(Activations { name: format!("layer{layer}/{name}"), layer, activation, middle, gate });
+            }
+        };
+        let units = kind.units();
+        for (index, (name, activation)) in gates(kind).into_iter().enumerate() {
+            add(name, activation, Some(index * units..(index + 1) * units));
+        }
+        if let LayerKind::Dense { activation, .. } | LayerKind::TimeDistributed { activation, .. } = *kind {
+            add("activation", activation, None);
+        }
+    }
+    found
+}
+
+fn recurrent_blocks(architecture: &Architecture, tensors: &[Tensor]) -> Vec<RecurrentBlock> {
+    let mut found = Vec::new();
+    for (layer, kind) in architecture.layers.iter().enumerate() {
+        let name = format!("layer{layer}/recurrent_kernel");
+        let Some(kernel) = tensors.iter().find(|tensor| tensor.name == name) else { continue };
+        let units = kind.units();
+        found.extend(gates(kind).into_iter().enumerate().map(|(index, (gate, _))| RecurrentBlock {
+            name: format!("layer{layer}/{gate}"),
+            kernel: kernel.clone(),
+            columns: index * units..(index + 1) * units,
+        }));
+    }
+    found
+}

@@ -1,0 +1,280 @@
+//! The past again, with one thing changed.
+//!
+//! Training is a function of settings, data and seed, to the bit. So from a snapshot before something went wrong, a run
+//! with nothing changed goes wrong again, step by step as recorded (the control); and if it does not with one thing
+//! changed, that one thing was necessary. Only that is called a cause.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use flameout_cells::Tensor;
+use flameout_experiment::dataset::Batch;
+use flameout_experiment::{Dataset, Intervention, Number, Settings, Snapshot, StepRecord, Trainer};
+use serde::{Deserialize, Serialize};
+
+use crate::change::Change;
+use crate::proportion::Proportion;
+use crate::subject::Subject;
+use crate::{Error, targets};
+
+/// How a replay ended.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// It had trained well, before the snapshot or after, and its loss did not rise.
+    Held,
+    /// It had not trained well yet, and nothing happened.
+    Untrained,
+    /// The loss rose from this step on, as before a spike or a collapse (see `flameout_experiment::outcome`).
+    Rose {
+        /// The first step of the rise.
+        onset: u64,
+    },
+    /// A number was not finite at this step.
+    NonFinite {
+        /// The step.
+        step: u64,
+    },
+}
+
+impl End {
+    /// Whether it went wrong.
+    #[must_use]
+    pub fn is_bad(self) -> bool {
+        matches!(self, Self::Rose { .. } | Self::NonFinite { .. })
+    }
+}
+
+/// One replay.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// The seed of another order of the words, if they had one.
+    pub order: Option<u64>,
+    /// How it ended.
+    pub end: End,
+    /// Steps that it took: its cost.
+    pub steps: u64,
+    /// The mean training loss over the last tenth of its steps.
+    pub loss: f64,
+    /// BLAKE3 of the weights at its end.
+    pub weights_blake3: String,
+}
+
+/// Replays with the same change, in several orders of the words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trials {
+    /// What was changed.
+    pub change: Change,
+    /// The replays; the first is in the run's own order.
+    pub trials: Vec<Trial>,
+}
+
+impl Trials {
+    /// How many went wrong.
+    #[must_use]
+    pub fn bad(&self) -> Proportion {
+        Proportion::of(self.trials.iter().map(|trial| trial.end.is_bad()))
+    }
+
+    /// Steps that they took together.
+    #[must_use]
+    pub fn cost(&self) -> u64 {
+        self.trials.iter().map(|trial| trial.steps).sum()
+    }
+
+    /// The mean of their last losses.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
+        self.trials.iter().map(|trial| trial.loss).sum::<f64>() / self.trials.len() as f64
+    }
+}
+
+/// What a replay is to reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// Not to go wrong until its end.
+    Hold,
+    /// To train well: it ends as soon as it has.
+    Train,
+}
+
+impl Goal {
+    /// The end of a replay that has reached it.
+    #[must_use]
+    pub fn reached(self) -> End {
+        End::Held
+    }
+}
+
+/// From where, and how far.
+#[derive(Debug)]
+pub struct Replay<'a, T> {
+    /// What is made again.
+    pub subject: &'a Subject<T>,
+    /// Where it begins.
+    pub from: &'a Snapshot<T>,
+    /// The step at which it ends, unless something goes wrong before.
+    pub until: u64,
+    /// What it is to reach.
+    pub goal: Goal,
+}
+
+impl<T: Number> Replay<'_, T> {
+    /// Replays with a change: in the run's own order of words and in `orders` others.
+    ///
+    /// # Errors
+    /// [`Error::Experiment`] if the change cannot be made.
+    pub fn trials(&self, change: &Change, orders: u64) -> Result<Trials, Error> {
+        let own = std::iter::once(None);
+        let trials = own.chain((1..=orders).map(Some)).map(|order| self.trial(change, order, &mut |_| {}));
+        Ok(Trials { change: change.clone(), trials: trials.collect::<Result<_, _>>()? })
+    }
+
+    /// Replays once; `see` is shown every step.
+    ///
+    /// # Errors
+    /// [`Error::Experiment`] if the change cannot be made.
+    pub fn trial(&self, change: &Change, order: Option<u64>, see: &mut dyn FnMut(&StepRecord)) -> Result<Trial, Error> {
+        let settings = change.apply(&self.subject.settings)?;
+        let changed = changed_dataset(change, &self.subject.dataset);
+        let dataset = changed.as_ref().unwrap_or(&self.subject.dataset);
+        let mut trainer = self.begin(change, &settings, dataset)?;
+        if let Some(seed) = order {
+            trainer.reorder(seed);
+        }
+        let known_spikes = trainer.outcome().spikes().len();
+        let mut intervention = Changed::new(change, self.subject.intervention(), &trainer);
+        let mut losses = Vec::new();
+        let end = loop {
+            if let Some(end) = bad_end(&trainer, known_spikes) {
+                break end;
+            }
+            let trained = trainer.outcome().trained_well_at().is_some();
+            if trainer.steps() >= self.until || trainer.finished() || (trained && self.goal == Goal::Train) {
+                break if trained { End::Held } else { End::Untrained };
+            }
+            let batch = trainer.steps() + 1 + intervention.skipped;
+            if intervention.skips(batch) {
+                trainer.skip_batch(dataset);
+                intervention.skipped += 1;
+            } else {
+                let record = trainer.step_with(dataset, &mut intervention)?;
+                losses.push(record.loss);
+                see(&record);
+            }
+            if trainer.at_end_of_epoch() {
+                trainer.end_epoch(dataset, 0.0);
+            }
+        };
+        let tail = &losses[losses.len() - losses.len().div_ceil(10)..];
+        Ok(Trial {
+            order,
+            end,
+            steps: losses.len() as u64,
+            loss: tail.iter().sum::<f64>() / tail.len() as f64,
+            weights_blake3: trainer.model().weights_blake3(),
+        })
+    }
+
+    fn begin(&self, change: &Change, settings: &Settings, dataset: &Dataset<T>) -> Result<Trainer<T>, Error> {
+        if self.from.step() == 0 {
+            // The baseline belongs to the data, which may have changed, and initial weights to the settings.
+            let mut trainer = Trainer::new(settings, dataset)?;
+            if !redraws(change) {
+                let mut begun = trainer.snapshot();
+                begun.parameters_mut().copy_from_slice(self.from.parameters());
+                trainer.restore(dataset, begun)?;
+            }
+            return Ok(trainer);
+        }
+        Ok(Trainer::continue_with(settings, dataset, self.from.clone())?)
+    }
+}
+
+/// Whether a change is about initial weights.
+fn redraws(change: &Change) -> bool {
+    match change {
+        Change::DrawWeights => true,
+        Change::Settings(changes) => changes.iter().any(|(key, _)| {
+            ["model.recurrent-gain", "model.forget-bias", "model.flavour", "seed"].contains(&key.as_str())
+        }),
+        _ => false,
+    }
+}
+
+/// The end, if something has gone wrong since the snapshot.
+fn bad_end<T: Number>(trainer: &Trainer<T>, known_spikes: usize) -> Option<End> {
+    let outcome = trainer.outcome();
+    if outcome.non_finite() {
+        return Some(End::NonFinite { step: trainer.steps() });
+    }
+    let rise = outcome.collapse_onset().or(outcome.risen_since());
+    rise.or(outcome.spikes().get(known_spikes).copied()).map(|onset| End::Rose { onset })
+}
+
+/// The data set with the change, if it is one of the data.
+fn changed_dataset<T: Number>(change: &Change, dataset: &Dataset<T>) -> Option<Dataset<T>> {
+    match change {
+        Change::DropWords(rows) => {
+            let dropped: BTreeSet<usize> = rows.iter().copied().collect();
+            let mut changed = dataset.clone();
+            changed.train.retain(|row| !dropped.contains(row));
+            changed.test.retain(|row| !dropped.contains(row));
+            Some(changed)
+        }
+        Change::UnitTargets => {
+            let mut changed = dataset.clone();
+            targets::centre_and_scale(&mut changed.targets);
+            Some(changed)
+        }
+        _ => None,
+    }
+}
+
+/// The subject's intervention and the change's.
+struct Changed<T> {
+    of_subject: Box<dyn Intervention<T>>,
+    skip: BTreeSet<u64>,
+    /// Batches left out so far.
+    skipped: u64,
+    frozen: Option<(Range<usize>, Vec<T>)>,
+}
+
+impl<T: Number> Changed<T> {
+    fn new(change: &Change, of_subject: Box<dyn Intervention<T>>, trainer: &Trainer<T>) -> Self {
+        let (mut skip, mut frozen) = (BTreeSet::new(), None);
+        match change {
+            Change::SkipBatches(steps) => skip.clone_from(steps),
+            Change::Freeze(name) => {
+                let tensor = trainer.model().tensors().iter().find(|tensor| tensor.name == *name);
+                frozen = tensor.map(|tensor| {
+                    let range = tensor.range();
+                    (range.clone(), trainer.model().parameters()[range].to_vec())
+                });
+            }
+            _ => {}
+        }
+        Self { of_subject, skip, skipped: 0, frozen }
+    }
+
+    fn skips(&self, batch: u64) -> bool {
+        self.skip.contains(&batch)
+    }
+}
+
+impl<T: Number> Intervention<T> for Changed<T> {
+    fn batch(&mut self, step: u64, batch: &mut Batch<T>) {
+        self.of_subject.batch(step + self.skipped, batch);
+    }
+
+    fn gradients(&mut self, step: u64, tensors: &[Tensor], gradients: &mut [T]) {
+        self.of_subject.gradients(step + self.skipped, tensors, gradients);
+    }
+
+    fn parameters(&mut self, step: u64, tensors: &[Tensor], parameters: &mut [T]) {
+        self.of_subject.parameters(step + self.skipped, tensors, parameters);
+        if let Some((range, values)) = &self.frozen {
+            parameters[range.clone()].copy_from_slice(values);
+        }
+    }
+}

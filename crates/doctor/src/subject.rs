@@ -1,0 +1,51 @@
+//! A run that can be made again.
+
+use std::fmt;
+
+use flameout_experiment::{Dataset, Intervention, Number, Settings, Snapshot, Trainer};
+
+use crate::Error;
+
+/// Everything that decides a run's numbers: from it the run, and each part of it, can be made again to the bit.
+pub struct Subject<T> {
+    /// The settings.
+    pub settings: Settings,
+    /// The words.
+    pub dataset: Dataset<T>,
+    /// The state before the first step.
+    pub start: Snapshot<T>,
+    interventions: Box<dyn Fn() -> Box<dyn Intervention<T>> + Send + Sync>,
+}
+
+impl<T: Number> Subject<T> {
+    /// A run of these settings on these words, from its beginning.
+    ///
+    /// # Errors
+    /// [`Error::Experiment`] if a setting is out of range.
+    pub fn new(settings: Settings, dataset: Dataset<T>) -> Result<Self, Error> {
+        let start = Trainer::new(&settings, &dataset)?.snapshot();
+        Ok(Self { settings, dataset, start, interventions: Box::new(|| Box::new(())) })
+    }
+
+    /// With something that reaches into its steps, made anew whenever the run is.
+    #[must_use]
+    pub fn with_intervention<I: Intervention<T> + 'static>(
+        mut self,
+        make: impl Fn() -> I + Send + Sync + 'static,
+    ) -> Self {
+        self.interventions = Box::new(move || Box::new(make()));
+        self
+    }
+
+    /// What reaches into its steps.
+    #[must_use]
+    pub fn intervention(&self) -> Box<dyn Intervention<T>> {
+        (self.interventions)()
+    }
+}
+
+impl<T> fmt::Debug for Subject<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,251 @@
+//! Logs of other programs: real files, every known variety of text, and files that are not what they should be.
+
+use std::path::{Path, PathBuf};
+
+use flameout_doctor::curve::{Curve, Format, Unit};
+use flameout_doctor::error::Error;
+use flameout_doctor::foreign::read;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}
+
+fn read_bytes(content: &[u8]) -> Result<Curve, Error> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    std::fs::write(&path, content).unwrap();
+    read(&path)
+}
+
+fn losses(curve: &Curve) -> Vec<(u64, f64)> {
+    curve.points.iter().map(|point| (point.step, point.loss)).collect()
+}
+
+#[test]
+fn keras_csv_logger() {
+    let curve = read(&fixture("keras-csv-logger.csv")).unwrap();
+    assert_eq!((curve.source.format, curve.unit, curve.steps_per_epoch), (Format::Csv, Unit::Epoch, Some(1)));
+    assert_eq!((curve.points.len(), curve.epochs.len()), (6, 6));
+    assert_eq!((curve.points[0].step, curve.points[0].loss), (0, 0.423_177_927_732_467_65));
+    assert_eq!(curve.points[0].accuracy, Some(0.854_166_686_534_881_6));
+    assert_eq!((curve.epochs[0].step, curve.epochs[0].test_loss), (Some(0), Some(0.327_300_548_553_466_8)));
+    assert_eq!(curve.epochs[0].test_accuracy, Some(0.875));
+    assert!(curve.notes.is_empty(), "{:?}", curve.notes);
+
+    let semicolons = read(&fixture("keras-csv-logger-semicolon.csv")).unwrap();
+    assert_eq!((semicolons.points.len(), semicolons.points[0].loss), (3, 0.741_777_002_811_431_9));
+}
+
+#[test]
+fn tensorboard_of_pytorch() {
+    for path in ["tensorboard-pytorch", "tensorboard-pytorch/events.out.tfevents"] {
+        let curve = read(&fixture(path)).unwrap();
+        assert_eq!((curve.source.format, curve.unit), (Format::TensorBoard, Unit::Step));
+        assert_eq!(curve.points.len(), 31);
+        // (2·3 − 1)², and its gradient 6·(2·3 − 1).
+        assert_eq!((curve.points[0].step, curve.points[0].loss), (1, 25.0));
+        assert_eq!(curve.points[0].gradient_norm, Some(30.0));
+        assert_eq!(curve.points[0].learning_rate, Some(f64::from(0.01_f32)));
+        assert!(curve.points[30].loss.is_nan() && !curve.points[30].is_finite());
+        let tested: Vec<_> = curve.epochs.iter().map(|test| test.step).collect();
+        assert_eq!(tested, [Some(10), Some(20), Some(30)]);
+    }
+}
+
+#[test]
+fn tensorboard_of_tensorflow_2() {
+    let curve = read(&fixture("tensorboard-keras")).unwrap();
+    assert_eq!((curve.source.format, curve.unit), (Format::TensorBoard, Unit::Epoch));
+    let halving: Vec<(u64, f64)> = (0..8).map(|epoch| (epoch, 0.5_f64.powi(epoch as i32))).collect();
+    assert_eq!(losses(&curve), halving);
+    assert_eq!(curve.epochs.len(), 8);
+    assert_eq!((curve.epochs[2].test_loss, curve.epochs[2].step), (Some(0.3125), Some(2)));
+    assert!(curve.points[3].accuracy.is_some() && curve.epochs[3].test_accuracy.is_some());
+}
+
+#[test]
+fn a_directory_of_several_runs_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    for run in ["one", "two"] {
+        std::fs::create_dir(directory.path().join(run)).unwrap();
+        let events = fixture("tensorboard-pytorch/events.out.tfevents");
+        std::fs::copy(events, directory.path().join(run).join("events.out.tfevents.1")).unwrap();
+    }
+    let message = read(directory.path()).unwrap_err().to_string();
+    assert!(message.contains("more than one run") && message.contains("one") && message.contains("two"), "{message}");
+    let empty = read(tempfile::tempdir().unwrap().path()).unwrap_err().to_string();
+    assert!(empty.contains("neither `metrics.jsonl` nor"), "{empty}");
+}
+
+#[test]
+fn event_files_that_are_torn_or_damaged() {
+    let whole = std::fs::read(fixture("tensorboard-pytorch/events.out.tfevents")).unwrap();
+    let torn = read_bytes(&whole[..whole.len() - 3]).unwrap();
+    assert_eq!((torn.points.len(), torn.notes.len()), (30, 1));
+    let mut damaged = whole.clone();
+    damaged[1000] ^= 1;
+    let message = read_bytes(&damaged).unwrap_err().to_string();
+    assert!(message.contains("byte ") && message.contains("checksum is wrong"), "{message}");
+}
+
+#[test]
+fn text_of_many_kinds() {
+    let two = [(1, 0.5), (2, 0.25)];
+    for text in [
+        "step,loss\n1,0.5\n2,0.25\n",
+        "step,loss\r\n1,0.5\r\n2,0.25\r\n",
+        "\u{feff}step,loss\n1,0.5\n2,0.25",
+        "# by hand\nstep;Train Loss;comment\n1;0.5;good, so far\n2;0.25;\n",
+        "iteration\ttrain/loss\n1\t5e-1\n2\t0.25\n",
+        ",step,\"loss\",\n0,1,\"0.5\",\n1,2,\"0.25\",\n",
+        "Wall time,Step,Value\n1.7e9,1,0.5\n1.7e9,2,0.25\n",
+        "step,loss\n1,0.5\nstep,loss\n2,0.25\n",
+        "loss\n0.5\n0.25\n",
+        "epoch,batch,loss\n0,1,0.5\n1,1,0.25\n",
+        "{\"step\": 1, \"loss\": 0.5}\n\n{\"step\": 2.0, \"loss\": \"0.25\"}\n",
+        "\u{feff}{\"iter\": 1, \"train\": {\"loss\": 0.5}, \"tags\": [1, true]}\n{\"iter\": 2, \"train\": {\"loss\": 0.25}}",
+        "{\"optimizer\": \"adam\", \"loss\": \"mse\"}\n{\"step\":1,\"loss\":0.5}\n{\"step\":2,\"loss\":0.25}\n{\"st",
+    ] {
+        let curve = read_bytes(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(losses(&curve), two, "{text}");
+    }
+}
+
+#[test]
+fn numbers_that_are_not_finite() {
+    for text in [
+        "step,loss\n1,0.5\n2,nan\n3,inf\n",
+        "step,loss\n1,0.5\n2,NaN\n3,-Infinity\n",
+        "{\"step\":1,\"loss\":0.5}\n{\"step\":2,\"loss\":NaN}\n{\"step\":3,\"loss\":-Infinity}\n",
+        "{\"step\":1,\"loss\":0.5}\n{\"step\":2,\"loss\":null}\n{\"step\":3,\"loss\":null}\n",
+    ] {
+        let curve = read_bytes(text.as_bytes()).unwrap();
+        let finite: Vec<bool> = curve.points.iter().map(|point| point.is_finite()).collect();
+        assert_eq!(finite, [true, false, false], "{text}");
+    }
+    // What was not measured is not what is not finite.
+    let text =
+        "{\"step\":1,\"loss\":0.5,\"val_loss\":null,\"grad_norm\":null}\n{\"step\":2,\"loss\":null,\"val_loss\":0.5}\n";
+    let curve = read_bytes(text.as_bytes()).unwrap();
+    assert_eq!((losses(&curve), curve.epochs.len()), (vec![(1, 0.5)], 1));
+    assert_eq!(curve.points[0].gradient_norm, None);
+    assert_eq!(losses(&read_bytes(b"epoch,loss,val_loss\n0,0.5,NA\n1,,0.3\n").unwrap()), [(0, 0.5)]);
+}
+
+#[test]
+fn mistakes_say_what_and_where() {
+    for (content, expected) in [
+        (&b""[..], "is empty"),
+        (b"\x1f\x8b\x08\x00", "gzip"),
+        (b"\xff\xfes\x00t\x00", "UTF-16"),
+        (b"PK\x03\x04\x00\x00", "binary"),
+        (b"[{\"loss\": 1}]", "jq -c '.[]'"),
+        (b"The quick brown fox\n", "no log that can be read"),
+        (b"step,val_loss\n1,0.5\n", "no training loss under a known name"),
+        (b"step,loss\n", "no training loss"),
+        (b"step,loss\n1,0.5\n2,abc\n", "line 3: `abc` in column `loss`"),
+        (b"step;loss\n1;0,5\n", "decimal point"),
+        (b"step,loss\n1\n2,0.5\n", "line 2: has 1 values where the first line has 2"),
+        (b"step,loss\n1,0.5,0.25\n", "line 2: has 3 values"),
+        (b"step,loss\n-1,0.5\n", "line 2: `step` is -1"),
+        (b"step,loss\n1.5,0.5\n", "line 2: `step` is 1.5"),
+        (b"{\"step\":1,\"loss\":1}\n{\"step\"\n{}\n", "line 2: is no JSON object"),
+        (b"{\n\"loss\": 1\n}\n", "line 1: is no JSON object on one line"),
+        (b"{\"step\":1,\"loss\":1}\n[1]\n", "line 2: is no JSON object"),
+        (b"{\"a\": 1}\n", "names in it: `a`"),
+    ] {
+        let message = read_bytes(content).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message} (expected: {expected})");
+    }
+    let message = read(Path::new("no-such-log")).unwrap_err().to_string();
+    assert!(message.starts_with("no-such-log: "), "{message}");
+}
+
+#[test]
+fn a_line_without_an_end_is_refused() {
+    let message = read_bytes(format!("{{\"loss\": {}", "1".repeat(2 << 20)).as_bytes()).unwrap_err().to_string();
+    assert!(message.contains("line 1: is longer than"), "{message}");
+    // Many values below a long key must not need many times the line's memory.
+    let inner: String = (0..20_000).map(|key| format!("\"{key}\":1,")).collect();
+    let line = format!("{{\"{}\":{{{inner}\"x\":1}},\"loss\":1}}\n", "k".repeat(500_000));
+    assert_eq!(losses(&read_bytes(line.as_bytes()).unwrap()), [(1, 1.0)]);
+}
+
+/// Text that is nearly a log.
+fn nearly_text() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "step",
+        "epoch",
+        "loss",
+        "val_loss",
+        "batch",
+        ",",
+        ";",
+        "\n",
+        "\r\n",
+        "\"",
+        "{",
+        "}",
+        ":",
+        "1",
+        "0",
+        "-",
+        "2.5",
+        "1e400",
+        "nan",
+        "NaN",
+        "Infinity",
+        "null",
+        "#",
+        "\u{feff}",
+        "\t",
+        " ",
+        "{\"loss\":1}\n",
+        "step,loss\n",
+        "99999999999999999999",
+    ]);
+    vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+}
+
+fn is_sound(curve: &Curve) -> bool {
+    !curve.points.is_empty() && curve.points.windows(2).all(|pair| pair[0].step < pair[1].step)
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in nearly_text()) {
+        if let Ok(curve) = read_bytes(text.as_bytes()) {
+            prop_assert!(is_sound(&curve), "{:?}", curve);
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in vec(any::<u8>(), 0..400)) {
+        if let Ok(curve) = read_bytes(&bytes) {
+            prop_assert!(is_sound(&curve), "{:?}", curve);
+        }
+    }
+
+    #[test]
+    fn no_damage_to_an_event_file_makes_it_panic(at in 0usize..4000, with in vec(any::<u8>(), 1..40), end in 0usize..4600) {
+        let mut bytes = std::fs::read(fixture("tensorboard-pytorch/events.out.tfevents")).unwrap();
+        bytes.splice(at..(at + with.len()).min(bytes.len()), with);
+        bytes.truncate(end.max(1));
+        if let Ok(curve) = read_bytes(&bytes) {
+            prop_assert!(is_sound(&curve), "{:?}", curve);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read(values in vec((0.0..1e6f64, -1e3..1e3f64), 1..40), separator in prop::sample::select(vec![',', ';', '\t'])) {
+        let mut text = format!("lr{separator}step{separator}loss\n");
+        for (number, (rate, loss)) in values.iter().enumerate() {
+            text += &format!("{rate}{separator}{}{separator}{loss}\n", 3 * number + 1);
+        }
+        let curve = read_bytes(text.as_bytes()).unwrap();
+        let read: Vec<(f64, f64)> = curve.points.iter().map(|point| (point.learning_rate.unwrap(), point.loss)).collect();
+        prop_assert_eq!(read, values);
+    }
+}

@@ -1,0 +1,137 @@
+//! `cargo xtask map`: pictures of where, when and how networks collapse, from the rows that hunts have left.
+
+mod chart;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use flameout_doctor::Proportion;
+use flameout_experiment::{Case, Settings};
+
+use crate::hunt::curve::Point;
+use crate::hunt::results::{Results, Row};
+use crate::root;
+
+/// Draws what the hunts have found, from the rows and curves in the repository; nothing is trained.
+///
+/// - collapse-probability.svg: the share of networks that collapsed after they had trained well, over the learning rate,
+///   with 95 % Wilson intervals;
+/// - onset.svg: when they did;
+/// - collapse-CASE.svg: loss and accuracy of one run of each case that collapsed.
+///
+/// Only runs with the question's settings but for size, words and learning rate are in the first two.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// Where hunts keep their results.
+    #[arg(long, value_name = "DIR", default_value = "docs/hunt")]
+    results: PathBuf,
+
+    /// Where the pictures go.
+    #[arg(long, value_name = "DIR", default_value = "docs/pictures")]
+    out: PathBuf,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let results = Results::open(&root().join(&args.results))?;
+    let out = root().join(&args.out);
+    std::fs::create_dir_all(&out).with_context(|| format!("making {}", out.display()))?;
+    let rows = results.rows();
+    ensure!(!rows.is_empty(), "{}: no results yet; `cargo xtask hunt` makes some", args.results.display());
+    let series = series(&rows);
+    chart::probability(&out.join("collapse-probability.svg"), &series)?;
+    chart::onsets(&out.join("onset.svg"), &series)?;
+    for case in Case::ALL {
+        draw_example(&results, &rows, case, &out.join(format!("collapse-{}.svg", case.name())))?;
+    }
+    println!("{} rows drawn in {}", rows.len(), args.out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs that differ in learning rate and seed alone.
+pub struct Series {
+    /// Which network.
+    pub name: String,
+    /// By rising learning rate.
+    pub rates: Vec<Rate>,
+}
+
+/// Runs that differ in their seed alone.
+pub struct Rate {
+    /// The learning rate.
+    pub rate: f64,
+    /// How many collapsed, of those that had trained well.
+    pub collapsed: Proportion,
+    /// The steps at which they did.
+    pub onsets: Vec<u64>,
+}
+
+fn series(rows: &[Row]) -> Vec<Series> {
+    let mut groups: BTreeMap<String, BTreeMap<u64, Vec<&Row>>> = BTreeMap::new();
+    for row in rows {
+        let Some((name, rate)) = name_and_rate(&row.settings) else { continue };
+        // The bits of positive numbers are in the numbers' order.
+        groups.entry(name).or_default().entry(rate.to_bits()).or_default().push(row);
+    }
+    let rate = |(bits, rows): (u64, Vec<&Row>)| {
+        let trained = rows.iter().filter(|row| row.summary.trained_well_step.is_some());
+        Rate {
+            rate: f64::from_bits(bits),
+            collapsed: Proportion::of(trained.map(|row| row.summary.collapsed)),
+            onsets: rows.iter().filter_map(|row| row.summary.onset_step).collect(),
+        }
+    };
+    groups.into_iter().map(|(name, rates)| Series { name, rates: rates.into_iter().map(rate).collect() }).collect()
+}
+
+/// None for runs that differ from the question's in anything else.
+fn name_and_rate(settings: &Settings) -> Option<(String, f64)> {
+    let question = Settings::for_case(settings.case).entries();
+    let entries = settings.entries();
+    let free = [
+        "seed",
+        "model.units",
+        "data.words",
+        "data.vectors",
+        "schedule.learning-rate",
+        "training.epochs",
+        "training.checkpoint-every",
+        "training.stop-after-collapse",
+    ];
+    let same = entries.iter().all(|(key, value)| free.contains(&key.as_str()) || question.get(key) == Some(value));
+    let rate = entries.get("schedule.learning-rate")?.parse().ok()?;
+    let units = settings.model.units.unwrap_or(settings.case.units());
+    same.then(|| (format!("{} {units} units, {} words", settings.case.name(), settings.data.words), rate))
+}
+
+/// A run of the case that collapsed after it had trained well and has a curve; the one that trained longest before.
+fn draw_example(results: &Results, rows: &[Row], case: Case, to: &Path) -> Result<()> {
+    let candidates = rows
+        .iter()
+        .filter(|row| row.settings.case == case && row.summary.collapsed && results.curve(&row.settings).is_file());
+    let Some(row) = candidates.max_by_key(|row| row.summary.onset_step) else { return Ok(()) };
+    let path = results.curve(&row.settings);
+    let mut reader = csv::Reader::from_path(&path).with_context(|| format!("reading {}", path.display()))?;
+    let points: Vec<Point> =
+        reader.deserialize().collect::<Result<_, _>>().with_context(|| path.display().to_string())?;
+    chart::curve(to, row, &points)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_learning_rate_and_size_may_differ() {
+        let mut settings = Settings::for_case(Case::GruSingle);
+        settings.set("model.units", "64").unwrap();
+        settings.set("schedule.learning-rate", "0.0125").unwrap();
+        let (name, rate) = name_and_rate(&settings).unwrap();
+        assert!(name.contains("gru-single 64 units") && rate == 0.0125, "{name} {rate}");
+        settings.set("optimizer.amsgrad", "true").unwrap();
+        assert!(name_and_rate(&settings).is_none());
+    }
+}

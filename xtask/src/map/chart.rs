@@ -1,0 +1,172 @@
+//! The pictures.
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use super::Series;
+use crate::hunt::curve::Point;
+use crate::hunt::results::Row;
+
+const SIZE: (u32, u32) = (860, 440);
+const FONT: (&str, u32) = ("sans-serif", 15);
+const TITLE: (&str, u32) = ("sans-serif", 18);
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+fn area(path: &Path) -> Result<Area<'_>> {
+    let area = SVGBackend::new(path, SIZE).into_drawing_area();
+    area.fill(&WHITE).map_err(drawing)?;
+    Ok(area)
+}
+
+/// plotters' errors borrow from what is drawn.
+fn drawing<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> anyhow::Error {
+    anyhow!("drawing: {error}")
+}
+
+fn rates(series: &[Series]) -> std::ops::Range<f64> {
+    let rates = || series.iter().flat_map(|series| series.rates.iter().map(|rate| rate.rate));
+    rates().fold(f64::INFINITY, f64::min) / 1.2..rates().fold(0.0, f64::max) * 1.2
+}
+
+/// The share that collapsed, over the learning rate.
+pub fn probability(path: &Path, series: &[Series]) -> Result<()> {
+    let area = area(path)?;
+    let mut chart = ChartBuilder::on(&area)
+        .caption("Share of networks that collapsed after training well (95 % intervals)", TITLE)
+        .margin(12)
+        .x_label_area_size(45)
+        .y_label_area_size(55)
+        .build_cartesian_2d(rates(series).log_scale(), 0.0..1.02)
+        .map_err(drawing)?;
+    chart.configure_mesh().x_desc("learning rate (the question's: 0.001)").label_style(FONT).draw().map_err(drawing)?;
+    for (index, of) in series.iter().enumerate() {
+        let color = Palette99::pick(index).to_rgba();
+        let seen = || of.rates.iter().filter(|rate| rate.collapsed.of > 0);
+        chart
+            .draw_series(LineSeries::new(seen().map(|rate| (rate.rate, rate.collapsed.share())), color.stroke_width(2)))
+            .map_err(drawing)?
+            .label(of.name.clone())
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+        chart
+            .draw_series(seen().map(|rate| {
+                let (low, high) = rate.collapsed.wilson();
+                ErrorBar::new_vertical(rate.rate, low, rate.collapsed.share(), high, color.filled(), 7)
+            }))
+            .map_err(drawing)?;
+    }
+    chart
+        .configure_series_labels()
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK)
+        .label_font(FONT)
+        .draw()
+        .map_err(drawing)?;
+    area.present().map_err(drawing)
+}
+
+/// When they did, over the learning rate.
+pub fn onsets(path: &Path, series: &[Series]) -> Result<()> {
+    let steps =
+        || series.iter().flat_map(|of| of.rates.iter().flat_map(|rate| rate.onsets.iter().map(|&step| step as f64)));
+    let (first, last) = (steps().fold(f64::INFINITY, f64::min), steps().fold(0.0, f64::max));
+    if !first.is_finite() {
+        return Ok(());
+    }
+    let area = area(path)?;
+    let mut chart = ChartBuilder::on(&area)
+        .caption("When they collapsed", TITLE)
+        .margin(12)
+        .x_label_area_size(45)
+        .y_label_area_size(75)
+        .build_cartesian_2d(rates(series).log_scale(), (first / 1.5..last * 1.5).log_scale())
+        .map_err(drawing)?;
+    chart
+        .configure_mesh()
+        .x_desc("learning rate")
+        .y_desc("step of the onset")
+        .label_style(FONT)
+        .draw()
+        .map_err(drawing)?;
+    for (index, of) in series.iter().enumerate().filter(|(_, of)| of.rates.iter().any(|rate| !rate.onsets.is_empty())) {
+        let color = Palette99::pick(index).to_rgba();
+        let points = of.rates.iter().flat_map(|rate| rate.onsets.iter().map(|&step| (rate.rate, step as f64)));
+        chart
+            .draw_series(points.map(|point| Circle::new(point, 4, color.filled())))
+            .map_err(drawing)?
+            .label(of.name.clone())
+            .legend(move |(x, y)| Circle::new((x + 9, y), 4, color.filled()));
+    }
+    chart
+        .configure_series_labels()
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK)
+        .label_font(FONT)
+        .draw()
+        .map_err(drawing)?;
+    area.present().map_err(drawing)
+}
+
+/// Loss and accuracy of a run.
+pub fn curve(path: &Path, row: &Row, points: &[Point]) -> Result<()> {
+    let area = area(path)?;
+    let (upper, lower) = area.split_vertically(SIZE.1 * 3 / 5);
+    let last = points.last().map_or(1, |point| point.step) as f64;
+    let baseline = row.summary.baseline.train_loss;
+    let settings = &row.settings;
+    let title = format!(
+        "{}, {} units, learning rate {}, seed {}: collapsed at step {}",
+        settings.case.name(),
+        settings.model.units.unwrap_or(settings.case.units()),
+        settings.entries()["schedule.learning-rate"],
+        settings.seed,
+        row.summary.onset_step.unwrap_or_default()
+    );
+    let finite = |value: f64| value.is_finite().then_some(value);
+    let train = || points.iter().filter_map(|point| Some((point.step as f64, finite(point.loss_mean)?)));
+    let test = || points.iter().filter_map(|point| Some((point.step as f64, finite(point.test_loss?)?)));
+    let values = || train().chain(test()).map(|(_, loss)| loss);
+    let range = values().fold(f64::INFINITY, f64::min) / 1.1..values().fold(0.0, f64::max) * 1.1;
+
+    let mut chart = ChartBuilder::on(&upper)
+        .caption(title, TITLE)
+        .margin(12)
+        .x_label_area_size(25)
+        .y_label_area_size(65)
+        .build_cartesian_2d(0.0..last, range.log_scale())
+        .map_err(drawing)?;
+    chart.configure_mesh().y_desc("loss").label_style(FONT).draw().map_err(drawing)?;
+    let mut line = |points: Vec<(f64, f64)>, name: &str, color: RGBColor| -> Result<()> {
+        chart
+            .draw_series(LineSeries::new(points, color.stroke_width(2)))
+            .map_err(drawing)?
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+        Ok(())
+    };
+    line(test().collect(), "test words", RGBColor(230, 120, 20))?;
+    line(train().collect(), "training words", RGBColor(30, 90, 180))?;
+    line(vec![(0.0, baseline), (last, baseline)], "predicting the mean", RGBColor(130, 130, 130))?;
+    chart
+        .configure_series_labels()
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK)
+        .label_font(FONT)
+        .draw()
+        .map_err(drawing)?;
+
+    let accuracy = points.iter().map(|point| (point.step as f64, point.accuracy_mean));
+    let highest = accuracy.clone().fold(0.05, |highest: f64, (_, value)| highest.max(value));
+    let mut chart = ChartBuilder::on(&lower)
+        .margin(12)
+        .x_label_area_size(40)
+        .y_label_area_size(65)
+        .build_cartesian_2d(0.0..last, 0.0..highest * 1.1)
+        .map_err(drawing)?;
+    chart.configure_mesh().x_desc("step").y_desc("accuracy").y_labels(4).label_style(FONT).draw().map_err(drawing)?;
+    chart.draw_series(LineSeries::new(accuracy, RGBColor(30, 90, 180).stroke_width(2))).map_err(drawing)?;
+    area.present().map_err(drawing)
+}
