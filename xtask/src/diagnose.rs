@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use comfy_table::{Cell, CellAlignment, Table, presets};
+use flameout_doctor::approach::State;
 use flameout_doctor::check::Grade;
 use flameout_doctor::{
-    Course, Diagnosis, Event, Finding, Options, Subject, Trials, Verdict, counterfactuals, diagnose_course,
+    Course, Diagnosis, Event, Finding, Options, Subject, Trials, Verdict, approach, counterfactuals, diagnose,
+    diagnose_course,
 };
 use flameout_experiment::{Dataset, Number, Precision, Settings};
 
@@ -38,6 +40,10 @@ pub struct Args {
     #[arg(long)]
     counterfactuals: bool,
 
+    /// Steps after the onset for which a replay must hold.
+    #[arg(long, value_name = "STEPS", default_value_t = Options::default().hold)]
+    hold: u64,
+
     /// Begin replays at least so many steps before the onset.
     #[arg(long, value_name = "STEPS", default_value_t = Options::default().lead)]
     lead: u64,
@@ -61,7 +67,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
     let dataset = Dataset::<T>::open(&settings, &root())?;
     let subject = Subject::new(settings, dataset)?;
-    let options = Options { lead: args.lead, orders: args.orders, ..Options::default() };
+    let options = Options { lead: args.lead, hold: args.hold, orders: args.orders, ..Options::default() };
     eprintln!("making the run again ...");
     let course = Course::of(&subject, options.ring_bytes)?;
     eprintln!("replaying ...");
@@ -75,10 +81,23 @@ fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
         return Ok(());
     }
     print(&diagnosis);
+    println!("\nOn the way there:\n{}", states(&approach(&subject, &course)?));
     if !table.is_empty() {
         println!("\nWhat would have prevented it?\n{}", replays(table.iter()));
     }
     Ok(())
+}
+
+/// The diagnosis of the run with these settings.
+pub fn of(settings: &Settings, options: &Options) -> Result<Diagnosis> {
+    fn of<T: Number>(settings: &Settings, options: &Options) -> Result<Diagnosis> {
+        let dataset = Dataset::<T>::open(settings, &root())?;
+        Ok(diagnose(&Subject::new(settings.clone(), dataset)?, options)?)
+    }
+    match settings.model.precision {
+        Precision::F32 => of::<f32>(settings, options),
+        Precision::F64 => of::<f64>(settings, options),
+    }
 }
 
 /// The diagnosis as text and tables.
@@ -116,6 +135,30 @@ fn checks(diagnosis: &Diagnosis) -> Table {
             Grade::NotApplicable => "–",
         };
         table.add_row([check.number.to_string(), check.question.clone(), grade.into(), check.evidence.join("\n")]);
+    }
+    table
+}
+
+fn states(states: &[State]) -> Table {
+    let mut table = new_table([
+        "step",
+        "loss",
+        "length of θ",
+        "spectral radius",
+        "gates without slope",
+        "sharpness",
+        "of its limit",
+    ]);
+    for state in states {
+        table.add_row([
+            state.step.to_string(),
+            format!("{:.6}", state.loss),
+            format!("{:.1}", state.parameter_norm),
+            format!("{:.2}", state.spectral_radius),
+            format!("{:.1} %", 100.0 * state.zero_slope),
+            format!("{:.0}", state.sharpness),
+            format!("{:.2}", state.sharpness / state.threshold),
+        ]);
     }
     table
 }

@@ -28,20 +28,20 @@ use worker::Worker;
 ///
 /// A plan says which question it asks, what was expected before it was run, and which settings vary:
 ///
-///   question = "Does a larger learning rate make the network collapse?"
-///   expected = "Yes, from some rate on, and the sooner the larger it is."
-///   steps = 20000                      # of each run, rounded up to whole epochs
-///   seeds = [0, 1, 2, 3, 4]
-///   curves = true                      # keep a thinned curve of each run as well (default: no)
-///   [settings]                         # what all runs share; what is not given is as in the question
-///   case = "lstm-single"
-///   model.units = 64
-///   training.stop-after-collapse = 2000
-///   [grid]                             # every combination of these
-///   schedule.learning-rate = [0.01, 0.02]
-///   training.batch = [32, 512]
-///   [[list]]                           # and, instead of or beside the grid, a list of changes
-///   optimizer.epsilon = 1e-4
+///     question = "Does a larger learning rate make the network collapse?"
+///     expected = "Yes, from some rate on, and the sooner the larger it is."
+///     steps = 20000                      # of each run, rounded up to whole epochs
+///     seeds = [0, 1, 2, 3, 4]
+///     curves = true                      # keep a thinned curve of each run as well (default: no)
+///     [settings]                         # what all runs share; what is not given is as in the question
+///     case = "lstm-single"
+///     model.units = 64
+///     training.stop-after-collapse = 2000
+///     [grid]                             # every combination of these
+///     schedule.learning-rate = [0.01, 0.02]
+///     training.batch = [32, 512]
+///     [[list]]                           # and, instead of or beside the grid, a list of changes
+///     optimizer.epsilon = 1e-4
 ///
 /// Finished runs are never repeated: their rows are found by the hash of their settings. An interrupted run goes on
 /// where it was when the same plan is started again. Seeds come last: every setting is run with the first seed before

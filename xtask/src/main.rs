@@ -9,6 +9,7 @@ mod map;
 mod parity;
 mod repro;
 mod training;
+mod zoo;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ enum Task {
     Hunt(hunt::Args),
     Map(map::Args),
     Diagnose(diagnose::Args),
+    Zoo(zoo::Args),
     Parity(parity::Args),
     Bench(bench::Args),
 }
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Task::Hunt(args) => hunt::run(&args),
         Task::Map(args) => map::run(&args),
         Task::Diagnose(args) => diagnose::run(&args),
+        Task::Zoo(args) => zoo::run(&args),
         Task::Parity(args) => parity::run(&args),
         Task::Bench(args) => bench::run(&args),
     };

@@ -14,7 +14,7 @@ const PINNED: [(&str, &str); 3] = [
 fn weights(case: &str, path: flameout_kernels::Path, threads: usize, out: &Path) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .env("FLAMEOUT_KERNELS", path.name())
-        .args(["repro", case, "--units", "20", "--words", "356", "--epochs", "5"])
+        .args(["repro", case, "--full", "--units", "20", "--words", "356", "--epochs", "5"])
         .args(["--threads", &threads.to_string(), "--out"])
         .arg(out)
         .output()

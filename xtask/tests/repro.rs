@@ -9,7 +9,9 @@ use serde_json::Value;
 /// A run of a few seconds.
 fn repro(out: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.args(["repro", "gru-single", "--units", "24", "--words", "900", "--epochs", "12", "--out"]).arg(out);
+    command
+        .args(["repro", "gru-single", "--full", "--units", "24", "--words", "900", "--epochs", "12", "--out"])
+        .arg(out);
     command.args(["--set", "training.batch=10", "--set", "training.checkpoint-every=7"]).args(more);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -69,7 +71,9 @@ fn of_several_networks_those_that_have_not_begun_are_no_obstacle_to_resuming() {
     let seed = std::process::id().to_string();
     let all = |more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.args(["repro", "all", "--units", "4", "--words", "60", "--epochs", "1", "--seed", &seed]).args(more);
+        command
+            .args(["repro", "all", "--full", "--units", "4", "--words", "60", "--epochs", "1", "--seed", &seed])
+            .args(more);
         finish(command)
     };
     let output = String::from_utf8(all(&["--resume"]).stdout).unwrap();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use flameout_experiment::Number;
+use flameout_optim::l2_norm;
 
 use crate::Error;
 use crate::cause::Cause;
@@ -13,7 +14,7 @@ use crate::course::Course;
 use crate::diagnosis::{Diagnosis, Event, Finding};
 use crate::replay::{Goal, Replay, Trials};
 use crate::ring::DEFAULT_LIMIT;
-use crate::spikes::unusual_gradients;
+use crate::spikes::{median, unusual_gradients};
 use crate::subject::Subject;
 
 /// How much a diagnosis may cost; the default is what was measured on the zoo.
@@ -142,9 +143,9 @@ fn rank(cause: Cause) -> usize {
         Cause::FrozenTensor,
         Cause::UnlearnableTargets,
         Cause::Padding,
+        Cause::RecurrentGain,
         Cause::SaturatedGates,
         Cause::UnbalancedBatches,
-        Cause::RecurrentGain,
         Cause::SecondMoment,
         Cause::HarmfulBatch,
         Cause::LearningRate,
@@ -173,11 +174,10 @@ fn suspects<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -
         suspects.push(Finding::suspected(Cause::HarmfulBatch, evidence, remedy));
     }
     if let Some(rate) = number("schedule.learning-rate") {
-        let updates: Vec<f64> =
-            course.records.iter().map(|record| record.update_norm / course.parameter_norm).collect();
-        let usual = crate::spikes::median(&updates);
-        let evidence = format!("half of the updates are longer than {usual:.1e} of the parameters");
-        for factor in [3.0, 10.0, 100.0] {
+        let updates: Vec<f64> = course.records.iter().map(|record| record.update_norm).collect();
+        let usual = median(&updates) / l2_norm(subject.start.parameters());
+        let evidence = format!("half of the updates are longer than {usual:.1e} of the initial parameters");
+        for factor in factors(course, usual) {
             let remedy = Some(Change::setting("schedule.learning-rate", format!("{:e}", rate / factor)));
             suspects.push(Finding::suspected(Cause::LearningRate, evidence.clone(), remedy));
         }
@@ -206,6 +206,16 @@ pub(crate) fn replay_of<'a, T: Number>(
         }
     };
     Some(Replay { subject, from, until, goal })
+}
+
+/// By how much to lower a learning rate. After a network has trained well, a little must do. One that never has is brought
+/// to updates of about a thousandth of the weights, the usual rule of thumb: a replay that has to train well from the start
+/// costs as much as a run, so there is one try.
+fn factors<T: Number>(course: &Course<T>, usual_update: f64) -> Vec<f64> {
+    match course.outcome.trained_well_at() {
+        Some(_) => vec![3.0, 10.0],
+        None => vec![(usual_update / 1e-3).clamp(3.0, 1e4)],
+    }
 }
 
 /// The replays of a diagnosis, and what they have cost.

@@ -5,6 +5,7 @@
 //! [replays](replay) from there: with nothing changed (it must go wrong again, by the same numbers), and with one thing
 //! changed at a time, in several orders of the words. Only what prevents it is called its [cause](Cause).
 //!
+//! - [`approach()`]: curvature, recurrent weights and gates on the way to the onset;
 //! - [`counterfactuals()`]: the table of everything that people advise, and what it would have done;
 //! - [`probe`]: what to measure while a run goes on; [`ring`]: its states in memory;
 //! - [`curve`], [`onset`], [`foreign`]: runs that can only be looked at, of this trainer and of others.
@@ -31,6 +32,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod approach;
 pub mod cause;
 pub mod change;
 pub mod check;
@@ -51,6 +53,7 @@ mod spikes;
 pub mod subject;
 mod targets;
 
+pub use approach::approach;
 pub use cause::Cause;
 pub use change::Change;
 pub use counterfactuals::counterfactuals;

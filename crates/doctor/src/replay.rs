@@ -10,6 +10,7 @@ use std::ops::Range;
 use flameout_cells::Tensor;
 use flameout_experiment::dataset::Batch;
 use flameout_experiment::{Dataset, Intervention, Number, Settings, Snapshot, StepRecord, Trainer};
+use ndarray::{Axis, Slice};
 use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
@@ -220,6 +221,14 @@ fn changed_dataset<T: Number>(change: &Change, dataset: &Dataset<T>) -> Option<D
             let mut changed = dataset.clone();
             changed.train.retain(|row| !dropped.contains(row));
             changed.test.retain(|row| !dropped.contains(row));
+            Some(changed)
+        }
+        Change::Settings(changes) => {
+            // Words are encoded already; shorter inputs lose padding only.
+            let (_, length) = changes.iter().find(|(key, _)| key == "data.length")?;
+            let length = length.parse::<usize>().ok()?.min(dataset.indices.ncols());
+            let mut changed = dataset.clone();
+            changed.indices = changed.indices.slice_axis(Axis(1), Slice::from(..length)).to_owned();
             Some(changed)
         }
         Change::UnitTargets => {

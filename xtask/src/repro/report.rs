@@ -4,33 +4,16 @@ use std::path::Path;
 
 use anyhow::Result;
 use comfy_table::{Cell, CellAlignment, Table, presets};
-use flameout_experiment::{Begun, Case, Number, Record, RunDirectory, Settings, Summary, Symptom};
+use flameout_experiment::{Begun, Number, Record, RunDirectory, Settings, Summary, Symptom};
 use flameout_kernels::Path as Kernels;
 use textplots::{Chart, LabelBuilder, LabelFormat, Plot, Shape};
 
 /// Points of a terminal curve: as many as its columns, so that each is a mean over many steps.
 const CURVE_POINTS: usize = 60;
 
-/// Epochs that take about ten minutes on two cores at the question's layer sizes.
-pub fn default_epochs(case: Case) -> u64 {
-    match case {
-        Case::LstmSingle => 45,
-        Case::GruSingle => 70,
-        Case::LstmDouble => 65,
-    }
-}
-
-/// Small layers, and as many epochs as take about a minute.
-pub fn make_quick(settings: &mut Settings) {
-    settings.model.units = Some(64);
-    settings.training.epochs = 300;
-}
-
 /// The network, and every setting that differs from the question's.
 pub fn print_settings(settings: &Settings) {
-    let mut question = Settings::for_case(settings.case);
-    question.training.epochs = settings.training.epochs;
-    question.seed = settings.seed;
+    let question = Settings { seed: settings.seed, ..Settings::for_case(settings.case) };
     println!(
         "{}, {} units, seed {}, {} epochs of batches of {}",
         settings.case.name(),
@@ -39,27 +22,34 @@ pub fn print_settings(settings: &Settings) {
         settings.training.epochs,
         settings.training.batch
     );
-    let differences = differences(&question, settings);
+    // The question does not tell its number of epochs.
+    let differences: Vec<_> =
+        differences(&question, settings).into_iter().filter(|(key, _)| key != "training.epochs").collect();
     if differences.is_empty() {
         println!("Every setting is the question's (the question does not tell its number of epochs).");
-    } else {
-        println!("Not as in the question:");
-        differences.iter().for_each(|line| println!("  {line}"));
+        return;
+    }
+    println!("Not as in the question:");
+    let by_default = super::collapse::settings(settings.case).entries();
+    for (key, text) in differences {
+        let is_default = by_default.get(&key) == settings.entries().get(&key);
+        let reason = super::collapse::reason(settings.case, &key).filter(|_| is_default);
+        println!("  {text}{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default());
     }
 }
 
-/// `key = value (the question: other)` for each setting that differs.
-fn differences(question: &Settings, settings: &Settings) -> Vec<String> {
+/// Each setting that differs, with `key = value (the question: other)`.
+fn differences(question: &Settings, settings: &Settings) -> Vec<(String, String)> {
     let (question, settings) = (question.entries(), settings.entries());
     let changed = settings.iter().filter_map(|(key, value)| match question.get(key) {
         Some(original) if original == value => None,
-        Some(original) => Some(format!("{key} = {value} (the question: {original})")),
-        None => Some(format!("{key} = {value}")),
+        Some(original) => Some((key.clone(), format!("{key} = {value} (the question: {original})"))),
+        None => Some((key.clone(), format!("{key} = {value}"))),
     });
     let dropped = question
         .iter()
         .filter(|(key, _)| !settings.contains_key(*key))
-        .map(|(key, value)| format!("{key} is not set (the question: {value})"));
+        .map(|(key, value)| (key.clone(), format!("{key} is not set (the question: {value})")));
     changed.chain(dropped).collect()
 }
 
@@ -150,6 +140,23 @@ fn name(symptom: Symptom) -> &'static str {
         Symptom::RandomOutput => "random outputs",
         Symptom::NonFinite => "a number is not finite",
     }
+}
+
+/// Whether the remedy kept the run from collapsing, and at what price.
+pub fn print_remedy(original: &Summary, with_remedy: &Summary) {
+    let best = |summary: &Summary| summary.best.map_or(f64::NAN, |best| best.loss);
+    let what = match (with_remedy.collapsed, with_remedy.trained_well_step) {
+        (true, _) => "it collapses all the same: the remedy only delays",
+        (false, Some(_)) => "it trains well and does not collapse",
+        (false, None) => "it does not collapse, and has not trained well either",
+    };
+    println!(
+        "\nremedy: {what}; best loss {:.6}, in the end {:.6} (without the remedy: {:.6}, in the end {:.6})",
+        best(with_remedy),
+        with_remedy.last.loss,
+        best(original),
+        original.last.loss
+    );
 }
 
 /// Loss and accuracy of all runs side by side.

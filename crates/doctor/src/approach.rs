@@ -1,0 +1,114 @@
+//! How the network changes on the way to the onset: curvature, recurrent weights and gates at states along the run.
+
+use flameout_experiment::{Number, Snapshot, Trainer};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::course::Course;
+use crate::diagnosis::Event;
+use crate::probe::{Curvature, Preconditioner, Reference, scratch};
+use crate::subject::Subject;
+
+/// States looked at.
+const STATES: usize = 12;
+/// Words of the batch that curvature is measured on, and gates.
+const WORDS: usize = 256;
+/// Of the search for the largest eigenvalue.
+const LANCZOS_ITERATIONS: u32 = 12;
+/// Of the search for spectral radii.
+const POWER_ITERATIONS: u32 = 30;
+
+/// A state of the network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Steps made.
+    pub step: u64,
+    /// Loss on the reference words.
+    pub loss: f64,
+    /// ‖θ‖₂ over all parameters.
+    pub parameter_norm: f64,
+    /// The largest spectral radius of the recurrent blocks.
+    pub spectral_radius: f64,
+    /// The largest share of a gate's values that have no slope.
+    pub zero_slope: f64,
+    /// The largest eigenvalue of the Hessian on the reference words, preconditioned as the optimiser divides …
+    pub sharpness: f64,
+    /// … and the value beyond which the optimiser's steps diverge on a quadratic, 38/lr for Adam with β1 = 0.9 (Cohen et
+    /// al. 2022, *Adaptive gradient methods at the edge of stability*).
+    pub threshold: f64,
+}
+
+/// States from the run's beginning to the onset, closer together the nearer they are to it. Of a run to which nothing
+/// happened: to its end.
+///
+/// # Errors
+/// [`Error::Experiment`] if the network cannot be built.
+pub fn approach<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Result<Vec<State>, Error> {
+    let end = match course.event() {
+        Event::Rise { onset: step } | Event::NonFinite { step } => step,
+        Event::Healthy | Event::NeverTrained => course.records.len() as u64,
+    };
+    let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
+    let mut reference = Reference::new(trainer.model(), &subject.settings, &subject.dataset, WORDS, POWER_ITERATIONS);
+    let chosen = chosen(course.snapshots.iter().map(Snapshot::step), end);
+    let chosen = course.snapshots.iter().filter(|snapshot| chosen.contains(&snapshot.step()));
+    chosen.map(|snapshot| state(subject, course, snapshot, &mut trainer, &mut reference)).collect()
+}
+
+/// Steps whose distances to the end lie evenly on a logarithmic scale, the nearest of those there are.
+fn chosen(steps: impl Iterator<Item = u64>, end: u64) -> Vec<u64> {
+    let before: Vec<u64> = steps.filter(|&step| step > 0 && step <= end).collect();
+    let (mut chosen, mut distance) = (Vec::new(), end.max(1));
+    for _ in 0..STATES {
+        let wanted = end - distance;
+        chosen.extend(before.iter().copied().min_by_key(|step| step.abs_diff(wanted)));
+        // Half of the way that is left.
+        distance /= 2;
+    }
+    chosen.dedup();
+    chosen
+}
+
+fn state<T: Number>(
+    subject: &Subject<T>,
+    course: &Course<T>,
+    snapshot: &Snapshot<T>,
+    trainer: &mut Trainer<T>,
+    reference: &mut Reference<T>,
+) -> Result<State, Error> {
+    trainer.restore(&subject.dataset, snapshot.clone())?;
+    let reading = reference.measure(trainer.model());
+    let mut copy = scratch(trainer.model());
+    let preconditioner = Preconditioner::of(trainer.optimizer());
+    let mut curvature = Curvature::new(&mut copy, reference.batch(), subject.settings.training.loss);
+    let largest = curvature.largest_preconditioned(&preconditioner, LANCZOS_ITERATIONS);
+    let rate = course.records.get(snapshot.step() as usize - 1).map_or(f64::NAN, |record| record.learning_rate);
+    let parameters = trainer.model().parameters();
+    Ok(State {
+        step: snapshot.step(),
+        loss: reading.loss,
+        parameter_norm: parameters.iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>().sqrt(),
+        spectral_radius: largest_of(&reading.spectral_radius),
+        zero_slope: largest_of(&reading.zero_slope),
+        sharpness: largest.value,
+        threshold: preconditioner.threshold(rate),
+    })
+}
+
+fn largest_of(values: &[f64]) -> f64 {
+    values.iter().copied().fold(0.0, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_come_closer_together_towards_the_end() {
+        let steps = chosen((0..400).map(|k| 25 * k), 8000);
+        assert_eq!(steps.last(), Some(&8000));
+        assert!(steps.len() > 7 && steps.is_sorted());
+        let gaps: Vec<u64> = steps.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(gaps.first() > gaps.last());
+    }
+}

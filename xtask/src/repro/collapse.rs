@@ -1,0 +1,54 @@
+//! The settings, as near to the question's as the hunts have found, at which each network trains well and then collapses
+//! within minutes.
+
+use flameout_experiment::{Case, Settings};
+
+/// What the question did not say, or what must differ for the collapse to come within minutes: key, value, reason.
+/// docs/the-collapse.md has the measurements.
+fn changes(case: Case) -> [(&'static str, &'static str, &'static str); 5] {
+    // 29 steps an epoch.
+    let (rate, epochs) = match case {
+        Case::GruSingle => ("0.0125", "1035"),
+        Case::LstmSingle => ("0.03", "3449"),
+        Case::LstmDouble => ("0.01", "3449"),
+    };
+    [
+        ("model.units", "64", "a step takes a hundredth of the time"),
+        ("data.words", "1000", "few units learn few words"),
+        ("schedule.learning-rate", rate, "the larger it is, the sooner the collapse"),
+        ("training.epochs", epochs, "the question does not say how many"),
+        ("training.stop-after-collapse", "1500", "by then all is seen"),
+    ]
+}
+
+/// The settings of a case's collapse.
+pub fn settings(case: Case) -> Settings {
+    let mut settings = Settings::for_case(case);
+    for (key, value, _) in changes(case) {
+        settings.set(key, value).expect("the settings of a known run");
+    }
+    settings
+}
+
+/// Why a setting differs from the question's, if it does so by default.
+pub fn reason(case: Case, key: &str) -> Option<&'static str> {
+    changes(case).into_iter().find(|(changed, ..)| *changed == key).map(|(.., reason)| reason)
+}
+
+/// What the default run, with seed 0, comes to on every machine. None for the case of which no collapse is known.
+pub fn recorded(case: Case) -> Option<Recorded> {
+    match case {
+        Case::GruSingle => Some(Recorded { onset: 19_610, weights_blake3: "357128e6a0f8d85c" }),
+        Case::LstmSingle => Some(Recorded { onset: 53_556, weights_blake3: "9437f5a06674e0c8" }),
+        Case::LstmDouble => None,
+    }
+}
+
+/// Onset and final weights of a run.
+#[derive(Debug)]
+pub struct Recorded {
+    /// The first step of the collapse.
+    pub onset: u64,
+    /// How the weights' hash begins.
+    pub weights_blake3: &'static str,
+}

@@ -1,0 +1,195 @@
+//! `cargo xtask zoo`: runs with known faults, and healthy ones, that show how good the doctor is.
+
+mod examination;
+mod fault;
+mod ground;
+mod rows;
+mod sabotage;
+mod score;
+mod specimen;
+mod survey;
+mod variation;
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use flameout_experiment::Case;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::interrupt::stop_on_ctrl_c;
+use crate::root;
+use rows::{Row, Rows};
+use specimen::{Kind, Specimen};
+
+/// Shows the doctor runs with known faults, and healthy ones, and counts how often it is right.
+///
+/// Each kind of run is made with each of the three networks, at a small size, and with several seeds: even seeds are for
+/// tuning the doctor, odd seeds are held out. What the doctor names as the cause is compared with what was put in, and its
+/// remedy is applied from the first step on: then the run has to train well.
+///
+/// With --survey the doctor stays away: shows what the runs do by themselves.
+///
+/// Runs that have a row in DIR/results.jsonl (DIR/survey.jsonl) are not made again. Ctrl-C ends after the runs that are
+/// going on; the same command goes on from there.
+///
+/// Examples:
+///
+///   cargo xtask zoo --half tuning
+///   cargo xtask zoo --only sorted-words --only padding --again
+///   cargo xtask zoo --survey --seeds 1
+///   cargo xtask zoo --half held-out --table
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// Only runs of this kind (several times).
+    #[arg(long, value_name = "KIND", value_parser = Kind::parse)]
+    only: Vec<Kind>,
+
+    /// Only this network (several times).
+    #[arg(long, value_name = "CASE", value_parser = parse_case)]
+    case: Vec<Case>,
+
+    /// Which seeds.
+    #[arg(long, value_enum, default_value_t = Half::Both)]
+    half: Half,
+
+    /// Seeds in a half.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    seeds: u64,
+
+    /// What the runs do by themselves, without the doctor.
+    #[arg(long)]
+    survey: bool,
+
+    /// Make runs again that have a row.
+    #[arg(long)]
+    again: bool,
+
+    /// Run nothing; print what is known so far.
+    #[arg(long)]
+    table: bool,
+
+    /// Runs at a time, each on one core [default: one a core].
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+
+    /// Where the rows are kept.
+    #[arg(long, value_name = "DIR", default_value = "docs/doctor-zoo")]
+    results: PathBuf,
+}
+
+/// Seeds by their purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Half {
+    /// Even seeds: the doctor may be tuned on them.
+    Tuning,
+    /// Odd seeds: it must not.
+    HeldOut,
+    /// All.
+    Both,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let directory = root().join(&args.results);
+    if args.survey {
+        visit(args, &Rows::open(&directory.join("survey.jsonl"))?, survey::see, survey::print)
+    } else {
+        visit(args, &Rows::open(&directory.join("results.jsonl"))?, examination::examine, score::print)
+    }
+}
+
+/// Makes the rows that are missing, and prints what all of them come to.
+fn visit<R: Row + Send>(
+    args: &Args,
+    rows: &Rows<R>,
+    make: fn(Specimen) -> Result<R>,
+    print: fn(&[R]),
+) -> Result<ExitCode> {
+    let specimens = specimens(args);
+    if args.again && !args.table {
+        rows.forget(&specimens)?;
+    }
+    let stop = stop_on_ctrl_c()?;
+    if !args.table {
+        make_rows(args, &specimens, rows, make, &stop)?;
+    }
+    let known = rows.of(&specimens);
+    print(&known);
+    if known.len() < specimens.len() {
+        println!("{} of {} runs are still to be made.", specimens.len() - known.len(), specimens.len());
+    }
+    Ok(if stop.load(Ordering::Relaxed) { ExitCode::from(130) } else { ExitCode::SUCCESS })
+}
+
+/// All runs with the first seed come before any with the second.
+fn specimens(args: &Args) -> Vec<Specimen> {
+    let wanted = |kind: &Kind| args.only.is_empty() || args.only.contains(kind);
+    let seeds = (0..2 * args.seeds).filter(|seed| match args.half {
+        Half::Tuning => seed.is_multiple_of(2),
+        Half::HeldOut => !seed.is_multiple_of(2),
+        Half::Both => true,
+    });
+    let mut specimens = Vec::new();
+    for seed in seeds {
+        for kind in Kind::all().filter(wanted) {
+            let wanted = |case: &Case| kind.suits(*case) && (args.case.is_empty() || args.case.contains(case));
+            specimens.extend(Case::ALL.into_iter().filter(wanted).map(|case| Specimen { kind, case, seed }));
+        }
+    }
+    specimens
+}
+
+fn make_rows<R: Row + Send>(
+    args: &Args,
+    specimens: &[Specimen],
+    rows: &Rows<R>,
+    make: fn(Specimen) -> Result<R>,
+    stop: &AtomicBool,
+) -> Result<()> {
+    let due: VecDeque<Specimen> = specimens.iter().copied().filter(|&specimen| !rows.hold(specimen)).collect();
+    let cores = std::thread::available_parallelism().context("counting the cores")?.get();
+    let jobs = args.jobs.map_or(cores, NonZeroUsize::get).min(due.len());
+    let bar = progress_bar(specimens.len(), due.len());
+    let queue = Mutex::new(due);
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let work = || {
+        // Small networks gain nothing by several threads.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().context("starting a thread")?;
+        while let Some(specimen) = next().filter(|_| !stop.load(Ordering::Relaxed)) {
+            let row = pool.install(|| make(specimen)).with_context(|| specimen.to_string());
+            if row.is_err() {
+                stop.store(true, Ordering::Relaxed);
+            }
+            rows.append(row?)?;
+            bar.inc(1);
+        }
+        anyhow::Ok(())
+    };
+    let done = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().expect("a worker does not panic"))
+    });
+    bar.finish_and_clear();
+    done
+}
+
+fn progress_bar(runs: usize, due: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} run {pos} of {len}  {elapsed} gone, {eta} left");
+    let bar = ProgressBar::new(runs as u64).with_style(style.expect("a fixed template"));
+    let bar = bar.with_position((runs - due) as u64);
+    bar.reset_eta();
+    bar
+}
+
+fn parse_case(name: &str) -> Result<Case> {
+    let names = Case::ALL.map(Case::name);
+    let case = Case::ALL.into_iter().find(|case| case.name() == name);
+    case.with_context(|| format!("there is no such network; there are {}", names.join(", ")))
+}
