@@ -1,11 +1,11 @@
 //! How the network changes on the way to the onset: curvature, recurrent weights and gates at states along the run.
 
 use flameout_experiment::{Number, Snapshot, Trainer};
+use flameout_optim::l2_norm;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::course::Course;
-use crate::diagnosis::Event;
 use crate::probe::{Curvature, Preconditioner, Reference, scratch};
 use crate::subject::Subject;
 
@@ -44,10 +44,7 @@ pub struct State {
 /// # Errors
 /// [`Error::Experiment`] if the network cannot be built.
 pub fn approach<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Result<Vec<State>, Error> {
-    let end = match course.event() {
-        Event::Rise { onset: step } | Event::NonFinite { step } => step,
-        Event::Healthy | Event::NeverTrained => course.records.len() as u64,
-    };
+    let end = course.event().step().unwrap_or(course.records.len() as u64);
     let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
     let mut reference = Reference::new(trainer.model(), &subject.settings, &subject.dataset, WORDS, POWER_ITERATIONS);
     let chosen = chosen(course.snapshots.iter().map(Snapshot::step), end);
@@ -83,11 +80,10 @@ fn state<T: Number>(
     let mut curvature = Curvature::new(&mut copy, reference.batch(), subject.settings.training.loss);
     let largest = curvature.largest_preconditioned(&preconditioner, LANCZOS_ITERATIONS);
     let rate = course.records.get(snapshot.step() as usize - 1).map_or(f64::NAN, |record| record.learning_rate);
-    let parameters = trainer.model().parameters();
     Ok(State {
         step: snapshot.step(),
         loss: reading.loss,
-        parameter_norm: parameters.iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>().sqrt(),
+        parameter_norm: l2_norm(trainer.model().parameters()),
         spectral_radius: largest_of(&reading.spectral_radius),
         zero_slope: largest_of(&reading.zero_slope),
         sharpness: largest.value,

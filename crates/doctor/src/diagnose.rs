@@ -9,10 +9,10 @@ use crate::Error;
 use crate::cause::Cause;
 use crate::change::Change;
 use crate::check::{Check, Grade};
-use crate::checks::{Checked, batches, curve, data, gradient, scale, spelling};
+use crate::checks::{Checked, batches, curve, data, gradient, scale};
 use crate::course::Course;
 use crate::diagnosis::{Diagnosis, Event, Finding};
-use crate::replay::{Goal, Replay, Trials};
+use crate::replay::{End, Goal, Replay, Trials};
 use crate::ring::DEFAULT_LIMIT;
 use crate::spikes::{median, unusual_gradients};
 use crate::subject::Subject;
@@ -73,7 +73,7 @@ pub fn diagnose_course<T: Number>(
         replays.control()?;
         replays.confirm(&mut findings)?;
     }
-    // The cheapest remedy among those borne out: the one that ends with the least loss. Others keep their order.
+    // What is borne out comes first; otherwise they keep their order.
     findings.sort_by_key(|finding| !finding.confirmed);
     checks.push(learning_rate_check(&findings));
     checks.sort_by_key(|check| check.number);
@@ -89,24 +89,9 @@ pub fn diagnose_course<T: Number>(
 }
 
 fn checks<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -> Result<Vec<Checked>, Error> {
-    let mut of_data = data::check(&subject.dataset);
-    if of_data.findings.is_empty()
-        && let Some(agreement) = spelling::agreement(&subject.dataset)
-    {
-        match spelling::finding(agreement) {
-            Some(finding) => {
-                of_data.check.grade = Grade::Fail;
-                of_data.check.evidence.push(finding.evidence.clone());
-                of_data.findings.push(finding);
-            }
-            None => of_data.check.evidence.push(format!(
-                "words with letters in common have more similar targets ({agreement:.1} standard deviations above chance)"
-            )),
-        }
-    }
     Ok(vec![
         curve::check_learning(subject, course),
-        of_data,
+        data::check(&subject.dataset),
         gradient::check(subject, course),
         curve::check_predictions(course),
         batches::check(&subject.settings, &subject.dataset),
@@ -165,7 +150,7 @@ fn suspects<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -
         let remedy = Some(Change::setting("optimizer.beta2", 0.999));
         suspects.push(Finding::suspected(Cause::SecondMoment, evidence, remedy));
     }
-    if let Event::Rise { onset } | Event::NonFinite { step: onset } = event
+    if let Some(onset) = event.step()
         && let Some((step, factor)) =
             unusual_gradients(&course.records, onset.saturating_sub(20), onset + 20).first().copied()
     {
@@ -193,17 +178,18 @@ pub(crate) fn replay_of<'a, T: Number>(
 ) -> Option<Replay<'a, T>> {
     let steps = course.records.len() as u64;
     let start = &subject.start;
-    let (from, until, goal) = match (course.event(), course.outcome.trained_well_at()) {
-        (Event::Healthy, _) => return None,
-        (Event::NeverTrained, _) => (start, steps, Goal::Train),
-        (Event::Rise { onset: step } | Event::NonFinite { step }, Some(trained)) if trained < step => {
+    let event = course.event();
+    if event == Event::Healthy {
+        return None;
+    }
+    let (from, until, goal) = match (event.step(), course.outcome.trained_well_at()) {
+        (None, _) => (start, steps, Goal::Train),
+        (Some(step), Some(trained)) if trained < step => {
             let before = course.snapshots.at_or_before(step.saturating_sub(options.lead));
             (before.unwrap_or(start), step + options.hold, Goal::Hold)
         }
         // What goes wrong before anything is learnt must be put right from the start.
-        (Event::Rise { onset: step } | Event::NonFinite { step }, _) => {
-            (start, steps.max(step + options.hold), Goal::Train)
-        }
+        (Some(step), _) => (start, steps.max(step + options.hold), Goal::Train),
     };
     Some(Replay { subject, from, until, goal })
 }
@@ -254,7 +240,7 @@ impl<'a, T: Number> Replays<'a, T> {
         Ok(())
     }
 
-    /// Replays each finding's remedy until one is borne out that is not merely a lower learning rate.
+    /// Replays each finding's remedy until one is borne out, or the budget is spent.
     fn confirm(&mut self, findings: &mut [Finding]) -> Result<(), Error> {
         let Some(replay) = &self.replay else { return Ok(()) };
         let budget = (self.options.budget * self.course.records.len() as f64) as u64;
@@ -263,7 +249,7 @@ impl<'a, T: Number> Replays<'a, T> {
             let orders = if replay.goal == Goal::Train { 0 } else { self.options.orders };
             let trials = replay.trials(remedy, orders)?;
             self.cost += trials.cost();
-            finding.confirmed = trials.trials.iter().all(|trial| trial.end == replay.goal.reached());
+            finding.confirmed = trials.trials.iter().all(|trial| trial.end == End::Held);
             finding.replay = Some(trials);
             if finding.confirmed {
                 break;

@@ -27,6 +27,17 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The step at which something went wrong, if it did at one.
+    #[must_use]
+    pub fn step(self) -> Option<u64> {
+        match self {
+            Self::Rise { onset: step } | Self::NonFinite { step } => Some(step),
+            Self::Healthy | Self::NeverTrained => None,
+        }
+    }
+}
+
 /// A possible cause: what speaks for it, what would remedy it, and what became of the replay with the remedy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {

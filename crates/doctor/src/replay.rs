@@ -90,21 +90,13 @@ impl Trials {
     }
 }
 
-/// What a replay is to reach.
+/// What a replay is to reach: then it ends [`Held`](End::Held).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Goal {
     /// Not to go wrong until its end.
     Hold,
     /// To train well: it ends as soon as it has.
     Train,
-}
-
-impl Goal {
-    /// The end of a replay that has reached it.
-    #[must_use]
-    pub fn reached(self) -> End {
-        End::Held
-    }
 }
 
 /// From where, and how far.

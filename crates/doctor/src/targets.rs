@@ -25,3 +25,8 @@ pub(crate) fn column_means<T: Real>(matrix: ArrayView2<'_, T>) -> Vec<f64> {
     };
     matrix.axis_iter(Axis(1)).map(mean).collect()
 }
+
+/// x². (`powi` promises no exact bits.)
+pub(crate) fn square(x: f64) -> f64 {
+    x * x
+}

@@ -27,11 +27,11 @@ const TRAINED_ACCURACY: f64 = 5.0;
 /// Share of the mean predictor's loss from which on the loss has risen.
 const RISEN_LOSS: f64 = 0.9;
 /// Steps within which a rise must come back to be a mere spike.
-const PATIENCE_STEPS: u64 = 1000;
-/// Epochs, likewise.
-const PATIENCE_EPOCHS: u64 = 2;
-/// Steps to smooth over.
-const WINDOW: u64 = 100;
+pub const PATIENCE_STEPS: u64 = 1000;
+/// Epochs within which it must, if they are longer.
+pub const PATIENCE_EPOCHS: u64 = 2;
+/// Steps to smooth over, unless an epoch is shorter.
+pub const WINDOW: u64 = 100;
 
 /// What a network that has learnt nothing reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

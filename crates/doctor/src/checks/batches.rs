@@ -8,7 +8,7 @@ use crate::cause::Cause;
 use crate::change::Change;
 use crate::check::Grade;
 use crate::diagnosis::Finding;
-use crate::targets::column_means;
+use crate::targets::{column_means, square};
 
 /// Batches whose means scatter so many times more than those of random batches, over all outputs, are unusual …
 const UNUSUAL: f64 = 1.5;
@@ -62,11 +62,11 @@ fn scatter<T: Number>(dataset: &Dataset<T>, order: &[usize], batch: usize) -> Sc
     for rows in order.chunks_exact(batch) {
         let targets = dataset.targets.select(Axis(0), rows);
         for (output, mean) in column_means(targets.view()).into_iter().enumerate() {
-            between[output] += (mean - all[output]).powi(2);
+            between[output] += square(mean - all[output]);
         }
         for ((_, output), x) in targets.indexed_iter() {
-            let square = (x.to_f64() - all[output]).powi(2) / batch as f64;
-            within[output] += if square.is_finite() { square } else { 0.0 };
+            let share = square(x.to_f64() - all[output]) / batch as f64;
+            within[output] += if share.is_finite() { share } else { 0.0 };
         }
     }
     let finite_population = (order.len() - batch) as f64 / (order.len() - 1) as f64;

@@ -1,6 +1,6 @@
 //! Checks 1, 5 and 8: what the curves say.
 
-use flameout_experiment::{EpochRecord, Number, StepRecord};
+use flameout_experiment::{Number, StepRecord};
 
 use super::{Builder, Checked};
 use crate::cause::Cause;
@@ -64,20 +64,14 @@ pub fn check_predictions<T: Number>(course: &Course<T>) -> Checked {
         check.grade(Grade::NotApplicable, "no epoch has ended".into());
         return check.done();
     };
-    let of_targets = course.outcome.baseline().spread;
-    let (share, identical) = (last.spread / of_targets, last.identical);
-    let evidence = |epoch: &EpochRecord| {
-        format!(
-            "in the end, outputs differ by {:.0} % of what targets do; {:.0} % of them are equal",
-            100.0 * share,
-            100.0 * epoch.identical
-        )
-    };
-    let same = share.is_nan() || share < SAME || identical > 0.5;
-    if same {
-        check.grade(Grade::Fail, evidence(last))
+    let (share, identical) = (last.spread / course.outcome.baseline().spread, last.identical);
+    let (of_targets, equal) = (100.0 * share, 100.0 * identical);
+    let evidence =
+        format!("in the end, outputs differ by {of_targets:.0} % of what targets do; {equal:.0} % of them are equal");
+    if share.is_nan() || share < SAME || identical > 0.5 {
+        check.grade(Grade::Fail, evidence);
     } else {
-        check.note(evidence(last))
+        check.note(evidence);
     }
     check.done()
 }

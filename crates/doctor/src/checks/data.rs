@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use flameout_experiment::{Dataset, Number};
 use ndarray::{Array2, Axis};
 
-use super::{Builder, Checked};
+use super::{Builder, Checked, spelling};
 use crate::cause::Cause;
 use crate::change::Change;
 use crate::check::Grade;
 use crate::diagnosis::Finding;
-use crate::targets::column_means;
+use crate::targets::{column_means, square};
 
 /// Targets of one word differ by so much of the typical difference between words: no rounding, a contradiction.
 const CONTRADICTION: f64 = 0.1;
@@ -54,6 +54,10 @@ pub fn check<T: Number>(dataset: &Dataset<T>) -> Checked {
             Finding { confirmed: share > MANY, ..Finding::direct(Cause::ContradictoryTargets, evidence, remedy) };
         check.suggest(grade, finding);
     }
+    // Targets that are wrong in themselves agree with nothing.
+    if check.findings.is_empty() {
+        spelling::measure(dataset, &mut check);
+    }
     check.done()
 }
 
@@ -71,8 +75,8 @@ pub(super) fn root_mean_square<T: Number>(targets: &Array2<T>) -> f64 {
 fn typical_difference<T: Number>(targets: &Array2<T>, rows: &[usize]) -> f64 {
     let means = column_means(targets.select(Axis(0), rows).view());
     let squares = |row: usize| -> f64 {
-        let distances = targets.row(row).into_iter().zip(&means).map(|(x, mean)| (x.to_f64() - mean).powi(2));
-        distances.filter(|square| square.is_finite()).sum()
+        let distances = targets.row(row).into_iter().zip(&means).map(|(x, mean)| square(x.to_f64() - mean));
+        distances.filter(|distance| distance.is_finite()).sum()
     };
     (rows.iter().map(|&row| squares(row)).sum::<f64>() / (rows.len() * targets.ncols()).max(1) as f64).sqrt()
 }
@@ -84,8 +88,8 @@ fn contradicted_rows<T: Number>(dataset: &Dataset<T>, tolerance: f64) -> Vec<usi
     for &row in &dataset.train {
         let first = *seen.entry(dataset.indices.row(row).to_vec()).or_insert(row);
         let pairs = dataset.targets.row(row).into_iter().zip(dataset.targets.row(first));
-        let square = pairs.map(|(a, b)| (a.to_f64() - b.to_f64()).powi(2)).sum::<f64>();
-        if (square / dataset.targets.ncols() as f64).sqrt() > tolerance {
+        let distance = pairs.map(|(a, b)| square(a.to_f64() - b.to_f64())).sum::<f64>();
+        if (distance / dataset.targets.ncols() as f64).sqrt() > tolerance {
             contradicted.push(row);
         }
     }

@@ -1,9 +1,9 @@
 //! Check 3: are gradients and weights sound?
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use flameout_cells::Tensor;
+use flameout_experiment::dataset::Batch;
 use flameout_experiment::{Number, Snapshot};
 use flameout_model::{Architecture, LayerKind, Sequential};
 use ndarray::Array2;
@@ -46,51 +46,52 @@ pub fn check<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Checked {
             check.note(evidence);
         }
     }
-    let had_gradient = tensors_with_gradient(subject, [Some(&subject.start), course.middle()]);
-    for tensor in course.still().iter().filter(|tensor| had_gradient.contains(*tensor)) {
+    for tensor in course.still().iter().filter(|tensor| has_gradient(subject, places, tensor)) {
         let evidence = format!("{tensor} ended with the values that it began with, while others moved");
         check.suggest(Grade::Fail, Finding::direct(Cause::FrozenTensor, evidence, None));
     }
     check.done()
 }
 
-/// Tensors for which the network's own gradient, before anything reaches into it, is not zero at one of these places.
-fn tensors_with_gradient<T: Number>(subject: &Subject<T>, places: [Option<&Snapshot<T>>; 2]) -> BTreeSet<String> {
-    let rows: Vec<usize> = subject.dataset.train.iter().copied().take(WORDS).collect();
-    let batch = subject.dataset.batch(&rows);
-    let architecture =
-        subject.settings.architecture(subject.dataset.encoder.alphabet_len(), subject.dataset.targets.ncols());
-    let mut model = Sequential::<T>::new(architecture);
-    let mut names = BTreeSet::new();
-    for snapshot in places.into_iter().flatten() {
-        model.parameters_mut().copy_from_slice(snapshot.parameters());
-        model.forward_backward(batch.indices(), batch.targets(), subject.settings.training.loss);
-        let moved = |tensor: &&Tensor| model.gradients()[tensor.range()].iter().any(|x| x.to_f64() != 0.0);
-        names.extend(model.tensors().iter().filter(moved).map(|tensor| tensor.name.clone()));
-    }
-    names
+/// Whether the network's own gradient for a tensor, before anything reaches into it, is not zero at one of these places.
+fn has_gradient<T: Number>(subject: &Subject<T>, places: [Option<&Snapshot<T>>; 2], tensor: &str) -> bool {
+    let batch = batch(subject);
+    places.into_iter().flatten().any(|snapshot| {
+        let model = model_with_gradients(subject, snapshot, &batch);
+        let named = model.tensors().iter().find(|other| other.name == tensor);
+        named.is_some_and(|tensor| model.gradients()[tensor.range()].iter().any(|x| x.to_f64() != 0.0))
+    })
+}
+
+/// The first words whose targets are finite.
+fn batch<T: Number>(subject: &Subject<T>) -> Batch<T> {
+    let dataset = &subject.dataset;
+    let finite = |row: &&usize| dataset.targets.row(**row).iter().all(|x| x.to_f64().is_finite());
+    let rows: Vec<usize> = dataset.train.iter().filter(finite).copied().take(WORDS).collect();
+    dataset.batch(&rows)
+}
+
+/// The network at a snapshot, after a backward pass over the batch.
+fn model_with_gradients<T: Number>(subject: &Subject<T>, snapshot: &Snapshot<T>, batch: &Batch<T>) -> Sequential<T> {
+    let (alphabet, outputs) = (subject.dataset.encoder.alphabet_len(), batch.targets().ncols());
+    let mut model = Sequential::new(subject.settings.architecture(alphabet, outputs));
+    model.parameters_mut().copy_from_slice(snapshot.parameters());
+    model.forward_backward(batch.indices(), batch.targets(), subject.settings.training.loss);
+    model
 }
 
 /// The block whose gradient is furthest from the loss' derivative, with derivative over gradient. None if numbers are
 /// not finite.
 fn worst_block<T: Number>(subject: &Subject<T>, snapshot: &Snapshot<T>) -> Option<(String, f64)> {
-    let dataset = &subject.dataset;
-    let finite = |row: &&usize| dataset.targets.row(**row).iter().all(|x| x.to_f64().is_finite());
-    let rows: Vec<usize> = dataset.train.iter().filter(finite).copied().take(WORDS).collect();
-    let batch = dataset.batch(&rows);
+    let batch = batch(subject);
     let targets: Array2<f64> = batch.targets().mapv(|x| x.to_f64());
-    let outputs = targets.ncols();
-    let architecture = subject.settings.architecture(dataset.encoder.alphabet_len(), outputs);
-
-    let mut model = Sequential::<T>::new(architecture.clone());
-    model.parameters_mut().copy_from_slice(snapshot.parameters());
-    model.forward_backward(batch.indices(), batch.targets(), subject.settings.training.loss);
+    let model = model_with_gradients(subject, snapshot, &batch);
     let tensors = model.tensors().to_vec();
     let mut gradient = model.gradients().to_vec();
     subject.intervention().gradients(snapshot.step() + 1, &tensors, &mut gradient);
     let gradient: Vec<f64> = gradient.iter().map(|x| x.to_f64()).collect();
 
-    let mut exact = Sequential::<f64>::new(architecture.clone());
+    let mut exact = Sequential::<f64>::new(model.architecture().clone());
     let at: Vec<f64> = snapshot.parameters().iter().map(|x| x.to_f64()).collect();
     let length = norm(&at);
     let mut loss_at = |indices: &[usize], step: f64| {
@@ -102,7 +103,7 @@ fn worst_block<T: Number>(subject: &Subject<T>, snapshot: &Snapshot<T>) -> Optio
     };
     let total: f64 = gradient.iter().map(|x| x * x).sum();
     let mut worst: Option<(String, f64)> = None;
-    for (name, indices) in blocks(&architecture, &tensors) {
+    for (name, indices) in blocks(model.architecture(), &tensors) {
         let square: f64 = indices.iter().map(|&index| gradient[index] * gradient[index]).sum();
         if !square.is_finite() {
             return None;

@@ -8,9 +8,11 @@ use ndarray_rand::rand::SeedableRng;
 use ndarray_rand::rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::Builder;
 use crate::cause::Cause;
+use crate::check::Grade;
 use crate::diagnosis::Finding;
-use crate::targets::column_means;
+use crate::targets::{column_means, square};
 
 /// Words compared with each other; more only cost time.
 const WORDS: usize = 400;
@@ -41,17 +43,21 @@ pub fn agreement<T: Number>(dataset: &Dataset<T>) -> Option<f64> {
         })
         .collect();
     let mean = by_chance.iter().sum::<f64>() / PERMUTATIONS as f64;
-    let variance = by_chance.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (PERMUTATIONS - 1) as f64;
+    let variance = by_chance.iter().map(|x| square(x - mean)).sum::<f64>() / (PERMUTATIONS - 1) as f64;
     Some((observed - mean) / variance.sqrt())
 }
 
-/// What the agreement suggests.
-#[must_use]
-pub fn finding(agreement: f64) -> Option<Finding> {
-    let evidence = format!(
-        "words with letters in common have no more similar targets than others ({agreement:.1} standard deviations above chance)"
-    );
-    (agreement < CHANCE).then(|| Finding::direct(Cause::UnlearnableTargets, evidence, None))
+/// Adds the agreement, where there are words enough to tell, to a check.
+pub(super) fn measure<T: Number>(dataset: &Dataset<T>, check: &mut Builder) {
+    let Some(agreement) = agreement(dataset) else { return };
+    let above_chance = format!("{agreement:.1} standard deviations above chance");
+    if agreement < CHANCE {
+        let evidence =
+            format!("words with letters in common have no more similar targets than others ({above_chance})");
+        check.suggest(Grade::Fail, Finding::direct(Cause::UnlearnableTargets, evidence, None));
+    } else {
+        check.note(format!("words with letters in common have more similar targets ({above_chance})"));
+    }
 }
 
 fn pair_sets<T: Number>(dataset: &Dataset<T>, rows: &[usize]) -> Vec<BTreeSet<(char, char)>> {

@@ -1,13 +1,11 @@
 //! A curve's losses as logarithms, and what is measured on stretches of them.
 
+use flameout_experiment::outcome::{PATIENCE_EPOCHS, PATIENCE_STEPS, WINDOW};
+
 use super::band::noise;
 use super::{Event, EventKind};
 use crate::curve::{Curve, Unit};
 
-/// Steps within which a rise must come back, and steps to smooth over: as in `flameout_experiment::outcome`.
-const PATIENCE_STEPS: u64 = 1000;
-const PATIENCE_EPOCHS: u64 = 2;
-const WINDOW: u64 = 100;
 /// Points whose median is a level.
 pub(super) const LEVEL: usize = 25;
 /// Points before an event that it is compared with.
