@@ -30,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 pub mod activation;
+pub mod bidirectional;
 pub mod dense;
 pub mod gru;
 pub mod initialise;
@@ -42,6 +43,7 @@ pub mod sequence;
 pub mod tensor;
 
 pub use activation::Activation;
+pub use bidirectional::Bidirectional;
 pub use dense::{Dense, TimeDistributed};
 pub use gru::{Gru, GruGate, Reset};
 pub use initialise::{GateBlocks, Initialisation, Initializer};

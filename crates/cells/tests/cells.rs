@@ -4,7 +4,9 @@
 mod common;
 
 use common::{Cell, Kind, Noise, check_gradients, differences, naive, one_hot, relative_error, weighted_sum};
-use flameout_cells::{Activation, Dense, Gru, Input, Inputs, Layer, Lstm, Reset, Sequence, TimeDistributed};
+use flameout_cells::{
+    Activation, Bidirectional, Dense, Gru, Input, Inputs, Layer, Lstm, Reset, Sequence, TimeDistributed,
+};
 use ndarray::{Array1, Array2, Array3, s};
 
 const UNITS: usize = 5;
@@ -331,4 +333,76 @@ fn backward_twice_is_refused() {
     lstm.forward(Input::Indices(indices.view()));
     lstm.backward(Input::Indices(indices.view()), &ones, &mut gradients, None);
     lstm.backward(Input::Indices(indices.view()), &ones, &mut gradients, None);
+}
+
+fn directed(inputs: Inputs, every_step: bool) -> Lstm<f64> {
+    Lstm::new(inputs, UNITS).return_sequences(every_step)
+}
+
+#[test]
+fn each_direction_is_what_a_layer_of_its_own_computes() {
+    let words = ndarray::array![[0_u16, 2, 1, 1], [0, 1, 2, 0], [2, 2, 2, 1]];
+    let backwards = words.slice(s![.., ..;-1]).to_owned();
+    for every_step in [false, true] {
+        let alone = |part: &[f64], words: &Array2<u16>| {
+            let mut layer = directed(Inputs::Indices(ALPHABET), every_step);
+            layer.load(part);
+            layer.forward(Input::Indices(words.view()));
+            layer.output().view().to_owned()
+        };
+        let make = || directed(Inputs::Indices(ALPHABET), every_step);
+        let mut both = Bidirectional::new(make(), make());
+        let parameters = Noise::new(1).vector(both.parameter_count(), 0.6);
+        both.load(&parameters);
+        both.forward(Input::Indices(words.view()));
+        let (first, second) = parameters.split_at(parameters.len() / 2);
+        let output = both.output().view();
+        assert_eq!(output.slice(s![.., .., ..UNITS]), alone(first, &words));
+        assert_eq!(output.slice(s![.., .., UNITS..]), alone(second, &backwards).slice(s![.., ..;-1, ..]));
+        assert_eq!(both.tensors()[0].name, "forward/kernel");
+        assert_eq!(both.tensors()[3].name, "backward/kernel");
+    }
+}
+
+#[test]
+fn gradients_of_both_directions_agree_with_differences() {
+    for (every_step, time) in [(false, 1), (false, 5), (true, 5)] {
+        let make = || directed(Inputs::Features(ALPHABET), every_step);
+        check_bidirectional(Bidirectional::new(make(), make()), time);
+        let make = || Gru::<f64>::new(Inputs::Features(ALPHABET), UNITS, Reset::After).return_sequences(every_step);
+        check_bidirectional(Bidirectional::new(make(), make()), time);
+    }
+}
+
+fn check_bidirectional(mut layer: impl Layer<f64>, time: usize) {
+    let mut noise = Noise::new(time as u64);
+    let features = noise.sequence(2, time, ALPHABET);
+    let parameters = noise.vector(layer.parameter_count(), 0.6);
+    layer.load(&parameters);
+    layer.forward(Input::Sequence(&features));
+    let (batch, steps, units) = layer.output().dim();
+    assert_eq!((batch, units), (2, 2 * UNITS));
+    let weights = noise.sequence(2, steps, units);
+    let mut gradients = vec![f64::NAN; parameters.len()];
+    let mut input_gradient = Sequence::new();
+    layer.backward(Input::Sequence(&features), &weights, &mut gradients, Some(&mut input_gradient));
+
+    let tensors = layer.tensors().to_vec();
+    let of_parameters = |parameters: &[f64]| {
+        layer.load(parameters);
+        layer.forward(Input::Sequence(&features));
+        weighted_sum(layer.output(), &weights)
+    };
+    check_gradients(&tensors, &parameters, &gradients, of_parameters, "bidirectional");
+
+    layer.load(&parameters);
+    let array = features.view().as_standard_layout().into_owned();
+    let numeric = differences(array.as_slice().unwrap(), &mut |x| {
+        let x = Array3::from_shape_vec(array.dim(), x.to_vec()).unwrap();
+        layer.forward(Input::Sequence(&Sequence::from_array(x.view())));
+        weighted_sum(layer.output(), &weights)
+    });
+    let numeric = Array3::from_shape_vec(array.dim(), numeric).unwrap();
+    let error = relative_error(input_gradient.as_slice(), Sequence::from_array(numeric.view()).as_slice());
+    assert!(error <= 1e-7, "input gradient differs by {error:e}");
 }

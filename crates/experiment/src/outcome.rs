@@ -96,6 +96,17 @@ pub struct Best {
     pub accuracy: f64,
 }
 
+/// The lowest loss on the test words at the end of an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct BestTest {
+    /// The epoch, from 1.
+    pub epoch: u64,
+    /// The steps taken by its end.
+    pub step: u64,
+    /// The loss.
+    pub loss: f64,
+}
+
 /// A rise of the loss that is going on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Rise {
@@ -113,6 +124,7 @@ pub struct Outcome {
     steps_per_epoch: u64,
     window: VecDeque<(f64, f64)>,
     best: Option<Best>,
+    best_test: Option<BestTest>,
     trained_well_at: Option<u64>,
     rise: Option<Rise>,
     spikes: Vec<u64>,
@@ -129,6 +141,7 @@ impl Outcome {
             steps_per_epoch,
             window: VecDeque::new(),
             best: None,
+            best_test: None,
             trained_well_at: None,
             rise: None,
             spikes: Vec::new(),
@@ -155,6 +168,9 @@ impl Outcome {
 
     /// Takes note of an epoch's test loss.
     pub fn epoch(&mut self, record: &EpochRecord) {
+        if record.test_loss < self.best_test.map_or(f64::INFINITY, |best| best.loss) {
+            self.best_test = Some(BestTest { epoch: record.epoch, step: record.step, loss: record.test_loss });
+        }
         if let Some(rise) = &mut self.rise
             && record.step >= rise.onset
             && (record.test_loss.is_nan() || record.test_loss >= RISEN_LOSS * self.baseline.test_loss)
@@ -220,6 +236,12 @@ impl Outcome {
     #[must_use]
     pub fn best(&self) -> Option<Best> {
         self.best
+    }
+
+    /// The lowest loss on the test words, of those measured at the ends of epochs.
+    #[must_use]
+    pub fn best_test(&self) -> Option<BestTest> {
+        self.best_test
     }
 
     /// The step at which the network had trained well.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::observer::{Observer, Seen};
-use crate::record::Record;
-use crate::run_directory::{MetricsWriter, Origin, RunDirectory};
+use crate::record::{EpochRecord, Record};
+use crate::run_directory::{BEST_MODEL, ENCODER, LAST_MODEL, MetricsWriter, Origin, RunDirectory};
 use crate::settings::Settings;
 use crate::summary::Summary;
 use crate::trainer::{Number, Trainer};
@@ -67,6 +67,9 @@ pub fn train<T: Number>(
     if let Some(summary) = directory.summary()? {
         return Ok(Ended::Finished(Box::new(summary)));
     }
+    // From the start, so that the best network so far can be used while the run goes on.
+    let encoder = serde_json::to_vec_pretty(&dataset.encoder).expect("plain data");
+    directory.write(ENCODER, &encoder)?;
     let mut trainer = Trainer::new(settings, &dataset)?;
     let origin = Origin { settings: settings.hash(), data: dataset.blake3() };
     let found = directory.newest_checkpoint::<T>(&origin)?;
@@ -136,10 +139,20 @@ impl<T: Number> Run<'_, T> {
             let record = self.trainer.end_epoch(&self.dataset, clock.words_per_second());
             *clock = EpochClock::new();
             self.observers.iter_mut().for_each(|observer| observer.epoch(&record));
+            self.keep_best(&record)?;
             self.metrics.append(&Record::Epoch(record))?;
         }
         if step.is_multiple_of(self.settings.training.checkpoint_every) {
             self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    /// With a patience, the network of the lowest test loss so far is kept.
+    fn keep_best(&self, record: &EpochRecord) -> Result<(), Error> {
+        let best = self.trainer.outcome().best_test().is_some_and(|best| best.epoch == record.epoch);
+        if best && self.settings.training.patience.is_some() {
+            self.trainer.model().save(&self.directory.file(BEST_MODEL))?;
         }
         Ok(())
     }
@@ -155,9 +168,7 @@ impl<T: Number> Run<'_, T> {
     fn finish(&mut self) -> Result<Summary, Error> {
         self.checkpoint()?;
         let summary = Summary::of(self.settings, &self.dataset, &mut self.trainer);
-        self.trainer.model().save(&self.directory.file("model.flameout"))?;
-        let encoder = serde_json::to_vec_pretty(&self.dataset.encoder).expect("plain data");
-        self.directory.write("encoder.json", &encoder)?;
+        self.trainer.model().save(&self.directory.file(LAST_MODEL))?;
         // Last, because its presence says that the run is over.
         let json = serde_json::to_vec_pretty(&summary).expect("plain data");
         self.directory.write("summary.json", &json)?;

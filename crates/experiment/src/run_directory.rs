@@ -7,6 +7,7 @@
 //! | `metrics.jsonl` | a [`Record`] a line: one a step, one an epoch |
 //! | `checkpoints/step-N.ckpt` | everything needed to go on from step N; the newest two are kept |
 //! | `model.flameout` | the final network (see `Sequential::load`) |
+//! | `best.flameout` | the network of the lowest test loss so far, if the settings have a patience |
 //! | `encoder.json` | what turns words into its indices |
 //! | `summary.json` | the [`Summary`]; present once the run has ended |
 //! | `lock` | held while a program writes here |
@@ -24,8 +25,15 @@ use crate::settings::Settings;
 use crate::summary::Summary;
 use crate::trainer::{Number, Snapshot};
 
+/// The file of the final network.
+pub const LAST_MODEL: &str = "model.flameout";
+/// The file of the network of the lowest test loss.
+pub const BEST_MODEL: &str = "best.flameout";
+/// The file of what turns words into indices.
+pub const ENCODER: &str = "encoder.json";
+
 /// Version of what a checkpoint's payload means.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Checkpoints kept: should the newest be damaged, there is one before it.
 const KEPT: usize = 2;
 

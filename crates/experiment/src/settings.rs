@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use flameout_cells::{Activation, Initialisation, Initializer};
 use flameout_encoder::{EncoderSettings, TooLongPolicy, UnknownPolicy};
-use flameout_model::{Architecture, Flavour, Loss};
+use flameout_model::{Architecture, Flavour, LayerKind, Loss};
 use flameout_optim::{Clipping, Constant, OptimizerSettings, Schedule};
 use flameout_word2vec::Normalization;
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,8 @@ pub struct DataSettings {
 pub struct ModelSettings {
     /// Length of the hidden state; the question's (1024, 1024, 512) if not given.
     pub units: Option<usize>,
+    /// Layers in place of the case's own, from the input on. A linear layer to the vectors' length follows them.
+    pub layers: Option<Vec<LayerKind>>,
     /// Whose conventions the layers follow.
     pub flavour: Flavour,
     /// The arithmetic's precision.
@@ -118,6 +120,9 @@ pub struct TrainingSettings {
     pub checkpoint_every: u64,
     /// End the run, once it has certainly collapsed, so many steps after the collapse's onset; to its last epoch if not given.
     pub stop_after_collapse: Option<u64>,
+    /// End the run after so many epochs without a lower loss on the test words, and keep the network of the lowest as well;
+    /// not if not given.
+    pub patience: Option<u64>,
 }
 
 impl Default for DataSettings {
@@ -144,6 +149,7 @@ impl Default for ModelSettings {
     fn default() -> Self {
         Self {
             units: None,
+            layers: None,
             flavour: Flavour::Keras1,
             precision: Precision::F32,
             gate_activation: None,
@@ -155,7 +161,15 @@ impl Default for ModelSettings {
 
 impl Default for TrainingSettings {
     fn default() -> Self {
-        Self { loss: Loss::Mse, batch: 32, epochs: 50, shuffle: true, checkpoint_every: 500, stop_after_collapse: None }
+        Self {
+            loss: Loss::Mse,
+            batch: 32,
+            epochs: 50,
+            shuffle: true,
+            checkpoint_every: 500,
+            stop_after_collapse: None,
+            patience: None,
+        }
     }
 }
 
@@ -311,14 +325,23 @@ impl Settings {
         for (key, value) in [("model.recurrent-gain", recurrent_gain), ("model.forget-bias", forget_bias)] {
             require(value.is_none_or(f64::is_finite), key, "must be a finite number".into())?;
         }
-        self.architecture(2, 1).check().map_err(|error| Error::setting("model.units", error.to_string()))
+        let built = self.architecture(2, 1).check();
+        if self.model.layers.is_none() {
+            return built.map_err(|error| Error::setting("model.units", error.to_string()));
+        }
+        built.map_err(|error| Error::setting("model.layers", error.to_string()))?;
+        let alone = self.model.units.is_none() && self.model.gate_activation.is_none();
+        require(alone, "model.layers", "say their own units and gate activations: leave those settings out".into())
     }
 
     fn check_training(&self) -> Result<(), Error> {
-        let TrainingSettings { batch, epochs, checkpoint_every, .. } = self.training;
+        let TrainingSettings { batch, epochs, checkpoint_every, patience, .. } = self.training;
         require_whole("training.batch", batch as u64, 1)?;
         require_whole("training.epochs", epochs, 1)?;
-        require_whole("training.checkpoint-every", checkpoint_every, 1)
+        require_whole("training.checkpoint-every", checkpoint_every, 1)?;
+        require_whole("training.patience", patience.unwrap_or(1), 1)?;
+        let watched = patience.is_none() || self.data.test_share > 0.0;
+        require(watched, "training.patience", "watches the test words, and data.test-share leaves none".into())
     }
 
     /// BLAKE3 of the complete settings, in hexadecimal: the name of the run's numbers.
@@ -330,6 +353,9 @@ impl Settings {
     /// The network for an alphabet of this size and targets of this length.
     #[must_use]
     pub fn architecture(&self, alphabet: usize, outputs: usize) -> Architecture {
+        if let Some(layers) = &self.model.layers {
+            return Architecture::of_layers(alphabet, layers, outputs);
+        }
         let preset = match self.case {
             Case::LstmSingle => Architecture::lstm_single,
             Case::GruSingle => Architecture::gru_single,
@@ -418,6 +444,18 @@ mod tests {
             settings.set("model.gate-activation", "sigmoid").unwrap();
             assert_eq!(Settings::from_toml(&settings.to_toml()).unwrap(), settings);
         }
+    }
+
+    #[test]
+    fn layers_take_the_place_of_the_cases_own() {
+        let both =
+            "{ bidirectional = { cell = 'lstm', units = 8, gate_activation = 'sigmoid', return_sequences = false } }";
+        let mut settings = Settings::for_case(Case::LstmSingle);
+        settings.set("model.layers", &format!("[{both}]")).unwrap();
+        assert_eq!(settings.architecture(5, 3), Architecture::lstm_bidirectional(5, 8, 3, Flavour::Keras3));
+        assert_eq!(Settings::from_toml(&settings.to_toml()).unwrap(), settings);
+        let message = settings.set("model.units", "9").unwrap_err().to_string();
+        assert!(message.contains("model.layers"), "{message}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use flameout_model::metrics::{self, NearestWords};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
-use crate::outcome::{Baseline, Best, Symptom};
+use crate::outcome::{Baseline, Best, BestTest, Symptom};
 use crate::record::nan_if_null;
 use crate::settings::{Case, Settings};
 use crate::trainer::{Number, Trainer};
@@ -22,6 +22,9 @@ pub struct Summary {
     pub steps: u64,
     /// The lowest training loss, smoothed over steps, and the accuracy there.
     pub best: Option<Best>,
+    /// The lowest loss on the test words at the end of an epoch; not in summaries of version 0.1's first runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_test: Option<BestTest>,
     /// The training words with the final weights.
     #[serde(rename = "final")]
     pub last: Quality,
@@ -86,6 +89,7 @@ impl Summary {
             settings_hash: settings.hash(),
             steps: trainer.steps(),
             best: outcome.best(),
+            best_test: outcome.best_test(),
             last,
             test,
             baseline: *outcome.baseline(),

@@ -303,16 +303,20 @@ impl<T: Number> Trainer<T> {
         self.state.step
     }
 
-    /// Whether there is nothing left to run: all epochs, or what the settings want to see of a collapse, are over, or a
-    /// number is not finite.
+    /// Whether there is nothing left to run: all epochs, the patience with the test loss, or what the settings want to see
+    /// of a collapse, are over, or a number is not finite.
     #[must_use]
     pub fn finished(&self) -> bool {
-        let epochs_over = self.at_end_of_epoch() && self.state.epoch + 1 >= self.settings.training.epochs;
-        let outcome = &self.state.outcome;
+        let (outcome, done) = (&self.state.outcome, self.state.epoch + 1);
+        let epochs_over = self.at_end_of_epoch() && done >= self.settings.training.epochs;
+        let patience_over = match (outcome.best_test(), self.settings.training.patience) {
+            (Some(best), Some(epochs)) => self.at_end_of_epoch() && done >= best.epoch.saturating_add(epochs),
+            _ => false,
+        };
         let collapse_over = match (outcome.collapse_onset(), self.settings.training.stop_after_collapse) {
             (Some(onset), Some(steps)) => self.state.step >= onset.saturating_add(steps),
             _ => false,
         };
-        epochs_over || collapse_over || outcome.non_finite()
+        epochs_over || patience_over || collapse_over || outcome.non_finite()
     }
 }

@@ -191,6 +191,31 @@ fn the_directory_is_complete_and_the_model_can_be_used() {
 }
 
 #[test]
+fn patience_ends_the_run_and_keeps_the_network_of_the_lowest_test_loss() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut settings = settings(Case::LstmSingle);
+    settings.set("training.epochs", "200").unwrap();
+    settings.set("training.patience", "3").unwrap();
+    let summary = finished(run(&settings, directory.path(), false, None));
+    let best = summary.best_test.unwrap();
+    let epochs: Vec<_> = RunDirectory::read_metrics(directory.path())
+        .unwrap()
+        .into_iter()
+        .filter_map(|record| if let Record::Epoch(epoch) = record { Some(epoch) } else { None })
+        .collect();
+    let lowest = epochs.iter().min_by(|a, b| a.test_loss.total_cmp(&b.test_loss)).unwrap();
+    assert_eq!((best.epoch, best.step, best.loss), (lowest.epoch, lowest.step, lowest.test_loss));
+    assert_eq!(epochs.len() as u64, best.epoch + 3);
+
+    // The file holds the network that the shorter run ends with.
+    settings.set("training.patience", "200").unwrap();
+    settings.set("training.epochs", &best.epoch.to_string()).unwrap();
+    let shorter = finished(run(&settings, &directory.path().join("shorter"), false, None));
+    let kept = flameout_model::Sequential::<f32>::load(&directory.path().join("best.flameout")).unwrap();
+    assert_eq!(kept.weights_blake3(), shorter.weights_blake3);
+}
+
+#[test]
 fn a_run_that_ends_in_numbers_that_are_not_finite_can_be_read_and_asked_for_again() {
     let directory = tempfile::tempdir().unwrap();
     let mut settings = settings(Case::LstmSingle);

@@ -1,6 +1,8 @@
 //! Which layers a network has, as plain data.
 
-use flameout_cells::{Activation, Dense, Gru, Initialisation, Inputs, Layer, Lstm, Reset, TimeDistributed};
+use flameout_cells::{
+    Activation, Bidirectional, Dense, Gru, Initialisation, Inputs, Layer, Lstm, Reset, TimeDistributed,
+};
 use flameout_kernels::Real;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +43,17 @@ pub enum LayerKind {
         /// Every hidden state instead of the last.
         return_sequences: bool,
     },
+    /// Two recurrent layers, one from either end: see [`Bidirectional`].
+    Bidirectional {
+        /// Which kind of layer.
+        cell: Cell,
+        /// Length of each layer's hidden state; an output is twice as long.
+        units: usize,
+        /// Activation of the gates.
+        gate_activation: Activation,
+        /// Every hidden state instead of each layer's last.
+        return_sequences: bool,
+    },
     /// See [`Dense`].
     Dense {
         /// Number of outputs.
@@ -54,6 +67,19 @@ pub enum LayerKind {
         units: usize,
         /// Activation of the outputs.
         activation: Activation,
+    },
+}
+
+/// A kind of recurrent layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Cell {
+    /// See [`Lstm`].
+    Lstm,
+    /// See [`Gru`].
+    Gru {
+        /// Where the reset gate acts.
+        reset: Reset,
     },
 }
 
@@ -134,10 +160,27 @@ impl Architecture {
         Self { alphabet, layers }
     }
 
+    /// An LSTM of `units` from either end → Dense(`outputs`, linear).
+    #[must_use]
+    pub fn lstm_bidirectional(alphabet: usize, units: usize, outputs: usize, flavour: Flavour) -> Self {
+        let gate_activation = flavour.gate_activation();
+        let both = LayerKind::Bidirectional { cell: Cell::Lstm, units, gate_activation, return_sequences: false };
+        Self { alphabet, layers: vec![both, linear(outputs)] }
+    }
+
+    /// These layers, and a linear one to the outputs.
+    #[must_use]
+    pub fn of_layers(alphabet: usize, layers: &[LayerKind], outputs: usize) -> Self {
+        Self { alphabet, layers: layers.iter().copied().chain([linear(outputs)]).collect() }
+    }
+
     /// Gives the gates of all recurrent layers this activation.
     pub fn set_gate_activation(&mut self, activation: Activation) {
         for layer in &mut self.layers {
-            if let LayerKind::Lstm { gate_activation, .. } | LayerKind::Gru { gate_activation, .. } = layer {
+            if let LayerKind::Lstm { gate_activation, .. }
+            | LayerKind::Gru { gate_activation, .. }
+            | LayerKind::Bidirectional { gate_activation, .. } = layer
+            {
                 *gate_activation = activation;
             }
         }
@@ -182,6 +225,12 @@ impl Architecture {
         self.build::<f32>().iter().map(|layer| layer.parameter_count()).sum()
     }
 
+    /// Whether what a layer computes at a time step depends on that step and those before alone, so that words which begin
+    /// alike share their states.
+    pub(crate) fn is_causal(&self) -> bool {
+        !self.layers.iter().any(|layer| matches!(layer, LayerKind::Bidirectional { .. }))
+    }
+
     /// The number of layers, from the input on, that compute something at each time step.
     pub(crate) fn sequence_layers(&self) -> usize {
         let last_state_only = |layer: &LayerKind| !layer.returns_sequence(true);
@@ -202,12 +251,13 @@ impl Architecture {
 }
 
 impl LayerKind {
-    /// The layer's name in parameter names: `lstm`, `gru`, `dense`, `time_distributed`.
+    /// The layer's name in parameter names: `lstm`, `gru`, `bidirectional`, `dense`, `time_distributed`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Lstm { .. } => "lstm",
             Self::Gru { .. } => "gru",
+            Self::Bidirectional { .. } => "bidirectional",
             Self::Dense { .. } => "dense",
             Self::TimeDistributed { .. } => "time_distributed",
         }
@@ -221,12 +271,15 @@ impl LayerKind {
             | Self::Gru { units, .. }
             | Self::Dense { units, .. }
             | Self::TimeDistributed { units, .. } => units,
+            Self::Bidirectional { units, .. } => units.saturating_mul(2),
         }
     }
 
     fn returns_sequence(&self, input_is_sequence: bool) -> bool {
         match *self {
-            Self::Lstm { return_sequences, .. } | Self::Gru { return_sequences, .. } => return_sequences,
+            Self::Lstm { return_sequences, .. }
+            | Self::Gru { return_sequences, .. }
+            | Self::Bidirectional { return_sequences, .. } => return_sequences,
             Self::Dense { .. } | Self::TimeDistributed { .. } => input_is_sequence,
         }
     }
@@ -239,6 +292,15 @@ impl LayerKind {
             Self::Gru { units, gate_activation, reset, return_sequences } => Box::new(
                 Gru::new(inputs, units, reset).gate_activation(gate_activation).return_sequences(return_sequences),
             ),
+            Self::Bidirectional { cell: Cell::Lstm, units, gate_activation, return_sequences } => {
+                let one = Lstm::new(inputs, units).gate_activation(gate_activation).return_sequences(return_sequences);
+                Box::new(Bidirectional::new(one.clone(), one))
+            }
+            Self::Bidirectional { cell: Cell::Gru { reset }, units, gate_activation, return_sequences } => {
+                let one =
+                    Gru::new(inputs, units, reset).gate_activation(gate_activation).return_sequences(return_sequences);
+                Box::new(Bidirectional::new(one.clone(), one))
+            }
             Self::Dense { units, activation } => Box::new(Dense::new(inputs, units).activation(activation)),
             Self::TimeDistributed { units, activation } => {
                 Box::new(TimeDistributed(Dense::new(inputs, units).activation(activation)))
@@ -261,7 +323,12 @@ mod tests {
 
     #[test]
     fn presets_are_sound_and_end_in_the_outputs() {
-        for preset in [Architecture::lstm_single, Architecture::gru_single, Architecture::lstm_double] {
+        for preset in [
+            Architecture::lstm_single,
+            Architecture::gru_single,
+            Architecture::lstm_double,
+            Architecture::lstm_bidirectional,
+        ] {
             for flavour in [Flavour::Keras1, Flavour::Keras2, Flavour::Keras3, Flavour::PyTorch] {
                 let architecture = preset(27, 6, 4, flavour);
                 architecture.check().unwrap();

@@ -32,7 +32,7 @@ pub mod metrics;
 mod prefix;
 pub mod sequential;
 
-pub use architecture::{Architecture, Flavour, LayerKind};
+pub use architecture::{Architecture, Cell, Flavour, LayerKind};
 pub use error::Error;
 pub use loss::Loss;
 pub use sequential::Sequential;

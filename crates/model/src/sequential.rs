@@ -5,7 +5,7 @@ use std::path::Path;
 
 use flameout_cells::{Initialisation, Input, Layer, Sequence, Tensor};
 use flameout_kernels::Real;
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
@@ -174,7 +174,8 @@ impl<T: Real> Sequential<T> {
     }
 
     /// Predictions `(words, outputs)` for any number of words `(words, time)`: the same bits as
-    /// [`forward`](Self::forward) gives, sooner, because words that begin alike share the states of their beginning.
+    /// [`forward`](Self::forward) gives, sooner, because words that begin alike share the states of their beginning (where
+    /// no layer is bidirectional).
     ///
     /// # Panics
     /// As [`forward`](Self::forward).
@@ -185,6 +186,11 @@ impl<T: Real> Sequential<T> {
         let mut order: Vec<usize> = (0..indices.nrows()).collect();
         order.sort_by(|&a, &b| indices.row(a).iter().cmp(indices.row(b)));
         for words in order.chunks(WORDS_AT_ONCE) {
+            if !self.architecture.is_causal() {
+                let outputs = self.forward(indices.select(Axis(0), words).view());
+                words.iter().zip(outputs.rows()).for_each(|(&word, row)| predictions.row_mut(word).assign(&row));
+                continue;
+            }
             let (levels, places) = prefix::levels(indices, words);
             self.walk(&levels);
             let outputs = self.layers.last().expect("there is a layer").step_output().step(0);

@@ -4,7 +4,8 @@ use flameout_model::{Architecture, Flavour, Loss, Sequential};
 use ndarray::Array2;
 
 type Preset = fn(usize, usize, usize, Flavour) -> Architecture;
-const PRESETS: [Preset; 3] = [Architecture::lstm_single, Architecture::gru_single, Architecture::lstm_double];
+const PRESETS: [Preset; 4] =
+    [Architecture::lstm_single, Architecture::gru_single, Architecture::lstm_double, Architecture::lstm_bidirectional];
 const FLAVOURS: [Flavour; 4] = [Flavour::Keras1, Flavour::Keras2, Flavour::Keras3, Flavour::PyTorch];
 
 /// Of the central differences (of fourth order): where truncation and rounding are both far below the tolerance.
