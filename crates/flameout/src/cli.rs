@@ -1,0 +1,98 @@
+//! The command line: one module a command, and what commands share.
+//!
+//! Results go to standard output, progress and warnings to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage,
+//! 130 interrupted in a state that can be gone on from.
+
+mod analogy;
+mod diagnose;
+pub mod diagnosis;
+mod embed;
+mod evaluate;
+pub mod interrupt;
+mod known;
+mod neighbours;
+mod output;
+mod pages;
+mod replay;
+mod table;
+mod train;
+pub mod training;
+mod vectors;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Trains networks that give words vectors from their spelling, uses them, and finds out why a training collapsed.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (go on with --resume).
+#[derive(Debug, Parser)]
+#[command(name = "flameout", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Train(train::Args),
+    Embed(embed::Args),
+    Neighbours(neighbours::Args),
+    Analogy(analogy::Args),
+    Evaluate(evaluate::Args),
+    Diagnose(diagnose::Args),
+    Replay(replay::Args),
+    Vectors(vectors::Args),
+    Completions(pages::Completions),
+    Man(pages::Man),
+}
+
+const FIRST_THINGS: &str = "\
+flameout gives words vectors from their spelling, and finds out why a training collapsed. Three things to begin with:
+
+  flameout train --vectors my-vectors.bin --out runs/first     train a network on your own word vectors
+  flameout embed --model runs/first unheard unseeable          vectors for words that are not in them
+  flameout diagnose runs/first                                 did the training go well, and if not, why?
+
+Your run is in Keras or PyTorch?  flameout diagnose training.log
+Everything else: flameout --help
+";
+
+/// Carries out the command line.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        None => {
+            print!("{FIRST_THINGS}");
+            return ExitCode::SUCCESS;
+        }
+        Some(Command::Train(args)) => train::run(&args),
+        Some(Command::Embed(args)) => embed::run(&args),
+        Some(Command::Neighbours(args)) => neighbours::run(&args),
+        Some(Command::Analogy(args)) => analogy::run(&args),
+        Some(Command::Evaluate(args)) => evaluate::run(&args),
+        Some(Command::Diagnose(args)) => diagnose::run(&args),
+        Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Vectors(args)) => vectors::run(&args),
+        Some(Command::Completions(args)) => pages::completions(&args, &mut Cli::command()),
+        Some(Command::Man(args)) => pages::manual(&args, Cli::command()),
+    };
+    done.unwrap_or_else(|error| {
+        // The reader of our output has seen enough (`flameout embed … | head`): no fault of anybody's.
+        if error.chain().any(|cause| is_broken_pipe(cause)) {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// Where relative paths in a run's settings begin: here, unless its settings have been made elsewhere with absolute ones.
+fn base() -> PathBuf {
+    Path::new("").into()
+}

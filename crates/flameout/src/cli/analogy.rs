@@ -1,0 +1,79 @@
+//! `flameout analogy`: a is to b as c is to …
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use ndarray::{Array1, ArrayView1};
+
+use super::{known, table};
+use crate::Embedder;
+
+/// Answers "A is to B as C is to what?" with known words. A word that has no vector of its own gets one from its spelling.
+///
+/// Example:
+///
+///   flameout analogy --model runs/first walk walking unwalk
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// A run's directory, or that of an imported model.
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+
+    /// A, B and C.
+    #[arg(num_args = 3, required = true, value_names = ["A", "B", "C"])]
+    words: Vec<String>,
+
+    /// How many answers.
+    #[arg(short, value_name = "N", default_value_t = 5)]
+    k: usize,
+
+    /// The known vectors, if not those that the run names.
+    #[arg(long, value_name = "FILE")]
+    vectors: Option<PathBuf>,
+
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let mut embedder = Embedder::open(&args.model)?;
+    let known = known::vectors(&args.model, args.vectors.as_ref())?;
+    if known.dim() != embedder.dim() {
+        bail!("the vectors have {} numbers, the network gives {}", known.dim(), embedder.dim());
+    }
+    let mut unit = |word: &String| -> Result<Array1<f32>> {
+        let vector = match known.get(word) {
+            Some(vector) => ArrayView1::from(vector).to_owned(),
+            None => {
+                let embedded = embedder.embed(&[word]);
+                if let Some((_, reason)) = embedded.refused.first() {
+                    bail!("no vector for {word:?}: {reason}");
+                }
+                eprintln!("{word}: from its spelling");
+                embedded.vectors.row(0).to_owned()
+            }
+        };
+        let length = vector.dot(&vector).sqrt();
+        Ok(vector / length)
+    };
+    let [a, b, c] = [unit(&args.words[0])?, unit(&args.words[1])?, unit(&args.words[2])?];
+    let exclude: Vec<&str> = args.words.iter().map(String::as_str).collect();
+    // 3CosAdd, as `WordVectors::analogy`.
+    let answers = known.neighbours(&(b - a + c).to_vec(), args.k, &exclude).context("the three words cancel out")?;
+    if args.json {
+        let list: Vec<_> =
+            answers.iter().map(|(word, cosine)| serde_json::json!({ "word": word, "cosine": cosine })).collect();
+        println!("{}", serde_json::json!({ "question": args.words, "answers": list }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = table::new(["answer", "cosine"]);
+    for (word, cosine) in answers {
+        table.add_row([word.to_owned(), format!("{cosine:.3}")]);
+    }
+    println!("{table}");
+    Ok(ExitCode::SUCCESS)
+}

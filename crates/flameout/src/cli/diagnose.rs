@@ -1,0 +1,190 @@
+//! `flameout diagnose`: did a training go well, and if not, why?
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use flameout_doctor::curve::{Curve, Unit};
+use flameout_doctor::onset::{self, EventKind};
+use flameout_doctor::{
+    Course, Diagnosis, Options, Subject, Trials, approach, counterfactuals, diagnose_course, foreign,
+};
+use flameout_experiment::run_directory::RunDirectory;
+use flameout_experiment::{Dataset, Number, Precision, Settings};
+use flameout_model::checkpoint::write_atomically;
+
+use super::{base, diagnosis, table};
+
+/// The file in a run's directory that the diagnosis is kept in.
+pub const FILE: &str = "diagnosis.json";
+
+/// Finds out whether a training went well, and if not, why.
+///
+/// A run of flameout (its directory) is made again from its beginning, which takes as long as it took and gives the same
+/// numbers to the bit. Seven checks are made; then the doctor goes back to a state shortly before the first thing that went
+/// wrong, replays from there with nothing changed (it must go wrong again), and with one thing changed, each in several
+/// orders of the words. What prevents it is named as the remedy. The diagnosis is kept in the run's directory, for
+/// `flameout report`.
+///
+/// Of another program's run only the log is known: Keras' CSVLogger, TensorBoard's event files, JSON lines or CSV with a
+/// loss in them. The doctor finds where it went wrong, and what that looks like; causes take a run that can be replayed.
+///
+/// Examples:
+///
+///   flameout diagnose runs/first
+///   flameout diagnose runs/first --counterfactuals --orders 5
+///   flameout diagnose training.log
+///   flameout diagnose lightning_logs/version_0 --json
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// A run's directory, or a log (or a directory of event files) of another program.
+    #[arg(value_name = "DIR|FILE")]
+    run: PathBuf,
+
+    /// Print the diagnosis as JSON.
+    #[arg(long)]
+    json: bool,
+
+    /// Also replay every change that people advise, and every tensor frozen: what would have prevented it?
+    #[arg(long)]
+    counterfactuals: bool,
+
+    /// Steps after the onset for which a replay must hold.
+    #[arg(long, value_name = "STEPS", default_value_t = Options::default().hold)]
+    hold: u64,
+
+    /// Begin replays at least so many steps before the onset.
+    #[arg(long, value_name = "STEPS", default_value_t = Options::default().lead)]
+    lead: u64,
+
+    /// Orders of the words, besides the run's own, in which each change is replayed.
+    #[arg(long, value_name = "N", default_value_t = Options::default().orders)]
+    orders: u64,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let settings = args.run.join("settings.toml");
+    if settings.is_file() {
+        let settings = Settings::read(&settings)?;
+        match settings.model.precision {
+            Precision::F32 => examine::<f32>(args, settings)?,
+            Precision::F64 => examine::<f64>(args, settings)?,
+        }
+    } else {
+        read_log(&args.run, args.json)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
+    // Before the hours that the rest may take: is there anything to diagnose?
+    RunDirectory::read_metrics(&args.run).context("the run's metrics")?;
+    let dataset = Dataset::<T>::open(&settings, &base())?;
+    let subject = Subject::new(settings, dataset)?;
+    let options = Options { lead: args.lead, hold: args.hold, orders: args.orders, ..Options::default() };
+    eprintln!("making the run again …");
+    let course = Course::of(&subject, options.ring_bytes)?;
+    eprintln!("checking and replaying …");
+    let found: Diagnosis = diagnose_course(&subject, &course, &options).context("diagnosing")?;
+    let file = args.run.join(FILE);
+    write_atomically(&file, &[&serde_json::to_vec_pretty(&found)?]).with_context(|| format!("{}", file.display()))?;
+    let mut done = |trials: &Trials| eprintln!("  {}: {} went wrong", trials.change, trials.bad());
+    let replays =
+        if args.counterfactuals { counterfactuals(&subject, &course, &options, &mut done)? } else { Vec::new() };
+    if args.json {
+        let both = serde_json::json!({ "diagnosis": found, "counterfactuals": replays });
+        println!("{}", serde_json::to_string_pretty(&both)?);
+        return Ok(());
+    }
+    diagnosis::print(&found);
+    println!("\nOn the way there:\n{}", diagnosis::states(&approach(&subject, &course)?));
+    if !replays.is_empty() {
+        println!("\nWhat would have prevented it?\n{}", diagnosis::replays(replays.iter()));
+    }
+    Ok(())
+}
+
+fn read_log(path: &Path, json: bool) -> Result<()> {
+    let curve = foreign::read(path)?;
+    let events = onset::find(&curve, None);
+    if json {
+        println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "notes": curve.notes, "events": events }))?);
+        return Ok(());
+    }
+    describe(&curve);
+    if events.is_empty() {
+        println!(
+            "\nNothing went wrong in it: no lasting rise of the loss, no spike beyond its noise, no number that is not finite."
+        );
+    } else {
+        println!("\n{}", event_table(&events, curve.unit));
+    }
+    println!("\n{}", needs(&curve));
+    Ok(())
+}
+
+fn describe(curve: &Curve) {
+    let unit = unit(curve.unit);
+    let (first, last) = (curve.points.first(), curve.points.last());
+    if let (Some(first), Some(last)) = (first, last) {
+        println!(
+            "{} {unit}s, loss {:.6} in the first and {:.6} in the last",
+            curve.points.len(),
+            first.loss,
+            last.loss
+        );
+    }
+    for note in &curve.notes {
+        println!("note: {note}");
+    }
+}
+
+fn unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Epoch => "epoch",
+        _ => "step",
+    }
+}
+
+fn event_table(events: &[onset::Event], of: Unit) -> comfy_table::Table {
+    let mut table = table::new(["what", "began at", "back at", "loss before", "highest", "looks like"]);
+    for event in events {
+        let kind = match event.kind {
+            EventKind::Spike => "spike",
+            EventKind::Collapse => "COLLAPSE",
+            EventKind::Setback => "setback",
+            EventKind::Unsettled => "rise, log ends",
+        };
+        let number = |number: Option<f64>| number.map_or_else(String::new, |number| format!("{number:.6}"));
+        table.add_row([
+            kind.to_owned(),
+            format!("{} {}", unit(of), event.onset),
+            event.recovered.map_or_else(String::new, |step| format!("{} {step}", unit(of))),
+            number(event.before),
+            number(event.peak),
+            event.symptom.map_or_else(String::new, |symptom| format!("{symptom:?}")),
+        ]);
+    }
+    table
+}
+
+/// What a log like this cannot tell.
+fn needs(curve: &Curve) -> String {
+    let mut missing = Vec::new();
+    let has = |has: fn(&flameout_doctor::curve::Point) -> bool| curve.points.iter().any(has);
+    if !has(|point| point.gradient_norm.is_some()) {
+        missing.push("whether gradients exploded takes gradient norms");
+    }
+    if !curve.epochs.iter().any(|epoch| epoch.test_loss.is_some()) {
+        missing.push("whether test data suffer too takes a test loss");
+    }
+    if !curve.epochs.iter().any(|epoch| epoch.spread.is_some()) {
+        missing.push("same or random outputs takes the spread of the predictions");
+    }
+    let missing = if missing.is_empty() { String::new() } else { format!(" {}.", missing.join("; ")) };
+    format!(
+        "What a log does not tell:{missing} Causes take a run that can be replayed.\nHow to log more from Keras and PyTorch: docs/doctor.md."
+    )
+}

@@ -1,0 +1,107 @@
+//! A diagnosis as text and tables.
+
+use comfy_table::{Cell, CellAlignment, Table};
+use flameout_doctor::approach::State;
+use flameout_doctor::check::Grade;
+use flameout_doctor::{Diagnosis, Event, Finding, Trials, Verdict};
+
+use super::table;
+
+/// The diagnosis as text and tables.
+pub fn print(diagnosis: &Diagnosis) {
+    match diagnosis.event {
+        Event::Healthy => println!("\nThe run trained well, and nothing happened."),
+        Event::NeverTrained => println!("\nThe run never trained well."),
+        Event::Rise { onset } => println!("\nThe loss rose from step {onset} on."),
+        Event::NonFinite { step } => println!("\nA number was not finite at step {step}."),
+    }
+    println!("\n{}", checks(diagnosis));
+    if let (Some(control), Some(exact)) = (&diagnosis.control, diagnosis.control_is_exact) {
+        let same = if exact { "the same numbers, bit for bit" } else { "OTHER NUMBERS: the replays prove nothing" };
+        println!(
+            "Control: replayed with nothing changed, it gives {same}. In all orders of the words, {} went wrong.",
+            control.bad()
+        );
+    }
+    if diagnosis.findings.iter().any(|finding| finding.replay.is_some()) {
+        let replayed = diagnosis.findings.iter().filter_map(|finding| finding.replay.as_ref());
+        println!("\n{}", replays(diagnosis.control.iter().chain(replayed)));
+    }
+    println!("\nverdict: {}", verdict(diagnosis));
+    let share = 100.0 * diagnosis.cost as f64 / diagnosis.run_steps as f64;
+    println!("The replays took {} steps, {share:.0} % of the run's own.", diagnosis.cost);
+}
+
+fn checks(diagnosis: &Diagnosis) -> Table {
+    let mut table = table::new(["", "check", "result", "measured"]);
+    for check in &diagnosis.checks {
+        let grade = match check.grade {
+            Grade::Pass => "pass",
+            Grade::Suspect => "suspect",
+            Grade::Fail => "FAIL",
+            Grade::NotApplicable => "–",
+        };
+        table.add_row([check.number.to_string(), check.question.clone(), grade.into(), check.evidence.join("\n")]);
+    }
+    table
+}
+
+/// The states on the way to the onset.
+#[must_use]
+pub fn states(states: &[State]) -> Table {
+    let mut table = table::new([
+        "step",
+        "loss",
+        "length of θ",
+        "spectral radius",
+        "gates without slope",
+        "sharpness",
+        "of its limit",
+    ]);
+    for state in states {
+        table.add_row([
+            state.step.to_string(),
+            format!("{:.6}", state.loss),
+            format!("{:.1}", state.parameter_norm),
+            format!("{:.2}", state.spectral_radius),
+            format!("{:.1} %", 100.0 * state.zero_slope),
+            format!("{:.0}", state.sharpness),
+            format!("{:.2}", state.sharpness / state.threshold),
+        ]);
+    }
+    table
+}
+
+/// What became of replays.
+#[must_use]
+pub fn replays<'a>(all: impl Iterator<Item = &'a Trials>) -> Table {
+    let mut table = table::new(["changed", "went wrong", "95 % interval", "loss at the end", "steps"]);
+    for trials in all {
+        table.add_row(row(trials).map(|text| Cell::new(text).set_alignment(CellAlignment::Left)));
+    }
+    table
+}
+
+fn row(trials: &Trials) -> [String; 5] {
+    let (bad, (low, high)) = (trials.bad(), trials.bad().wilson());
+    [
+        trials.change.to_string(),
+        format!("{} of {}", bad.count, bad.of),
+        format!("{:.0}–{:.0} %", 100.0 * low, 100.0 * high),
+        format!("{:.6}", trials.loss()),
+        trials.cost().to_string(),
+    ]
+}
+
+fn verdict(diagnosis: &Diagnosis) -> String {
+    match diagnosis.verdict() {
+        Verdict::Healthy => "nothing is wrong".into(),
+        Verdict::Unknown => "something is wrong, and none of the causes that were tried explains it".into(),
+        Verdict::Cause(Finding { cause, evidence, remedy, .. }) => {
+            let remedy = remedy
+                .as_ref()
+                .map_or("correct it where the data or the program come from".into(), ToString::to_string);
+            format!("{} ({evidence}). Remedy: {remedy}.", cause.describe())
+        }
+    }
+}

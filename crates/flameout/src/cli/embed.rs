@@ -1,0 +1,142 @@
+//! `flameout embed`: vectors for words, known or not.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use flameout_word2vec::WordVectors;
+use ndarray::ArrayView1;
+
+use super::known;
+use super::output::{Format, Sink};
+use crate::Embedder;
+
+/// Words that are embedded at a time: enough to share their beginnings, few enough to stream.
+const AT_A_TIME: usize = 4096;
+
+/// Gives words vectors from their spelling.
+///
+/// Words come from the command line, from a file with one word a line, or from standard input. Text and JSON are written as
+/// words are read, so that any number of them can be given; the other formats need --out FILE and keep all vectors in
+/// memory. Words that cannot be spelt with the network's letters, or are too long for it, are named on standard error and
+/// left out.
+///
+/// Vectors are in the space that the network was trained on: by default the original vectors, centred and of unit length.
+///
+/// Examples:
+///
+///   flameout embed --model runs/first unheard unseeable
+///   flameout embed --model runs/first --words names.txt --format word2vec --out names.bin
+///   tr ' ' '\n' < text.txt | flameout embed --model runs/first - --format json
+///   flameout embed --model runs/first --words vocabulary.txt --known original --format npy --out all.npy
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// A run's directory, or that of an imported model.
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+
+    /// The words; `-` reads them from standard input, one a line.
+    #[arg(value_name = "WORD", required_unless_present = "file")]
+    words: Vec<String>,
+
+    /// A file of words, one a line.
+    #[arg(long = "words", value_name = "FILE", conflicts_with = "words")]
+    file: Option<PathBuf>,
+
+    /// How vectors are written.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// What a word gets that the network was trained on, or tested with: its own vector, or a predicted one like others.
+    #[arg(long, value_enum, default_value_t = Known::Predicted)]
+    known: Known,
+
+    /// With --known original: the vectors, if not those that the run names.
+    #[arg(long, value_name = "FILE")]
+    vectors: Option<PathBuf>,
+}
+
+/// What known words get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Known {
+    /// Their own vector.
+    Original,
+    /// A predicted vector.
+    Predicted,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let mut embedder = Embedder::open(&args.model)?;
+    let known = match args.known {
+        Known::Original => Some(known::vectors(&args.model, args.vectors.as_ref())?),
+        Known::Predicted => None,
+    };
+    if let Some(known) = known.as_ref().filter(|known| known.dim() != embedder.dim()) {
+        bail!("the vectors have {} numbers, the network gives {}", known.dim(), embedder.dim());
+    }
+    let mut sink = Sink::new(args.format, args.out.as_deref())?;
+    let (mut pending, mut refused) = (Vec::new(), 0);
+    for word in words(args)? {
+        pending.push(word?);
+        if pending.len() == AT_A_TIME {
+            refused += write(&mut embedder, known.as_ref(), &mut sink, &pending)?;
+            pending.clear();
+        }
+    }
+    refused += write(&mut embedder, known.as_ref(), &mut sink, &pending)?;
+    sink.finish()?;
+    if refused > 0 {
+        eprintln!("{refused} words have no vector.");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+type Words = Box<dyn Iterator<Item = Result<String>>>;
+
+/// The words, as they are asked for; empty lines are passed over.
+fn words(args: &Args) -> Result<Words> {
+    let from_lines = |reader: Box<dyn BufRead>, name: String| -> Words {
+        let lines = reader.lines().enumerate().map(move |(index, line)| {
+            line.map(|line| line.trim_end_matches('\r').to_owned())
+                .with_context(|| format!("reading line {} of {name}", index + 1))
+        });
+        Box::new(lines.filter(|line| line.as_ref().map_or(true, |line| !line.is_empty())))
+    };
+    match (&args.file, &args.words[..]) {
+        (Some(path), _) if path != Path::new("-") => {
+            let file = File::open(path).with_context(|| format!("reading {}", path.display()))?;
+            Ok(from_lines(Box::new(BufReader::new(file)), path.display().to_string()))
+        }
+        (None, words) if words != ["-"] => Ok(Box::new(words.to_vec().into_iter().map(Ok))),
+        _ => Ok(from_lines(Box::new(BufReader::new(std::io::stdin())), "standard input".into())),
+    }
+}
+
+/// Writes the vectors of some words in their order; returns how many have none.
+fn write(embedder: &mut Embedder, known: Option<&WordVectors>, sink: &mut Sink<'_>, words: &[String]) -> Result<usize> {
+    let original = |word: &str| known.and_then(|known| known.get(word)).map(ArrayView1::from);
+    let unknown: Vec<usize> = (0..words.len()).filter(|&position| original(&words[position]).is_none()).collect();
+    let spelt: Vec<&str> = unknown.iter().map(|&position| words[position].as_str()).collect();
+    let embedded = embedder.embed(&spelt);
+    let mut predicted = embedded.kept.iter().map(|&row| unknown[row]).zip(embedded.vectors.rows()).peekable();
+    for (position, word) in words.iter().enumerate() {
+        if let Some(vector) = original(word) {
+            sink.add(word, vector)?;
+        } else if let Some((_, vector)) = predicted.next_if(|(of, _)| *of == position) {
+            sink.add(word, vector)?;
+        }
+    }
+    for (row, reason) in &embedded.refused {
+        eprintln!("no vector for {:?}: {reason}", spelt[*row]);
+    }
+    Ok(embedded.refused.len())
+}

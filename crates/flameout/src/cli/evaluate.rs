@@ -1,0 +1,180 @@
+//! `flameout evaluate`: how good are the vectors?
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use flameout_experiment::{Dataset, Settings};
+use flameout_model::metrics::{self, NearestWords};
+use flameout_word2vec::{ReadOptions, WordVectors};
+use ndarray::{ArrayView1, Axis};
+use serde::Serialize;
+
+use super::{base, table};
+use crate::Embedder;
+use crate::similarity;
+
+/// Measures predicted vectors: on the words that were kept for testing, and against people's judgement of similarity.
+///
+/// hit@k is the share of words whose own vector is among the k nearest of all words' to the predicted one. A similarity set
+/// (RareWord, WordSim-353, SimLex-999, MEN … in their usual form: two words and a score, separated by tabs) is compared by
+/// Spearman's ρ, with every word predicted from its spelling, known or not. Beside it stands the ρ of the original vectors,
+/// over the pairs that have both words, and that of the prediction over the same pairs.
+///
+/// Examples:
+///
+///   flameout evaluate --model runs/first
+///   flameout evaluate --model runs/first --pairs rw.txt --pairs simlex.txt --json
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// A run's directory.
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+
+    /// A similarity set (several times).
+    #[arg(long, value_name = "FILE")]
+    pairs: Vec<PathBuf>,
+
+    /// Original vectors to compare with on the sets, if not those that the run names: more words cover more pairs.
+    #[arg(long, value_name = "FILE")]
+    vectors: Option<PathBuf>,
+
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Evaluation {
+    held_out: HeldOut,
+    sets: Vec<Set>,
+}
+
+/// Of the words kept for testing.
+#[derive(Debug, Serialize)]
+struct HeldOut {
+    words: usize,
+    hit_at_1: f64,
+    hit_at_10: f64,
+    cosine: f64,
+}
+
+/// Of one similarity set.
+#[derive(Debug, Serialize)]
+struct Set {
+    file: String,
+    pairs: usize,
+    /// Pairs of which both words can be spelt.
+    predicted_pairs: usize,
+    predicted_rho: f64,
+    /// Pairs of which both words have an original vector, and can be spelt.
+    original_pairs: usize,
+    original_rho: f64,
+    /// The prediction over those pairs.
+    predicted_rho_there: f64,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let settings = Settings::read(&args.model.join("settings.toml")).context("the run's settings")?;
+    let mut embedder = Embedder::open(&args.model)?;
+    let evaluation =
+        Evaluation { held_out: held_out(&settings, &mut embedder)?, sets: sets(args, &settings, &mut embedder)? };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&evaluation)?);
+    } else {
+        print(&evaluation);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn held_out(settings: &Settings, embedder: &mut Embedder) -> Result<HeldOut> {
+    let dataset = Dataset::<f32>::open(settings, &base())?;
+    if dataset.test.is_empty() {
+        bail!("the run kept no words for testing (data.test-share)");
+    }
+    let words: Vec<&str> = dataset.test.iter().map(|&row| dataset.words[row].as_str()).collect();
+    let predictions = embedder.embed(&words).vectors;
+    let targets = dataset.targets.select(Axis(0), &dataset.test);
+    let ranks = NearestWords::new(dataset.targets.view()).ranks(predictions.view(), &dataset.test);
+    Ok(HeldOut {
+        words: words.len(),
+        hit_at_1: metrics::hit_rate(&ranks, 1),
+        hit_at_10: metrics::hit_rate(&ranks, 10),
+        cosine: metrics::mean_cosine(predictions.view(), targets.view()),
+    })
+}
+
+fn sets(args: &Args, settings: &Settings, embedder: &mut Embedder) -> Result<Vec<Set>> {
+    if args.pairs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let path = args.vectors.clone().unwrap_or_else(|| base().join(&settings.data.vectors));
+    let (mut originals, _) = WordVectors::open_with(path, &ReadOptions::default())?;
+    originals.normalize(settings.data.normalization).context("normalising the vectors as the run did")?;
+    args.pairs.iter().map(|path| set(path, &originals, embedder)).collect()
+}
+
+fn set(path: &PathBuf, originals: &WordVectors, embedder: &mut Embedder) -> Result<Set> {
+    let pairs = similarity::read(path)?;
+    let words = similarity::words(&pairs);
+    let embedded = embedder.embed(&words);
+    let rows: HashMap<&str, usize> =
+        embedded.kept.iter().enumerate().map(|(row, &position)| (words[position].as_str(), row)).collect();
+    let predicted = |word: &str| rows.get(word).map(|&row| embedded.vectors.row(row));
+    let lower: HashMap<&str, String> = words.iter().map(|word| (word.as_str(), word.to_lowercase())).collect();
+    let original = |word: &str| {
+        predicted(word)?;
+        originals.get(word).or_else(|| originals.get(&lower[word])).map(ArrayView1::from)
+    };
+    let (predicted_rho, predicted_pairs) = similarity::agreement(&pairs, predicted);
+    let (original_rho, original_pairs) = similarity::agreement(&pairs, original);
+    let (predicted_rho_there, _) = similarity::agreement(&pairs, |word| original(word).and_then(|_| predicted(word)));
+    Ok(Set {
+        file: path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+        pairs: pairs.len(),
+        predicted_pairs,
+        predicted_rho,
+        original_pairs,
+        original_rho,
+        predicted_rho_there,
+    })
+}
+
+fn print(evaluation: &Evaluation) {
+    let held_out = &evaluation.held_out;
+    let mut table = table::new(["words not trained on", "hit@1", "hit@10", "mean cosine"]);
+    table.add_row([
+        held_out.words.to_string(),
+        format!("{:.1} %", 100.0 * held_out.hit_at_1),
+        format!("{:.1} %", 100.0 * held_out.hit_at_10),
+        format!("{:.3}", held_out.cosine),
+    ]);
+    println!("{table}");
+    if evaluation.sets.is_empty() {
+        return;
+    }
+    let mut table = table::new([
+        "similarity set",
+        "ρ predicted",
+        "pairs",
+        "ρ original",
+        "pairs",
+        "ρ predicted there",
+        "of the original's",
+    ]);
+    for set in &evaluation.sets {
+        table.add_row([
+            set.file.clone(),
+            format!("{:.3}", set.predicted_rho),
+            format!("{} of {}", set.predicted_pairs, set.pairs),
+            format!("{:.3}", set.original_rho),
+            set.original_pairs.to_string(),
+            format!("{:.3}", set.predicted_rho_there),
+            format!("{:.0} %", 100.0 * set.predicted_rho_there / set.original_rho),
+        ]);
+    }
+    println!("{table}");
+}

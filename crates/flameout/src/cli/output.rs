@@ -1,0 +1,122 @@
+//! Vectors in the formats that other programs read.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use flameout_model::checkpoint::write_atomically;
+use flameout_word2vec::{Format as VectorFormat, WordVectors};
+use ndarray::{Array2, ArrayView1, Axis};
+use safetensors::{Dtype, tensor::TensorView};
+
+/// How vectors are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A line a word: the word and its numbers, separated by spaces (GloVe).
+    Text,
+    /// word2vec's binary file.
+    Word2vec,
+    /// A JSON object a line: {"word": …, "vector": […]}.
+    Json,
+    /// NumPy's array, (words, numbers); the words go beside it, one a line, in FILE.words.
+    Npy,
+    /// A safetensors file with the tensor `vectors`, and the words, one a line, in the metadata `words`.
+    Safetensors,
+}
+
+/// Takes words with their vectors, and has them written.
+pub enum Sink<'a> {
+    /// As they come.
+    Lines(Format, Box<dyn Write + 'a>),
+    /// All at once, as the format begins with their number.
+    Collected {
+        /// The format.
+        format: Format,
+        /// The file.
+        path: &'a Path,
+        /// So far.
+        words: Vec<String>,
+        /// Their numbers, one row after the other.
+        numbers: Vec<f32>,
+    },
+}
+
+impl<'a> Sink<'a> {
+    /// To a file, or standard output if there is none and the format can be streamed.
+    pub fn new(format: Format, path: Option<&'a Path>) -> Result<Self> {
+        match (format, path) {
+            (Format::Text | Format::Json, None) => {
+                Ok(Self::Lines(format, Box::new(std::io::BufWriter::new(std::io::stdout().lock()))))
+            }
+            (_, None) => bail!("--format {}: needs a file, --out FILE", name(format)),
+            (_, Some(path)) => Ok(Self::Collected { format, path, words: Vec::new(), numbers: Vec::new() }),
+        }
+    }
+
+    /// One more word.
+    pub fn add(&mut self, word: &str, vector: ArrayView1<'_, f32>) -> Result<()> {
+        match self {
+            Self::Lines(format, out) => out.write_all(line(*format, word, vector)?.as_bytes())?,
+            Self::Collected { words, numbers, .. } => {
+                words.push(word.to_owned());
+                numbers.extend(vector);
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings everything out.
+    pub fn finish(self) -> Result<()> {
+        match self {
+            Self::Lines(_, mut out) => Ok(out.flush()?),
+            Self::Collected { format, path, words, numbers } => {
+                if words.is_empty() {
+                    bail!("none of the words has a vector: nothing is written to {}", path.display());
+                }
+                let vectors = Array2::from_shape_vec((words.len(), numbers.len() / words.len()), numbers)?;
+                write(format, path, words, vectors).with_context(|| format!("writing {}", path.display()))
+            }
+        }
+    }
+}
+
+fn name(format: Format) -> String {
+    format.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+fn line(format: Format, word: &str, vector: ArrayView1<'_, f32>) -> Result<String> {
+    if format == Format::Json {
+        let object = serde_json::json!({ "word": word, "vector": vector.to_vec() });
+        return Ok(format!("{object}\n"));
+    }
+    let numbers: String = vector.iter().map(|x| format!(" {x}")).collect();
+    Ok(format!("{word}{numbers}\n"))
+}
+
+fn write(format: Format, path: &Path, words: Vec<String>, vectors: Array2<f32>) -> Result<()> {
+    match format {
+        Format::Text | Format::Json => {
+            let lines = words.iter().zip(vectors.axis_iter(Axis(0)));
+            let text = lines.map(|(word, vector)| line(format, word, vector)).collect::<Result<String>>()?;
+            write_atomically(path, &[text.as_bytes()])?;
+        }
+        Format::Word2vec => WordVectors::new(words, vectors)?.save(path, VectorFormat::Word2vecBinary)?,
+        Format::Npy => {
+            let mut bytes = Vec::new();
+            ndarray_npy::WriteNpyExt::write_npy(&vectors, &mut bytes)?;
+            let mut beside = path.as_os_str().to_owned();
+            beside.push(".words");
+            write_atomically(Path::new(&beside), &[words.join("\n").as_bytes(), b"\n"])?;
+            write_atomically(path, &[&bytes])?;
+        }
+        Format::Safetensors => {
+            let bytes: Vec<u8> = vectors.iter().flat_map(|x| x.to_le_bytes()).collect();
+            let tensor = TensorView::new(Dtype::F32, vec![vectors.nrows(), vectors.ncols()], &bytes)?;
+            let metadata = std::collections::HashMap::from([("words".to_owned(), words.join("\n"))]);
+            let file = safetensors::serialize([("vectors", tensor)], Some(metadata))?;
+            write_atomically(path, &[&file])?;
+        }
+    }
+    Ok(())
+}

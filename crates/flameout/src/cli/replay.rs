@@ -1,0 +1,95 @@
+//! `flameout replay`: the past again, with one thing changed.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use flameout_doctor::{Change, Goal, Replay, Subject};
+use flameout_experiment::{Dataset, Number, Precision, Settings, Snapshot, Trainer};
+
+use super::{base, diagnosis};
+
+/// Goes back to a step of a run, and on from there with one thing changed; beside it, with nothing changed.
+///
+/// The run is made again up to that step, to the bit. Settings of the optimiser, the learning rate, clipping, batches and
+/// gates can be changed; each change is replayed in the run's own order of words and in others.
+///
+/// Examples:
+///
+///   flameout replay runs/first --at 19000 --set schedule.learning-rate=0.004
+///   flameout replay runs/first --at 19000 --set optimizer.amsgrad=true --set optimizer.epsilon=1e-4 --steps 3000
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The run's directory.
+    #[arg(value_name = "DIR")]
+    run: PathBuf,
+
+    /// The last step that is as it was.
+    #[arg(long, value_name = "STEP")]
+    at: u64,
+
+    /// What is changed; several changes together are one replay.
+    #[arg(long, value_name = "KEY=VALUE", required = true)]
+    set: Vec<String>,
+
+    /// Steps to go on for.
+    #[arg(long, value_name = "STEPS", default_value_t = 2000)]
+    steps: u64,
+
+    /// Orders of the words, besides the run's own.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    orders: u64,
+
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let settings = Settings::read(&args.run.join("settings.toml")).context("the run's settings")?;
+    let pair = |change: &String| -> Result<(String, String)> {
+        let (key, value) = change.split_once('=').with_context(|| format!("--set {change}: must be KEY=VALUE"))?;
+        Ok((key.trim().to_owned(), value.trim().to_owned()))
+    };
+    let change = Change::Settings(args.set.iter().map(pair).collect::<Result<_>>()?);
+    // Before the run is made again.
+    change.apply(&settings)?;
+    match settings.model.precision {
+        Precision::F32 => replay::<f32>(args, settings, &change)?,
+        Precision::F64 => replay::<f64>(args, settings, &change)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn replay<T: Number>(args: &Args, settings: Settings, change: &Change) -> Result<()> {
+    let dataset = Dataset::<T>::open(&settings, &base())?;
+    let subject = Subject::new(settings, dataset)?;
+    let from = state(&subject, args.at)?;
+    let replay = Replay { subject: &subject, from: &from, until: args.at.saturating_add(args.steps), goal: Goal::Hold };
+    eprintln!("replaying …");
+    let both = [replay.trials(&Change::Nothing, args.orders)?, replay.trials(change, args.orders)?];
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&both)?);
+    } else {
+        println!("{}", diagnosis::replays(both.iter()));
+    }
+    Ok(())
+}
+
+/// The state after a step of the run.
+fn state<T: Number>(subject: &Subject<T>, step: u64) -> Result<Snapshot<T>> {
+    eprintln!("making the run again up to step {step} …");
+    let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
+    while trainer.steps() < step {
+        if trainer.finished() {
+            bail!("--at {step}: the run ended after step {}", trainer.steps());
+        }
+        trainer.step(&subject.dataset)?;
+        if trainer.at_end_of_epoch() {
+            trainer.end_epoch(&subject.dataset, 0.0);
+        }
+    }
+    Ok(trainer.snapshot())
+}

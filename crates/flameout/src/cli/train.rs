@@ -1,0 +1,266 @@
+//! `flameout train`: a network on word vectors of one's own.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use flameout_cells::Activation;
+use flameout_experiment::{Begun, Case, Dataset, Ended, Number, Observer, ProgressBar, RunOptions, Settings, Summary};
+use flameout_model::{Cell, LayerKind};
+use serde::Deserialize;
+
+use super::interrupt::stop_on_ctrl_c;
+use super::training::{Watch, train};
+use super::{base, table};
+
+/// Trains a network to give words their vectors from their spelling.
+///
+/// The vectors may be a file of word2vec (binary or text), GloVe or fastText, gzipped or not. A tenth of the words is kept
+/// for testing; training ends when they no longer gain, and the network from before that is kept.
+///
+/// The settings are chosen for quality: an LSTM from either end of the word, cosine loss, a learning rate that rises
+/// shortly and then falls to zero along a cosine, and gradients clipped: what keeps a network of this kind from collapsing.
+/// With --model lstm-single, gru-single or lstm-double the network is one of the three of the 2016 question, trained
+/// likewise; `cargo xtask repro` is what trains them as the question did.
+///
+/// Ctrl-C stops after the step and saves; the same command with --resume goes on.
+///
+/// Examples:
+///
+///   flameout train --vectors my-vectors.bin --out runs/first
+///   flameout train --vectors glove.6B.100d.txt --words 50000 --units 512 --epochs 30
+///   flameout train --vectors my-vectors.bin --model my-layers.toml --set training.batch=128
+///   flameout train --out runs/first --resume
+///
+/// A file of layers holds, for instance (a linear layer to the vectors follows by itself):
+///
+///   layers = [
+///     { gru = { units = 256, gate_activation = "sigmoid", reset = "after", return_sequences = true } },
+///     { gru = { units = 256, gate_activation = "sigmoid", reset = "after", return_sequences = false } },
+///   ]
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The word vectors.
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["resume", "settings"])]
+    vectors: Option<PathBuf>,
+
+    /// The network: bidirectional, lstm-single, gru-single, lstm-double, or a file of layers.
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "bidirectional")]
+    model: String,
+
+    /// Length of the hidden state of each recurrent layer [default: 256].
+    #[arg(long, value_name = "N")]
+    units: Option<usize>,
+
+    /// Passes over the words, at most.
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    epochs: u64,
+
+    /// Only the first so many words of the file.
+    #[arg(long, value_name = "N")]
+    words: Option<u64>,
+
+    /// Decides initial weights, which words are kept for testing, and the words' order.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+
+    /// Take all settings from this file instead (docs/settings.md), as `settings.toml` of a run has them.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "units", "epochs", "words", "seed"])]
+    settings: Option<PathBuf>,
+
+    /// Change one setting, for instance training.batch=128 (several times).
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+
+    /// Where the run's files go [default: runs/ and a name made of file and settings].
+    #[arg(long, value_name = "DIR", required_if_eq("resume", "true"))]
+    out: Option<PathBuf>,
+
+    /// Go on with the run in --out.
+    #[arg(long)]
+    resume: bool,
+
+    /// Print the summary as JSON.
+    #[arg(long)]
+    json: bool,
+
+    /// No progress.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let settings = match (&args.out, args.resume) {
+        (Some(out), true) => {
+            let begun = Settings::read(&out.join("settings.toml")).context("no run to go on with")?;
+            if args.vectors.is_some() || !args.set.is_empty() || args.settings.is_some() {
+                bail!("a run is gone on with as it was begun: leave out --vectors, --settings and --set");
+            }
+            begun
+        }
+        _ => settings(args)?,
+    };
+    let directory = args.out.clone().unwrap_or_else(|| default_directory(&settings));
+    let stop = stop_on_ctrl_c()?;
+    let options = RunOptions { directory: directory.clone(), resume: args.resume, base: base() };
+    let ended = train(&settings, &options, &stop, &mut Progress { quiet: args.quiet, batch: settings.training.batch })?;
+    match ended {
+        Ended::Stopped { step } => {
+            eprintln!("Stopped after step {step}. To go on: flameout train --out {} --resume", directory.display());
+            Ok(ExitCode::from(130))
+        }
+        Ended::Finished(summary) => {
+            if args.json {
+                println!("{}", serde_json::to_string_pretty(&summary)?);
+            } else {
+                print(&summary, &directory);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// What the arguments ask for.
+fn settings(args: &Args) -> Result<Settings> {
+    let mut settings = match &args.settings {
+        Some(path) => Settings::read(path)?,
+        None => for_quality(args)?,
+    };
+    if let Some(vectors) = &args.vectors {
+        // Absolute, so that the run is understood from any directory.
+        settings.data.vectors = std::path::absolute(vectors).context("the path of the vectors")?;
+    }
+    if args.settings.is_none() {
+        settings.data.words = args.words.unwrap_or(0);
+        settings.seed = args.seed;
+        settings.training.epochs = args.epochs;
+        schedule(&mut settings)?;
+    }
+    for change in &args.set {
+        let (key, value) = change.split_once('=').with_context(|| format!("--set {change}: must be KEY=VALUE"))?;
+        settings.set(key.trim(), value.trim())?;
+    }
+    settings.check()?;
+    Ok(settings)
+}
+
+/// Settings that train well, and do not collapse: docs/quality.md has what they were chosen by.
+fn for_quality(args: &Args) -> Result<Settings> {
+    let case = Case::ALL.into_iter().find(|case| case.name() == args.model);
+    let mut settings = Settings::for_case(case.unwrap_or(Case::LstmSingle));
+    let units = args.units.unwrap_or(256);
+    match (case, args.model.as_str()) {
+        (Some(_), _) => settings.model.units = Some(units),
+        (None, "bidirectional") => settings.model.layers = Some(vec![bidirectional(units)]),
+        (None, file) => {
+            if args.units.is_some() {
+                bail!("--units: the file of layers says how long the hidden states are");
+            }
+            settings.model.layers = Some(read_layers(Path::new(file))?);
+        }
+    }
+    for (key, value) in [
+        ("model.flavour", "keras-3"),
+        ("training.loss", "cosine"),
+        ("training.batch", "64"),
+        ("training.patience", "5"),
+        ("clipping", "{ kind = \"global-norm\", limit = 1.0 }"),
+    ] {
+        settings.set(key, value)?;
+    }
+    Ok(settings)
+}
+
+fn bidirectional(units: usize) -> LayerKind {
+    let gate_activation = Activation::Sigmoid;
+    LayerKind::Bidirectional { cell: Cell::Lstm, units, gate_activation, return_sequences: false }
+}
+
+/// A file with nothing but `layers`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Layers {
+    layers: Vec<LayerKind>,
+}
+
+fn read_layers(path: &Path) -> Result<Vec<LayerKind>> {
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!(
+            "--model {}: is neither bidirectional, lstm-single, gru-single nor lstm-double, and no file that can be read",
+            path.display()
+        )
+    })?;
+    let layers: Layers = toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
+    Ok(layers.layers)
+}
+
+/// A tenth of an epoch up, then down to zero along a cosine by the end of the last epoch.
+fn schedule(settings: &mut Settings) -> Result<()> {
+    let steps_per_epoch = Dataset::<f32>::open(settings, &base())?.steps_per_epoch(settings);
+    let (warm_up, steps) = ((steps_per_epoch / 10).max(1), steps_per_epoch.saturating_mul(settings.training.epochs));
+    let cosine = format!("{{ kind = \"cosine\", learning-rate = 0.003, steps = {steps} }}");
+    settings.set("schedule", &format!("{{ kind = \"warm-up\", steps = {warm_up}, then = {cosine} }}"))?;
+    Ok(())
+}
+
+fn default_directory(settings: &Settings) -> PathBuf {
+    let stem = settings.data.vectors.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
+    Path::new("runs").join(format!("{stem}-{}", &settings.hash()[..12]))
+}
+
+struct Progress {
+    quiet: bool,
+    batch: usize,
+}
+
+impl Watch for Progress {
+    fn observers<T: Number>(&mut self, begun: &Begun<'_, T>) -> Vec<Box<dyn Observer<T>>> {
+        for warning in &begun.warnings {
+            eprintln!("warning: {warning}");
+        }
+        let (dataset, trainer) = (begun.dataset, begun.trainer);
+        if !dataset.skipped.is_empty() || !dataset.unusable.is_empty() {
+            let left_out = dataset.skipped.len() + dataset.unusable.len();
+            eprintln!(
+                "{left_out} words are left out: longer than {} letters, or with `$`",
+                dataset.encoder.max_word_len()
+            );
+        }
+        if self.quiet {
+            return Vec::new();
+        }
+        eprintln!(
+            "{} words to train on, {} to test, vectors of {} numbers; {} parameters",
+            dataset.train.len(),
+            dataset.test.len(),
+            dataset.targets.ncols(),
+            trainer.model().parameters().len()
+        );
+        vec![Box::new(ProgressBar::new(begun.total_steps, trainer.steps(), self.batch))]
+    }
+}
+
+fn print(summary: &Summary, directory: &Path) {
+    let mut table = table::new(["words", "", "loss", "cosine", "hit@1", "hit@10"]);
+    for (name, quality) in [("trained on", &summary.last), ("not seen", &summary.test)] {
+        table.add_row([
+            name.to_owned(),
+            quality.words.to_string(),
+            format!("{:.4}", quality.loss),
+            format!("{:.3}", quality.cosine),
+            format!("{:.1} %", 100.0 * quality.hit_at_1),
+            format!("{:.1} %", 100.0 * quality.hit_at_10),
+        ]);
+    }
+    println!("{table}");
+    if let Some(best) = summary.best_test {
+        println!("Kept: the network after epoch {}, with a test loss of {:.4}.", best.epoch, best.loss);
+    }
+    if summary.collapsed {
+        println!("The network COLLAPSED at step {}.", summary.onset_step.unwrap_or(0));
+    }
+    let directory = directory.display();
+    println!("\nNext:  flameout embed --model {directory} WORD…\n       flameout diagnose {directory}");
+}

@@ -1,0 +1,45 @@
+//! Vectors for words that have none, from their spelling; and why a recurrent network suddenly collapses.
+//!
+//! This crate is the `flameout` command, an [`Embedder`] that uses what it has trained, and a facade: each crate of the
+//! workspace is a module here.
+//!
+//! ```
+//! use flameout::Embedder;
+//! use flameout::encoder::CharEncoder;
+//! use flameout::model::{Architecture, Flavour, Sequential};
+//!
+//! // `Embedder::open("runs/first")` reads what `flameout train` has made. Here, a network that has learnt nothing:
+//! let encoder = CharEncoder::learn(["ant", "bee", "cat"])?;
+//! let mut network = Sequential::new(Architecture::lstm_bidirectional(encoder.alphabet_len(), 8, 3, Flavour::Keras3));
+//! network.initialise(&Flavour::Keras3.initialisation(), 0);
+//! let mut embedder = Embedder::new(network, encoder)?;
+//!
+//! let embedded = embedder.embed(&["beat", "zoo"]);
+//! assert_eq!(embedded.vectors.dim(), (1, 3)); // (words, numbers)
+//! assert_eq!(embedded.kept, [0]); // `zoo` has letters that ant, bee and cat have not
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub use flameout_cells as cells;
+pub use flameout_doctor as doctor;
+pub use flameout_encoder as encoder;
+pub use flameout_experiment as experiment;
+pub use flameout_kernels as kernels;
+pub use flameout_model as model;
+pub use flameout_optim as optim;
+pub use flameout_word2vec as word2vec;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod embedder;
+pub mod error;
+pub mod similarity;
+
+pub use embedder::{Embedded, Embedder};
+pub use error::Error;
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
