@@ -44,6 +44,26 @@
     Math.min(indexOf(line.step, view.to) + 2, line.step.length),
   ];
 
+  // The same in at most one stretch a pixel.
+  const merged = (line, x) => {
+    const stretches = [];
+    let last = null;
+    for (let [i, end] = shown(line); i < end; i++) {
+      const mean = line.mean[i];
+      const [low, high] = line.low ? [line.low[i], line.high[i]] : [mean, mean];
+      if (last === null || x(line.step[i]) - last.x >= 1) {
+        last = { x: x(line.step[i]), low, high, sum: mean, count: 1 };
+        stretches.push(last);
+        continue;
+      }
+      last.low = last.low === null || low === null ? last.low ?? low : Math.min(last.low, low);
+      last.high = last.high === null || high === null ? last.high ?? high : Math.max(last.high, high);
+      last.sum = last.sum === null || mean === null ? null : last.sum + mean;
+      last.count += 1;
+    }
+    return stretches;
+  };
+
   const linearTicks = (low, high, count) => {
     const rough = (high - low) / count;
     const power = 10 ** Math.floor(Math.log10(rough));
@@ -81,7 +101,7 @@
     if (low > high) return plot.log ? [0.1, 1] : [0, 1];
     if (plot.log) return [low / 1.1, high * 1.1];
     const room = 0.05 * (high - low) || Math.abs(high) * 0.05 || 1;
-    return [low >= 0 && low < 0.5 * high ? 0 : low - room, high + room];
+    return [low >= 0 ? 0 : low - room, high + room];
   };
 
   class Plot {
@@ -112,11 +132,12 @@
       const clip = svg("clipPath", { id: `${this.spec.id}-clip` }, this.root);
       svg("rect", { x: MARGIN.left, y: 0, width: this.width - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.bottom }, clip);
       this.inside = svg("g", { "clip-path": `url(#${this.spec.id}-clip)` }, this.root);
-      this.spec.lines.forEach((line) => this.band(line));
+      const lines = this.spec.lines.map((line) => [line, merged(line, (step) => this.x(step))]);
+      lines.forEach(([line, stretches]) => this.band(line, stretches));
       this.spec.levels.filter((value) => value >= low && value <= high).forEach((value) => {
         svg("line", { class: "level", x1: 0, x2: this.width, y1: this.y(value), y2: this.y(value) }, this.inside);
       });
-      this.spec.lines.forEach((line) => this.curve(line));
+      lines.forEach(([line, stretches]) => this.curve(line, stretches));
       this.marks();
       this.selection = svg("rect", { class: "selection", y: MARGIN.top, height: HEIGHT - MARGIN.top - MARGIN.bottom, width: 0 }, this.inside);
       this.cursor = svg("line", { class: "cursor", y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom }, this.inside);
@@ -135,44 +156,42 @@
       for (const tick of ticks) {
         const x = this.x(tick);
         svg("line", { class: "grid", x1: x, x2: x, y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom }, this.root);
-        const anchor = x > right - 20 ? "end" : x < MARGIN.left + 10 ? "start" : "middle";
+        const anchor = x > right - 20 ? "end" : "middle";
         svg("text", { x, y: HEIGHT - 8, "text-anchor": anchor }, this.root).textContent = whole(tick);
       }
     }
 
-    band(line) {
-      if (!line.low) return;
-      const known = (i) => line.low[i] !== null && line.high[i] !== null;
-      const point = (i, values) => `${this.x(line.step[i]).toFixed(1)},${this.y(values[i]).toFixed(1)}`;
+    band(line, stretches) {
+      const point = (stretch, value) => `${stretch.x.toFixed(1)},${this.y(value).toFixed(1)}`;
       let path = "";
-      for (let [i, end] = shown(line); i < end; i++) {
-        if (!known(i)) continue;
-        const begin = i;
-        let there = "";
-        let back = "";
-        for (; i < end && known(i); i++) {
-          there += (i === begin ? "M" : "L") + point(i, line.high);
-          back = "L" + point(i, line.low) + back;
-        }
-        path += there + back + "Z";
+      let there = [];
+      const close = () => {
+        if (there.length === 0) return;
+        const back = there.toReversed();
+        path += `M${there.map((stretch) => point(stretch, stretch.high)).join("L")}L${back.map((stretch) => point(stretch, stretch.low)).join("L")}Z`;
+        there = [];
+      };
+      for (const stretch of stretches) {
+        if (stretch.low === null || stretch.high === null) close();
+        else there.push(stretch);
       }
+      close();
       svg("path", { class: `band colour-${line.colour}`, d: path }, this.inside);
     }
 
-    curve(line) {
+    curve(line, stretches) {
       const colour = `colour-${line.colour}`;
-      const [begin, end] = shown(line);
       let path = "";
       let pen = "M";
-      for (let i = begin; i < end; i++) {
-        if (line.mean[i] === null) {
+      for (const stretch of stretches) {
+        if (stretch.sum === null) {
           pen = "M";
           continue;
         }
-        const [x, y] = [this.x(line.step[i]).toFixed(1), this.y(line.mean[i]).toFixed(1)];
+        const [x, y] = [stretch.x.toFixed(1), this.y(stretch.sum / stretch.count).toFixed(1)];
         path += `${pen}${x},${y}`;
         pen = "L";
-        if (end - begin <= DOTS) svg("circle", { class: `dot ${colour}`, cx: x, cy: y, r: 2.5 }, this.inside);
+        if (stretches.length <= DOTS) svg("circle", { class: `dot ${colour}`, cx: x, cy: y, r: 2.5 }, this.inside);
       }
       svg("path", { class: `curve ${colour}${line.dashed ? " dashed" : ""}`, d: path }, this.inside);
     }
@@ -182,7 +201,7 @@
       for (const mark of data.marks) {
         const x = this.x(mark.step);
         if (x < MARGIN.left || x > this.width) continue;
-        const kind = mark.onset ? " onset" : "";
+        const kind = mark.colour === null ? (mark.onset ? " onset" : "") : ` run colour-${mark.colour}`;
         const line = svg("line", { class: `mark${kind}`, x1: x, x2: x, y1: MARGIN.top - 4, y2: HEIGHT - MARGIN.bottom }, this.inside);
         svg("title", {}, line).textContent = mark.label;
         const width = 6.2 * mark.label.length;
@@ -298,11 +317,6 @@
     if (onset) button.addEventListener("click", around);
     else button.remove();
   }
-  let width = 0;
-  new ResizeObserver(() => {
-    if (document.body.clientWidth === width) return;
-    width = document.body.clientWidth;
-    redraw();
-  }).observe(document.body);
+  addEventListener("resize", redraw);
   redraw();
 })();

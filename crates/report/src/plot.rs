@@ -100,12 +100,10 @@ impl Plot {
     pub fn explanation(self) -> &'static str {
         match self {
             Self::Loss => "What training minimises.",
-            Self::Accuracy => {
-                "Share of words for which the largest output is where the largest target is (Keras' accuracy)."
-            }
+            Self::Accuracy => "Share of words whose largest output is the right one (Keras' accuracy).",
             Self::GradientNorm => "Length of the gradient of all weights, before clipping.",
             Self::UpdateNorm => "How far a step moved the weights.",
-            Self::Spread => "How much outputs differ between test words; near 0, every word gets the same.",
+            Self::Spread => "How much outputs differ between test words; near 0, all are the same.",
             Self::Identical => "Share of test words that get the most common output.",
         }
     }

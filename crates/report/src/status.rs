@@ -1,7 +1,5 @@
 //! What became of a run, in a sentence.
 
-use std::fmt;
-
 use flameout_experiment::Symptom;
 
 use crate::figures::whole;
@@ -62,6 +60,23 @@ impl Status {
         }
     }
 
+    /// What to say of it; `unit` is [`Run::unit`].
+    #[must_use]
+    pub fn describe(self, unit: &str) -> String {
+        match self {
+            Self::Collapsed { onset, symptom } => {
+                format!("collapsed at {unit} {}{}", whole(onset), symptom.map(appearance).unwrap_or_default())
+            }
+            Self::NonFinite => "a number was not finite before it had trained well".into(),
+            Self::Risen { onset } => format!("the loss has risen since {unit} {}", whole(onset)),
+            Self::Recovered { rises: 1 } => "the loss rose once and came back".into(),
+            Self::Recovered { rises } => format!("the loss rose {rises} times and came back"),
+            Self::Healthy => "trained well, and nothing happened".into(),
+            Self::NeverTrained => "never trained well".into(),
+            Self::Quiet => "nothing has gone wrong so far".into(),
+        }
+    }
+
     /// How grave it is.
     #[must_use]
     pub fn gravity(self) -> Gravity {
@@ -82,23 +97,6 @@ pub enum Gravity {
     Doubtful,
     /// Something went wrong.
     Bad,
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Collapsed { onset, symptom } => {
-                write!(f, "collapsed at {}{}", whole(*onset), symptom.map(appearance).unwrap_or_default())
-            }
-            Self::NonFinite => f.write_str("a number was not finite before it had trained well"),
-            Self::Risen { onset } => write!(f, "the loss has risen since {}", whole(*onset)),
-            Self::Recovered { rises: 1 } => f.write_str("the loss rose once and came back"),
-            Self::Recovered { rises } => write!(f, "the loss rose {rises} times and came back"),
-            Self::Healthy => f.write_str("trained well, and nothing happened"),
-            Self::NeverTrained => f.write_str("never trained well"),
-            Self::Quiet => f.write_str("nothing has gone wrong so far"),
-        }
-    }
 }
 
 fn appearance(symptom: Symptom) -> &'static str {

@@ -9,15 +9,15 @@ use plotters::prelude::*;
 use crate::error::Error;
 use crate::figures::{short, whole};
 use crate::mark::MarkKind;
-use crate::plot::{Plot, Scale, Series, Words, detail};
+use crate::plot::{Plot, Scale, Series, Words};
 use crate::run::Run;
 use crate::thin::{Stretch, thin};
 
 const SIZE: (u32, u32) = (860, 380);
 const FONT: (&str, u32) = ("sans-serif", 15);
 const TITLE: (&str, u32) = ("sans-serif", 18);
-/// Stretches of a curve: more than the picture has points.
-const STRETCHES: usize = 800;
+/// Stretches of a curve: nearly as many as the picture has points.
+const STRETCHES: usize = 600;
 /// Okabe and Ito's colours, which people with colour-blindness can tell apart.
 const TRAINING: RGBColor = RGBColor(0, 114, 178);
 const TEST: RGBColor = RGBColor(213, 94, 0);
@@ -41,7 +41,7 @@ pub fn svg(run: &Run, plot: Plot) -> Result<String, Error> {
 
 fn draw(area: &Area<'_>, run: &Run, plot: Plot) -> Result<(), String> {
     area.fill(&WHITE).map_err(problem)?;
-    let lines: Vec<Line> = plot.series(run).iter().map(|series| Line::of(run, series)).collect();
+    let lines: Vec<Line> = plot.series(run).iter().map(Line::of).collect();
     let Some(range) = value_range(&lines, plot.level(run).map(|level| level.value), plot.scale()) else {
         let title = format!("{}, {}: no values", run.name, plot.title().to_lowercase());
         area.titled(&title, TITLE).map_err(problem)?;
@@ -66,8 +66,8 @@ struct Line {
 }
 
 impl Line {
-    fn of(run: &Run, series: &Series) -> Self {
-        Self { words: series.words, stretches: thin(&series.values, STRETCHES, &detail(run, 200)) }
+    fn of(series: &Series) -> Self {
+        Self { words: series.words, stretches: thin(&series.values, STRETCHES, &(0..0)) }
     }
 
     fn color(&self) -> RGBColor {
@@ -105,14 +105,7 @@ fn value_range(lines: &[Line], level: Option<f64>, scale: Scale) -> Option<Range
     })
 }
 
-fn draw_on<Y>(
-    area: &Area<'_>,
-    run: &Run,
-    plot: Plot,
-    lines: &[Line],
-    y: Y,
-    range: &Range<f64>,
-) -> Result<(), String>
+fn draw_on<Y>(area: &Area<'_>, run: &Run, plot: Plot, lines: &[Line], y: Y, range: &Range<f64>) -> Result<(), String>
 where
     Y: AsRangedCoord<Value = f64>,
     Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,

@@ -77,7 +77,7 @@ fn heading(run: &Run, colour: Colour) -> String {
     format!(
         "{}  {}\n{} {}s{so_far}\n\n",
         colour.paint(&run.name, "1"),
-        colour.of_gravity(&status.to_string(), status.gravity()),
+        colour.of_gravity(&status.describe(run.unit()), status.gravity()),
         whole(run.last_step()),
         run.unit(),
     )
@@ -90,6 +90,8 @@ fn curves(run: &Run, width: usize, colour: Colour) -> String {
         for series in plot.series(run) {
             let label = match (plot, series.words) {
                 (Plot::Loss | Plot::Accuracy, Words::Test) => format!("{}, test", plot.title()),
+                (Plot::Spread, _) => "Spread".into(),
+                (Plot::Identical, _) => "Identical".into(),
                 _ => plot.title().to_owned(),
             };
             let bars = colour.paint(&bars(&series, run.last_step(), columns, plot.scale()), "36");
@@ -105,7 +107,8 @@ fn curves(run: &Run, width: usize, colour: Colour) -> String {
 }
 
 fn column(step: u64, last: u64, columns: usize) -> usize {
-    let share = step as f64 / last.max(1) as f64;
+    // Steps count from 1.
+    let share = step.saturating_sub(1) as f64 / last.max(1) as f64;
     ((share * columns as f64) as usize).min(columns - 1)
 }
 
@@ -122,7 +125,9 @@ fn bars(series: &Series, last: u64, columns: usize, scale: Scale) -> String {
     };
     let heights: Vec<Option<f64>> = sums
         .into_iter()
-        .map(|(sum, count)| (count > 0).then(|| sum / f64::from(count)).filter(|mean| mean.is_finite()).and_then(height))
+        .map(|(sum, count)| {
+            (count > 0).then(|| sum / f64::from(count)).filter(|mean| mean.is_finite()).and_then(height)
+        })
         .collect();
     let known = || heights.iter().flatten().copied();
     let (low, high) = (known().fold(f64::INFINITY, f64::min), known().fold(f64::NEG_INFINITY, f64::max));
@@ -187,7 +192,8 @@ fn diagnosis(run: &Run, colour: Colour) -> String {
         .filter(|check| matches!(check.grade, Grade::Fail | Grade::Suspect))
         .map(|check| check.number.to_string())
         .collect();
-    let failed = if failed.is_empty() { "all checks pass".into() } else { format!("look at checks {}", failed.join(", ")) };
+    let failed =
+        if failed.is_empty() { "all checks pass".into() } else { format!("look at checks {}", failed.join(", ")) };
     let (sentence, gravity) = match diagnosis.verdict() {
         Verdict::Healthy => ("nothing is wrong".into(), Gravity::Good),
         Verdict::Unknown => ("something is wrong, and no cause that was tried explains it".into(), Gravity::Doubtful),
@@ -229,9 +235,9 @@ mod tests {
 
     #[test]
     fn curves_have_their_shape() {
-        assert_eq!(bars(&series(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]), 7, 8, Scale::Linear), " ▁▂▃▄▅▆█");
+        assert_eq!(bars(&series(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]), 8, 8, Scale::Linear), "▁▂▃▄▅▆▇█");
         let falling: Vec<f64> = (0..8).map(|power| 1.0 / f64::from(1 << power)).collect();
-        assert_eq!(bars(&series(&falling), 7, 8, Scale::Logarithmic), " █▇▆▅▄▃▁");
+        assert_eq!(bars(&series(&falling), 8, 8, Scale::Logarithmic), "█▇▆▅▄▃▂▁");
     }
 
     #[test]

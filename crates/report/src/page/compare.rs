@@ -51,7 +51,7 @@ fn outcomes(runs: &[Run], names: &[String]) -> Markup {
         let unfinished = if run.is_unfinished() { " (not ended)" } else { "" };
         vec![
             html! { span class={ "line colour-" (index % COLOURS) } {} (name) },
-            html! { span class={ "grade " (class(status.gravity())) } { (status) (unfinished) } },
+            html! { span class={ "grade " (class(status.gravity())) } { (status.describe(run.unit())) (unfinished) } },
             text(&whole(run.last_step())),
             measured(summary.and_then(|summary| summary.best).map(|best| short(best.loss))),
             measured(summary.map(|summary| short(summary.test.loss))),

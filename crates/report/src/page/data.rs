@@ -50,6 +50,8 @@ struct MarkData {
     label: String,
     /// Whether it is one that "around the onset" goes to.
     onset: bool,
+    /// That of its run, where there are several.
+    colour: Option<usize>,
 }
 
 /// Of a single run: its lines are named by the words they are of.
@@ -66,6 +68,7 @@ pub(super) fn of_run(run: &Run) -> String {
         step: mark.step,
         label: format!("{} at {}", mark.kind.name(), whole(mark.step)),
         onset: is_onset(mark.kind),
+        colour: None,
     });
     json(&Data { unit: run.unit(), last: run.last_step(), plots: plots.into(), marks: marks.collect() })
 }
@@ -89,15 +92,18 @@ pub(super) fn of_runs(runs: &[Run], names: &[String]) -> String {
         levels.dedup();
         PlotData::new(plot, lines, levels)
     });
-    let onsets = runs.iter().zip(names).flat_map(|(run, name)| {
+    let onsets = runs.iter().enumerate().flat_map(|(index, run)| {
         run.marks.iter().filter(|mark| is_onset(mark.kind)).map(move |mark| MarkData {
             step: mark.step,
-            label: format!("{name}: {} at {}", mark.kind.name(), whole(mark.step)),
+            label: format!("{} at {}", mark.kind.name(), whole(mark.step)),
             onset: true,
+            colour: Some(index % super::figure::COLOURS),
         })
     });
     let last = runs.iter().map(Run::last_step).max().unwrap_or(0);
-    json(&Data { unit: runs.first().map_or("step", Run::unit), last, plots: plots.into(), marks: onsets.collect() })
+    let mut marks: Vec<MarkData> = onsets.collect();
+    marks.sort_by_key(|mark| mark.step);
+    json(&Data { unit: runs.first().map_or("step", Run::unit), last, plots: plots.into(), marks })
 }
 
 fn is_onset(kind: MarkKind) -> bool {

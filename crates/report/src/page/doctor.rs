@@ -26,8 +26,11 @@ pub(super) fn section(run: &Run) -> Markup {
 }
 
 fn of(diagnosis: &Diagnosis) -> Markup {
-    let replayed: Vec<&Trials> =
-        diagnosis.control.iter().chain(diagnosis.findings.iter().filter_map(|finding| finding.replay.as_ref())).collect();
+    let replayed: Vec<&Trials> = diagnosis
+        .control
+        .iter()
+        .chain(diagnosis.findings.iter().filter_map(|finding| finding.replay.as_ref()))
+        .collect();
     html! {
         (verdict(diagnosis))
         h3 { "Checks" }
@@ -98,7 +101,9 @@ fn check(check: &Check) -> Vec<Markup> {
 
 fn control(diagnosis: &Diagnosis) -> &'static str {
     match diagnosis.control_is_exact {
-        Some(true) => "Replayed with nothing changed, the run gives the same numbers, bit for bit: what follows is proof.",
+        Some(true) => {
+            "Replayed with nothing changed, the run gives the same numbers, bit for bit: what follows is proof."
+        }
         Some(false) => "Replayed with nothing changed, the run gives OTHER numbers: the replays prove nothing.",
         None => "The run was not replayed with nothing changed.",
     }

@@ -23,17 +23,15 @@ pub(super) struct Key {
 /// What stands above all figures: how to use them.
 pub(super) fn tools() -> Markup {
     html! {
-        div.tools {
-            p {
-                "Drag across a plot to see a part of it; all plots follow. With the keyboard: arrows move the line, "
-                kbd { "+" } " and " kbd { "−" } " zoom, " kbd { "Esc" } " shows everything."
-            }
-            p.buttons hidden {
-                button type="button" data-show="all" { "Everything" }
-                button type="button" data-show="onset" { "Around the onset" }
-                span #view role="status" {}
-            }
-            noscript { p { "The pictures need JavaScript; the tables below them have the same numbers." } }
+        p.tools {
+            "Drag across a plot to see a part of it; all plots follow. With the keyboard: arrows move the line, "
+            kbd { "+" } " and " kbd { "−" } " zoom, " kbd { "Esc" } " shows everything."
+        }
+        noscript { p { "The pictures need JavaScript; the tables below them have the same numbers." } }
+        div.buttons hidden {
+            button type="button" data-show="all" { "Everything" }
+            button type="button" data-show="onset" { "Around the onset" }
+            span #view role="status" {}
         }
     }
 }
@@ -93,7 +91,7 @@ fn between(series: &Series, begin: u64, end: u64) -> Option<Stretch> {
 }
 
 fn describe(stretch: &Stretch) -> String {
-    if stretch.low == stretch.high {
+    if stretch.low.is_nan() || stretch.low == stretch.high {
         return short(stretch.mean);
     }
     format!("{} ({} to {})", short(stretch.mean), short(stretch.low), short(stretch.high))

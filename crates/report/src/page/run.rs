@@ -45,7 +45,7 @@ fn header(run: &Run) -> Markup {
 
 /// The status as a sentence.
 fn sentence(run: &Run, status: Status) -> String {
-    let status = status.to_string();
+    let status = status.describe(run.unit());
     let mut letters = status.chars();
     let capital = letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<String>();
     let so_far = if run.is_unfinished() { " The run has not ended: it is going on, or was interrupted." } else { "" };

@@ -12,7 +12,8 @@ use crate::run::Run;
 
 /// The section about settings.
 pub(super) fn section(settings: &Settings) -> Markup {
-    let rows = from_question(settings);
+    let mut rows = from_question(settings);
+    rows.sort_by_key(|row| !row.differs());
     let differing = rows.iter().filter(|row| row.differs()).count();
     html! {
         section #settings {
@@ -31,7 +32,11 @@ fn row(row: &Row) -> Vec<Markup> {
     let own = given(&row.values[0]);
     vec![
         html! { code { (row.key) } },
-        if row.differs() { html! { mark { (own) } } } else { text(&own) },
+        if row.differs() {
+            html! { mark { (own) } }
+        } else {
+            text(&own)
+        },
         text(&given(&row.values[1])),
     ]
 }
