@@ -223,8 +223,10 @@
       this.cursor.setAttribute("x2", this.x(cursor));
       const values = this.spec.lines.filter((line) => line.step.at(-1) >= cursor).map((line) => {
         const i = indexOf(line.step, cursor);
+        // A line without a band has single values: the next one may be some steps away.
+        const step = !line.low && line.step[i] !== cursor ? ` at ${whole(line.step[i])}` : "";
         const bounds = line.low && line.low[i] !== line.high[i] ? ` (${short(line.low[i])} to ${short(line.high[i])})` : "";
-        return `${line.name}${line.dashed ? " (test)" : ""} ${short(line.mean[i])}${bounds}`;
+        return `${line.name}${line.dashed ? " (test)" : ""} ${short(line.mean[i])}${bounds}${step}`;
       });
       this.readout.textContent = `${data.unit} ${whole(cursor)}: ${values.join(" · ")}`;
     }

@@ -125,6 +125,8 @@ where
         .x_label_formatter(&|step| whole(*step as u64))
         .y_label_formatter(&|value| short(*value))
         .label_style(FONT)
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(GREY.mix(0.3))
         .draw()
         .map_err(problem)?;
     let inside = |value: f64| value.clamp(range.start, range.end);
@@ -159,7 +161,7 @@ where
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerLeft)
+        .position(SeriesLabelPosition::UpperLeft)
         .background_style(WHITE.mix(0.8))
         .border_style(GREY)
         .label_font(FONT)

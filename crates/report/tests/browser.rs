@@ -12,8 +12,7 @@ use flameout_report::{Run, compare, html};
 fn dom(page: &str, script: &str) -> String {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("page.html");
-    let driven =
-        page.replace("</body>", &format!("<script>{{{script}}}</script></body>"));
+    let driven = page.replace("</body>", &format!("<script>{{{script}}}</script></body>"));
     std::fs::write(&file, driven).unwrap();
     let profile = format!("--user-data-dir={}", directory.path().join("profile").display());
     let address = format!("file://{}", file.display());
