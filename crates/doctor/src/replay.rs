@@ -56,6 +56,7 @@ pub struct Trial {
     /// Steps that it took: its cost.
     pub steps: u64,
     /// The mean training loss over the last tenth of its steps.
+    #[serde(deserialize_with = "flameout_experiment::record::nan_if_null")]
     pub loss: f64,
     /// BLAKE3 of the weights at its end.
     pub weights_blake3: String,

@@ -62,8 +62,11 @@ pub enum Record {
     Epoch(EpochRecord),
 }
 
-/// JSON has no NaN and infinity; `serde_json` writes `null`.
-pub(crate) fn nan_if_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+/// Reads a number that was written as JSON, which has no NaN and infinity: `serde_json` writes `null`.
+///
+/// # Errors
+/// If there is neither a number nor `null`.
+pub fn nan_if_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 

@@ -14,6 +14,7 @@ mod neighbours;
 mod output;
 mod pages;
 mod replay;
+mod report;
 mod table;
 mod train;
 pub mod training;
@@ -43,6 +44,8 @@ enum Command {
     Evaluate(evaluate::Args),
     Diagnose(diagnose::Args),
     Replay(replay::Args),
+    Report(report::Args),
+    Compare(report::CompareArgs),
     Vectors(vectors::Args),
     Completions(pages::Completions),
     Man(pages::Man),
@@ -73,6 +76,8 @@ pub fn main() -> ExitCode {
         Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Diagnose(args)) => diagnose::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Report(args)) => report::run(&args),
+        Some(Command::Compare(args)) => report::compare(&args),
         Some(Command::Vectors(args)) => vectors::run(&args),
         Some(Command::Completions(args)) => pages::completions(&args, &mut Cli::command()),
         Some(Command::Man(args)) => pages::manual(&args, Cli::command()),

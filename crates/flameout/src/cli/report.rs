@@ -1,0 +1,89 @@
+//! `flameout report` and `flameout compare`: runs to look at.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use flameout_report::{Colour, Plot, Run, svg, terminal, write};
+
+/// Columns where the terminal does not say how many it has.
+const WIDTH: usize = 100;
+
+/// Shows a run: a summary in the terminal, and one HTML page with curves to zoom into, which needs nothing else.
+///
+/// The page has what the doctor found, if `flameout diagnose` was run before. Logs of other programs can be shown as well.
+///
+/// Examples:
+///
+///   flameout report runs/first
+///   flameout report runs/first --out first.html --svg pictures
+///   flameout report training.log --out keras.html
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The run's directory, or a log of another program.
+    #[arg(value_name = "DIR|FILE")]
+    run: PathBuf,
+
+    /// The page [default: report.html in the run's directory].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// Also write each curve as a picture, for papers.
+    #[arg(long, value_name = "DIR")]
+    svg: Option<PathBuf>,
+}
+
+/// Puts several runs on one page: curves over each other, outcomes and the settings in which they differ side by side.
+///
+/// Example:
+///
+///   flameout compare runs/first runs/second --out both.html
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct CompareArgs {
+    /// Directories of runs, or logs of other programs.
+    #[arg(required = true, num_args = 2.., value_name = "DIR|FILE")]
+    runs: Vec<PathBuf>,
+
+    /// The page.
+    #[arg(long, value_name = "FILE", default_value = "compare.html")]
+    out: PathBuf,
+}
+
+/// Runs `flameout report`.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let run = Run::read(&args.run)?;
+    print!("{}", terminal(&run, width(), Colour::detect()));
+    let beside = || args.run.with_extension("html");
+    let default = if args.run.is_dir() { args.run.join("report.html") } else { beside() };
+    let out = args.out.clone().unwrap_or(default);
+    write(&out, &flameout_report::html(&run))?;
+    eprintln!("page: {}", out.display());
+    if let Some(directory) = &args.svg {
+        pictures(&run, directory)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn pictures(run: &Run, directory: &Path) -> Result<()> {
+    std::fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
+    for plot in Plot::ALL {
+        write(&directory.join(format!("{}.svg", plot.name())), &svg(run, plot)?)?;
+    }
+    eprintln!("pictures: {}", directory.display());
+    Ok(())
+}
+
+/// Runs `flameout compare`.
+pub fn compare(args: &CompareArgs) -> Result<ExitCode> {
+    let runs = args.runs.iter().map(|path| Run::read(path)).collect::<Result<Vec<_>, _>>()?;
+    write(&args.out, &flameout_report::compare(&runs))?;
+    eprintln!("page: {}", args.out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    comfy_table::Table::new().width().map(usize::from).or(columns).unwrap_or(WIDTH)
+}

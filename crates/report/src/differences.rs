@@ -1,0 +1,55 @@
+//! Which settings differ.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use flameout_experiment::Settings;
+
+/// A setting and its values, one a run; `None` where it is not given.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) key: String,
+    pub(crate) values: Vec<Option<String>>,
+}
+
+impl Row {
+    /// Whether the values are not all the same.
+    pub(crate) fn differs(&self) -> bool {
+        self.values.windows(2).any(|pair| pair[0] != pair[1])
+    }
+}
+
+/// Every setting that any of them gives.
+pub(crate) fn rows(all: &[Option<&Settings>]) -> Vec<Row> {
+    let entries: Vec<BTreeMap<String, String>> =
+        all.iter().map(|settings| settings.map(Settings::entries).unwrap_or_default()).collect();
+    let keys: BTreeSet<&String> = entries.iter().flat_map(BTreeMap::keys).collect();
+    let row = |key: &&String| Row {
+        key: (*key).clone(),
+        values: entries.iter().map(|entries| entries.get(*key).cloned()).collect(),
+    };
+    keys.iter().map(row).collect()
+}
+
+/// A run's settings beside the question's.
+pub(crate) fn from_question(settings: &Settings) -> Vec<Row> {
+    rows(&[Some(settings), Some(&Settings::for_case(settings.case))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flameout_experiment::Case;
+
+    #[test]
+    fn what_is_added_left_out_or_changed_differs() {
+        let mut settings = Settings::for_case(Case::LstmSingle);
+        settings.set("model.units", "64").unwrap();
+        settings.set("training.batch", "16").unwrap();
+        settings.set("schedule", "{ kind = \"constant\", learning-rate = 0.01 }").unwrap();
+        let rows = from_question(&settings);
+        let differing: Vec<&str> = rows.iter().filter(|row| row.differs()).map(|row| row.key.as_str()).collect();
+        assert_eq!(differing, ["model.units", "schedule.learning-rate", "training.batch"]);
+        let units = rows.iter().find(|row| row.key == "model.units").unwrap();
+        assert_eq!(units.values, [Some("64".into()), None]);
+    }
+}

@@ -1,0 +1,85 @@
+//! Steps of a run to point out.
+
+use flameout_doctor::curve::Curve;
+use flameout_doctor::onset::{self, EventKind};
+use flameout_experiment::Summary;
+
+/// A step, and what happened there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// The step (or epoch; see [`Run::unit`](crate::Run::unit)).
+    pub step: u64,
+    /// What happened.
+    pub kind: MarkKind,
+}
+
+/// What can happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarkKind {
+    /// From here on the network had trained well.
+    TrainedWell,
+    /// The first step of a rise of the loss that came back.
+    Spike,
+    /// The first step of a rise that came back in part.
+    Setback,
+    /// The first step of a rise that was going on when the records end.
+    Rise,
+    /// The first step of the collapse.
+    Collapse,
+}
+
+impl MarkKind {
+    /// A word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TrainedWell => "trained well",
+            Self::Spike => "spike",
+            Self::Setback => "setback",
+            Self::Rise => "rise",
+            Self::Collapse => "collapse",
+        }
+    }
+}
+
+/// A run's marks, in order: as its summary has them, else as its curve shows them.
+pub(crate) fn marks(curve: &Curve, summary: Option<&Summary>) -> Vec<Mark> {
+    let mut marks = summary.map_or_else(|| of_curve(curve), of_summary);
+    marks.sort_by_key(|mark| mark.step);
+    marks
+}
+
+fn of_summary(summary: &Summary) -> Vec<Mark> {
+    let one = |step: Option<u64>, kind| step.map(|step| Mark { step, kind });
+    let spikes = summary.spikes.iter().map(|&step| Mark { step, kind: MarkKind::Spike });
+    one(summary.trained_well_step, MarkKind::TrainedWell)
+        .into_iter()
+        .chain(spikes)
+        .chain(one(summary.onset_step, MarkKind::Collapse))
+        .chain(one(summary.risen_since, MarkKind::Rise))
+        .collect()
+}
+
+fn of_curve(curve: &Curve) -> Vec<Mark> {
+    let kind = |kind| match kind {
+        EventKind::Spike => MarkKind::Spike,
+        EventKind::Setback => MarkKind::Setback,
+        EventKind::Unsettled => MarkKind::Rise,
+        EventKind::Collapse => MarkKind::Collapse,
+    };
+    onset::find(curve, None).iter().map(|event| Mark { step: event.onset, kind: kind(event.kind) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flameout_doctor::curve::Unit;
+
+    #[test]
+    fn without_a_summary_the_curve_tells() {
+        let losses = (0..400).map(|step| if step < 300 { 1.0 / f64::from(step + 1) } else { 5.0 });
+        let marks = marks(&Curve::from_losses(Unit::Step, losses), None);
+        assert_eq!(marks.len(), 1, "{marks:?}");
+        assert!((295..=305).contains(&marks[0].step) && marks[0].kind != MarkKind::Spike, "{marks:?}");
+    }
+}

@@ -1,0 +1,146 @@
+//! A run as it lies on the disk.
+
+use std::path::{Path, PathBuf};
+
+use flameout_doctor::curve::{Curve, Unit};
+use flameout_doctor::{Diagnosis, foreign};
+use flameout_experiment::run_directory::Environment;
+use flameout_experiment::{Settings, Summary};
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+use crate::mark::{self, Mark};
+
+/// Everything that is known of a run. What its directory does not hold is `None`.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The last part of its path.
+    pub name: String,
+    /// Its directory or log.
+    pub path: PathBuf,
+    /// Its metrics.
+    pub curve: Curve,
+    /// `settings.toml`.
+    pub settings: Option<Settings>,
+    /// `environment.json`.
+    pub environment: Option<Environment>,
+    /// `summary.json`; there once a run has ended.
+    pub summary: Option<Summary>,
+    /// `diagnosis.json`; there once the doctor has looked at the run.
+    pub diagnosis: Option<Diagnosis>,
+    /// Steps to point out, in order: onset, spikes and the like.
+    pub marks: Vec<Mark>,
+    /// What was passed over in reading, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Run {
+    /// Reads a run directory, or another program's log (see [`flameout_doctor::foreign`]). The run may be going on: its
+    /// directory is not locked, and a last line that is torn is left out with a note.
+    ///
+    /// # Errors
+    /// [`Error::NoStep`] if it has not begun; [`Error::Curve`], [`Error::Experiment`] or [`Error::Json`], which name file
+    /// and line, if a file is damaged; [`Error::Io`] if one cannot be read.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let is_run = path.join("settings.toml").is_file();
+        let settings = is_run.then(|| Settings::read(&path.join("settings.toml"))).transpose()?;
+        if is_run && !holds_a_line(&path.join("metrics.jsonl"))? {
+            return Err(Error::NoStep { path: path.into() });
+        }
+        let curve = foreign::read(path)?;
+        let summary: Option<Summary> = read_json(&path.join("summary.json"))?;
+        let mut notes = curve.notes.clone();
+        // The rest of a report is worth having without it.
+        let diagnosis = read_json(&path.join("diagnosis.json")).unwrap_or_else(|error| {
+            notes.push(format!("the diagnosis was left out: {error}; make it again"));
+            None
+        });
+        Ok(Self {
+            name: name(path),
+            path: path.into(),
+            environment: read_json(&path.join("environment.json"))?,
+            marks: mark::marks(&curve, summary.as_ref()),
+            curve,
+            settings,
+            summary,
+            diagnosis,
+            notes,
+        })
+    }
+
+    /// Whether it is a run of this workspace that has not ended: it is going on, or was interrupted.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        self.settings.is_some() && self.summary.is_none()
+    }
+
+    /// The last step that was written down.
+    #[must_use]
+    pub fn last_step(&self) -> u64 {
+        let trained = self.curve.points.last().map_or(0, |point| point.step);
+        let tested = self.curve.epochs.iter().filter_map(|epoch| epoch.step).max();
+        trained.max(tested.unwrap_or(0))
+    }
+
+    /// What its steps are called.
+    #[must_use]
+    pub fn unit(&self) -> &'static str {
+        match self.curve.unit {
+            Unit::Step => "step",
+            Unit::Epoch => "epoch",
+        }
+    }
+}
+
+/// The last part of a path, fit for a terminal: no control characters.
+fn name(path: &Path) -> String {
+    // `.` and `..` have no last part of their own.
+    let whole = path.canonicalize().unwrap_or_else(|_| path.into());
+    let name = whole.file_name().unwrap_or(whole.as_os_str()).to_string_lossy();
+    printable(&name)
+}
+
+/// The text with a mark in place of every control character, which could steer a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// Whether a file is there and has a whole line.
+fn holds_a_line(path: &Path) -> Result<bool, Error> {
+    use std::io::{BufRead, BufReader};
+    match std::fs::File::open(path) {
+        Ok(file) => BufReader::new(file).skip_until(b'\n').map(|bytes| bytes > 0).map_err(Error::io(path)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io(path)(error)),
+    }
+}
+
+/// A JSON file; `None` if it is not there.
+fn read_json<V: DeserializeOwned>(path: &Path) -> Result<Option<V>, Error> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(None),
+        Err(error) => return Err(Error::io(path)(error)),
+    };
+    serde_json::from_slice(&text).map(Some).map_err(|source| Error::Json { path: path.into(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_steer_a_terminal() {
+        assert_eq!(name(Path::new("/nowhere/a\x1b[31mb\n")), "a\u{fffd}[31mb\u{fffd}");
+    }
+
+    #[test]
+    fn a_log_is_not_looked_into_as_a_directory() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "epoch,loss\n0,0.5\n1,0.4\n").unwrap();
+        let run = Run::read(file.path()).unwrap();
+        assert_eq!((run.unit(), run.last_step(), run.is_unfinished()), ("epoch", 1, false));
+        assert!(run.summary.is_none() && run.diagnosis.is_none());
+    }
+}
