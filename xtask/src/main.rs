@@ -1,6 +1,7 @@
 //! The project's tasks: `cargo xtask --help`.
 #![forbid(unsafe_code)]
 
+mod baselines;
 mod bench;
 mod diagnose;
 mod hunt;
@@ -33,6 +34,7 @@ enum Task {
     Zoo(zoo::Args),
     Parity(parity::Args),
     Bench(bench::Args),
+    Baselines(baselines::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Task::Zoo(args) => zoo::run(&args),
         Task::Parity(args) => parity::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Baselines(args) => baselines::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -7,7 +7,7 @@ mod analogy;
 mod diagnose;
 pub mod diagnosis;
 mod embed;
-mod evaluate;
+pub mod evaluate;
 pub mod interrupt;
 mod known;
 mod neighbours;

@@ -1,7 +1,7 @@
 //! `flameout evaluate`: how good are the vectors?
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -12,8 +12,8 @@ use ndarray::{ArrayView1, Axis};
 use serde::Serialize;
 
 use super::{base, table};
-use crate::Embedder;
 use crate::similarity;
+use crate::{Embedded, Embedder};
 
 /// Measures predicted vectors: on the words that were kept for testing, and against people's judgement of similarity.
 ///
@@ -46,42 +46,57 @@ pub struct Args {
     json: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct Evaluation {
-    held_out: HeldOut,
-    sets: Vec<Set>,
+/// How good predicted vectors are.
+#[derive(Debug, Clone, Serialize)]
+pub struct Evaluation {
+    /// On the words that were not trained on.
+    pub held_out: HeldOut,
+    /// Against people's judgement.
+    pub sets: Vec<Set>,
 }
 
 /// Of the words kept for testing.
-#[derive(Debug, Serialize)]
-struct HeldOut {
-    words: usize,
-    hit_at_1: f64,
-    hit_at_10: f64,
-    cosine: f64,
+#[derive(Debug, Clone, Serialize)]
+pub struct HeldOut {
+    /// How many they are.
+    pub words: usize,
+    /// The share whose own vector is the nearest to the predicted one.
+    pub hit_at_1: f64,
+    /// The share whose own vector is among the ten nearest.
+    pub hit_at_10: f64,
+    /// The mean cosine of the predicted vector with the own one.
+    pub cosine: f64,
 }
 
 /// Of one similarity set.
-#[derive(Debug, Serialize)]
-struct Set {
-    file: String,
-    pairs: usize,
+#[derive(Debug, Clone, Serialize)]
+pub struct Set {
+    /// Its file's name.
+    pub file: String,
+    /// Pairs in it.
+    pub pairs: usize,
     /// Pairs of which both words can be spelt.
-    predicted_pairs: usize,
-    predicted_rho: f64,
+    pub predicted_pairs: usize,
+    /// Spearman's ρ of the predicted vectors' cosine with the score.
+    pub predicted_rho: f64,
     /// Pairs of which both words have an original vector, and can be spelt.
-    original_pairs: usize,
-    original_rho: f64,
-    /// The prediction over those pairs.
-    predicted_rho_there: f64,
+    pub original_pairs: usize,
+    /// ρ of the original vectors, over those pairs.
+    pub original_rho: f64,
+    /// ρ of the predicted vectors, over those pairs.
+    pub predicted_rho_there: f64,
 }
+
+/// What gives words vectors from their spelling.
+pub type Predict<'a> = &'a mut dyn FnMut(&[&str]) -> Embedded;
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let settings = Settings::read(&args.model.join("settings.toml")).context("the run's settings")?;
+    let dataset = Dataset::<f32>::open(&settings, &base())?;
     let mut embedder = Embedder::open(&args.model)?;
-    let evaluation =
-        Evaluation { held_out: held_out(&settings, &mut embedder)?, sets: sets(args, &settings, &mut embedder)? };
+    let originals = originals(&settings, args.vectors.as_deref())?;
+    let evaluation = evaluate(&dataset, &originals, &args.pairs, &mut |words| embedder.embed(words))?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&evaluation)?);
     } else {
@@ -90,13 +105,32 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn held_out(settings: &Settings, embedder: &mut Embedder) -> Result<HeldOut> {
-    let dataset = Dataset::<f32>::open(settings, &base())?;
+/// Original vectors to compare with: of another file, or of all words of the run's; normalised as the run did.
+pub fn originals(settings: &Settings, other: Option<&Path>) -> Result<WordVectors> {
+    let path = other.map_or_else(|| base().join(&settings.data.vectors), Path::to_path_buf);
+    let (mut originals, _) = WordVectors::open_with(path, &ReadOptions::default())?;
+    originals.normalize(settings.data.normalization).context("normalising the vectors as the run did")?;
+    Ok(originals)
+}
+
+/// Measures what predicts vectors on the data set's test words and on similarity sets.
+pub fn evaluate(
+    dataset: &Dataset<f32>,
+    originals: &WordVectors,
+    pairs: &[PathBuf],
+    predict: Predict<'_>,
+) -> Result<Evaluation> {
+    let held_out = held_out(dataset, predict)?;
+    let sets = pairs.iter().map(|path| set(path, originals, predict)).collect::<Result<_>>()?;
+    Ok(Evaluation { held_out, sets })
+}
+
+fn held_out(dataset: &Dataset<f32>, predict: Predict<'_>) -> Result<HeldOut> {
     if dataset.test.is_empty() {
         bail!("the run kept no words for testing (data.test-share)");
     }
     let words: Vec<&str> = dataset.test.iter().map(|&row| dataset.words[row].as_str()).collect();
-    let predictions = embedder.embed(&words).vectors;
+    let predictions = predict(&words).vectors;
     let targets = dataset.targets.select(Axis(0), &dataset.test);
     let ranks = NearestWords::new(dataset.targets.view()).ranks(predictions.view(), &dataset.test);
     Ok(HeldOut {
@@ -107,27 +141,17 @@ fn held_out(settings: &Settings, embedder: &mut Embedder) -> Result<HeldOut> {
     })
 }
 
-fn sets(args: &Args, settings: &Settings, embedder: &mut Embedder) -> Result<Vec<Set>> {
-    if args.pairs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let path = args.vectors.clone().unwrap_or_else(|| base().join(&settings.data.vectors));
-    let (mut originals, _) = WordVectors::open_with(path, &ReadOptions::default())?;
-    originals.normalize(settings.data.normalization).context("normalising the vectors as the run did")?;
-    args.pairs.iter().map(|path| set(path, &originals, embedder)).collect()
-}
-
-fn set(path: &PathBuf, originals: &WordVectors, embedder: &mut Embedder) -> Result<Set> {
+fn set(path: &Path, originals: &WordVectors, predict: Predict<'_>) -> Result<Set> {
     let pairs = similarity::read(path)?;
     let words = similarity::words(&pairs);
-    let embedded = embedder.embed(&words);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let embedded = predict(&words);
     let rows: HashMap<&str, usize> =
-        embedded.kept.iter().enumerate().map(|(row, &position)| (words[position].as_str(), row)).collect();
+        embedded.kept.iter().enumerate().map(|(row, &position)| (words[position], row)).collect();
     let predicted = |word: &str| rows.get(word).map(|&row| embedded.vectors.row(row));
-    let lower: HashMap<&str, String> = words.iter().map(|word| (word.as_str(), word.to_lowercase())).collect();
     let original = |word: &str| {
         predicted(word)?;
-        originals.get(word).or_else(|| originals.get(&lower[word])).map(ArrayView1::from)
+        originals.get(word).or_else(|| originals.get(&word.to_lowercase())).map(ArrayView1::from)
     };
     let (predicted_rho, predicted_pairs) = similarity::agreement(&pairs, predicted);
     let (original_rho, original_pairs) = similarity::agreement(&pairs, original);
@@ -143,7 +167,8 @@ fn set(path: &PathBuf, originals: &WordVectors, embedder: &mut Embedder) -> Resu
     })
 }
 
-fn print(evaluation: &Evaluation) {
+/// The evaluation as tables.
+pub fn print(evaluation: &Evaluation) {
     let held_out = &evaluation.held_out;
     let mut table = table::new(["words not trained on", "hit@1", "hit@10", "mean cosine"]);
     table.add_row([

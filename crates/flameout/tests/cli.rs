@@ -1,0 +1,234 @@
+//! The command line as a user meets it: what works, and what each mistake says.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/glove-100d-4k.bin");
+
+fn flameout(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_flameout")).args(arguments).env("NO_COLOR", "1").output().unwrap()
+}
+
+/// Standard output of a command that succeeds.
+fn ok(arguments: &[&str]) -> String {
+    let output = flameout(arguments);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {error}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The one line on standard error of a command that fails with this code.
+fn fails(arguments: &[&str], code: i32) -> String {
+    let output = flameout(arguments);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {error}");
+    assert!(!error.contains("panicked"), "{error}");
+    error
+}
+
+/// A small run that all tests share.
+fn run() -> &'static str {
+    static RUN: OnceLock<PathBuf> = OnceLock::new();
+    let path = RUN.get_or_init(|| {
+        let path = tempfile::tempdir().unwrap().keep().join("run");
+        ok(&[
+            "train",
+            "--vectors",
+            VECTORS,
+            "--words",
+            "300",
+            "--units",
+            "8",
+            "--epochs",
+            "2",
+            "--quiet",
+            "--out",
+            path.to_str().unwrap(),
+        ]);
+        path
+    });
+    path.to_str().unwrap()
+}
+
+#[test]
+fn without_arguments_it_says_what_to_do_first() {
+    let text = ok(&[]);
+    assert!(text.contains("flameout train") && text.contains("flameout embed") && text.contains("flameout diagnose"));
+}
+
+#[test]
+fn words_get_vectors_in_every_format() {
+    let text = ok(&["embed", "--model", run(), "the", "THE", "unseeable"]);
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
+    assert!(lines.iter().all(|line| line.len() == 101) && lines.len() == 3);
+    assert_eq!(lines[0][1..], lines[1][1..], "capital letters are tried in lower case");
+
+    let json = ok(&["embed", "--model", run(), "--format", "json", "unseeable"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let of_text: Vec<f64> = lines[2][1..].iter().map(|number| f64::from(number.parse::<f32>().unwrap())).collect();
+    let of_json = json["vector"].as_array().unwrap().iter().map(|x| f64::from(x.as_f64().unwrap() as f32));
+    assert_eq!(of_json.collect::<Vec<f64>>(), of_text);
+
+    let directory = tempfile::tempdir().unwrap();
+    let words = directory.path().join("words.txt");
+    std::fs::write(&words, "unseeable\r\n\nthe\n").unwrap();
+    for format in ["word2vec", "npy", "safetensors", "text", "json"] {
+        let out = directory.path().join(format);
+        let (words, out_text) = (words.to_str().unwrap(), out.to_str().unwrap());
+        ok(&["embed", "--model", run(), "--words", words, "--format", format, "--out", out_text]);
+        assert!(std::fs::metadata(&out).unwrap().len() > 800, "{format}");
+    }
+    let (vectors, _) = flameout::word2vec::WordVectors::open_with(
+        directory.path().join("word2vec"),
+        &flameout::word2vec::ReadOptions::default(),
+    )
+    .unwrap();
+    assert_eq!(vectors.words(), ["unseeable", "the"]);
+    let row: Vec<f64> = vectors.row(0).iter().map(|x| f64::from(*x)).collect();
+    assert_eq!(row, of_text);
+    let array: ndarray::Array2<f32> = ndarray_npy::read_npy(directory.path().join("npy")).unwrap();
+    assert_eq!(array, *vectors.matrix());
+    let bytes = std::fs::read(directory.path().join("safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(tensors.tensor("vectors").unwrap().shape(), [2, 100]);
+}
+
+#[test]
+fn known_words_can_keep_their_own_vectors_and_words_come_from_standard_input() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_flameout"))
+        .args(["embed", "--model", run(), "--known", "original", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"the\nn\xc3\xb6!\nunseeable\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2);
+    let length: f64 = lines[0].split(' ').skip(1).map(|x| x.parse::<f64>().unwrap().powi(2)).sum();
+    assert!((length - 1.0).abs() < 1e-5, "an original vector has unit length");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("nö!"), "what has no vector is named");
+}
+
+#[test]
+fn neighbours_analogies_and_evaluation() {
+    let json = ok(&["neighbours", "--model", run(), "the", "-k", "3", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["neighbours"].as_array().unwrap().len(), 3);
+    assert!(ok(&["analogy", "--model", run(), "he", "his", "unseeable"]).contains("cosine"));
+    let directory = tempfile::tempdir().unwrap();
+    let pairs = directory.path().join("pairs.txt");
+    std::fs::write(&pairs, "The\this\t3.5\nyear\tday\t7\nzzz!\tday\t1\nweek\tday\t6\n").unwrap();
+    let text = ok(&["evaluate", "--model", run(), "--pairs", pairs.to_str().unwrap(), "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["held_out"]["words"], 30);
+    assert_eq!((&json["sets"][0]["pairs"], &json["sets"][0]["predicted_pairs"]), (&4.into(), &3.into()));
+    assert!(ok(&["evaluate", "--model", run(), "--pairs", pairs.to_str().unwrap()]).contains("hit@10"));
+}
+
+#[test]
+fn a_run_is_diagnosed_replayed_and_shown() {
+    assert!(ok(&["diagnose", run()]).contains("verdict:"));
+    assert!(Path::new(run()).join("diagnosis.json").is_file());
+    let text =
+        ok(&["replay", run(), "--at", "3", "--set", "schedule.then.learning-rate=0.1", "--steps", "4", "--json"]);
+    let both: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(both[0]["trials"].as_array().unwrap().len(), 3);
+    assert!(!ok(&["report", run()]).is_empty());
+    let page = std::fs::read_to_string(Path::new(run()).join("report.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("verdict"));
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("both.html");
+    ok(&["compare", run(), run(), "--out", out.to_str().unwrap()]);
+    assert!(out.is_file());
+}
+
+#[test]
+fn a_log_of_another_program_is_diagnosed() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("training.log");
+    let losses = (0..60).map(|epoch| if epoch < 40 { 1.0 / f64::from(epoch + 1) } else { 1.1 });
+    let lines: String = losses.enumerate().map(|(epoch, loss)| format!("{epoch},{loss}\n")).collect();
+    std::fs::write(&log, format!("epoch,loss\n{lines}")).unwrap();
+    assert!(ok(&["diagnose", log.to_str().unwrap()]).contains("COLLAPSE"));
+    let json = ok(&["diagnose", log.to_str().unwrap(), "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["events"][0]["kind"], "collapse");
+}
+
+#[test]
+fn files_of_vectors_are_converted_and_described() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    ok(&["vectors", "convert", VECTORS, &path("a.txt.gz"), "--format", "fast-text", "--words", "50"]);
+    ok(&["vectors", "normalize", &path("a.txt.gz"), &path("b.txt"), "--to", "unit"]);
+    let json: serde_json::Value = serde_json::from_str(&ok(&["vectors", "info", &path("b.txt"), "--json"])).unwrap();
+    assert_eq!((&json["words"], &json["dim"], &json["format"]), (&50.into(), &100.into(), &"fast-text".into()));
+    assert!((json["longest_vector"].as_f64().unwrap() - 1.0).abs() < 1e-6);
+    assert!(ok(&["vectors", "info", VECTORS]).contains("4000"));
+}
+
+#[test]
+fn settings_layers_and_resuming() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let layer = "{ gru = { units = 5, gate_activation = 'sigmoid', reset = 'after', return_sequences = false } }";
+    std::fs::write(path("layers.toml"), format!("layers = [{layer}]")).unwrap();
+    let begin = ["train", "--vectors", VECTORS, "--words", "200", "--epochs", "1", "--quiet"];
+    ok(&[&begin[..], &["--model", &path("layers.toml"), "--out", &path("own")]].concat());
+    let settings = std::fs::read_to_string(Path::new(&path("own")).join("settings.toml")).unwrap();
+    assert!(settings.contains("units = 5"), "{settings}");
+    // A finished run that is gone on with says what it came to.
+    let json = ok(&["train", "--out", &path("own"), "--resume", "--json"]);
+    assert!(json.contains("weights_blake3"));
+    let again = fails(&[&begin[..], &["--units", "4", "--out", &path("own")]].concat(), 1);
+    assert!(again.contains("holds a run already"), "{again}");
+    ok(&["train", "--settings", &path("own/settings.toml"), "--out", &path("same"), "--quiet"]);
+    let [a, b] = ["own", "same"].map(|name| std::fs::read(path(&format!("{name}/model.flameout"))).unwrap());
+    assert_eq!(a, b, "the same settings give the same weights");
+}
+
+#[test]
+fn each_mistake_gets_a_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("noise.bin"), [0xff, 0x00, 0x31, 0x07].repeat(9)).unwrap();
+    std::fs::write(path("layers.toml"), "layer = []").unwrap();
+    std::fs::write(path("pairs.txt"), "one two\n").unwrap();
+    std::fs::create_dir(path("empty")).unwrap();
+    let cases: [(&[&str], i32, &str); 17] = [
+        (&["train", "--vectors", &path("none.bin")], 1, "none.bin"),
+        (&["train", "--vectors", &path("noise.bin")], 1, "noise.bin"),
+        (&["train", "--vectors", VECTORS, "--model", "lstm-triple"], 1, "lstm-triple"),
+        (&["train", "--vectors", VECTORS, "--model", &path("layers.toml")], 1, "layers.toml"),
+        (&["train", "--vectors", VECTORS, "--set", "training.bath=3"], 1, "bath"),
+        (&["train", "--vectors", VECTORS, "--set", "training.batch"], 1, "KEY=VALUE"),
+        (&["train", "--out", &path("empty"), "--resume"], 1, "no run to go on with"),
+        (&["train"], 2, "--vectors"),
+        (&["embed", "--model", &path("empty"), "word"], 1, "holds no model"),
+        (&["embed", "--model", run(), "--words", &path("none.txt")], 1, "none.txt"),
+        (&["embed", "--model", run(), "word", "--format", "npy"], 1, "--out"),
+        (&["neighbours", "--model", run(), "!"], 1, "none of the words"),
+        (&["evaluate", "--model", run(), "--pairs", &path("pairs.txt")], 1, "pairs.txt line 1"),
+        (&["diagnose", &path("none.log")], 1, "none.log"),
+        (&["replay", run(), "--at", "99999", "--set", "training.batch=3"], 1, "the run ended"),
+        (&["report", &path("empty")], 1, "empty"),
+        (&["vectors", "info", &path("none.bin")], 1, "none.bin"),
+    ];
+    for (arguments, code, expected) in cases {
+        let error = fails(arguments, code);
+        assert!(error.contains(expected), "{arguments:?}: {error}");
+        assert_eq!(error.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn completions_and_manual_pages() {
+    assert!(ok(&["completions", "bash"]).contains("neighbours"));
+    let directory = tempfile::tempdir().unwrap();
+    ok(&["man", directory.path().to_str().unwrap()]);
+    assert!(directory.path().join("flameout-train.1").is_file());
+}

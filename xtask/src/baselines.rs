@@ -1,0 +1,142 @@
+//! `cargo xtask baselines`: what simple methods reach at predicting vectors from spellings.
+
+mod ngrams;
+mod ridge;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use flameout::Embedded;
+use flameout::cli::evaluate::{Evaluation, evaluate, originals, print};
+use flameout_experiment::{Dataset, Settings};
+use flameout_word2vec::WordVectors;
+use ndarray::{Array2, Axis};
+
+use crate::root;
+use ngrams::NGrams;
+
+/// Measures three baselines on the words and split of a run: what a network has to beat.
+///
+/// - ridge: a linear map from the n-grams of 2 to 6 letters that a word has (its ends marked), with squared weights held
+///   down; how much is chosen on a tenth of the training words;
+/// - mean: the mean vector of the training words that have an n-gram, averaged over the word's n-grams;
+/// - nearest: the vector of the training word with the most n-grams in common (Jaccard).
+///
+/// Examples:
+///
+///   cargo xtask baselines runs/first
+///   cargo xtask baselines runs/first --pairs rw.txt --pairs simlex.txt --json
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The run's directory, for its words, split and normalisation.
+    run: PathBuf,
+
+    /// A similarity set (several times).
+    #[arg(long, value_name = "FILE")]
+    pairs: Vec<PathBuf>,
+
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What learns from training words.
+struct Task {
+    dataset: Dataset<f32>,
+    originals: WordVectors,
+    grams: NGrams,
+    /// The training words' n-grams.
+    bags: Vec<Vec<u32>>,
+    /// Their vectors, `(words, numbers)`.
+    targets: Array2<f32>,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let settings = Settings::read(&args.run.join("settings.toml")).context("the run's settings")?;
+    let dataset = Dataset::<f32>::open(&settings, &root())?;
+    let words = || dataset.train.iter().map(|&row| dataset.words[row].as_str());
+    let grams = NGrams::learn(words());
+    let bags = words().map(|word| grams.of(word)).collect();
+    let targets = dataset.targets.select(Axis(0), &dataset.train);
+    let originals = originals(&settings, None)?;
+    let task = Task { originals, grams, bags, targets, dataset };
+    let began = Instant::now();
+    let weights = ridge(&task);
+    report(args, "ridge", began, &measure(&task, args, &mut |word| sum_of_rows(&weights, &task.grams.of(word)))?);
+    let began = Instant::now();
+    let means = mean(&task);
+    report(args, "mean", began, &measure(&task, args, &mut |word| sum_of_rows(&means, &task.grams.of(word)))?);
+    let began = Instant::now();
+    report(args, "nearest", began, &measure(&task, args, &mut |word| nearest(&task, word))?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(args: &Args, name: &str, began: Instant, evaluation: &Evaluation) {
+    if args.json {
+        println!("{}", serde_json::json!({ "method": name, "evaluation": evaluation }));
+    } else {
+        println!("\n{name} ({:.0} s)", began.elapsed().as_secs_f64());
+        print(evaluation);
+    }
+}
+
+fn measure(task: &Task, args: &Args, vector: &mut dyn FnMut(&str) -> Vec<f32>) -> Result<Evaluation> {
+    let mut predict = |words: &[&str]| {
+        let rows: Vec<f32> = words.iter().flat_map(|word| vector(&word.to_lowercase())).collect();
+        let vectors = Array2::from_shape_vec((words.len(), task.targets.ncols()), rows).expect("whole rows");
+        Embedded { vectors, kept: (0..words.len()).collect(), refused: Vec::new() }
+    };
+    evaluate(&task.dataset, &task.originals, &args.pairs, &mut predict)
+}
+
+/// The ridge's weights, with the penalty that does best on a tenth of the training words.
+fn ridge(task: &Task) -> Array2<f32> {
+    let (grams, kept) = (task.grams.len(), task.bags.len() / 10);
+    let (learn, choose) = (&task.bags[kept..], &task.bags[..kept]);
+    let (choose_targets, learn_targets) = task.targets.view().split_at(Axis(0), kept);
+    let learn_targets = learn_targets.to_owned();
+    let cosine = |penalty: f32| {
+        let weights = ridge::solve(learn, &learn_targets, grams, penalty);
+        flameout_model::metrics::mean_cosine(ridge::product(choose, &weights).view(), choose_targets)
+    };
+    let penalties = [0.1, 0.3, 1.0, 3.0];
+    let scored = penalties.map(|penalty| (cosine(penalty), penalty));
+    eprintln!("ridge: mean cosine on words kept for choosing, and penalty: {scored:?}");
+    let (_, best) = scored.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).expect("there are penalties");
+    ridge::solve(&task.bags, &task.targets, grams, best)
+}
+
+/// For each n-gram the mean vector of the words that have it.
+fn mean(task: &Task) -> Array2<f32> {
+    let mut sums = Array2::zeros((task.grams.len(), task.targets.ncols()));
+    let mut counts = vec![0.0_f32; task.grams.len()];
+    for (bag, target) in task.bags.iter().zip(task.targets.rows()) {
+        for &gram in bag {
+            let mut sum = sums.row_mut(gram as usize);
+            sum += &target;
+            counts[gram as usize] += 1.0;
+        }
+    }
+    sums.rows_mut().into_iter().zip(counts).for_each(|(mut row, count)| row /= count.max(1.0));
+    sums
+}
+
+/// The sum of a bag's rows; their lengths as the ridge counts them, or their mean: for directions it is the same.
+fn sum_of_rows(per_gram: &Array2<f32>, bag: &[u32]) -> Vec<f32> {
+    ridge::product(&[bag.to_vec()], per_gram).row(0).to_vec()
+}
+
+/// The vector of the training word with the most n-grams in common, as a share of both words' n-grams.
+fn nearest(task: &Task, word: &str) -> Vec<f32> {
+    let bag = task.grams.of(word);
+    let jaccard = |other: &[u32]| {
+        let shared = bag.iter().filter(|gram| other.binary_search(gram).is_ok()).count();
+        shared as f64 / (bag.len() + other.len() - shared).max(1) as f64
+    };
+    let best = (0..task.bags.len()).max_by(|&i, &j| jaccard(&task.bags[i]).total_cmp(&jaccard(&task.bags[j])));
+    task.targets.row(best.expect("there are training words")).to_vec()
+}
