@@ -47,7 +47,9 @@ impl Metadata {
             return refuse("a word has 0 time steps; at least 1 is needed".into());
         }
         match self.other.keys().find(|key| key.starts_with(RESERVED)) {
-            Some(key) => refuse(format!("the key `{key}` is reserved: choose one that does not begin with `{RESERVED}`")),
+            Some(key) => {
+                refuse(format!("the key `{key}` is reserved: choose one that does not begin with `{RESERVED}`"))
+            }
             None => Ok(()),
         }
     }

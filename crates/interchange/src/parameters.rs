@@ -53,11 +53,7 @@ pub(crate) fn set(network: &mut Sequential<f32>, layer: usize, name: &str, value
 /// A network of what was found for each of its layers.
 ///
 /// The network is allocated only once as many numbers were found as it has parameters: what a file claims costs nothing.
-pub(crate) fn build(
-    path: &Path,
-    architecture: Architecture,
-    layers: &[Vec<Found>],
-) -> Result<Sequential<f32>, Error> {
+pub(crate) fn build(path: &Path, architecture: Architecture, layers: &[Vec<Found>]) -> Result<Sequential<f32>, Error> {
     architecture.check().map_err(|error| Error::format(path, error.to_string()))?;
     check_rows(path, &architecture, layers)?;
     let (found, wanted) =

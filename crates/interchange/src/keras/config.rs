@@ -68,7 +68,9 @@ impl Described<'_> {
             "InputLayer" | "Dropout" => {}
             "LSTM" => layers.push(self.lstm()?),
             "GRU" => layers.push(self.gru()?),
-            "Dense" => layers.push(LayerKind::Dense { units: self.units()?, activation: self.activation("activation")? }),
+            "Dense" => {
+                layers.push(LayerKind::Dense { units: self.units()?, activation: self.activation("activation")? })
+            }
             "TimeDistributedDense" => layers
                 .push(LayerKind::TimeDistributed { units: self.units()?, activation: self.activation("activation")? }),
             "TimeDistributed" => layers.push(self.time_distributed()?),

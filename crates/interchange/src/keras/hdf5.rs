@@ -31,8 +31,13 @@ pub(super) struct Weight {
 impl<'a> Hdf5<'a> {
     pub(super) fn open(path: &'a Path, bytes: Vec<u8>) -> Result<Self, Error> {
         let size = bytes.len() as u64;
-        let file = File::from_bytes(bytes)
-            .map_err(|error| Error::format(path, format!("cannot be read as HDF5: {error}")))?;
+        let file =
+            File::from_bytes(bytes).map_err(|error| Error::format(path, format!("cannot be read as HDF5: {error}")))?;
+        // hdf5-pure reads what is left of a file that was cut short; the C library refuses it.
+        let end = file.superblock().eof_address;
+        if end > size {
+            return Err(Error::format(path, format!("has {size} bytes of the {end} that it claims: it was cut short")));
+        }
         Ok(Self { path, file, size })
     }
 

@@ -88,8 +88,9 @@ impl LayerWeights {
             let parts = letters.iter().map(|letter| self.ending_in(path, &format!("_{role}_{letter}")));
             let parts: Vec<&Weight> = parts.collect::<Result<_, _>>()?;
             let views: Vec<ArrayView2<'_, f32>> = parts.iter().map(|weight| weight.values.view()).collect();
-            let values = ndarray::concatenate(Axis(1), &views)
-                .map_err(|_| Error::tensor(path, &parts[0].name, "differs in its number of rows from the other gates'"))?;
+            let values = ndarray::concatenate(Axis(1), &views).map_err(|_| {
+                Error::tensor(path, &parts[0].name, "differs in its number of rows from the other gates'")
+            })?;
             joined.push(Weight { name: parts[0].name.clone(), values, is_vector: parts[0].is_vector });
         }
         self.weights = joined;
@@ -107,7 +108,11 @@ impl LayerWeights {
         let Self { name, mut weights } = self;
         if weights.len() + 1 == N {
             let columns = weights[0].values.ncols();
-            weights.push(Weight { name: format!("{name}'s bias"), values: Array2::zeros((1, columns)), is_vector: true });
+            weights.push(Weight {
+                name: format!("{name}'s bias"),
+                values: Array2::zeros((1, columns)),
+                is_vector: true,
+            });
         }
         let held = weights.len();
         weights.try_into().map_err(|_| {

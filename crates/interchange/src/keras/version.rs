@@ -44,9 +44,10 @@ impl Version {
         match (self.major, self.minor, self.tensorflow) {
             (..3, 3.., _) if self.major == 2 => Ok(Activation::Sigmoid),
             // TensorFlow 1 and 2 both have this version, and differ.
-            (2, _, true) => {
-                Err(Error::undetermined(path, "comes from an early `tf.keras` and does not tell the activation of its gates"))
-            }
+            (2, _, true) => Err(Error::undetermined(
+                path,
+                "comes from an early `tf.keras` and does not tell the activation of its gates",
+            )),
             (..3, ..) => Ok(Activation::HardSigmoid),
             _ => Ok(Activation::Sigmoid),
         }

@@ -193,7 +193,9 @@ fn layer_config(index: usize, layer: &LayerKind) -> Result<Value, Error> {
             let dense = json!({ "name": format!("{name}_dense"), "units": units, "activation": activation(outputs)? });
             Ok(described("TimeDistributed", json!({ "name": name, "layer": described("Dense", dense) })))
         }
-        ref other => Err(inexpressible(format!("layer {index} is of a kind unknown to this version: {}", other.name()))),
+        ref other => {
+            Err(inexpressible(format!("layer {index} is of a kind unknown to this version: {}", other.name())))
+        }
     }
 }
 

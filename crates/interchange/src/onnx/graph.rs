@@ -18,7 +18,8 @@ const OUTPUT: &str = "vectors";
 /// The graph from `indices` to `vectors`.
 pub(super) fn graph(network: &Sequential<f32>) -> Result<Graph, Error> {
     let architecture = network.architecture();
-    let mut builder = Builder { network, node: Vec::new(), initializer: Vec::new(), value: INPUT.into(), sequence: true };
+    let mut builder =
+        Builder { network, node: Vec::new(), initializer: Vec::new(), value: INPUT.into(), sequence: true };
     builder.one_hot(architecture.alphabet);
     for (index, layer) in architecture.layers.iter().enumerate() {
         builder.layer(index, layer)?;

@@ -67,7 +67,8 @@ impl<'a> StateDict<'a> {
     fn parse(path: &'a Path, bytes: &'a [u8]) -> Result<Self, Error> {
         let unsound = |error: SafeTensorError| Error::format(path, format!("is no sound safetensors file: {error}"));
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(unsound)?;
-        let mut metadata: BTreeMap<String, String> = header.metadata().clone().unwrap_or_default().into_iter().collect();
+        let mut metadata: BTreeMap<String, String> =
+            header.metadata().clone().unwrap_or_default().into_iter().collect();
         // Says that the numbers are PyTorch's; every file of that origin has it.
         metadata.remove("format");
         let tensors = SafeTensors::deserialize(bytes).map_err(unsound)?;
@@ -150,14 +151,15 @@ impl<'a> StateDict<'a> {
     fn model(&self, architecture: Architecture, metadata: Metadata) -> Result<Model, Error> {
         let (mut recurrent, mut linear) = (self.recurrent.values(), self.linear.values());
         let lacks = |index: usize, layer: &LayerKind| {
-            Error::format(self.path, format!("has no more tensors for layer {index}, which is of kind {}", layer.name()))
+            Error::format(
+                self.path,
+                format!("has no more tensors for layer {index}, which is of kind {}", layer.name()),
+            )
         };
         let mut layers = Vec::new();
         for (index, layer) in architecture.layers.iter().enumerate() {
             layers.push(match layer {
-                LayerKind::Lstm { .. } => {
-                    self.lstm(recurrent.next().ok_or_else(|| lacks(index, layer))?)?
-                }
+                LayerKind::Lstm { .. } => self.lstm(recurrent.next().ok_or_else(|| lacks(index, layer))?)?,
                 LayerKind::Gru { reset: Reset::After, .. } => {
                     self.gru(recurrent.next().ok_or_else(|| lacks(index, layer))?)?
                 }
@@ -200,22 +202,17 @@ impl<'a> StateDict<'a> {
     /// Both kernels and both biases of a recurrent layer.
     fn gated(&self, parameters: &BTreeMap<String, String>, order: &[usize]) -> Result<Vec<Found>, Error> {
         let rows = self.tensor(parameters, "weight_ih")?.nrows();
-        [
-            (KERNEL, "weight_ih"),
-            (RECURRENT_KERNEL, "weight_hh"),
-            (BIAS, "bias_ih"),
-            (RECURRENT_BIAS, "bias_hh"),
-        ]
-        .into_iter()
-        .map(|(name, theirs)| {
-            let (source, values) = self.with_default_bias(parameters, theirs, rows)?;
-            if values.ncols() % order.len() != 0 {
-                let what = format!("has {} rows, which is no multiple of {} gates", values.ncols(), order.len());
-                return Err(Error::tensor(self.path, source, what));
-            }
-            Ok(Found { name, values: gates::reorder(values.view(), order), source })
-        })
-        .collect()
+        [(KERNEL, "weight_ih"), (RECURRENT_KERNEL, "weight_hh"), (BIAS, "bias_ih"), (RECURRENT_BIAS, "bias_hh")]
+            .into_iter()
+            .map(|(name, theirs)| {
+                let (source, values) = self.with_default_bias(parameters, theirs, rows)?;
+                if values.ncols() % order.len() != 0 {
+                    let what = format!("has {} rows, which is no multiple of {} gates", values.ncols(), order.len());
+                    return Err(Error::tensor(self.path, source, what));
+                }
+                Ok(Found { name, values: gates::reorder(values.view(), order), source })
+            })
+            .collect()
     }
 
     fn dense(&self, parameters: &BTreeMap<String, String>) -> Result<Vec<Found>, Error> {
@@ -237,7 +234,10 @@ impl<'a> StateDict<'a> {
         length: usize,
     ) -> Result<(String, Array2<f32>), Error> {
         if !theirs.starts_with("bias") {
-            return Ok((parameters.get(theirs).cloned().unwrap_or_default(), self.tensor(parameters, theirs)?.reversed_axes()));
+            return Ok((
+                parameters.get(theirs).cloned().unwrap_or_default(),
+                self.tensor(parameters, theirs)?.reversed_axes(),
+            ));
         }
         match parameters.get(theirs) {
             Some(source) => Ok((source.clone(), self.tensor(parameters, theirs)?)),

@@ -33,7 +33,7 @@ pub fn words(words: usize) -> Array2<u16> {
     Array2::from_shape_simple_fn((words, TIME), || (numbers.next() * ALPHABET as f32) as u16)
 }
 
-/// The project's three networks in two flavours, by name: wide weights that reach the gates' flat ends, and all biases set.
+/// The project's three networks in two flavours, by name.
 pub fn models(units: usize) -> Vec<(String, Model)> {
     let mut models = Vec::new();
     let presets: [(&str, fn(usize, usize, usize, Flavour) -> Architecture); 3] = [
@@ -49,7 +49,8 @@ pub fn models(units: usize) -> Vec<(String, Model)> {
     models
 }
 
-/// A network with made-up weights.
+/// A network with made-up weights: characters that reach the gates' flat ends, all biases set, and other kernels ± 2/√rows.
+/// (With much wider recurrent kernels the states are chaotic, and any two programs' rounding soon shows.)
 pub fn model(architecture: Architecture) -> Model {
     let metadata = Metadata {
         alphabet: (architecture.alphabet == ALPHABET).then(|| "$abcdefghijklmnopqrstuvwxyz".to_owned()),
@@ -58,7 +59,14 @@ pub fn model(architecture: Architecture) -> Model {
     };
     let mut network = Sequential::new(architecture);
     let mut numbers = Numbers(2);
-    network.parameters_mut().iter_mut().for_each(|x| *x = 2.0 * numbers.next() - 1.0);
+    for tensor in network.tensors().to_vec() {
+        let width = match (tensor.name.as_str(), tensor.matrix_shape()) {
+            ("layer0/kernel", _) => 3.0,
+            (_, (rows, _)) => 2.0 / (rows as f32).sqrt().max(2.0),
+        };
+        let values = &mut network.parameters_mut()[tensor.range()];
+        values.iter_mut().for_each(|x| *x = width * (2.0 * numbers.next() - 1.0));
+    }
     Model { network, metadata }
 }
 
@@ -67,4 +75,25 @@ pub fn difference(a: &Array2<f32>, b: &Array2<f32>) -> f32 {
     assert_eq!(a.dim(), b.dim());
     // Unlike `f32::max`, this keeps NaN.
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, |largest, x| if x <= largest { largest } else { x })
+}
+
+/// A matrix of a recorded file; whole numbers are characters.
+pub fn recorded(file: &str, name: &str) -> Array2<f32> {
+    use safetensors::tensor::Dtype;
+
+    let bytes = std::fs::read(fixture(file)).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let tensor = tensors.tensor(name).unwrap();
+    let values = match tensor.dtype() {
+        Dtype::F32 => tensor.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
+        Dtype::F64 => tensor.data().as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes) as f32).collect(),
+        Dtype::I32 => tensor.data().as_chunks().0.iter().map(|&bytes| i32::from_le_bytes(bytes) as f32).collect(),
+        other => panic!("{name} is of type {other:?}"),
+    };
+    Array2::from_shape_vec((tensor.shape()[0], tensor.shape()[1]), values).unwrap()
+}
+
+/// Characters of a recorded file.
+pub fn recorded_indices(file: &str) -> Array2<u16> {
+    recorded(file, "indices").mapv(|index| index as u16)
 }
