@@ -78,3 +78,12 @@ fn a_claimed_size_allocates_nothing() {
     let message = read("pytorch-huge", bytes).unwrap_err();
     assert!(message.contains("layer0.weight_ih_l0"), "{message}");
 }
+
+#[test]
+fn an_archive_notices_a_changed_weight() {
+    let mut bytes = std::fs::read(fixture("written-gru-single-keras1.keras")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let message = read("x.keras", bytes).unwrap_err();
+    assert!(message.contains("model.weights.h5"), "{message}");
+}

@@ -22,10 +22,11 @@ pub(super) fn member(path: &Path, bytes: &[u8], name: &str) -> Result<Vec<u8>, E
     let refuse = |error: &dyn std::fmt::Display| Error::format(path, format!("`{name}` in the archive: {error}"));
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| refuse(&error))?;
     let file = archive.by_name(name).map_err(|error| refuse(&error))?;
-    // What the archive claims bounds what is read; what is read, not what is claimed, is allocated.
+    // What the archive claims bounds what is read; what is read, not what is claimed, is allocated. The checksum is
+    // compared at the end of the file only, one byte further.
     let claimed = file.size();
     let mut content = Vec::new();
-    file.take(claimed).read_to_end(&mut content).map_err(|error| refuse(&error))?;
+    file.take(claimed.saturating_add(1)).read_to_end(&mut content).map_err(|error| refuse(&error))?;
     Ok(content)
 }
 

@@ -195,8 +195,11 @@ fn activation_attributes(layer: usize, activations: &[Activation]) -> Result<Vec
     Ok(attributes)
 }
 
+/// α and β of a clipped line.
+type Line = Option<(f32, f32)>;
+
 /// ONNX' name of an activation, and a hard sigmoid's α and β: clip(αx + β, 0, 1).
-fn operator(layer: usize, activation: Activation) -> Result<(&'static str, Option<(f32, f32)>), Error> {
+fn operator(layer: usize, activation: Activation) -> Result<(&'static str, Line), Error> {
     match activation {
         Activation::Sigmoid => Ok(("Sigmoid", None)),
         Activation::HardSigmoid => Ok(("HardSigmoid", Some((0.2, 0.5)))),

@@ -33,10 +33,13 @@ pub fn words(words: usize) -> Array2<u16> {
     Array2::from_shape_simple_fn((words, TIME), || (numbers.next() * ALPHABET as f32) as u16)
 }
 
+/// Of alphabet, units, outputs and flavour.
+type Preset = fn(usize, usize, usize, Flavour) -> Architecture;
+
 /// The project's three networks in two flavours, by name.
 pub fn models(units: usize) -> Vec<(String, Model)> {
     let mut models = Vec::new();
-    let presets: [(&str, fn(usize, usize, usize, Flavour) -> Architecture); 3] = [
+    let presets: [(&str, Preset); 3] = [
         ("lstm-single", Architecture::lstm_single),
         ("gru-single", Architecture::gru_single),
         ("lstm-double", Architecture::lstm_double),
