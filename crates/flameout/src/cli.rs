@@ -8,6 +8,8 @@ mod diagnose;
 pub mod diagnosis;
 mod embed;
 pub mod evaluate;
+mod export;
+mod import;
 pub mod interrupt;
 mod known;
 mod neighbours;
@@ -46,6 +48,8 @@ enum Command {
     Replay(replay::Args),
     Report(report::Args),
     Compare(report::CompareArgs),
+    Export(export::Args),
+    Import(import::Args),
     Vectors(vectors::Args),
     Completions(pages::Completions),
     Man(pages::Man),
@@ -78,6 +82,8 @@ pub fn main() -> ExitCode {
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::Compare(args)) => report::compare(&args),
+        Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Import(args)) => import::run(&args),
         Some(Command::Vectors(args)) => vectors::run(&args),
         Some(Command::Completions(args)) => pages::completions(&args, &mut Cli::command()),
         Some(Command::Man(args)) => pages::manual(&args, Cli::command()),

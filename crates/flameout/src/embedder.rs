@@ -85,6 +85,12 @@ impl Embedder {
         &self.network
     }
 
+    /// The network, to keep.
+    #[must_use]
+    pub fn into_network(self) -> Sequential<f32> {
+        self.network
+    }
+
     /// The vectors of these words. A word with letters that the network does not know is tried in lower case.
     pub fn embed<S: AsRef<str>>(&mut self, words: &[S]) -> Embedded {
         let (mut rows, mut kept, mut refused) = (Vec::new(), Vec::new(), Vec::new());

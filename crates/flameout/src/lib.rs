@@ -25,6 +25,7 @@ pub use flameout_cells as cells;
 pub use flameout_doctor as doctor;
 pub use flameout_encoder as encoder;
 pub use flameout_experiment as experiment;
+pub use flameout_interchange as interchange;
 pub use flameout_kernels as kernels;
 pub use flameout_model as model;
 pub use flameout_optim as optim;

@@ -1,0 +1,89 @@
+//! `flameout export`: a model for other programs.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use flameout_interchange::{Metadata, Model, keras, onnx, safetensors};
+use flameout_word2vec::{Format, WordVectors};
+
+use super::known;
+use crate::Embedder;
+
+/// Writes a model as a file that other programs read.
+///
+/// What each format holds, and how it was checked: docs/guide.md. A network that a format cannot say is an error which
+/// tells why.
+///
+/// Examples:
+///
+///   flameout export --model runs/first --to onnx --out first.onnx
+///   flameout export --model runs/first --to keras --out first.keras
+///   flameout export --model runs/first --to word2vec --out all-words.bin
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// A run's directory, or that of an imported model.
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+
+    /// The format.
+    #[arg(long, value_enum)]
+    to: Target,
+
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+
+    /// With --to word2vec: the words, if not those of the vectors that the run names.
+    #[arg(long, value_name = "FILE")]
+    vectors: Option<PathBuf>,
+}
+
+/// Formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Target {
+    /// The weights under PyTorch's names; loads into nn.LSTM and nn.GRU.
+    Safetensors,
+    /// The network from character indices to vectors, for ONNX Runtime.
+    Onnx,
+    /// For Keras 3: FILE.keras, or FILE.weights.h5 for the weights alone.
+    Keras,
+    /// No network: the predicted vectors of all known words, in word2vec's binary format.
+    Word2vec,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let mut embedder = Embedder::open(&args.model)?;
+    if args.to == Target::Word2vec {
+        predicted(args, &mut embedder)?;
+    } else {
+        let alphabet = embedder.encoder().alphabet().iter().collect();
+        let metadata = Metadata {
+            alphabet: Some(alphabet),
+            length: Some(embedder.encoder().length()),
+            ..Metadata::default()
+        };
+        let model = Model { network: embedder.into_network(), metadata };
+        match args.to {
+            Target::Safetensors => safetensors::write(&model, &args.out)?,
+            Target::Onnx => onnx::write(&model, &args.out)?,
+            _ => keras::write(&model, &args.out)?,
+        }
+    }
+    println!("{}", args.out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn predicted(args: &Args, embedder: &mut Embedder) -> Result<()> {
+    let (words, _) = known::vectors(&args.model, args.vectors.as_ref())?.into_parts();
+    let embedded = embedder.embed(&words);
+    if embedded.kept.is_empty() {
+        bail!("none of the words can be spelt for the network");
+    }
+    let kept = embedded.kept.iter().map(|&position| words[position].clone()).collect();
+    let vectors = WordVectors::new(kept, embedded.vectors)?;
+    vectors.save(&args.out, Format::Word2vecBinary).with_context(|| format!("writing {}", args.out.display()))
+}

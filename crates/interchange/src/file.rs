@@ -1,0 +1,19 @@
+//! Whole files, with errors that name them.
+
+use std::path::Path;
+
+use flameout_model::checkpoint;
+
+use crate::error::Error;
+
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|source| Error::Io { path: path.into(), source })
+}
+
+/// Beside the target first, then renamed: never half a file.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    checkpoint::write_atomically(path, &[bytes]).map_err(|error| match error {
+        flameout_model::Error::Io { path, source } => Error::Io { path, source },
+        other => Error::format(path, other.to_string()),
+    })
+}

@@ -1,0 +1,53 @@
+//! Models that travel: networks from a word's spelling to its vector, as the files of other projects.
+//!
+//! | | read | write | |
+//! | --- | --- | --- | --- |
+//! | [`safetensors`] | yes | yes | PyTorch state dicts |
+//! | [`onnx`] | | yes | onnxruntime and its like, from character indices to vectors |
+//! | [`keras`] | yes | yes | HDF5 of Keras 1 to 3, `.keras` archives |
+//!
+//! A [`Model`] is the network and its [`Metadata`]: the alphabet, the length of a word, and what else is to travel.
+//! Networks that a format cannot say are errors that tell why; so are files that do not tell what they hold.
+//!
+//! ```
+//! use flameout_interchange::{Metadata, Model, onnx, safetensors};
+//! use flameout_model::{Architecture, Flavour, Sequential};
+//!
+//! let mut network = Sequential::new(Architecture::lstm_single(27, 8, 5, Flavour::PyTorch));
+//! network.initialise(&Flavour::PyTorch.initialisation(), 1);
+//! let metadata = Metadata {
+//!     alphabet: Some("$abcdefghijklmnopqrstuvwxyz".into()),
+//!     length: Some(19),
+//!     ..Metadata::default()
+//! };
+//! let model = Model { network, metadata };
+//!
+//! let directory = tempfile::tempdir()?;
+//! onnx::write(&model, &directory.path().join("model.onnx"))?;
+//! safetensors::write(&model, &directory.path().join("model.safetensors"))?;
+//!
+//! let back = safetensors::read(&directory.path().join("model.safetensors"))?;
+//! assert_eq!(back.metadata, model.metadata);
+//! assert_eq!(back.network.weights_blake3(), model.network.weights_blake3());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod error;
+mod file;
+mod gates;
+pub mod keras;
+pub mod metadata;
+pub mod model;
+pub mod onnx;
+mod parameters;
+pub mod safetensors;
+
+pub use error::Error;
+pub use metadata::Metadata;
+pub use model::Model;
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,242 @@
+//! A network as a graph of ONNX operators.
+
+use flameout_cells::{Activation, Reset};
+use flameout_model::{LayerKind, Sequential};
+use ndarray::{Array2, ArrayView2, Axis};
+
+use super::messages::{
+    Attribute, Dimension, DimensionValue, Graph, Node, Shape, TensorProto, TensorType, Type, ValueInfo, attribute_type,
+    data_type,
+};
+use crate::error::Error;
+use crate::gates;
+use crate::parameters::{BIAS, KERNEL, RECURRENT_BIAS, RECURRENT_KERNEL, get};
+
+const INPUT: &str = "indices";
+const OUTPUT: &str = "vectors";
+
+/// The graph from `indices` to `vectors`.
+pub(super) fn graph(network: &Sequential<f32>) -> Result<Graph, Error> {
+    let architecture = network.architecture();
+    let mut builder =
+        Builder { network, node: Vec::new(), initializer: Vec::new(), value: INPUT.into(), sequence: true };
+    builder.one_hot(architecture.alphabet);
+    for (index, layer) in architecture.layers.iter().enumerate() {
+        builder.layer(index, layer)?;
+    }
+    builder.node("Identity", "output", &[], Some(OUTPUT));
+    let free = |name: &str| DimensionValue::Free(name.into());
+    let outputs = DimensionValue::Fixed(architecture.outputs() as i64);
+    Ok(Graph {
+        node: builder.node,
+        name: Some("flameout".into()),
+        initializer: builder.initializer,
+        input: vec![value_info(INPUT, data_type::INT64, [free("batch"), free("time")])],
+        output: vec![value_info(OUTPUT, data_type::FLOAT, [free("batch"), outputs])],
+    })
+}
+
+/// Nodes in a chain, each fed with the one before.
+struct Builder<'a> {
+    network: &'a Sequential<f32>,
+    node: Vec<Node>,
+    initializer: Vec<TensorProto>,
+    /// What the next node is fed with.
+    value: String,
+    /// Whether that is `(time, batch, …)`, else `(batch, …)`.
+    sequence: bool,
+}
+
+impl Builder<'_> {
+    /// ONNX' recurrent operators want time first.
+    fn one_hot(&mut self, alphabet: usize) {
+        self.node("Transpose", "time_first", &[], None).attribute.push(ints("perm", vec![1, 0]));
+        self.integer("alphabet_size", None, alphabet as i64);
+        self.floats("off_and_on", &[2], &[0.0, 1.0]);
+        self.node("OneHot", "one_hot", &["alphabet_size", "off_and_on"], None).attribute.push(int("axis", -1));
+    }
+
+    fn layer(&mut self, index: usize, layer: &LayerKind) -> Result<(), Error> {
+        match *layer {
+            LayerKind::Lstm { units, gate_activation, return_sequences } => {
+                self.check_sequence(index)?;
+                let no_recurrent_bias = Array2::zeros((1, 4 * units));
+                self.recurrent_tensors(index, &gates::ONNX_LSTM, no_recurrent_bias.view());
+                let activations = [gate_activation, Activation::Tanh, Activation::Tanh];
+                let attributes = vec![int("hidden_size", units as i64)];
+                self.recurrent(index, "LSTM", attributes, &activations, return_sequences)
+            }
+            LayerKind::Gru { units, gate_activation, reset, return_sequences } => {
+                self.check_sequence(index)?;
+                let recurrent_bias = match reset {
+                    Reset::Before => Array2::zeros((1, 3 * units)),
+                    Reset::After => get(self.network, index, RECURRENT_BIAS).to_owned(),
+                };
+                self.recurrent_tensors(index, &gates::ONNX_GRU, recurrent_bias.view());
+                let linear_before_reset = int("linear_before_reset", i64::from(reset == Reset::After));
+                let attributes = vec![int("hidden_size", units as i64), linear_before_reset];
+                self.recurrent(index, "GRU", attributes, &[gate_activation, Activation::Tanh], return_sequences)
+            }
+            LayerKind::Dense { activation, .. } | LayerKind::TimeDistributed { activation, .. } => {
+                self.dense(index);
+                self.activation(index, activation)
+            }
+            ref other => Err(inexpressible(index, &format!("is of a kind unknown to this version: {}", other.name()))),
+        }
+    }
+
+    fn check_sequence(&self, index: usize) -> Result<(), Error> {
+        if self.sequence { Ok(()) } else { Err(inexpressible(index, "is recurrent, but fed with one vector a word")) }
+    }
+
+    /// `W (1, gates·units, inputs)`, `R (1, gates·units, units)`, `B (1, 2·gates·units)`: both biases in a row.
+    fn recurrent_tensors(&mut self, index: usize, order: &[usize], recurrent_bias: ArrayView2<'_, f32>) {
+        for (name, tensor) in [("W", KERNEL), ("R", RECURRENT_KERNEL)] {
+            let tensor = gates::reorder(get(self.network, index, tensor), order);
+            let shape = [1, tensor.ncols(), tensor.nrows()];
+            self.floats(&format!("layer{index}.{name}"), &shape, &gates::values(tensor.t()));
+        }
+        let biases = [get(self.network, index, BIAS), recurrent_bias].map(|bias| gates::reorder(bias, order));
+        let bias = ndarray::concatenate(Axis(1), &[biases[0].view(), biases[1].view()]).expect("rows of equal number");
+        self.floats(&format!("layer{index}.B"), &[1, bias.len()], &gates::values(bias.view()));
+    }
+
+    /// The operator, and of its outputs `Y (time, 1, batch, units)` or `Y_h (1, batch, units)`, without the direction.
+    fn recurrent(
+        &mut self,
+        index: usize,
+        operator: &str,
+        mut attributes: Vec<Attribute>,
+        activations: &[Activation],
+        return_sequences: bool,
+    ) -> Result<(), Error> {
+        attributes.extend(activation_attributes(index, activations)?);
+        let tensors = ["W", "R", "B"].map(|name| format!("layer{index}.{name}"));
+        let node = self.node(operator, &format!("layer{index}"), &tensors.each_ref().map(String::as_str), None);
+        node.attribute = attributes;
+        if !return_sequences {
+            // The first output is every state, the second the last.
+            node.output.insert(0, String::new());
+        }
+        let axis = format!("layer{index}.direction");
+        self.integer(&axis, Some(1), i64::from(return_sequences));
+        self.node("Squeeze", &format!("layer{index}.states"), &[&axis], None);
+        self.sequence = return_sequences;
+        Ok(())
+    }
+
+    fn dense(&mut self, index: usize) {
+        let (kernel, bias) = (get(self.network, index, KERNEL), get(self.network, index, BIAS));
+        let [kernel_name, bias_name] = ["kernel", "bias"].map(|name| format!("layer{index}.{name}"));
+        self.floats(&kernel_name, &[kernel.nrows(), kernel.ncols()], &gates::values(kernel));
+        self.floats(&bias_name, &[bias.len()], &gates::values(bias));
+        if self.sequence {
+            self.node("MatMul", &format!("layer{index}.product"), &[&kernel_name], None);
+            self.node("Add", &format!("layer{index}"), &[&bias_name], None);
+        } else {
+            self.node("Gemm", &format!("layer{index}"), &[&kernel_name, &bias_name], None);
+        }
+    }
+
+    fn activation(&mut self, index: usize, activation: Activation) -> Result<(), Error> {
+        if activation == Activation::Linear {
+            return Ok(());
+        }
+        let (operator, line) = operator(index, activation)?;
+        let node = self.node(operator, &format!("layer{index}.activation"), &[], None);
+        node.attribute.extend(line.iter().flat_map(|&(alpha, beta)| [float("alpha", alpha), float("beta", beta)]));
+        Ok(())
+    }
+
+    /// A node fed with the value so far and then `inputs`; what it gives, named as the node or `output`, is the next value.
+    fn node(&mut self, operator: &str, name: &str, inputs: &[&str], output: Option<&str>) -> &mut Node {
+        let output = output.unwrap_or(name).to_owned();
+        let value = std::mem::replace(&mut self.value, output.clone());
+        self.node.push(Node {
+            input: std::iter::once(value).chain(inputs.iter().map(|&input| input.to_owned())).collect(),
+            output: vec![output],
+            name: Some(format!("{name}.node")),
+            op_type: Some(operator.into()),
+            attribute: Vec::new(),
+        });
+        self.node.last_mut().expect("just pushed")
+    }
+
+    fn floats(&mut self, name: &str, shape: &[usize], values: &[f32]) {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.tensor(name, shape.iter().map(|&size| size as i64).collect(), data_type::FLOAT, bytes);
+    }
+
+    /// One integer, as a scalar or a vector of this length.
+    fn integer(&mut self, name: &str, length: Option<i64>, value: i64) {
+        self.tensor(name, length.into_iter().collect(), data_type::INT64, value.to_le_bytes().to_vec());
+    }
+
+    fn tensor(&mut self, name: &str, dims: Vec<i64>, data_type: i32, bytes: Vec<u8>) {
+        let (data_type, raw_data) = (Some(data_type), Some(bytes));
+        self.initializer.push(TensorProto { dims, data_type, name: Some(name.into()), raw_data });
+    }
+}
+
+/// The activations of a recurrent operator; α and β are listed for those that have them.
+fn activation_attributes(layer: usize, activations: &[Activation]) -> Result<Vec<Attribute>, Error> {
+    let mut names = Vec::new();
+    let (mut alphas, mut betas) = (Vec::new(), Vec::new());
+    for &activation in activations {
+        let (name, line) = operator(layer, activation)?;
+        names.push(name.as_bytes().to_vec());
+        alphas.extend(line.map(|(alpha, _)| alpha));
+        betas.extend(line.map(|(_, beta)| beta));
+    }
+    let mut attributes = vec![Attribute { strings: names, ..attribute("activations", attribute_type::STRINGS) }];
+    if !alphas.is_empty() {
+        attributes.extend([floats("activation_alpha", alphas), floats("activation_beta", betas)]);
+    }
+    Ok(attributes)
+}
+
+/// α and β of a clipped line.
+type Line = Option<(f32, f32)>;
+
+/// ONNX' name of an activation, and a hard sigmoid's α and β: clip(αx + β, 0, 1).
+fn operator(layer: usize, activation: Activation) -> Result<(&'static str, Line), Error> {
+    match activation {
+        Activation::Sigmoid => Ok(("Sigmoid", None)),
+        Activation::HardSigmoid => Ok(("HardSigmoid", Some((0.2, 0.5)))),
+        Activation::HardSigmoidSixth => Ok(("HardSigmoid", Some((1.0 / 6.0, 0.5)))),
+        Activation::Tanh => Ok(("Tanh", None)),
+        Activation::Relu => Ok(("Relu", None)),
+        // Not `Affine`, its name inside of recurrent operators: no layer of ours has linear gates.
+        other => Err(inexpressible(layer, &format!("has the activation {other:?}, which is not written here"))),
+    }
+}
+
+fn inexpressible(index: usize, what: &str) -> Error {
+    Error::Inexpressible { format: "ONNX", what: format!("layer {index} {what}") }
+}
+
+fn value_info(name: &str, elem_type: i32, dimensions: [DimensionValue; 2]) -> ValueInfo {
+    let dim = dimensions.map(|value| Dimension { value: Some(value) }).to_vec();
+    let tensor_type = Some(TensorType { elem_type: Some(elem_type), shape: Some(Shape { dim }) });
+    ValueInfo { name: Some(name.into()), r#type: Some(Type { tensor_type }) }
+}
+
+fn attribute(name: &str, r#type: i32) -> Attribute {
+    Attribute { name: Some(name.into()), r#type: Some(r#type), ..Attribute::default() }
+}
+
+fn int(name: &str, value: i64) -> Attribute {
+    Attribute { i: Some(value), ..attribute(name, attribute_type::INT) }
+}
+
+fn ints(name: &str, values: Vec<i64>) -> Attribute {
+    Attribute { ints: values, ..attribute(name, attribute_type::INTS) }
+}
+
+fn float(name: &str, value: f32) -> Attribute {
+    Attribute { f: Some(value), ..attribute(name, attribute_type::FLOAT) }
+}
+
+fn floats(name: &str, values: Vec<f32>) -> Attribute {
+    Attribute { floats: values, ..attribute(name, attribute_type::FLOATS) }
+}

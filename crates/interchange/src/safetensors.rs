@@ -1,0 +1,38 @@
+//! safetensors files with PyTorch's state-dict names, both ways.
+//!
+//! Layer `n` is the module `layern`: `layer0.weight_ih_l0`, `layer0.weight_hh_l0`, `layer0.bias_ih_l0`,
+//! `layer0.bias_hh_l0` for an LSTM or GRU, `layer1.weight` and `layer1.bias` for a dense layer, time-distributed or not.
+//! All are `F32` with PyTorch's shapes and its order of gates (i f g o; r z n). An LSTM's one bias is `bias_ih_l0`, with
+//! zeros in `bias_hh_l0`. The file's metadata are those of [`Metadata`](crate::Metadata), and `flameout.architecture`,
+//! the layers as JSON.
+//!
+//! In PyTorch the network of `Architecture::lstm_single(27, 8, 5, Flavour::PyTorch)` is
+//!
+//! ```python
+//! class Speller(torch.nn.Module):
+//!     def __init__(self):
+//!         super().__init__()
+//!         self.layer0 = torch.nn.LSTM(27, 8, batch_first=True)
+//!         self.layer1 = torch.nn.Linear(8, 5)
+//!
+//!     def forward(self, indices):  # (batch, time)
+//!         states, _ = self.layer0(torch.nn.functional.one_hot(indices, 27).float())
+//!         return self.layer1(states[:, -1])
+//!
+//! speller = Speller()
+//! speller.load_state_dict(safetensors.torch.load_file("model.safetensors"))
+//! ```
+//!
+//! PyTorch has sigmoid gates only, and a GRU's reset gate acts after the product only: other networks are
+//! [`Error::Inexpressible`](crate::Error::Inexpressible).
+//!
+//! [`read`] takes any state dict of `nn.LSTM`, `nn.GRU` (with as many stacked layers as there are, in one direction, with
+//! biases or without) and then at most one `nn.Linear`, whatever the modules are called; modules of a kind are taken in the
+//! order of their names, with numbers in them counted. Dense layers before the last have activations that a state dict does
+//! not tell: there [`read_weights`] wants the architecture. Numbers may be `F32` or `F64`.
+
+mod read;
+mod write;
+
+pub use read::{from_bytes, read, read_weights};
+pub use write::{to_bytes, write};

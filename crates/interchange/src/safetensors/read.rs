@@ -1,0 +1,298 @@
+//! A PyTorch state dict as a network.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ::safetensors::tensor::Dtype;
+use ::safetensors::{SafeTensorError, SafeTensors};
+use flameout_cells::{Activation, Reset};
+use flameout_model::{Architecture, Flavour, LayerKind};
+use ndarray::Array2;
+
+use crate::error::Error;
+use crate::metadata::Metadata;
+use crate::model::Model;
+use crate::parameters::{BIAS, Found, KERNEL, RECURRENT_BIAS, RECURRENT_KERNEL, build};
+use crate::{file, gates};
+
+/// Reads a file: of this crate, or any state dict that tells all there is to know (see the [module](super)).
+///
+/// # Errors
+/// [`Error::Io`] if reading fails, [`Error::Format`] or [`Error::Tensor`] if the file is no sound state dict of such a
+/// network, [`Error::Undetermined`] if it has dense layers whose activations it does not tell.
+pub fn read(path: &Path) -> Result<Model, Error> {
+    from_bytes(path, &file::read(path)?)
+}
+
+/// As [`read`], of bytes; `path` is for messages only.
+///
+/// # Errors
+/// As [`read`], but for [`Error::Io`].
+pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Model, Error> {
+    let dict = StateDict::parse(path, bytes)?;
+    let (metadata, ours) = Metadata::from_pairs(path, dict.metadata.clone())?;
+    let architecture = match ours {
+        Some(architecture) => architecture,
+        None => dict.infer()?,
+    };
+    dict.model(architecture, metadata)
+}
+
+/// Reads the weights of a state dict into a network of this architecture: its recurrent layers take the file's LSTM and
+/// GRU layers, its dense layers the linear ones, each in the order of the modules' names.
+///
+/// # Errors
+/// As [`read`]; [`Error::Format`] or [`Error::Tensor`] if the weights are not of this architecture.
+pub fn read_weights(path: &Path, architecture: &Architecture) -> Result<Model, Error> {
+    let bytes = file::read(path)?;
+    let dict = StateDict::parse(path, &bytes)?;
+    let (metadata, _) = Metadata::from_pairs(path, dict.metadata.clone())?;
+    dict.model(architecture.clone(), metadata)
+}
+
+/// The parts of a module's name, so that `layer10` comes after `layer9`; and the name, which tells `a1` from `a01`.
+type NaturalOrder = (Vec<(u64, String)>, String);
+
+/// A state dict, its tensors grouped into layers; each layer's by parameter: `weight_ih`, `bias` and so on.
+struct StateDict<'a> {
+    path: &'a Path,
+    tensors: SafeTensors<'a>,
+    metadata: BTreeMap<String, String>,
+    /// By module and then place in its stack.
+    recurrent: BTreeMap<(NaturalOrder, usize), BTreeMap<String, String>>,
+    linear: BTreeMap<NaturalOrder, BTreeMap<String, String>>,
+}
+
+impl<'a> StateDict<'a> {
+    fn parse(path: &'a Path, bytes: &'a [u8]) -> Result<Self, Error> {
+        let unsound = |error: SafeTensorError| Error::format(path, format!("is no sound safetensors file: {error}"));
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(unsound)?;
+        let mut metadata: BTreeMap<String, String> =
+            header.metadata().clone().unwrap_or_default().into_iter().collect();
+        // Says that the numbers are PyTorch's; every file of that origin has it.
+        metadata.remove("format");
+        let tensors = SafeTensors::deserialize(bytes).map_err(unsound)?;
+        let mut dict = Self { path, tensors, metadata, recurrent: BTreeMap::new(), linear: BTreeMap::new() };
+        let mut names: Vec<String> = dict.tensors.names().into_iter().map(str::to_owned).collect();
+        names.sort();
+        for name in names {
+            dict.sort_in(name)?;
+        }
+        Ok(dict)
+    }
+
+    fn sort_in(&mut self, name: String) -> Result<(), Error> {
+        let (module, parameter) = name.rsplit_once('.').unwrap_or(("", &name));
+        let order = natural_order(module);
+        if let "weight" | "bias" = parameter {
+            self.linear.entry(order).or_default().insert(parameter.to_owned(), name);
+            return Ok(());
+        }
+        let refuse = |what: &str| Err(Error::tensor(self.path, &name, what));
+        if parameter.ends_with("_reverse") {
+            return refuse("is of a bidirectional layer, which this version cannot read");
+        }
+        if parameter.starts_with("weight_hr_l") {
+            return refuse("is of an LSTM with projections (`proj_size`), which this version cannot read");
+        }
+        match parameter.rsplit_once("_l").map(|(role, place)| (role, place.parse())) {
+            Some((role @ ("weight_ih" | "weight_hh" | "bias_ih" | "bias_hh"), Ok(place))) => {
+                self.recurrent.entry((order, place)).or_default().insert(role.to_owned(), name);
+                Ok(())
+            }
+            _ => refuse("is no parameter of `nn.LSTM`, `nn.GRU` or `nn.Linear`: leave it out of the file"),
+        }
+    }
+
+    /// The layers, with PyTorch's activations.
+    fn infer(&self) -> Result<Architecture, Error> {
+        if self.recurrent.is_empty() {
+            return Err(Error::format(self.path, "has no `weight_ih_l0`: no LSTM or GRU to read a word with"));
+        }
+        if self.linear.len() > 1 {
+            let what = format!("has {} linear layers and does not tell their activations", self.linear.len());
+            return Err(Error::undetermined(self.path, what));
+        }
+        let mut alphabet = None;
+        let mut layers = Vec::new();
+        for (number, parameters) in self.recurrent.values().enumerate() {
+            let kernel = self.tensor(parameters, "weight_ih")?;
+            let units = self.tensor(parameters, "weight_hh")?.ncols();
+            alphabet = alphabet.or(Some(kernel.ncols()));
+            let return_sequences = number + 1 < self.recurrent.len();
+            layers.push(self.recurrent_kind(parameters, kernel.nrows(), units, return_sequences)?);
+        }
+        for parameters in self.linear.values() {
+            let units = self.tensor(parameters, "weight")?.nrows();
+            layers.push(LayerKind::Dense { units, activation: Activation::Linear });
+        }
+        Ok(Architecture { alphabet: alphabet.unwrap_or(0), layers })
+    }
+
+    /// An LSTM has four rows a unit, a GRU three.
+    fn recurrent_kind(
+        &self,
+        parameters: &BTreeMap<String, String>,
+        rows: usize,
+        units: usize,
+        return_sequences: bool,
+    ) -> Result<LayerKind, Error> {
+        let gate_activation = Flavour::PyTorch.gate_activation();
+        if units > 0 && rows == 4 * units {
+            Ok(LayerKind::Lstm { units, gate_activation, return_sequences })
+        } else if units > 0 && rows == 3 * units {
+            Ok(LayerKind::Gru { units, gate_activation, reset: Reset::After, return_sequences })
+        } else {
+            let what = format!("has {rows} rows for {units} units: neither an LSTM's 4 nor a GRU's 3 a unit");
+            Err(Error::tensor(self.path, &parameters["weight_ih"], what))
+        }
+    }
+
+    fn model(&self, architecture: Architecture, metadata: Metadata) -> Result<Model, Error> {
+        let (mut recurrent, mut linear) = (self.recurrent.values(), self.linear.values());
+        let lacks = |index: usize, layer: &LayerKind| {
+            Error::format(
+                self.path,
+                format!("has no more tensors for layer {index}, which is of kind {}", layer.name()),
+            )
+        };
+        let mut layers = Vec::new();
+        for (index, layer) in architecture.layers.iter().enumerate() {
+            layers.push(match layer {
+                LayerKind::Lstm { .. } => self.lstm(recurrent.next().ok_or_else(|| lacks(index, layer))?)?,
+                LayerKind::Gru { reset: Reset::After, .. } => {
+                    self.gru(recurrent.next().ok_or_else(|| lacks(index, layer))?)?
+                }
+                LayerKind::Dense { .. } | LayerKind::TimeDistributed { .. } => {
+                    self.dense(linear.next().ok_or_else(|| lacks(index, layer))?)?
+                }
+                LayerKind::Gru { reset: Reset::Before, .. } => {
+                    let what = format!("layer {index} has its reset gate before the product; PyTorch's acts after it");
+                    return Err(Error::format(self.path, what));
+                }
+                other => {
+                    let what = format!("layer {index} is of a kind unknown to this version: {}", other.name());
+                    return Err(Error::format(self.path, what));
+                }
+            });
+        }
+        if let Some(tensor) = recurrent.chain(linear).flat_map(BTreeMap::values).next() {
+            return Err(Error::tensor(self.path, tensor, "belongs to no layer of the architecture"));
+        }
+        metadata.check(&architecture).map_err(|error| Error::format(self.path, error.to_string()))?;
+        Ok(Model { network: build(self.path, architecture, &layers)?, metadata })
+    }
+
+    /// PyTorch's two biases only ever act as their sum.
+    fn lstm(&self, parameters: &BTreeMap<String, String>) -> Result<Vec<Found>, Error> {
+        let mut found = self.gated(parameters, &gates::PYTORCH_LSTM)?;
+        let second = found.pop().expect("four tensors");
+        let bias = found.last_mut().expect("three tensors");
+        if second.values.dim() != bias.values.dim() {
+            return Err(Error::tensor(self.path, second.source, "has not the length of the layer's other bias"));
+        }
+        bias.values += &second.values;
+        Ok(found)
+    }
+
+    fn gru(&self, parameters: &BTreeMap<String, String>) -> Result<Vec<Found>, Error> {
+        self.gated(parameters, &gates::PYTORCH_GRU)
+    }
+
+    /// Both kernels and both biases of a recurrent layer.
+    fn gated(&self, parameters: &BTreeMap<String, String>, order: &[usize]) -> Result<Vec<Found>, Error> {
+        let rows = self.tensor(parameters, "weight_ih")?.nrows();
+        [(KERNEL, "weight_ih"), (RECURRENT_KERNEL, "weight_hh"), (BIAS, "bias_ih"), (RECURRENT_BIAS, "bias_hh")]
+            .into_iter()
+            .map(|(name, theirs)| {
+                let (source, values) = self.with_default_bias(parameters, theirs, rows)?;
+                if values.ncols() % order.len() != 0 {
+                    let what = format!("has {} rows, which is no multiple of {} gates", values.ncols(), order.len());
+                    return Err(Error::tensor(self.path, source, what));
+                }
+                Ok(Found { name, values: gates::reorder(values.view(), order), source })
+            })
+            .collect()
+    }
+
+    fn dense(&self, parameters: &BTreeMap<String, String>) -> Result<Vec<Found>, Error> {
+        let rows = self.tensor(parameters, "weight")?.nrows();
+        [(KERNEL, "weight"), (BIAS, "bias")]
+            .into_iter()
+            .map(|(name, theirs)| {
+                let (source, values) = self.with_default_bias(parameters, theirs, rows)?;
+                Ok(Found { name, source, values })
+            })
+            .collect()
+    }
+
+    /// A tensor as columns: a weight transposed, a bias as it is, or zeros where the layer was made without.
+    fn with_default_bias(
+        &self,
+        parameters: &BTreeMap<String, String>,
+        theirs: &str,
+        length: usize,
+    ) -> Result<(String, Array2<f32>), Error> {
+        if !theirs.starts_with("bias") {
+            return Ok((
+                parameters.get(theirs).cloned().unwrap_or_default(),
+                self.tensor(parameters, theirs)?.reversed_axes(),
+            ));
+        }
+        match parameters.get(theirs) {
+            Some(source) => Ok((source.clone(), self.tensor(parameters, theirs)?)),
+            None => Ok((theirs.to_owned(), Array2::zeros((1, length)))),
+        }
+    }
+
+    /// A tensor as it lies in the file; a vector is one row.
+    fn tensor(&self, parameters: &BTreeMap<String, String>, theirs: &str) -> Result<Array2<f32>, Error> {
+        let Some(name) = parameters.get(theirs) else {
+            let sibling = parameters.values().next().map_or("", String::as_str);
+            return Err(Error::tensor(self.path, sibling, format!("is there, but its layer's `{theirs}` is not")));
+        };
+        let refuse = |what: String| Error::tensor(self.path, name, what);
+        let view = self.tensors.tensor(name).map_err(|error| refuse(error.to_string()))?;
+        let shape = match (theirs.starts_with("bias"), view.shape()) {
+            (true, &[length]) => (1, length),
+            (false, &[rows, columns]) => (rows, columns),
+            (_, shape) => return Err(refuse(format!("has the shape {shape:?}"))),
+        };
+        let values = match view.dtype() {
+            Dtype::F32 => view.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
+            Dtype::F64 => view.data().as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes) as f32).collect(),
+            other => return Err(refuse(format!("is of type {other:?}: convert it to F32"))),
+        };
+        Array2::from_shape_vec(shape, values).map_err(|error| refuse(error.to_string()))
+    }
+}
+
+/// Splits a name into pairs of number and the text after it.
+fn natural_order(name: &str) -> NaturalOrder {
+    let mut parts = vec![(0_u64, String::new())];
+    let mut previous_is_digit = false;
+    for character in name.chars() {
+        match (character.to_digit(10), parts.last_mut()) {
+            (Some(digit), Some((number, _))) if previous_is_digit => {
+                *number = number.saturating_mul(10).saturating_add(digit.into());
+            }
+            (Some(digit), _) => parts.push((digit.into(), String::new())),
+            (None, Some((_, text))) => text.push(character),
+            (None, None) => {}
+        }
+        previous_is_digit = character.is_ascii_digit();
+    }
+    (parts, name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_names_are_counted() {
+        let mut names = ["rnn10", "rnn9", "", "fc.2.x", "fc.10.x", "fc"];
+        names.sort_by_key(|name| natural_order(name));
+        assert_eq!(names, ["", "fc", "fc.2.x", "fc.10.x", "rnn9", "rnn10"]);
+    }
+}

@@ -1,0 +1,89 @@
+//! Cut, flipped and lying files: errors or other numbers, never a panic, never more memory than the file deserves.
+
+use std::path::Path;
+
+use flameout_interchange::{keras, safetensors};
+use proptest::prelude::*;
+
+mod common;
+use common::fixture;
+
+/// Reads damaged bytes; numbers have no checksum, so that success is possible.
+fn read(name: &str, bytes: Vec<u8>) -> Result<(), String> {
+    let path = Path::new(name);
+    let result = if name.starts_with("pytorch") {
+        safetensors::from_bytes(path, &bytes)
+    } else {
+        keras::from_bytes(path, bytes)
+    };
+    result.map(drop).map_err(|error| error.to_string())
+}
+
+const FILES: [&str; 6] = [
+    "pytorch-gru.safetensors",
+    "keras-gru-single.keras",
+    "keras-gru-before.h5",
+    "keras1-gru-single.h5",
+    "chars2vec-eng_50.h5",
+    "written-gru-single-keras1.keras",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cut_files_are_errors(file in 0..FILES.len(), part in 0.0..1.0_f64) {
+        let mut bytes = std::fs::read(fixture(FILES[file])).unwrap();
+        bytes.truncate((bytes.len() as f64 * part) as usize);
+        if let Err(message) = read(FILES[file], bytes) {
+            prop_assert!(message.starts_with(FILES[file]), "{message}");
+        } else {
+            prop_assert!(false, "{} was read though cut", FILES[file]);
+        }
+    }
+
+    #[test]
+    fn flipped_bits_never_panic(
+        file in 0..FILES.len(),
+        // Half of them where the structure is densest.
+        flips in proptest::collection::vec((prop_oneof![0.0..0.1_f64, 0.0..1.0_f64], 0..8_u32), 1..4),
+    ) {
+        let mut bytes = std::fs::read(fixture(FILES[file])).unwrap();
+        for (part, bit) in flips {
+            let place = (bytes.len() as f64 * part) as usize;
+            bytes[place] ^= 1 << bit;
+        }
+        if let Err(message) = read(FILES[file], bytes) {
+            prop_assert!(message.starts_with(FILES[file]), "{message}");
+        }
+    }
+
+    #[test]
+    fn noise_never_panics(mut bytes in proptest::collection::vec(any::<u8>(), 0..400), kind in 0..3_usize) {
+        let (name, magic): (_, &[u8]) =
+            [("pytorch", &[200, 0, 0, 0, 0, 0, 0, 0, b'{'][..]), ("x.keras", b"PK\x03\x04"), ("x.h5", b"\x89HDF\r\n\x1a\n")][kind];
+        bytes.splice(..0, magic.iter().copied());
+        prop_assert!(read(name, bytes).is_err());
+    }
+}
+
+#[test]
+fn a_claimed_size_allocates_nothing() {
+    let architecture = r#"{\"alphabet\":65536,\"layers\":[{\"lstm\":{\"units\":65536,\"gate_activation\":\"sigmoid\",\"return_sequences\":false}}]}"#;
+    let header = format!(
+        r#"{{"__metadata__":{{"flameout.architecture":"{architecture}"}},"layer0.weight_ih_l0":{{"dtype":"F32","shape":[0,0],"data_offsets":[0,0]}},"layer0.weight_hh_l0":{{"dtype":"F32","shape":[0,0],"data_offsets":[0,0]}}}}"#
+    );
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.bytes());
+    let message = read("pytorch-huge", bytes).unwrap_err();
+    assert!(message.contains("layer0.weight_ih_l0"), "{message}");
+}
+
+#[test]
+fn an_archive_notices_a_changed_weight() {
+    let mut bytes = std::fs::read(fixture("written-gru-single-keras1.keras")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let message = read("x.keras", bytes).unwrap_err();
+    assert!(message.contains("model.weights.h5"), "{message}");
+}
