@@ -91,6 +91,22 @@ fn of_several_networks_those_that_have_not_begun_are_no_obstacle_to_resuming() {
     begun.iter().for_each(|path| std::fs::remove_dir_all(path).unwrap());
 }
 
+/// `cargo test -p xtask --release -- --ignored`, or `cargo xtask repro all --check`.
+#[test]
+#[ignore = "takes minutes"]
+fn collapses_come_at_the_recorded_steps_with_the_recorded_weights() {
+    for case in ["gru-single", "lstm-single"] {
+        let directory = tempfile::tempdir().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .args(["repro", case, "--check", "--no-doctor", "--out"])
+            .arg(directory.path().join("run"))
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("the same onset and weights as recorded"), "{case}: {text}");
+    }
+}
+
 #[test]
 fn bad_input_gets_one_clear_line() {
     let directory = tempfile::tempdir().unwrap();

@@ -160,6 +160,26 @@ fn a_log_of_another_program_is_diagnosed() {
 }
 
 #[test]
+fn a_model_goes_to_other_programs_and_comes_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let train = ["train", "--vectors", VECTORS, "--words", "200", "--units", "5", "--epochs", "1", "--quiet"];
+    ok(&[&train[..], &["--model", "lstm-single", "--out", &path("run")]].concat());
+    let words = ["unseeable", "the"];
+    let expected = ok(&[&["embed", "--model", &path("run")], &words[..]].concat());
+    for (to, name) in [("safetensors", "a.safetensors"), ("keras", "a.keras")] {
+        ok(&["export", "--model", &path("run"), "--to", to, "--out", &path(name)]);
+        ok(&["import", &path(name), "--out", &path(to)]);
+        assert_eq!(ok(&[&["embed", "--model", &path(to)], &words[..]].concat()), expected, "{to}");
+    }
+    ok(&["export", "--model", &path("run"), "--to", "onnx", "--out", &path("a.onnx")]);
+    ok(&["export", "--model", &path("run"), "--to", "word2vec", "--out", &path("a.bin")]);
+    let info = ok(&["vectors", "info", &path("a.bin"), "--json"]);
+    let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+    assert_eq!(info["words"], 200);
+}
+
+#[test]
 fn files_of_vectors_are_converted_and_described() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
@@ -199,7 +219,7 @@ fn each_mistake_gets_a_line() {
     std::fs::write(path("layers.toml"), "layer = []").unwrap();
     std::fs::write(path("pairs.txt"), "one two\n").unwrap();
     std::fs::create_dir(path("empty")).unwrap();
-    let cases: [(&[&str], i32, &str); 17] = [
+    let cases: [(&[&str], i32, &str); 20] = [
         (&["train", "--vectors", &path("none.bin")], 1, "none.bin"),
         (&["train", "--vectors", &path("noise.bin")], 1, "noise.bin"),
         (&["train", "--vectors", VECTORS, "--model", "lstm-triple"], 1, "lstm-triple"),
@@ -217,6 +237,9 @@ fn each_mistake_gets_a_line() {
         (&["replay", run(), "--at", "99999", "--set", "training.batch=3"], 1, "the run ended"),
         (&["report", &path("empty")], 1, "empty"),
         (&["vectors", "info", &path("none.bin")], 1, "none.bin"),
+        (&["export", "--model", run(), "--to", "onnx", "--out", &path("no/such.onnx")], 1, "such.onnx"),
+        (&["import", &path("noise.bin"), "--out", &path("model")], 1, "must end in"),
+        (&["import", &path("none.keras"), "--out", &path("model")], 1, "none.keras"),
     ];
     for (arguments, code, expected) in cases {
         let error = fails(arguments, code);

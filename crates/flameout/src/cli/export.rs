@@ -61,11 +61,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         predicted(args, &mut embedder)?;
     } else {
         let alphabet = embedder.encoder().alphabet().iter().collect();
-        let metadata = Metadata {
-            alphabet: Some(alphabet),
-            length: Some(embedder.encoder().length()),
-            ..Metadata::default()
-        };
+        let metadata =
+            Metadata { alphabet: Some(alphabet), length: Some(embedder.encoder().length()), ..Metadata::default() };
         let model = Model { network: embedder.into_network(), metadata };
         match args.to {
             Target::Safetensors => safetensors::write(&model, &args.out)?,
