@@ -5,6 +5,8 @@ mod bench;
 mod diagnose;
 mod hunt;
 mod interrupt;
+mod jobs;
+mod json_lines;
 mod map;
 mod parity;
 mod repro;
