@@ -3,6 +3,8 @@
 
 mod bench;
 mod diagnose;
+mod early;
+mod guard;
 mod hunt;
 mod interrupt;
 mod jobs;
@@ -11,6 +13,7 @@ mod map;
 mod parity;
 mod repro;
 mod training;
+mod warning;
 mod zoo;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +36,8 @@ enum Task {
     Map(map::Args),
     Diagnose(diagnose::Args),
     Zoo(zoo::Args),
+    Warning(warning::Args),
+    Guard(guard::Args),
     Parity(parity::Args),
     Bench(bench::Args),
 }
@@ -44,6 +49,8 @@ fn main() -> ExitCode {
         Task::Map(args) => map::run(&args),
         Task::Diagnose(args) => diagnose::run(&args),
         Task::Zoo(args) => zoo::run(&args),
+        Task::Warning(args) => warning::run(&args),
+        Task::Guard(args) => guard::run(&args),
         Task::Parity(args) => parity::run(&args),
         Task::Bench(args) => bench::run(&args),
     };
