@@ -111,8 +111,8 @@ impl Warning {
             self.usual.push(value);
         }
         let ratio = if value.is_finite() { value / usual? } else { f64::INFINITY };
-        // Not the opposite of `<`: 0 of usually 0 is no news.
-        if !(ratio >= self.threshold) {
+        // 0 of usually 0, which is no number, is no news.
+        if ratio.is_nan() || ratio < self.threshold {
             return None;
         }
         let news = self.last_above.is_none_or(|last| step > last.saturating_add(QUIET));
