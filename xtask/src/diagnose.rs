@@ -65,8 +65,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
-    let dataset = Dataset::<T>::open(&settings, &root())?;
-    let subject = Subject::new(settings, dataset)?;
+    let subject = subject::<T>(settings)?;
     let options = Options { lead: args.lead, hold: args.hold, orders: args.orders, ..Options::default() };
     eprintln!("making the run again ...");
     let course = Course::of(&subject, options.ring_bytes)?;
@@ -88,11 +87,16 @@ fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
     Ok(())
 }
 
+/// The run with these settings, on the words that they name.
+fn subject<T: Number>(settings: Settings) -> Result<Subject<T>> {
+    let dataset = Dataset::open(&settings, &root())?;
+    Ok(Subject::new(settings, dataset)?)
+}
+
 /// The diagnosis of the run with these settings.
 pub fn of(settings: &Settings, options: &Options) -> Result<Diagnosis> {
     fn of<T: Number>(settings: &Settings, options: &Options) -> Result<Diagnosis> {
-        let dataset = Dataset::<T>::open(settings, &root())?;
-        Ok(diagnose(&Subject::new(settings.clone(), dataset)?, options)?)
+        Ok(diagnose(&subject::<T>(settings.clone())?, options)?)
     }
     match settings.model.precision {
         Precision::F32 => of::<f32>(settings, options),

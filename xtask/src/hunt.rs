@@ -7,18 +7,16 @@ mod plan;
 pub mod results;
 mod worker;
 
-use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use flameout_experiment::Settings;
 
 use crate::interrupt::stop_on_ctrl_c;
-use crate::root;
+use crate::{jobs, root};
 use display::Display;
 use plan::Plan;
 use results::Results;
@@ -101,33 +99,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 /// Carries out the plan's runs that have no row yet.
 fn hunt(args: &Args, plan: &Plan, runs: &[Settings], results: &Results, stop: &AtomicBool) -> Result<()> {
-    let due: VecDeque<&Settings> = runs.iter().filter(|settings| !results.holds(settings)).collect();
-    let cores = std::thread::available_parallelism().context("counting the cores")?.get();
-    let jobs = args.jobs.map_or(cores, NonZeroUsize::get).min(due.len());
-    if jobs == 0 {
+    let due: Vec<&Settings> = runs.iter().filter(|settings| !results.holds(settings)).collect();
+    let workers = jobs::at_a_time(args.jobs, due.len())?;
+    if workers == 0 {
         return Ok(());
     }
     let display = Display::new(plan, runs.len(), due.len());
-    let queue = Mutex::new(due);
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-    std::thread::scope(|scope| {
-        let start_worker = |_| {
-            scope.spawn(|| {
-                let threads = (cores / jobs).max(1);
-                let worker = Worker::new(plan, results, root().join(&args.runs), &display, stop, threads)?;
-                while let Some(settings) = next() {
-                    let done = worker.carry_out(settings);
-                    if done.is_err() {
-                        stop.store(true, Ordering::Relaxed);
-                    }
-                    if !done? {
-                        break;
-                    }
-                }
-                anyhow::Ok(())
-            })
-        };
-        let workers: Vec<_> = (0..jobs).map(start_worker).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().expect("a worker does not panic"))
-    })
+    let worker = Worker { plan, results, runs: root().join(&args.runs), display: &display, stop };
+    let threads = (jobs::cores()? / workers).max(1);
+    jobs::do_all(due, workers, threads, stop, |settings| worker.carry_out(settings))
 }

@@ -4,12 +4,17 @@
 mod baselines;
 mod bench;
 mod diagnose;
+mod early;
+mod guard;
 mod hunt;
 mod interrupt;
+mod jobs;
+mod json_lines;
 mod map;
 mod parity;
 mod repro;
 mod training;
+mod warning;
 mod zoo;
 
 use std::path::{Path, PathBuf};
@@ -32,6 +37,8 @@ enum Task {
     Map(map::Args),
     Diagnose(diagnose::Args),
     Zoo(zoo::Args),
+    Warning(warning::Args),
+    Guard(guard::Args),
     Parity(parity::Args),
     Bench(bench::Args),
     Baselines(baselines::Args),
@@ -44,6 +51,8 @@ fn main() -> ExitCode {
         Task::Map(args) => map::run(&args),
         Task::Diagnose(args) => diagnose::run(&args),
         Task::Zoo(args) => zoo::run(&args),
+        Task::Warning(args) => warning::run(&args),
+        Task::Guard(args) => guard::run(&args),
         Task::Parity(args) => parity::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Baselines(args) => baselines::run(&args),

@@ -10,12 +10,10 @@ mod specimen;
 mod survey;
 mod variation;
 
-use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -23,7 +21,7 @@ use flameout_experiment::Case;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::interrupt::stop_on_ctrl_c;
-use crate::root;
+use crate::{jobs, root};
 use rows::{Row, Rows};
 use specimen::{Kind, Specimen};
 
@@ -153,28 +151,14 @@ fn make_rows<R: Row + Send>(
     make: fn(Specimen) -> Result<R>,
     stop: &AtomicBool,
 ) -> Result<()> {
-    let due: VecDeque<Specimen> = specimens.iter().copied().filter(|&specimen| !rows.hold(specimen)).collect();
-    let cores = std::thread::available_parallelism().context("counting the cores")?.get();
-    let jobs = args.jobs.map_or(cores, NonZeroUsize::get).min(due.len());
+    let due: Vec<Specimen> = specimens.iter().copied().filter(|&specimen| !rows.hold(specimen)).collect();
+    let workers = jobs::at_a_time(args.jobs, due.len())?;
     let bar = progress_bar(specimens.len(), due.len());
-    let queue = Mutex::new(due);
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-    let work = || {
-        // Small networks gain nothing by several threads.
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().context("starting a thread")?;
-        while let Some(specimen) = next().filter(|_| !stop.load(Ordering::Relaxed)) {
-            let row = pool.install(|| make(specimen)).with_context(|| specimen.to_string());
-            if row.is_err() {
-                stop.store(true, Ordering::Relaxed);
-            }
-            rows.append(row?)?;
-            bar.inc(1);
-        }
-        anyhow::Ok(())
-    };
-    let done = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().expect("a worker does not panic"))
+    // Small networks gain nothing by several threads.
+    let done = jobs::do_all(due, workers, 1, stop, |specimen| {
+        rows.append(make(specimen).with_context(|| specimen.to_string())?)?;
+        bar.inc(1);
+        Ok(())
     });
     bar.finish_and_clear();
     done

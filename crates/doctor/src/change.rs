@@ -14,7 +14,8 @@ use crate::Error;
 pub enum Change {
     /// Nothing: the control.
     Nothing,
-    /// Settings, each by its dotted name and as TOML text (see `Settings::set`).
+    /// Settings, each by its dotted name and as TOML text (see `Settings::set`). Of those of the data, a replay can change
+    /// `data.length` only, and only to less.
     Settings(Vec<(String, String)>),
     /// The batches of these steps are left out.
     SkipBatches(BTreeSet<u64>),

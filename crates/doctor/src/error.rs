@@ -42,6 +42,19 @@ pub enum Error {
         /// What is missing and what to do.
         problem: String,
     },
+    /// A setting of the data was to be changed in a replay, which goes on with the data as they are.
+    #[error(
+        "{key} = {value} cannot be replayed: a replay uses the run's words as they are, split, normalised and encoded to \
+         {length} characters; only `data.length` can be changed, to at most {length}. Train with it from the start instead"
+    )]
+    Data {
+        /// The setting.
+        key: String,
+        /// What it was to be.
+        value: String,
+        /// Characters of the encoded words.
+        length: usize,
+    },
     /// From an experiment: its settings, data, run directory or training.
     #[error(transparent)]
     Experiment(#[from] flameout_experiment::Error),

@@ -8,6 +8,7 @@
 //! - [`approach()`]: curvature, recurrent weights and gates on the way to the onset;
 //! - [`counterfactuals()`]: the table of everything that people advise, and what it would have done;
 //! - [`probe`]: what to measure while a run goes on; [`ring`]: its states in memory;
+//! - [`warning`], [`guard`]: a collapse announced while a run goes on, and what may keep it from coming;
 //! - [`curve`], [`onset`], [`foreign`]: runs that can only be looked at, of this trainer and of others.
 //!
 //! ```
@@ -44,6 +45,7 @@ pub mod diagnose;
 pub mod diagnosis;
 pub mod error;
 pub mod foreign;
+pub mod guard;
 pub mod onset;
 pub mod probe;
 pub mod proportion;
@@ -52,6 +54,7 @@ pub mod ring;
 mod spikes;
 pub mod subject;
 mod targets;
+pub mod warning;
 
 pub use approach::approach;
 pub use cause::Cause;
@@ -61,9 +64,11 @@ pub use course::Course;
 pub use diagnose::{Options, diagnose, diagnose_course};
 pub use diagnosis::{Diagnosis, Event, Finding, Verdict};
 pub use error::Error;
+pub use guard::Guard;
 pub use proportion::Proportion;
 pub use replay::{End, Goal, Replay, Trial, Trials};
 pub use subject::Subject;
+pub use warning::{Announcement, Warning};
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

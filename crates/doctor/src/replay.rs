@@ -117,7 +117,8 @@ impl<T: Number> Replay<'_, T> {
     /// Replays with a change: in the run's own order of words and in `orders` others.
     ///
     /// # Errors
-    /// [`Error::Experiment`] if the change cannot be made.
+    /// [`Error::Experiment`] if the settings cannot be changed so; [`Error::Data`] if the change needs other data than the
+    /// subject's.
     pub fn trials(&self, change: &Change, orders: u64) -> Result<Trials, Error> {
         let own = std::iter::once(None);
         let trials = own.chain((1..=orders).map(Some)).map(|order| self.trial(change, order, &mut |_| {}));
@@ -127,10 +128,11 @@ impl<T: Number> Replay<'_, T> {
     /// Replays once; `see` is shown every step.
     ///
     /// # Errors
-    /// [`Error::Experiment`] if the change cannot be made.
+    /// [`Error::Experiment`] if the settings cannot be changed so; [`Error::Data`] if the change needs other data than the
+    /// subject's.
     pub fn trial(&self, change: &Change, order: Option<u64>, see: &mut dyn FnMut(&StepRecord)) -> Result<Trial, Error> {
         let settings = change.apply(&self.subject.settings)?;
-        let changed = changed_dataset(change, &self.subject.dataset);
+        let changed = changed_dataset(change, &self.subject.dataset)?;
         let dataset = changed.as_ref().unwrap_or(&self.subject.dataset);
         let mut trainer = self.begin(change, &settings, dataset)?;
         if let Some(seed) = order {
@@ -207,8 +209,8 @@ fn bad_end<T: Number>(trainer: &Trainer<T>, known_spikes: usize) -> Option<End> 
 }
 
 /// The data set with the change, if it is one of the data.
-fn changed_dataset<T: Number>(change: &Change, dataset: &Dataset<T>) -> Option<Dataset<T>> {
-    match change {
+fn changed_dataset<T: Number>(change: &Change, dataset: &Dataset<T>) -> Result<Option<Dataset<T>>, Error> {
+    let changed = match change {
         Change::DropWords(rows) => {
             let dropped: BTreeSet<usize> = rows.iter().copied().collect();
             let mut changed = dataset.clone();
@@ -216,21 +218,34 @@ fn changed_dataset<T: Number>(change: &Change, dataset: &Dataset<T>) -> Option<D
             changed.test.retain(|row| !dropped.contains(row));
             Some(changed)
         }
-        Change::Settings(changes) => {
-            // Words are encoded already; shorter inputs lose padding only.
-            let (_, length) = changes.iter().find(|(key, _)| key == "data.length")?;
-            let length = length.parse::<usize>().ok()?.min(dataset.indices.ncols());
-            let mut changed = dataset.clone();
-            changed.indices = changed.indices.slice_axis(Axis(1), Slice::from(..length)).to_owned();
-            Some(changed)
-        }
+        Change::Settings(changes) => shortened(changes, dataset)?,
         Change::UnitTargets => {
             let mut changed = dataset.clone();
             targets::centre_and_scale(&mut changed.targets);
             Some(changed)
         }
         _ => None,
+    };
+    Ok(changed)
+}
+
+/// The data set with the changed `data.length`. Its words are split, normalised and encoded already: shorter inputs lose
+/// padding only, and no other setting of the data could take effect.
+fn shortened<T: Number>(changes: &[(String, String)], dataset: &Dataset<T>) -> Result<Option<Dataset<T>>, Error> {
+    let mut shortened = None;
+    for (key, value) in changes.iter().filter(|(key, _)| key == "data" || key.starts_with("data.")) {
+        let length = value.parse().ok().filter(|_| key == "data.length");
+        let columns = length.filter(|&length: &usize| length <= dataset.indices.ncols());
+        let columns = columns.ok_or_else(|| Error::Data {
+            key: key.clone(),
+            value: value.clone(),
+            length: dataset.indices.ncols(),
+        })?;
+        let mut changed = dataset.clone();
+        changed.indices = changed.indices.slice_axis(Axis(1), Slice::from(..columns)).to_owned();
+        shortened = Some(changed);
     }
+    Ok(shortened)
 }
 
 /// The subject's intervention and the change's.
@@ -277,6 +292,41 @@ impl<T: Number> Intervention<T> for Changed<T> {
         self.of_subject.parameters(step + self.skipped, tensors, parameters);
         if let Some((range, values)) = &self.frozen {
             parameters[range.clone()].copy_from_slice(values);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flameout_experiment::Case;
+    use flameout_word2vec::WordVectors;
+    use ndarray::Array2;
+
+    fn subject() -> Subject<f32> {
+        let words = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen"].map(String::from).to_vec();
+        let vectors = Array2::from_shape_fn((8, 4), |(i, j)| ((i * 7 + j * 5) % 11) as f32);
+        let mut settings = Settings::for_case(Case::GruSingle);
+        settings.set("model.units", "4").unwrap();
+        let dataset = Dataset::new(&settings, WordVectors::new(words, vectors).unwrap()).unwrap();
+        Subject::new(settings, dataset).unwrap()
+    }
+
+    #[test]
+    fn settings_of_the_data_cannot_be_replayed_but_for_less_padding() {
+        let subject = subject();
+        let replay = Replay { subject: &subject, from: &subject.start, until: 3, goal: Goal::Hold };
+        let trial = |key: &str, value: &str| replay.trial(&Change::setting(key, value), None, &mut |_| {});
+        assert_ne!(trial("data.length", "6").unwrap(), trial("data.length", "19").unwrap());
+        for (key, value) in [
+            ("data.words", "5"),
+            ("data.test-share", "0.3"),
+            ("data.normalization", "none"),
+            ("data.length", "20"),
+            ("data", "{ words = 5 }"),
+        ] {
+            let message = trial(key, value).unwrap_err().to_string();
+            assert!(message.contains(&format!("{key} = {value}")) && message.contains("from the start"), "{message}");
         }
     }
 }

@@ -66,6 +66,41 @@ fn tensorboard_of_tensorflow_2() {
 }
 
 #[test]
+fn the_step_log_of_keras() {
+    let curve = read(&fixture("keras-step-log.jsonl")).unwrap();
+    assert_eq!((curve.source.format, curve.unit, curve.points.len()), (Format::JsonLines, Unit::Step, 12));
+    let first = curve.points[0];
+    assert_eq!((first.step, first.loss, first.accuracy), (1, 0.443_536_043_167_114_26, Some(0.875)));
+    assert_eq!((first.update_norm, first.gradient_norm), (Some(0.063_987_850_193_006_33), None));
+    assert_eq!(first.learning_rate, Some(f64::from(0.01_f32)));
+    let tested: Vec<_> = curve.epochs.iter().map(|test| test.step).collect();
+    assert_eq!(tested, [3, 6, 9, 12].map(Some));
+    assert_eq!(curve.epochs[3].test_loss, Some(0.254_305_005_073_547_36));
+}
+
+#[test]
+fn the_step_log_of_pytorch() {
+    let curve = read(&fixture("torch-step-log.jsonl")).unwrap();
+    assert_eq!((curve.source.format, curve.unit, curve.points.len()), (Format::JsonLines, Unit::Step, 12));
+    // (2·3 − 1)², its gradient 6·(2·3 − 1), and a hundredth of that.
+    let first = curve.points[0];
+    assert_eq!((first.loss, first.gradient_norm, first.learning_rate), (25.0, Some(30.0), Some(0.01)));
+    assert!((first.update_norm.unwrap() - 0.3).abs() < 1e-6);
+    assert!(curve.points[..11].iter().all(|point| point.is_finite()) && !curve.points[11].is_finite());
+    let tested: Vec<_> = curve.epochs.iter().map(|test| test.step).collect();
+    assert_eq!(tested, [Some(5), Some(10)]);
+}
+
+#[test]
+fn the_manual_shows_the_code_that_wrote_the_step_logs() {
+    let manual = std::fs::read_to_string(fixture("../../../docs/doctor.md")).unwrap();
+    for name in ["keras_step_log.py", "torch_step_log.py"] {
+        let code = std::fs::read_to_string(fixture(name)).unwrap();
+        assert!(manual.contains(&format!("```python\n{code}```\n")), "docs/doctor.md has another {name}");
+    }
+}
+
+#[test]
 fn a_directory_of_several_runs_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     for run in ["one", "two"] {

@@ -1,8 +1,6 @@
 //! The rows of finished runs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +8,8 @@ use anyhow::{Context, Result};
 use flameout_experiment::{Settings, Summary};
 use flameout_model::checkpoint::write_atomically;
 use serde::{Deserialize, Serialize};
+
+use crate::json_lines;
 
 /// What is kept of a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,8 +33,8 @@ impl Results {
     /// Reads what is there; the directory is made if need be.
     pub fn open(directory: &Path) -> Result<Self> {
         std::fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
-        let results = Self { directory: directory.into(), rows: Mutex::new(read(&directory.join("results.jsonl"))?) };
-        Ok(results)
+        let rows = json_lines::read(&directory.join("results.jsonl"))?;
+        Ok(Self { directory: directory.into(), rows: Mutex::new(rows) })
     }
 
     /// The rows so far.
@@ -50,8 +50,7 @@ impl Results {
     /// Adds a row to both files.
     pub fn append(&self, row: Row) -> Result<()> {
         let mut rows = self.lock();
-        let path = self.directory.join("results.jsonl");
-        append_line(&path, &serde_json::to_string(&row)?).with_context(|| format!("writing {}", path.display()))?;
+        json_lines::append(&self.directory.join("results.jsonl"), &row)?;
         rows.push(row);
         let path = self.directory.join("results.csv");
         write_atomically(&path, &[&csv(&rows)?]).with_context(|| format!("writing {}", path.display()))
@@ -65,30 +64,6 @@ impl Results {
     fn lock(&self) -> MutexGuard<'_, Vec<Row>> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The rows of a file; none if there is no file.
-fn read(path: &Path) -> Result<Vec<Row>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-    };
-    let mut rows = Vec::new();
-    for (index, line) in BufReader::new(file).lines().enumerate() {
-        let place = || format!("{} line {}", path.display(), index + 1);
-        rows.push(serde_json::from_str(&line.with_context(place)?).with_context(place)?);
-    }
-    Ok(rows)
-}
-
-/// Locked meanwhile, so that hunts in several processes can share the file.
-fn append_line(path: &Path, line: &str) -> Result<()> {
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    file.lock()?;
-    file.write_all(format!("{line}\n").as_bytes())?;
-    file.sync_all()?;
-    Ok(())
 }
 
 /// Every setting that differs between any two rows, or is not the question's in all of them, is a column.

@@ -13,41 +13,31 @@ use super::results::{Results, Row};
 use crate::root;
 use crate::training::train;
 
-/// Carries out runs on its share of the cores.
+/// Carries out runs, on the threads that it is called from.
 pub struct Worker<'a> {
-    plan: &'a Plan,
-    results: &'a Results,
+    /// What asked for the runs.
+    pub plan: &'a Plan,
+    /// Where rows and curves go.
+    pub results: &'a Results,
     /// Where the runs' directories are.
-    runs: PathBuf,
-    display: &'a Display,
-    stop: &'a AtomicBool,
-    pool: rayon::ThreadPool,
+    pub runs: PathBuf,
+    /// Who shows how far they are.
+    pub display: &'a Display,
+    /// Ends a run before its time.
+    pub stop: &'a AtomicBool,
 }
 
-impl<'a> Worker<'a> {
-    /// With a number of threads of its own.
-    pub fn new(
-        plan: &'a Plan,
-        results: &'a Results,
-        runs: PathBuf,
-        display: &'a Display,
-        stop: &'a AtomicBool,
-        threads: usize,
-    ) -> Result<Self> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("starting the threads")?;
-        Ok(Self { plan, results, runs, display, stop, pool })
-    }
-
-    /// Begins or goes on with a run, and appends its row when it is over. False if it was stopped before.
-    pub fn carry_out(&self, settings: &Settings) -> Result<bool> {
+impl Worker<'_> {
+    /// Begins or goes on with a run, and appends its row when it is over; not if it was stopped before.
+    pub fn carry_out(&self, settings: &Settings) -> Result<()> {
         let directory = self.runs.join(format!("{}-{}", settings.case.name(), &settings.hash()[..12]));
         let resume = directory.join("settings.toml").is_file();
         let options = RunOptions { directory: directory.clone(), resume, base: root() };
         let bar = self.display.begin(settings);
-        let ended = self.pool.install(|| train(settings, &options, self.stop, &mut bar.clone()));
+        let ended = train(settings, &options, self.stop, &mut bar.clone());
         self.display.end(&bar);
         let Ended::Finished(summary) = ended.with_context(|| directory.display().to_string())? else {
-            return Ok(false);
+            return Ok(());
         };
         if self.plan.curves {
             curve::write(&directory, &self.results.curve(settings))?;
@@ -59,6 +49,6 @@ impl<'a> Worker<'a> {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("removing checkpoints")?,
             _ => {}
         }
-        Ok(true)
+        Ok(())
     }
 }

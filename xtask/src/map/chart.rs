@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use plotters::coord::Shift;
+use plotters::coord::{CoordTranslate, Shift};
 use plotters::prelude::*;
 
 use super::Series;
@@ -25,6 +25,12 @@ fn area(path: &Path) -> Result<Area<'_>> {
 /// plotters' errors borrow from what is drawn.
 fn drawing<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> anyhow::Error {
     anyhow!("drawing: {error}")
+}
+
+/// The names of what has been drawn.
+fn legend<'a, D: DrawingBackend + 'a, C: CoordTranslate>(chart: &mut ChartContext<'a, D, C>) -> Result<()> {
+    let mut labels = chart.configure_series_labels();
+    labels.background_style(WHITE.mix(0.8)).border_style(BLACK).label_font(FONT).draw().map_err(drawing)
 }
 
 fn rates(series: &[Series]) -> std::ops::Range<f64> {
@@ -58,13 +64,7 @@ pub fn probability(path: &Path, series: &[Series]) -> Result<()> {
             }))
             .map_err(drawing)?;
     }
-    chart
-        .configure_series_labels()
-        .background_style(WHITE.mix(0.8))
-        .border_style(BLACK)
-        .label_font(FONT)
-        .draw()
-        .map_err(drawing)?;
+    legend(&mut chart)?;
     area.present().map_err(drawing)
 }
 
@@ -100,13 +100,7 @@ pub fn onsets(path: &Path, series: &[Series]) -> Result<()> {
             .label(of.name.clone())
             .legend(move |(x, y)| Circle::new((x + 9, y), 4, color.filled()));
     }
-    chart
-        .configure_series_labels()
-        .background_style(WHITE.mix(0.8))
-        .border_style(BLACK)
-        .label_font(FONT)
-        .draw()
-        .map_err(drawing)?;
+    legend(&mut chart)?;
     area.present().map_err(drawing)
 }
 
@@ -150,13 +144,7 @@ pub fn curve(path: &Path, row: &Row, points: &[Point]) -> Result<()> {
     line(test().collect(), "test words", RGBColor(230, 120, 20))?;
     line(train().collect(), "training words", RGBColor(30, 90, 180))?;
     line(vec![(0.0, baseline), (last, baseline)], "predicting the mean", RGBColor(130, 130, 130))?;
-    chart
-        .configure_series_labels()
-        .background_style(WHITE.mix(0.8))
-        .border_style(BLACK)
-        .label_font(FONT)
-        .draw()
-        .map_err(drawing)?;
+    legend(&mut chart)?;
 
     let accuracy = points.iter().map(|point| (point.step as f64, point.accuracy_mean));
     let highest = accuracy.clone().fold(0.05, |highest: f64, (_, value)| highest.max(value));

@@ -30,9 +30,9 @@ pub fn print_settings(settings: &Settings) {
         return;
     }
     println!("Not as in the question:");
-    let by_default = super::collapse::settings(settings.case).entries();
+    let (by_default, entries) = (super::collapse::settings(settings.case).entries(), settings.entries());
     for (key, text) in differences {
-        let is_default = by_default.get(&key) == settings.entries().get(&key);
+        let is_default = by_default.get(&key) == entries.get(&key);
         let reason = super::collapse::reason(settings.case, &key).filter(|_| is_default);
         println!("  {text}{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default());
     }

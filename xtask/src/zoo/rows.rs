@@ -1,8 +1,6 @@
 //! A row of results for each specimen, in a file that is complete after every row.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::specimen::Specimen;
+use crate::json_lines;
 
 /// What is kept of a specimen.
 pub trait Row: Clone + Serialize + DeserializeOwned {
@@ -31,20 +30,8 @@ impl<R: Row> Rows<R> {
     pub fn open(path: &Path) -> Result<Self> {
         let directory = path.parent().context("a file lies in a directory")?;
         std::fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
-        let text = match std::fs::read_to_string(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            text => text.with_context(|| format!("reading {}", path.display()))?,
-        };
-        let complete = text.rfind('\n').map_or("", |end| &text[..=end]);
-        let mut rows = HashMap::new();
-        for (index, line) in complete.lines().enumerate() {
-            let place = || format!("{} line {}", path.display(), index + 1);
-            let row: R = serde_json::from_str(line).with_context(place)?;
-            rows.insert(row.specimen(), row);
-        }
-        if complete.len() < text.len() {
-            write_atomically(path, &[complete.as_bytes()])?;
-        }
+        let rows: Vec<R> = json_lines::read(path)?;
+        let rows = rows.into_iter().map(|row| (row.specimen(), row)).collect();
         Ok(Self { path: path.into(), rows: Mutex::new(rows) })
     }
 
@@ -62,13 +49,7 @@ impl<R: Row> Rows<R> {
     /// Adds a row.
     pub fn append(&self, row: R) -> Result<()> {
         let mut rows = self.lock();
-        let line = serde_json::to_string(&row)? + "\n";
-        let append = || {
-            let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
-            file.write_all(line.as_bytes())?;
-            file.sync_all()
-        };
-        append().with_context(|| format!("writing {}", self.path.display()))?;
+        json_lines::append(&self.path, &row)?;
         rows.insert(row.specimen(), row);
         Ok(())
     }
@@ -117,16 +98,10 @@ mod tests {
         rows.append(Number(specimens[1], 4)).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("{text}{{\"torn")).unwrap();
-
         let again = Rows::<Number>::open(&path).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         assert_eq!(again.of(&specimens), [Number(specimens[0], 3), Number(specimens[1], 4)]);
         again.forget(&specimens[..1]).unwrap();
         assert!(!again.hold(specimens[0]));
         assert_eq!(Rows::<Number>::open(&path).unwrap().of(&specimens), [Number(specimens[1], 4)]);
-
-        std::fs::write(&path, "nonsense\n").unwrap();
-        let error = format!("{:#}", Rows::<Number>::open(&path).unwrap_err());
-        assert!(error.contains("rows.jsonl line 1"), "{error}");
     }
 }
