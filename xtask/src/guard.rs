@@ -14,8 +14,8 @@ use flameout_experiment::Intervention;
 use flameout_model::checkpoint::write_atomically;
 use serde::Serialize;
 
-use crate::interrupt::stop_on_ctrl_c;
 use crate::{early, jobs, root};
+use flameout::cli::interrupt::stop_on_ctrl_c;
 
 /// Makes runs that collapse, without a guard and with each, and counts how many collapse.
 ///

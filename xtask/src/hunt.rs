@@ -15,9 +15,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 use flameout_experiment::Settings;
 
-use crate::interrupt::stop_on_ctrl_c;
 use crate::{jobs, root};
 use display::Display;
+use flameout::cli::interrupt::stop_on_ctrl_c;
 use plan::Plan;
 use results::Results;
 use worker::Worker;

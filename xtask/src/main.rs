@@ -3,17 +3,14 @@
 
 mod baselines;
 mod bench;
-mod diagnose;
 mod early;
 mod guard;
 mod hunt;
-mod interrupt;
 mod jobs;
 mod json_lines;
 mod map;
 mod parity;
 mod repro;
-mod training;
 mod warning;
 mod zoo;
 
@@ -35,7 +32,6 @@ enum Task {
     Repro(repro::Args),
     Hunt(hunt::Args),
     Map(map::Args),
-    Diagnose(diagnose::Args),
     Zoo(zoo::Args),
     Warning(warning::Args),
     Guard(guard::Args),
@@ -49,7 +45,6 @@ fn main() -> ExitCode {
         Task::Repro(args) => repro::run(&args),
         Task::Hunt(args) => hunt::run(&args),
         Task::Map(args) => map::run(&args),
-        Task::Diagnose(args) => diagnose::run(&args),
         Task::Zoo(args) => zoo::run(&args),
         Task::Warning(args) => warning::run(&args),
         Task::Guard(args) => guard::run(&args),

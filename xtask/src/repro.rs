@@ -12,10 +12,10 @@ use clap::ValueEnum;
 use flameout_doctor::{Change, Finding, Options, Verdict};
 use flameout_experiment::{Begun, Case, Ended, Number, Observer, ProgressBar, RunOptions, Settings, Summary};
 
-use crate::diagnose;
-use crate::interrupt::stop_on_ctrl_c;
 use crate::root;
-use crate::training::{Watch, train};
+use flameout::cli::interrupt::stop_on_ctrl_c;
+use flameout::cli::training::{Watch, train};
+use flameout::cli::{diagnose, diagnosis};
 
 /// Shows the question's failure: a network that trains well and then suddenly collapses, and why.
 ///
@@ -227,8 +227,8 @@ fn check(case: Case, summary: &Summary) -> Result<()> {
 /// The doctor's verdict on a run, and what becomes of the run with the remedy.
 fn explain(settings: &Settings, summary: &Summary, directory: &Path, stop: &AtomicBool) -> Result<()> {
     println!("\nWhy? The doctor makes the run again up to the collapse, and replays what led to it.");
-    let diagnosis = diagnose::of(settings, &Options::default())?;
-    diagnose::print(&diagnosis);
+    let diagnosis = diagnose::of(settings, &root(), &Options::default())?;
+    diagnosis::print(&diagnosis);
     let Verdict::Cause(Finding { remedy: Some(remedy @ Change::Settings(_)), .. }) = diagnosis.verdict() else {
         return Ok(());
     };

@@ -12,8 +12,8 @@ use anyhow::{Context, Result};
 use flameout_experiment::Settings;
 use flameout_model::checkpoint::write_atomically;
 
-use crate::interrupt::stop_on_ctrl_c;
 use crate::{early, jobs, root};
+use flameout::cli::interrupt::stop_on_ctrl_c;
 use score::{Line, Run};
 
 /// Makes runs that collapse and runs that do not, and counts what a warning would have said.

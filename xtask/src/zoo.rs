@@ -20,8 +20,8 @@ use clap::ValueEnum;
 use flameout_experiment::Case;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::interrupt::stop_on_ctrl_c;
 use crate::{jobs, root};
+use flameout::cli::interrupt::stop_on_ctrl_c;
 use rows::{Row, Rows};
 use specimen::{Kind, Specimen};
 

@@ -4,7 +4,7 @@
 //! 130 interrupted in a state that can be gone on from.
 
 mod analogy;
-mod diagnose;
+pub mod diagnose;
 pub mod diagnosis;
 mod embed;
 pub mod evaluate;

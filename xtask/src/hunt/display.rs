@@ -5,7 +5,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::cells;
 use super::plan::Plan;
-use crate::training::Watch;
+use flameout::cli::training::Watch;
 
 /// Steps between two redraws of a run's line: the steps of small networks take less time than drawing.
 const REDRAW_EVERY: u64 = 50;

@@ -11,7 +11,7 @@ use super::display::Display;
 use super::plan::Plan;
 use super::results::{Results, Row};
 use crate::root;
-use crate::training::train;
+use flameout::cli::training::train;
 
 /// Carries out runs, on the threads that it is called from.
 pub struct Worker<'a> {

@@ -7,9 +7,8 @@ use anyhow::{Context, Result};
 use flameout_doctor::curve::{Curve, Unit};
 use flameout_doctor::onset::{self, EventKind};
 use flameout_doctor::{
-    Course, Diagnosis, Options, Subject, Trials, approach, counterfactuals, diagnose_course, foreign,
+    Course, Diagnosis, Options, Subject, Trials, approach, counterfactuals, diagnose, diagnose_course, foreign,
 };
-use flameout_experiment::run_directory::RunDirectory;
 use flameout_experiment::{Dataset, Number, Precision, Settings};
 use flameout_model::checkpoint::write_atomically;
 
@@ -26,6 +25,8 @@ pub const FILE: &str = "diagnosis.json";
 /// orders of the words. What prevents it is named as the remedy. The diagnosis is kept in the run's directory, for
 /// `flameout report`.
 ///
+/// A file of settings (.toml) is diagnosed like a run: it is one that can be made.
+///
 /// Of another program's run only the log is known: Keras' CSVLogger, TensorBoard's event files, JSON lines or CSV with a
 /// loss in them. The doctor finds where it went wrong, and what that looks like; causes take a run that can be replayed.
 ///
@@ -33,12 +34,13 @@ pub const FILE: &str = "diagnosis.json";
 ///
 ///   flameout diagnose runs/first
 ///   flameout diagnose runs/first --counterfactuals --orders 5
+///   flameout diagnose docs/hunt/gru-seed-2.toml
 ///   flameout diagnose training.log
 ///   flameout diagnose lightning_logs/version_0 --json
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
-    /// A run's directory, or a log (or a directory of event files) of another program.
+    /// A run's directory, a file of settings, or a log (or a directory of event files) of another program.
     #[arg(value_name = "DIR|FILE")]
     run: PathBuf,
 
@@ -65,9 +67,10 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let settings = args.run.join("settings.toml");
-    if settings.is_file() {
-        let settings = Settings::read(&settings)?;
+    let is_settings = args.run.extension().is_some_and(|extension| extension == "toml");
+    let file = if is_settings { args.run.clone() } else { args.run.join("settings.toml") };
+    if is_settings || file.is_file() {
+        let settings = Settings::read(&file)?;
         match settings.model.precision {
             Precision::F32 => examine::<f32>(args, settings)?,
             Precision::F64 => examine::<f64>(args, settings)?,
@@ -79,17 +82,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
-    // Before the hours that the rest may take: is there anything to diagnose?
-    RunDirectory::read_metrics(&args.run).context("the run's metrics")?;
-    let dataset = Dataset::<T>::open(&settings, &base())?;
-    let subject = Subject::new(settings, dataset)?;
+    let subject = subject::<T>(settings, &base())?;
     let options = Options { lead: args.lead, hold: args.hold, orders: args.orders, ..Options::default() };
     eprintln!("making the run again …");
     let course = Course::of(&subject, options.ring_bytes)?;
     eprintln!("checking and replaying …");
     let found: Diagnosis = diagnose_course(&subject, &course, &options).context("diagnosing")?;
-    let file = args.run.join(FILE);
-    write_atomically(&file, &[&serde_json::to_vec_pretty(&found)?]).with_context(|| format!("{}", file.display()))?;
+    if args.run.is_dir() {
+        let file = args.run.join(FILE);
+        write_atomically(&file, &[&serde_json::to_vec_pretty(&found)?])?;
+    }
     let mut done = |trials: &Trials| eprintln!("  {}: {} went wrong", trials.change, trials.bad());
     let replays =
         if args.counterfactuals { counterfactuals(&subject, &course, &options, &mut done)? } else { Vec::new() };
@@ -104,6 +106,23 @@ fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
         println!("\nWhat would have prevented it?\n{}", diagnosis::replays(replays.iter()));
     }
     Ok(())
+}
+
+/// The run with these settings, on the words that they name.
+fn subject<T: Number>(settings: Settings, base: &Path) -> Result<Subject<T>> {
+    let dataset = Dataset::open(&settings, base)?;
+    Ok(Subject::new(settings, dataset)?)
+}
+
+/// The diagnosis of the run with these settings; relative paths in them begin at `base`.
+pub fn of(settings: &Settings, base: &Path, options: &Options) -> Result<Diagnosis> {
+    fn of<T: Number>(settings: &Settings, base: &Path, options: &Options) -> Result<Diagnosis> {
+        Ok(diagnose(&subject::<T>(settings.clone(), base)?, options)?)
+    }
+    match settings.model.precision {
+        Precision::F32 => of::<f32>(settings, base, options),
+        Precision::F64 => of::<f64>(settings, base, options),
+    }
 }
 
 fn read_log(path: &Path, json: bool) -> Result<()> {
