@@ -61,7 +61,7 @@ mod tests {
     fn a_torn_line_is_passed_over_and_removed_by_the_next() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("rows.jsonl");
-        assert_eq!(read::<u32>(&path).unwrap(), []);
+        assert!(read::<u32>(&path).unwrap().is_empty());
         append(&path, &3).unwrap();
         append(&path, &4).unwrap();
         std::fs::write(&path, "3\n4\n5").unwrap();
