@@ -1,8 +1,5 @@
 //! `cargo xtask baselines`: what simple methods reach at predicting vectors from spellings.
 
-mod ngrams;
-mod ridge;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -11,11 +8,11 @@ use anyhow::{Context, Result};
 use flameout::Embedded;
 use flameout::cli::evaluate::{Evaluation, evaluate, originals, print};
 use flameout_experiment::{Dataset, Settings};
+use flameout_ngrams::{Model, NGrams, Options};
 use flameout_word2vec::WordVectors;
-use ndarray::{Array2, Axis};
+use ndarray::{Array1, Array2, Axis};
 
 use crate::root;
-use ngrams::NGrams;
 
 /// Measures three baselines on the words and split of a run: what a network has to beat.
 ///
@@ -54,22 +51,30 @@ struct Task {
     targets: Array2<f32>,
 }
 
+impl Task {
+    fn words(&self) -> Vec<&str> {
+        self.dataset.train.iter().map(|&row| self.dataset.words[row].as_str()).collect()
+    }
+}
+
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let settings = Settings::read(&args.run.join("settings.toml")).context("the run's settings")?;
     let dataset = Dataset::<f32>::open(&settings, &root())?;
-    let words = || dataset.train.iter().map(|&row| dataset.words[row].as_str());
-    let grams = NGrams::learn(words());
-    let bags = words().map(|word| grams.of(word)).collect();
+    let words: Vec<&str> = dataset.train.iter().map(|&row| dataset.words[row].as_str()).collect();
+    let options = Options::default();
+    let grams = NGrams::learn(&words, options.lengths, options.common);
+    let bags = words.iter().map(|word| grams.of(word)).collect();
     let targets = dataset.targets.select(Axis(0), &dataset.train);
     let originals = originals(&settings, None)?;
     let task = Task { originals, grams, bags, targets, dataset };
     let began = Instant::now();
-    let weights = ridge(&task);
-    report(args, "ridge", began, &measure(&task, args, &mut |word| sum_of_rows(&weights, &task.grams.of(word)))?);
+    let model = Model::fit(&task.words(), task.targets.view(), &Options::default())?;
+    let ridge = |word: &str| model.predict(word).unwrap_or_else(|| Array1::zeros(model.dim())).to_vec();
+    report(args, "ridge", began, &measure(&task, args, &mut |word| ridge(word))?);
     let began = Instant::now();
     let means = mean(&task);
-    report(args, "mean", began, &measure(&task, args, &mut |word| sum_of_rows(&means, &task.grams.of(word)))?);
+    report(args, "mean", began, &measure(&task, args, &mut |word| mean_of_rows(&means, &task.grams.of(word)))?);
     let began = Instant::now();
     report(args, "nearest", began, &measure(&task, args, &mut |word| nearest(&task, word))?);
     Ok(ExitCode::SUCCESS)
@@ -93,23 +98,6 @@ fn measure(task: &Task, args: &Args, vector: &mut dyn FnMut(&str) -> Vec<f32>) -
     evaluate(&task.dataset, &task.originals, &args.pairs, &mut predict)
 }
 
-/// The ridge's weights, with the penalty that does best on a tenth of the training words.
-fn ridge(task: &Task) -> Array2<f32> {
-    let (grams, kept) = (task.grams.len(), task.bags.len() / 10);
-    let (learn, choose) = (&task.bags[kept..], &task.bags[..kept]);
-    let (choose_targets, learn_targets) = task.targets.view().split_at(Axis(0), kept);
-    let learn_targets = learn_targets.to_owned();
-    let cosine = |penalty: f32| {
-        let weights = ridge::solve(learn, &learn_targets, grams, penalty);
-        flameout_model::metrics::mean_cosine(ridge::product(choose, &weights).view(), choose_targets)
-    };
-    let penalties = [0.1, 0.3, 1.0, 3.0];
-    let scored = penalties.map(|penalty| (cosine(penalty), penalty));
-    eprintln!("ridge: mean cosine on words kept for choosing, and penalty: {scored:?}");
-    let (_, best) = scored.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).expect("there are penalties");
-    ridge::solve(&task.bags, &task.targets, grams, best)
-}
-
 /// For each n-gram the mean vector of the words that have it.
 fn mean(task: &Task) -> Array2<f32> {
     let mut sums = Array2::zeros((task.grams.len(), task.targets.ncols()));
@@ -125,9 +113,11 @@ fn mean(task: &Task) -> Array2<f32> {
     sums
 }
 
-/// The sum of a bag's rows; their lengths as the ridge counts them, or their mean: for directions it is the same.
-fn sum_of_rows(per_gram: &Array2<f32>, bag: &[u32]) -> Vec<f32> {
-    ridge::product(&[bag.to_vec()], per_gram).row(0).to_vec()
+/// The mean of a bag's rows.
+fn mean_of_rows(per_gram: &Array2<f32>, bag: &[u32]) -> Vec<f32> {
+    let mut sum = Array1::zeros(per_gram.ncols());
+    bag.iter().for_each(|&gram| sum += &per_gram.row(gram as usize));
+    (sum / bag.len().max(1) as f32).to_vec()
 }
 
 /// The vector of the training word with the most n-grams in common, as a share of both words' n-grams.

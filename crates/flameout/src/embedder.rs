@@ -1,6 +1,5 @@
 //! Vectors from spellings.
 
-use std::borrow::Cow;
 use std::path::Path;
 
 use flameout_encoder::{CharEncoder, Refusal};
@@ -10,27 +9,33 @@ use ndarray::Array2;
 
 use crate::error::Error;
 
-/// A trained network, with what turns words into its inputs.
+/// The file of a model of n-grams.
+pub const NGRAMS: &str = "ngrams.flameout";
+
+/// What has learnt to give words vectors.
 #[derive(Debug)]
-pub struct Embedder {
-    network: Sequential<f32>,
-    encoder: CharEncoder,
+pub struct Embedder(Model);
+
+#[derive(Debug)]
+enum Model {
+    Network { network: Sequential<f32>, encoder: CharEncoder },
+    NGrams(flameout_ngrams::Model),
 }
 
 /// The vectors of some words, and which words have none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedded {
-    /// `(words kept, numbers)`. Vectors are in the space that the network was trained on: as the run's
-    /// `data.normalization` says, by default centred and of about unit length.
+    /// `(words kept, numbers)`. Vectors are in the space that was trained on: as the run's `data.normalization` says, by
+    /// default centred and of about unit length.
     pub vectors: Array2<f32>,
     /// For each row its word's position in the list.
     pub kept: Vec<usize>,
-    /// Positions of the words that cannot be spelt with the network's alphabet, or are too long, with the reason.
-    pub refused: Vec<(usize, Refusal)>,
+    /// Positions of the words that have no vector, with the reason.
+    pub refused: Vec<(usize, String)>,
 }
 
 impl Embedder {
-    /// A network and its encoder.
+    /// A network and what turns words into its inputs.
     ///
     /// # Errors
     /// [`Error::Alphabet`] if they do not belong together.
@@ -39,19 +44,23 @@ impl Embedder {
         if network_alphabet != alphabet {
             return Err(Error::Alphabet { network: network_alphabet, encoder: alphabet });
         }
-        Ok(Self { network, encoder })
+        Ok(Self(Model::Network { network, encoder }))
     }
 
-    /// Reads a run's directory: the network of the lowest test loss if it was kept, else the last one. The directory that
-    /// an imported model was written to works as well.
+    /// Reads a directory that `flameout train` or `flameout import` has made: a model of n-grams; or a network, that of the
+    /// lowest test loss if it was kept, else the last one.
     ///
     /// # Errors
-    /// [`Error::NoModel`] says which file is missing; [`Error::Model`] and [`Error::Io`] what is wrong with one.
+    /// [`Error::NoModel`] says which file is missing; others what is wrong with one.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, Error> {
         let directory = directory.as_ref();
         let no_model = |problem: &str| Error::NoModel { path: directory.into(), problem: problem.into() };
         if !directory.is_dir() {
             return Err(no_model("is no directory of a run or of a model"));
+        }
+        let ngrams = directory.join(NGRAMS);
+        if ngrams.is_file() {
+            return Ok(flameout_ngrams::Model::load(&ngrams)?.into());
         }
         let network = [BEST_MODEL, LAST_MODEL].map(|name| directory.join(name)).into_iter().find(|path| path.is_file());
         let network = network.ok_or_else(|| {
@@ -70,53 +79,78 @@ impl Embedder {
     /// Numbers of a vector.
     #[must_use]
     pub fn dim(&self) -> usize {
-        self.network.architecture().outputs()
-    }
-
-    /// What turns words into indices.
-    #[must_use]
-    pub fn encoder(&self) -> &CharEncoder {
-        &self.encoder
-    }
-
-    /// The network.
-    #[must_use]
-    pub fn network(&self) -> &Sequential<f32> {
-        &self.network
-    }
-
-    /// The network, to keep.
-    #[must_use]
-    pub fn into_network(self) -> Sequential<f32> {
-        self.network
-    }
-
-    /// The vectors of these words. A word with letters that the network does not know is tried in lower case.
-    pub fn embed<S: AsRef<str>>(&mut self, words: &[S]) -> Embedded {
-        let (mut rows, mut kept, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-        for (position, word) in words.iter().enumerate() {
-            match self.spell(word.as_ref()) {
-                Ok(indices) => {
-                    rows.extend(indices);
-                    kept.push(position);
-                }
-                Err(reason) => refused.push((position, reason)),
-            }
+        match &self.0 {
+            Model::Network { network, .. } => network.architecture().outputs(),
+            Model::NGrams(model) => model.dim(),
         }
-        let indices = Array2::from_shape_vec((kept.len(), self.encoder.length()), rows).expect("whole rows");
-        let vectors =
-            if kept.is_empty() { Array2::zeros((0, self.dim())) } else { self.network.predict(indices.view()) };
-        Embedded { vectors, kept, refused }
     }
 
-    fn spell(&self, word: &str) -> Result<Vec<u16>, Refusal> {
-        let encode = |word: Cow<'_, str>| match self.encoder.encode(&word) {
-            Ok(indices) => Ok(indices),
-            Err(flameout_encoder::Error::Word { reason, .. }) => Err(reason),
-            Err(other) => unreachable!("an encoder refuses a word with a reason: {other}"),
-        };
-        encode(word.into()).or_else(|reason| encode(word.to_lowercase().into()).map_err(|_| reason))
+    /// The network with its encoder, if it is one.
+    #[must_use]
+    pub fn into_network(self) -> Option<(Sequential<f32>, CharEncoder)> {
+        match self.0 {
+            Model::Network { network, encoder } => Some((network, encoder)),
+            Model::NGrams(_) => None,
+        }
     }
+
+    /// The vectors of these words. A word with letters that are not known is tried in lower case.
+    pub fn embed<S: AsRef<str>>(&mut self, words: &[S]) -> Embedded {
+        match &mut self.0 {
+            Model::Network { network, encoder } => with_network(network, encoder, words),
+            Model::NGrams(model) => with_ngrams(model, words),
+        }
+    }
+}
+
+impl From<flameout_ngrams::Model> for Embedder {
+    fn from(model: flameout_ngrams::Model) -> Self {
+        Self(Model::NGrams(model))
+    }
+}
+
+fn with_network<S: AsRef<str>>(network: &mut Sequential<f32>, encoder: &CharEncoder, words: &[S]) -> Embedded {
+    let (mut rows, mut kept, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    for (position, word) in words.iter().enumerate() {
+        match spell(encoder, word.as_ref()) {
+            Ok(indices) => {
+                rows.extend(indices);
+                kept.push(position);
+            }
+            Err(reason) => refused.push((position, reason.to_string())),
+        }
+    }
+    let vectors = if kept.is_empty() {
+        Array2::zeros((0, network.architecture().outputs()))
+    } else {
+        let indices = Array2::from_shape_vec((kept.len(), encoder.length()), rows).expect("whole rows");
+        network.predict(indices.view())
+    };
+    Embedded { vectors, kept, refused }
+}
+
+fn spell(encoder: &CharEncoder, word: &str) -> Result<Vec<u16>, Refusal> {
+    let encode = |word: &str| match encoder.encode(word) {
+        Ok(indices) => Ok(indices),
+        Err(flameout_encoder::Error::Word { reason, .. }) => Err(reason),
+        Err(other) => unreachable!("an encoder refuses a word with a reason: {other}"),
+    };
+    encode(word).or_else(|reason| encode(&word.to_lowercase()).map_err(|_| reason))
+}
+
+fn with_ngrams<S: AsRef<str>>(model: &flameout_ngrams::Model, words: &[S]) -> Embedded {
+    let (mut rows, mut kept, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    for (position, word) in words.iter().enumerate() {
+        match model.predict(word.as_ref()) {
+            Some(vector) => {
+                rows.extend(vector);
+                kept.push(position);
+            }
+            None => refused.push((position, "has no letter n-gram that is known".to_owned())),
+        }
+    }
+    let vectors = Array2::from_shape_vec((kept.len(), model.dim()), rows).expect("whole rows");
+    Embedded { vectors, kept, refused }
 }
 
 #[cfg(test)]

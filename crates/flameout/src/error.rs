@@ -35,6 +35,9 @@ pub enum Error {
     /// A file of the model that cannot be read.
     #[error(transparent)]
     Model(#[from] flameout_model::Error),
+    /// A model of n-grams that cannot be read.
+    #[error(transparent)]
+    NGrams(#[from] flameout_ngrams::Error),
     /// A line that holds no pair of words.
     #[error("{} line {line}: {problem}", path.display())]
     Line {

@@ -28,6 +28,7 @@ pub use flameout_experiment as experiment;
 pub use flameout_interchange as interchange;
 pub use flameout_kernels as kernels;
 pub use flameout_model as model;
+pub use flameout_ngrams as ngrams;
 pub use flameout_optim as optim;
 pub use flameout_report as report;
 pub use flameout_word2vec as word2vec;

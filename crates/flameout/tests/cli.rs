@@ -160,6 +160,29 @@ fn a_log_of_another_program_is_diagnosed() {
 }
 
 #[test]
+fn n_grams_are_fitted_used_and_evaluated() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ngrams");
+    let model = path.to_str().unwrap();
+    let train = ["train", "--vectors", VECTORS, "--words", "600", "--model", "ngrams", "--quiet", "--out", model];
+    assert!(ok(&train).contains("penalty"));
+    let text = ok(&["embed", "--model", model, "Walking", "walking", "qqqq"]);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "`qqqq` has no known n-gram");
+    assert_eq!(lines[0].split_once(' ').unwrap().1, lines[1].split_once(' ').unwrap().1);
+    assert!(ok(&["neighbours", "--model", model, "presidents"]).contains("cosine"));
+    let json: serde_json::Value = serde_json::from_str(&ok(&["evaluate", "--model", model, "--json"])).unwrap();
+    assert_eq!(json["held_out"]["words"], 60);
+    assert!(fails(&train, 1).contains("holds a model already"));
+    for command in [&["diagnose", model][..], &["report", model]] {
+        assert!(fails(command, 1).contains("model of n-grams"), "{command:?}");
+    }
+    let onnx = directory.path().join("a.onnx");
+    let export = ["export", "--model", model, "--to", "onnx", "--out", onnx.to_str().unwrap()];
+    assert!(fails(&export, 1).contains("is no network"));
+}
+
+#[test]
 fn a_model_goes_to_other_programs_and_comes_back() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();

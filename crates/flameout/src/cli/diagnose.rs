@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use flameout_doctor::curve::{Curve, Unit};
 use flameout_doctor::onset::{self, EventKind};
 use flameout_doctor::{
@@ -13,6 +13,7 @@ use flameout_experiment::{Dataset, Number, Precision, Settings};
 use flameout_model::checkpoint::write_atomically;
 
 use super::{base, diagnosis, table};
+use crate::embedder::NGRAMS;
 
 /// The file in a run's directory that the diagnosis is kept in.
 pub const FILE: &str = "diagnosis.json";
@@ -75,6 +76,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Precision::F32 => examine::<f32>(args, settings)?,
             Precision::F64 => examine::<f64>(args, settings)?,
         }
+    } else if args.run.join(NGRAMS).is_file() {
+        bail!(
+            "{} is a model of n-grams, which is fitted at one go: there is no training to diagnose",
+            args.run.display()
+        );
     } else {
         read_log(&args.run, args.json)?;
     }

@@ -11,7 +11,7 @@ use flameout_word2vec::{ReadOptions, WordVectors};
 use ndarray::{ArrayView1, Axis};
 use serde::Serialize;
 
-use super::{base, table};
+use super::{base, known, table};
 use crate::similarity;
 use crate::{Embedded, Embedder};
 
@@ -92,9 +92,11 @@ pub type Predict<'a> = &'a mut dyn FnMut(&[&str]) -> Embedded;
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let settings = Settings::read(&args.model.join("settings.toml")).context("the run's settings")?;
-    let dataset = Dataset::<f32>::open(&settings, &base())?;
     let mut embedder = Embedder::open(&args.model)?;
+    let settings = known::settings(&args.model)?;
+    let settings =
+        settings.with_context(|| format!("{} does not say which words it was trained on", args.model.display()))?;
+    let dataset = Dataset::<f32>::open(&settings, &base())?;
     let originals = originals(&settings, args.vectors.as_deref())?;
     let evaluation = evaluate(&dataset, &originals, &args.pairs, &mut |words| embedder.embed(words))?;
     if args.json {
@@ -125,7 +127,8 @@ pub fn evaluate(
     Ok(Evaluation { held_out, sets })
 }
 
-fn held_out(dataset: &Dataset<f32>, predict: Predict<'_>) -> Result<HeldOut> {
+/// Measures what predicts vectors on the data set's test words.
+pub fn held_out(dataset: &Dataset<f32>, predict: Predict<'_>) -> Result<HeldOut> {
     if dataset.test.is_empty() {
         bail!("the run kept no words for testing (data.test-share)");
     }

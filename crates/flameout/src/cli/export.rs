@@ -60,10 +60,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.to == Target::Word2vec {
         predicted(args, &mut embedder)?;
     } else {
-        let alphabet = embedder.encoder().alphabet().iter().collect();
-        let metadata =
-            Metadata { alphabet: Some(alphabet), length: Some(embedder.encoder().length()), ..Metadata::default() };
-        let model = Model { network: embedder.into_network(), metadata };
+        let network = embedder.into_network();
+        let (network, encoder) =
+            network.context("a model of n-grams is no network; --to word2vec writes its vectors")?;
+        let alphabet = Some(encoder.alphabet().iter().collect());
+        let metadata = Metadata { alphabet, length: Some(encoder.length()), ..Metadata::default() };
+        let model = Model { network, metadata };
         match args.to {
             Target::Safetensors => safetensors::write(&model, &args.out)?,
             Target::Onnx => onnx::write(&model, &args.out)?,

@@ -1,23 +1,58 @@
-//! The vectors that a network was trained on, brought to what it was trained on.
+//! What a model was trained on.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use flameout_experiment::Settings;
+use anyhow::{Context, Result, bail};
+use flameout_experiment::settings::DataSettings;
+use flameout_experiment::{Case, Settings};
 use flameout_word2vec::{ReadOptions, WordVectors};
+use serde::{Deserialize, Serialize};
 
 use super::base;
+
+/// The file beside a model of n-grams that says what it was fitted to.
+pub const NGRAMS_DATA: &str = "ngrams.toml";
+
+/// What decides which words a model of n-grams is fitted to.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NGramsData {
+    /// Decides which words are kept for testing.
+    pub seed: u64,
+    /// The words.
+    pub data: DataSettings,
+}
+
+impl NGramsData {
+    /// Settings of a network on the same words: what decides the words is the same.
+    pub fn settings(&self) -> Settings {
+        Settings { seed: self.seed, data: self.data.clone(), ..Settings::for_case(Case::LstmSingle) }
+    }
+}
+
+/// The settings that decide a model's words; none for an imported one.
+pub fn settings(model: &Path) -> Result<Option<Settings>> {
+    let (run, ngrams) = (model.join("settings.toml"), model.join(NGRAMS_DATA));
+    if run.is_file() {
+        return Ok(Some(Settings::read(&run)?));
+    }
+    if !ngrams.is_file() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&ngrams).with_context(|| format!("reading {}", ngrams.display()))?;
+    let data: NGramsData = toml::from_str(&text).with_context(|| format!("reading {}", ngrams.display()))?;
+    Ok(Some(data.settings()))
+}
 
 /// The words and vectors of the run's own file, or of another one, normalised as the run's settings say; as many as the
 /// run read. A directory without settings (an imported model) needs a file, which is taken as it is.
 pub fn vectors(model: &Path, other: Option<&PathBuf>) -> Result<WordVectors> {
-    let file = model.join("settings.toml");
-    let settings = file.is_file().then(|| Settings::read(&file)).transpose()?;
+    let settings = settings(model)?;
     let path = match (other, &settings) {
         (Some(path), _) => path.clone(),
         (None, Some(settings)) => base().join(&settings.data.vectors),
         (None, None) => {
-            anyhow::bail!("{} does not say which vectors it was trained on: name them by --vectors", model.display())
+            bail!("{} does not say which vectors it was trained on: name them by --vectors", model.display())
         }
     };
     let limit = settings.as_ref().map(|settings| settings.data.words).filter(|&words| words > 0);

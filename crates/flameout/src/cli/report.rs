@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use flameout_report::{Colour, Plot, Run, svg, terminal, write};
+
+use crate::embedder::NGRAMS;
 
 /// Columns where the terminal does not say how many it has.
 const WIDTH: usize = 100;
@@ -53,6 +55,9 @@ pub struct CompareArgs {
 
 /// Runs `flameout report`.
 pub fn run(args: &Args) -> Result<ExitCode> {
+    if args.run.join(NGRAMS).is_file() {
+        bail!("{} is a model of n-grams, which is fitted at one go: there are no curves to show", args.run.display());
+    }
     let run = Run::read(&args.run)?;
     print!("{}", terminal(&run, width(), Colour::detect()));
     let beside = || args.run.with_extension("html");
