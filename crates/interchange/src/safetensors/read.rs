@@ -55,7 +55,8 @@ pub fn read_weights(path: &Path, architecture: &Architecture) -> Result<Model, E
 /// The parts of a module's name, so that `layer10` comes after `layer9`; and the name, which tells `a1` from `a01`.
 type NaturalOrder = (Vec<(u64, String)>, String);
 
-/// A state dict, its tensors grouped into layers; each layer's by parameter: `weight_ih`, `weight_ih_reverse`, `bias` and so on.
+/// A state dict, its tensors grouped into layers; each layer's by parameter: `weight_ih`, `weight_ih_reverse`, `bias` and
+/// so on.
 struct StateDict<'a> {
     path: &'a Path,
     tensors: SafeTensors<'a>,
