@@ -9,7 +9,8 @@
 //! | `.weights.h5` of Keras 3 | only if this crate wrote it |
 //!
 //! [`read_weights`] takes any of them, and the architecture. Alphabet and length are in files of this crate only.
-//! Models are chains of `LSTM`, `GRU`, `Dense` and `TimeDistributed(Dense)`, with `Dropout` (no part of prediction) and
+//! Models are chains of `LSTM`, `GRU`, `Bidirectional` of either with `merge_mode="concat"` (the default; a file without a
+//! configuration does not tell), `Dense` and `TimeDistributed(Dense)`, with `Dropout` (no part of prediction) and
 //! `Activation` between them; other layers are errors that name them.
 //!
 //! Networks trained on one-hot vectors padded by vectors of zeros: see [`Model::with_blank`](crate::Model::with_blank).

@@ -41,6 +41,7 @@ pub mod metadata;
 pub mod model;
 pub mod onnx;
 mod parameters;
+mod recurrent;
 pub mod safetensors;
 
 pub use error::Error;

@@ -31,7 +31,7 @@ impl Model {
         for index in 0..old.layers.len() {
             for tensor in parameters::of_layer(&self.network, index) {
                 let values = tensor.view(self.network.parameters());
-                let blank = usize::from(index == 0 && parameters::short_name(tensor) == parameters::KERNEL);
+                let blank = usize::from(index == 0 && parameters::is_kernel(parameters::short_name(tensor)));
                 let mut all = Array2::zeros((values.nrows() + blank, values.ncols()));
                 all.rows_mut().into_iter().skip(blank).zip(values.rows()).for_each(|(mut to, from)| to.assign(&from));
                 parameters::set(&mut network, index, parameters::short_name(tensor), all.view());
@@ -51,14 +51,21 @@ mod tests {
 
     #[test]
     fn old_characters_move_up_and_give_the_same_vectors() {
-        let mut network = Sequential::new(Architecture::lstm_double(5, 4, 3, Flavour::Keras1));
-        network.initialise(&Flavour::Keras1.initialisation(), 3);
-        let mut model = Model { network, metadata: Metadata::default() };
-        let mut blank = model.with_blank().unwrap();
-        let words = array![[0_u16, 4, 2], [1, 1, 3]];
-        assert_eq!(blank.network.predict((&words + 1).view()), model.network.predict(words.view()));
-        // The blank adds nothing to the gates: its row is zero.
-        let kernel = parameters::get(&blank.network, 0, parameters::KERNEL);
-        assert!(kernel.row(0).iter().all(|&x| x == 0.0) && kernel.row(1).iter().any(|&x| x != 0.0));
+        for (preset, kernels) in [
+            (Architecture::lstm_double as fn(_, _, _, _) -> _, &["kernel"][..]),
+            (Architecture::lstm_bidirectional, &["forward/kernel", "backward/kernel"]),
+        ] {
+            let mut network = Sequential::new(preset(5, 4, 3, Flavour::Keras1));
+            network.initialise(&Flavour::Keras1.initialisation(), 3);
+            let mut model = Model { network, metadata: Metadata::default() };
+            let mut blank = model.with_blank().unwrap();
+            let words = array![[0_u16, 4, 2], [1, 1, 3]];
+            assert_eq!(blank.network.predict((&words + 1).view()), model.network.predict(words.view()));
+            // The blank adds nothing to the gates: its row is zero.
+            for kernel in kernels {
+                let kernel = parameters::get(&blank.network, 0, kernel);
+                assert!(kernel.row(0).iter().all(|&x| x == 0.0) && kernel.row(1).iter().any(|&x| x != 0.0));
+            }
+        }
     }
 }

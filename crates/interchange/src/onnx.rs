@@ -16,8 +16,10 @@
 //! ```
 //!
 //! The graph: `Transpose` to time first and `OneHot`; an LSTM or GRU layer is the operator of that name with the layer's
-//! own activations (`HardSigmoid` with α = 0.2, β = 0.5 is Keras 1's) and, for the GRU, `linear_before_reset`; a dense
-//! layer is `Gemm`, or `MatMul` and `Add` at each time step, and its activation. All networks of this project can be said.
+//! own activations (`HardSigmoid` with α = 0.2, β = 0.5 is Keras 1's) and, for the GRU, `linear_before_reset`; a
+//! bidirectional one is the operator with `direction="bidirectional"`, whose two outputs `Transpose` and `Reshape` put side
+//! by side, forward's before backward's; a dense layer is `Gemm`, or `MatMul` and `Add` at each time step, and its
+//! activation. All networks of this project can be said.
 
 mod graph;
 mod messages;

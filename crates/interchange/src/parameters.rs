@@ -17,16 +17,21 @@ pub(crate) const RECURRENT_BIAS: &str = "recurrent_bias";
 #[derive(Debug)]
 pub(crate) struct Found {
     /// Its name in a layer of ours.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// Its name in the file.
     pub(crate) source: String,
     /// A bias is one row.
     pub(crate) values: Array2<f32>,
 }
 
-/// The name without the layer.
+/// The name in its layer: without the layer, with the direction if there are two.
 pub(crate) fn short_name(tensor: &Tensor) -> &str {
-    tensor.name.rsplit('/').next().unwrap_or(&tensor.name)
+    tensor.name.split_once('/').map_or(&tensor.name, |(_, name)| name)
+}
+
+/// Whether a tensor, by its name in its layer, is what the layer's input is multiplied by.
+pub(crate) fn is_kernel(short_name: &str) -> bool {
+    short_name.rsplit('/').next() == Some(KERNEL)
 }
 
 /// The tensors of a layer.
@@ -79,9 +84,8 @@ pub(crate) fn build(path: &Path, architecture: Architecture, layers: &[Vec<Found
 fn check_rows(path: &Path, architecture: &Architecture, layers: &[Vec<Found>]) -> Result<(), Error> {
     let mut inputs = architecture.alphabet;
     for (layer, tensors) in architecture.layers.iter().zip(layers) {
-        if let Some(kernel) = tensors.iter().find(|found| found.name == KERNEL)
-            && kernel.values.nrows() != inputs
-        {
+        let mut kernels = tensors.iter().filter(|found| is_kernel(&found.name));
+        if let Some(kernel) = kernels.find(|kernel| kernel.values.nrows() != inputs) {
             let what = format!("is for {} inputs, but the layer before has {inputs} outputs", kernel.values.nrows());
             return Err(Error::tensor(path, &kernel.source, what));
         }

@@ -23,16 +23,36 @@
 //! speller.load_state_dict(safetensors.torch.load_file("model.safetensors"))
 //! ```
 //!
+//! A bidirectional layer has the same four tensors once more, with `_reverse` at the end, as
+//! `nn.LSTM(bidirectional=True)`. **Of its states take each direction's last**: where the backward direction has read the
+//! whole word is the first time step of PyTorch's output, so that `states[:, -1]` is wrong, and `h_n` right. The network of
+//! `Architecture::lstm_bidirectional(27, 8, 5, Flavour::PyTorch)` is
+//!
+//! ```python
+//!         self.layer0 = torch.nn.LSTM(27, 8, batch_first=True, bidirectional=True)
+//!         self.layer1 = torch.nn.Linear(2 * 8, 5)
+//!
+//!     def forward(self, indices):  # (batch, time)
+//!         _, (h_n, _) = self.layer0(torch.nn.functional.one_hot(indices, 27).float())  # GRU: _, h_n = ...
+//!         return self.layer1(torch.cat([h_n[0], h_n[1]], dim=1))  # forward's before backward's
+//! ```
+//!
 //! PyTorch has sigmoid gates only, and a GRU's reset gate acts after the product only: other networks are
 //! [`Error::Inexpressible`](crate::Error::Inexpressible).
 //!
-//! [`read`] takes any state dict of `nn.LSTM`, `nn.GRU` (with as many stacked layers as there are, in one direction, with
-//! biases or without) and then at most one `nn.Linear`, whatever the modules are called; modules of a kind are taken in the
-//! order of their names, with numbers in them counted. Dense layers before the last have activations that a state dict does
-//! not tell: there [`read_weights`] wants the architecture. Numbers may be `F32` or `F64`.
+//! [`read`] takes any state dict of `nn.LSTM`, `nn.GRU` (with as many stacked layers as there are, in one direction or
+//! both, with biases or without) and then at most one `nn.Linear`, whatever the modules are called; modules of a kind are
+//! taken in the order of their names, with numbers in them counted. The last recurrent layer's last states, each
+//! direction's own, are taken to be what the next is fed with. Dense layers before the last have activations that a state
+//! dict does not tell: there [`read_weights`] wants the architecture. Numbers may be `F32` or `F64`.
 
 mod read;
 mod write;
 
 pub use read::{from_bytes, read, read_weights};
 pub use write::{to_bytes, write};
+
+/// What the names of the second direction's parameters end in.
+const REVERSE: &str = "_reverse";
+/// What the names of each direction's parameters end in.
+const DIRECTIONS: [&str; 2] = ["", REVERSE];

@@ -19,7 +19,9 @@ fn read(name: &str, bytes: Vec<u8>) -> Result<(), String> {
     result.map(drop).map_err(|error| error.to_string())
 }
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 8] = [
+    "pytorch-lstm-bidirectional.safetensors",
+    "keras-bidirectional-weights-only.h5",
     "pytorch-gru.safetensors",
     "keras-gru-single.keras",
     "keras-gru-before.h5",

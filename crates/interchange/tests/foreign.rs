@@ -1,8 +1,8 @@
 //! Files that others wrote, and what their software made of them (`fixtures/interchange/README.md`).
 
-use flameout_cells::Activation;
+use flameout_cells::{Activation, Reset};
 use flameout_interchange::{Model, keras, safetensors};
-use flameout_model::{Architecture, Flavour, LayerKind};
+use flameout_model::{Architecture, Cell, Flavour, LayerKind};
 
 mod common;
 use common::{difference, fixture, recorded, recorded_indices};
@@ -24,6 +24,9 @@ fn whole_models_of_keras_3() {
         ("keras-gru-before.keras", "gru_before"),
         ("keras-gru-before.h5", "gru_before"),
         ("keras-lstm-double.keras", "lstm_double"),
+        ("keras-bidirectional.keras", "bidirectional"),
+        ("keras-bidirectional.h5", "bidirectional"),
+        ("keras-bidirectional-weights-only.h5", "bidirectional"),
     ] {
         check(keras::read(&fixture(file)).unwrap(), "keras-expected.safetensors", name);
     }
@@ -42,6 +45,22 @@ fn weights_of_keras_3_want_an_architecture() {
     check(keras::read_weights(&path, &single).unwrap(), "keras-expected.safetensors", "lstm_single");
     let message = keras::read_weights(&path, &double).unwrap_err().to_string();
     assert!(message.contains("layers/time_distributed"), "{message}");
+}
+
+#[test]
+fn weights_of_keras_3_in_two_directions() {
+    let path = fixture("keras-bidirectional.weights.h5");
+    let layer = |cell, return_sequences| LayerKind::Bidirectional {
+        cell,
+        units: 8,
+        gate_activation: Activation::Sigmoid,
+        return_sequences,
+    };
+    let layers = [layer(Cell::Lstm, true), layer(Cell::Gru { reset: Reset::After }, false)];
+    let architecture = Architecture::of_layers(27, &layers, 5);
+    check(keras::read_weights(&path, &architecture).unwrap(), "keras-expected.safetensors", "bidirectional");
+    let message = keras::read_weights(&path, &Architecture::lstm_single(27, 8, 5, Flavour::Keras3)).unwrap_err();
+    assert!(message.to_string().contains("layers/lstm"), "{message}");
 }
 
 #[test]
@@ -67,11 +86,29 @@ fn chars2vec() {
 
 #[test]
 fn state_dicts_of_pytorch() {
-    for name in ["pytorch-lstm-stacked", "pytorch-gru", "pytorch-lstm-no-bias"] {
+    for name in [
+        "pytorch-lstm-stacked",
+        "pytorch-gru",
+        "pytorch-lstm-no-bias",
+        "pytorch-lstm-bidirectional",
+        "pytorch-gru-bidirectional",
+    ] {
         let model = safetensors::read(&fixture(&format!("{name}.safetensors"))).unwrap();
         assert_eq!(model.metadata, Default::default());
         check(model, "pytorch-expected.safetensors", name);
     }
+}
+
+#[test]
+fn directions_that_are_too_many_or_too_few_are_named() {
+    let message = |name: &str, architecture| {
+        let path = fixture(&format!("{name}.safetensors"));
+        safetensors::read_weights(&path, &architecture).unwrap_err().to_string()
+    };
+    let one = message("pytorch-gru-bidirectional", Architecture::gru_single(27, 8, 5, Flavour::PyTorch));
+    assert!(one.contains("_l0_reverse`: is of a bidirectional layer"), "{one}");
+    let two = message("pytorch-lstm-no-bias", Architecture::lstm_bidirectional(27, 8, 5, Flavour::PyTorch));
+    assert!(two.contains("`weight_ih_reverse` is not"), "{two}");
 }
 
 #[test]

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use flameout_cells::{Activation, Reset};
-use flameout_model::LayerKind;
+use flameout_model::{Cell, LayerKind};
 use serde_json::Value;
 
 use super::version::Version;
 use crate::error::Error;
+use crate::recurrent::Recurrent;
 
 /// The layers that a model's JSON describes.
 pub(super) fn layers(path: &Path, version: Version, text: &str) -> Result<Vec<LayerKind>, Error> {
@@ -66,8 +67,8 @@ impl Described<'_> {
     fn append_to(&self, layers: &mut Vec<LayerKind>) -> Result<(), Error> {
         match self.class {
             "InputLayer" | "Dropout" => {}
-            "LSTM" => layers.push(self.lstm()?),
-            "GRU" => layers.push(self.gru()?),
+            "LSTM" | "GRU" => layers.push(self.recurrent()?.kind()),
+            "Bidirectional" => layers.push(self.bidirectional()?.kind()),
             "Dense" => {
                 layers.push(LayerKind::Dense { units: self.units()?, activation: self.activation("activation")? })
             }
@@ -75,34 +76,69 @@ impl Described<'_> {
                 .push(LayerKind::TimeDistributed { units: self.units()?, activation: self.activation("activation")? }),
             "TimeDistributed" => layers.push(self.time_distributed()?),
             "Activation" => self.activate(layers)?,
-            other => return Err(self.refuse(format!("has a layer of class `{other}`, which is unknown here"))),
+            other => return Err(self.unknown(other)),
         }
         Ok(())
     }
 
-    fn lstm(&self) -> Result<LayerKind, Error> {
-        self.check_recurrent()?;
-        let gate_activation = self.gate_activation()?;
-        let return_sequences = self.flag("return_sequences");
-        Ok(LayerKind::Lstm { units: self.units()?, gate_activation, return_sequences })
+    fn recurrent(&self) -> Result<Recurrent, Error> {
+        if self.flag("go_backwards") {
+            return Err(self.refuse(format!("has a layer {} that goes backwards, which is unknown here", self.class)));
+        }
+        self.recurrent_either_way()
     }
 
-    fn gru(&self) -> Result<LayerKind, Error> {
-        self.check_recurrent()?;
-        // Older versions know no such thing as after, and do not write it.
-        let reset = if self.flag("reset_after") { Reset::After } else { Reset::Before };
-        let gate_activation = self.gate_activation()?;
+    /// As [`Self::recurrent`], whichever way it goes.
+    fn recurrent_either_way(&self) -> Result<Recurrent, Error> {
+        let cell = match self.class {
+            "LSTM" => Cell::Lstm,
+            // Older versions know no such thing as after, and do not write it.
+            "GRU" => Cell::Gru { reset: if self.flag("reset_after") { Reset::After } else { Reset::Before } },
+            other => return Err(self.unknown(other)),
+        };
+        match self.activation("activation")? {
+            Activation::Tanh => {}
+            other => {
+                let what = format!("has a layer {} with {other:?} states; tanh is known here", self.class);
+                return Err(self.refuse(what));
+            }
+        }
+        let (units, gate_activation) = (self.units()?, self.gate_activation()?);
         let return_sequences = self.flag("return_sequences");
-        Ok(LayerKind::Gru { units: self.units()?, gate_activation, reset, return_sequences })
+        Ok(Recurrent { cell, units, gate_activation, return_sequences, bidirectional: false })
+    }
+
+    fn bidirectional(&self) -> Result<Recurrent, Error> {
+        let mode = &self.config["merge_mode"];
+        if mode != "concat" {
+            let what = format!("has a bidirectional layer with the merge mode {mode}; \"concat\" is known here");
+            return Err(self.refuse(what));
+        }
+        let forward = self.inner("layer")?.recurrent()?;
+        // Older versions make it of the forward layer, and do not write it.
+        if !self.config["backward_layer"].is_null() {
+            let backward = self.inner("backward_layer")?;
+            if !backward.flag("go_backwards") || backward.recurrent_either_way()? != forward {
+                let what = "has a bidirectional layer whose backward layer differs from the forward one in more than \
+                            its direction, which is unknown here";
+                return Err(self.refuse(what.into()));
+            }
+        }
+        Ok(Recurrent { bidirectional: true, ..forward })
+    }
+
+    /// The description of a wrapped layer.
+    fn inner(&self, key: &str) -> Result<Self, Error> {
+        let inner = &self.config[key];
+        Ok(Self { class: text_of(self.path, inner, "class_name")?, config: &inner["config"], ..*self })
     }
 
     fn time_distributed(&self) -> Result<LayerKind, Error> {
-        let inner = &self.config["layer"];
-        let class = text_of(self.path, inner, "class_name")?;
-        if class != "Dense" {
-            return Err(self.refuse(format!("has a time-distributed layer of class `{class}`, which is unknown here")));
+        let inner = self.inner("layer")?;
+        if inner.class != "Dense" {
+            let what = format!("has a time-distributed layer of class `{}`, which is unknown here", inner.class);
+            return Err(self.refuse(what));
         }
-        let inner = Described { class, config: &inner["config"], ..*self };
         Ok(LayerKind::TimeDistributed { units: inner.units()?, activation: inner.activation("activation")? })
     }
 
@@ -118,16 +154,6 @@ impl Described<'_> {
             }
             _ if new == Activation::Linear => Ok(()),
             _ => Err(self.refuse("has an `Activation` that does not follow a linear dense layer".into())),
-        }
-    }
-
-    fn check_recurrent(&self) -> Result<(), Error> {
-        if self.flag("go_backwards") {
-            return Err(self.refuse(format!("has a layer {} that goes backwards, which is unknown here", self.class)));
-        }
-        match self.activation("activation")? {
-            Activation::Tanh => Ok(()),
-            other => Err(self.refuse(format!("has a layer {} with {other:?} states; tanh is known here", self.class))),
         }
     }
 
@@ -151,6 +177,10 @@ impl Described<'_> {
 
     fn flag(&self, key: &str) -> bool {
         self.config[key].as_bool().unwrap_or(false)
+    }
+
+    fn unknown(&self, class: &str) -> Error {
+        self.refuse(format!("has a layer of class `{class}`, which is unknown here"))
     }
 
     fn refuse(&self, what: String) -> Error {
@@ -190,10 +220,35 @@ mod tests {
             {"class_name": "Dropout", "name": "b", "config": {}, "inbound_nodes": [[["a", 0, 0]]]},
             {"class_name": "Dropout", "name": "c", "config": {}, "inbound_nodes": [[["b", 0, 0], ["a", 0, 0]]]}]}}"#;
         assert!(read("2.2.0", text).unwrap_err().contains("`c` is fed with [\"b\", \"a\"]"));
-        let text = r#"{"config": [{"class_name": "Bidirectional", "config": {}}]}"#;
-        assert!(read("2.2.0", text).unwrap_err().contains("`Bidirectional`"));
+        let text = r#"{"config": [{"class_name": "Masking", "config": {}}]}"#;
+        assert!(read("2.2.0", text).unwrap_err().contains("`Masking`"));
         let text = r#"{"config": [{"class_name": "Dense", "config": {"units": 3, "activation": "softmax"}}]}"#;
         assert!(read("2.2.0", text).unwrap_err().contains("`softmax`"));
         assert!(read("2.2.0", "{").unwrap_err().contains("no JSON"));
+    }
+    /// A model of one bidirectional layer, and no more, with these pieces of JSON in its configuration.
+    fn bidirectional(mode: &str, forward: &str, backward: Option<&str>) -> Result<Vec<LayerKind>, String> {
+        let layer = |more: &str| {
+            format!(
+                r#"{{"class_name": "LSTM", "config": {{"units": 4, "activation": "tanh", "recurrent_activation": "sigmoid"{more}}}}}"#
+            )
+        };
+        let backward = backward.map(|more| format!(r#", "backward_layer": {}"#, layer(more))).unwrap_or_default();
+        let config = format!(r#"{{"merge_mode": "{mode}", "layer": {}{backward}}}"#, layer(forward));
+        read("3.0.0", &format!(r#"{{"config": [{{"class_name": "Bidirectional", "config": {config}}}]}}"#))
+    }
+
+    #[test]
+    fn two_directions_are_the_same_layer_twice_or_refused() {
+        let (gate_activation, return_sequences) = (Activation::Sigmoid, false);
+        let both = LayerKind::Bidirectional { cell: Cell::Lstm, units: 4, gate_activation, return_sequences };
+        let backwards = r#", "go_backwards": true"#;
+        assert_eq!(bidirectional("concat", "", None).unwrap(), [both]);
+        assert_eq!(bidirectional("concat", "", Some(backwards)).unwrap(), [both]);
+        assert!(bidirectional("sum", "", None).unwrap_err().contains("\"sum\""));
+        assert!(bidirectional("concat", backwards, None).unwrap_err().contains("goes backwards"));
+        assert!(bidirectional("concat", "", Some("")).unwrap_err().contains("differs from the forward one"));
+        let other = r#", "go_backwards": true, "return_sequences": true"#;
+        assert!(bidirectional("concat", "", Some(other)).unwrap_err().contains("differs from the forward one"));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use flameout_cells::Activation;
-use flameout_model::{Architecture, LayerKind};
+use flameout_model::{Architecture, Cell, LayerKind};
 use hdf5_pure::Group;
 use serde_json::Value;
 
@@ -18,6 +18,7 @@ use crate::file;
 use crate::metadata::Metadata;
 use crate::model::Model;
 use crate::parameters::build;
+use crate::recurrent::Recurrent;
 
 /// Reads a file that tells all there is to know (see the [module](super)).
 ///
@@ -127,30 +128,36 @@ impl<'a> KerasFile<'a> {
         let Layout::Listed { layers, .. } = &self.layout else {
             return Err(Error::undetermined(self.path, "holds weights only, and not the order of the layers"));
         };
-        let mut shapes = Vec::new();
+        let mut kinds = Vec::new();
         for index in 0..layers.len() {
-            let mut weights = self.listed(index)?;
-            shapes.push((weights.units_and_gates(self.path)?, weights.reset()));
+            kinds.push(self.kind(self.listed(index)?)?);
         }
-        let last_recurrent = shapes.iter().rposition(|&((_, gates), _)| gates > 1);
-        let (count, mut kinds) = (shapes.len(), Vec::new());
-        for (index, ((units, gates), reset)) in shapes.into_iter().enumerate() {
-            let return_sequences = Some(index) != last_recurrent;
-            kinds.push(match gates {
-                4 => LayerKind::Lstm { units, gate_activation: self.gate_activation()?, return_sequences },
-                3 => LayerKind::Gru { units, gate_activation: self.gate_activation()?, reset, return_sequences },
-                _ if index + 1 == count => LayerKind::Dense { units, activation: Activation::Linear },
-                _ => {
+        let last_recurrent = kinds.iter().rposition(|kind| Recurrent::of(kind).is_some());
+        for (index, kind) in kinds.iter_mut().enumerate() {
+            match Recurrent::of(kind) {
+                Some(layer) => *kind = Recurrent { return_sequences: Some(index) != last_recurrent, ..layer }.kind(),
+                None if index + 1 == layers.len() => {}
+                None => {
                     let what = format!("does not tell the activation of the dense layer `{}`", layers[index]);
                     return Err(Error::undetermined(self.path, what));
                 }
-            });
+            }
         }
         Ok(kinds)
     }
 
-    fn gate_activation(&self) -> Result<Activation, Error> {
-        self.version.gate_activation(self.path)
+    /// What a layer of these weights is, if it has the defaults of the file's version of Keras.
+    fn kind(&self, weights: LayerWeights) -> Result<LayerKind, Error> {
+        let bidirectional = weights.is_bidirectional();
+        let mut one_direction = if bidirectional { weights.halves().swap_remove(0) } else { weights };
+        let (units, gates) = one_direction.units_and_gates(self.path)?;
+        let cell = match gates {
+            4 => Cell::Lstm,
+            3 => Cell::Gru { reset: one_direction.reset() },
+            _ => return Ok(LayerKind::Dense { units, activation: Activation::Linear }),
+        };
+        let gate_activation = self.version.gate_activation(self.path)?;
+        Ok(Recurrent { cell, units, gate_activation, return_sequences: false, bidirectional }.kind())
     }
 
     /// The size of the alphabet is the number of rows of the first kernel.
@@ -206,10 +213,15 @@ impl<'a> KerasFile<'a> {
     }
 
     fn numbered(&self, name: String, kind: &LayerKind) -> Result<LayerWeights, Error> {
-        let group = format!("layers/{name}{}", variables(kind));
-        let count = self.hdf5.group(&group)?.datasets().map(|datasets| datasets.len()).unwrap_or(0);
-        let weights = (0..count).map(|index| self.hdf5.weight(&format!("{group}/{index}")));
-        Ok(LayerWeights { name, weights: weights.collect::<Result<_, _>>()? })
+        let mut weights = Vec::new();
+        for place in variables(kind) {
+            let group = format!("layers/{name}/{place}");
+            let count = self.hdf5.group(&group)?.datasets().map(|datasets| datasets.len()).unwrap_or(0);
+            for index in 0..count {
+                weights.push(self.hdf5.weight(&format!("{group}/{index}"))?);
+            }
+        }
+        Ok(LayerWeights { name, weights })
     }
 }
 
@@ -238,11 +250,12 @@ pub(super) fn numbered_names(kinds: &[LayerKind]) -> Vec<String> {
     kinds.iter().map(name).collect()
 }
 
-/// Where in a layer's group its weights are.
-pub(super) fn variables(kind: &LayerKind) -> &'static str {
+/// Where in a layer's group its weights are: one group, or one for each direction.
+pub(super) fn variables(kind: &LayerKind) -> &'static [&'static str] {
     match kind {
-        LayerKind::Lstm { .. } | LayerKind::Gru { .. } => "/cell/vars",
-        LayerKind::TimeDistributed { .. } => "/layer/vars",
-        _ => "/vars",
+        LayerKind::Lstm { .. } | LayerKind::Gru { .. } => &["cell/vars"],
+        LayerKind::Bidirectional { .. } => &["forward_layer/cell/vars", "backward_layer/cell/vars"],
+        LayerKind::TimeDistributed { .. } => &["layer/vars"],
+        _ => &["vars"],
     }
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use flameout_cells::{Activation, Reset};
-use flameout_model::{Architecture, LayerKind, Sequential};
-use hdf5_pure::{AttrValue, FileBuilder, FinishedGroup, GroupBuilder};
+use flameout_model::{Architecture, Cell, LayerKind, Sequential};
+use hdf5_pure::{AttrValue, FileBuilder, GroupBuilder};
 use ndarray::{Axis, Slice};
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::metadata::Metadata;
 use crate::model::Model;
 use crate::parameters::{BIAS, KERNEL, RECURRENT_BIAS, RECURRENT_KERNEL, get, of_layer, set, short_name};
+use crate::recurrent::{ONE_DIRECTION, Recurrent};
 use crate::{file, gates};
 
 /// The version of Keras whose files these are.
@@ -64,10 +65,12 @@ pub fn to_weights(model: &Model) -> Result<Vec<u8>, Error> {
     }
     let mut all = builder.create_group("layers");
     for (index, (name, kind)) in numbered_names(layers).iter().zip(layers).enumerate() {
-        let group = all.create_group(name);
-        let inner = variables(kind).trim_start_matches('/');
-        let group = layer_group(group, inner, &network, index);
-        all.add_group(group);
+        let mut group = all.create_group(name);
+        let directions = Recurrent::of(kind).map_or(&ONE_DIRECTION[..], Recurrent::directions);
+        for (place, direction) in variables(kind).iter().zip(directions) {
+            add_weights(&mut group, place, &weights(&network, index, direction));
+        }
+        all.add_group(group.finish());
     }
     builder.add_group(all.finish());
     // Keras looks for the variables of the model itself, of which there are none.
@@ -76,38 +79,42 @@ pub fn to_weights(model: &Model) -> Result<Vec<u8>, Error> {
     builder.finish().map_err(|error| inexpressible(format!("the HDF5 file cannot be made: {error}")))
 }
 
-/// A layer's group with its weights in `inner`, a path of groups.
-fn layer_group(mut group: GroupBuilder, inner: &str, network: &Sequential<f32>, index: usize) -> FinishedGroup {
-    let (first, rest) = inner.split_once('/').map_or((inner, None), |(first, rest)| (first, Some(rest)));
+/// A weight's shape and numbers.
+type ShapeAndValues = (Vec<u64>, Vec<f32>);
+
+/// Puts weights into a group inside of another, of which `place` is the path.
+fn add_weights(group: &mut GroupBuilder, place: &str, weights: &[ShapeAndValues]) {
+    let (first, rest) = place.split_once('/').map_or((place, None), |(first, rest)| (first, Some(rest)));
     let mut next = group.create_group(first);
-    let next = match rest {
-        Some(rest) => layer_group(next, rest, network, index),
+    match rest {
+        Some(rest) => add_weights(&mut next, rest, weights),
         None => {
-            for (number, (shape, values)) in weights(network, index).into_iter().enumerate() {
-                next.create_dataset(&number.to_string()).with_f32_data(&values).with_shape(&shape);
+            for (number, (shape, values)) in weights.iter().enumerate() {
+                next.create_dataset(&number.to_string()).with_f32_data(values).with_shape(shape);
             }
-            next.finish()
         }
-    };
-    group.add_group(next);
-    group.finish()
+    }
+    group.add_group(next.finish());
 }
 
-/// Keras 3's order: kernel, recurrent kernel, bias; a GRU's two biases are the rows of one matrix.
-fn weights(network: &Sequential<f32>, index: usize) -> Vec<(Vec<u64>, Vec<f32>)> {
+/// Keras 3's order for one direction of a layer: kernel, recurrent kernel, bias; a GRU's two biases are the rows of one
+/// matrix.
+fn weights(network: &Sequential<f32>, index: usize, direction: &str) -> Vec<ShapeAndValues> {
+    let [kernel, recurrent_kernel, bias, recurrent_bias] =
+        [KERNEL, RECURRENT_KERNEL, BIAS, RECURRENT_BIAS].map(|name| format!("{direction}{name}"));
     let names: Vec<&str> = of_layer(network, index).map(short_name).collect();
     let mut weights = Vec::new();
-    for name in [KERNEL, RECURRENT_KERNEL].into_iter().filter(|name| names.contains(name)) {
+    for name in [kernel, recurrent_kernel].iter().filter(|name| names.contains(&name.as_str())) {
         let matrix = get(network, index, name);
         weights.push((vec![matrix.nrows() as u64, matrix.ncols() as u64], gates::values(matrix)));
     }
-    let mut bias = gates::values(get(network, index, BIAS));
-    let length = bias.len() as u64;
-    if names.contains(&RECURRENT_BIAS) {
-        bias.extend(get(network, index, RECURRENT_BIAS));
-        weights.push((vec![2, length], bias));
+    let mut biases = gates::values(get(network, index, &bias));
+    let length = biases.len() as u64;
+    if names.contains(&recurrent_bias.as_str()) {
+        biases.extend(get(network, index, &recurrent_bias));
+        weights.push((vec![2, length], biases));
     } else {
-        weights.push((vec![length], bias));
+        weights.push((vec![length], biases));
     }
     weights
 }
@@ -125,10 +132,11 @@ fn with_hard_sigmoids_of_keras_3(network: &Sequential<f32>) -> Sequential<f32> {
     for (index, layer) in network.architecture().layers.iter().enumerate() {
         let mut layer = *layer;
         if activation_mut(&mut layer).is_some_and(|activation| *activation == Activation::HardSigmoid) {
+            let units = Recurrent::of(&layer).map_or(layer.units(), |recurrent| recurrent.units);
             for tensor in of_layer(network, index) {
                 let mut values = tensor.view(network.parameters()).to_owned();
                 for gate in gates_with_gate_activation(&layer) {
-                    let range = Slice::from(gate * layer.units()..(gate + 1) * layer.units());
+                    let range = Slice::from(gate * units..(gate + 1) * units);
                     values.slice_axis_mut(Axis(1), range).mapv_inplace(|x| x * SIXTHS);
                 }
                 set(&mut new, index, short_name(tensor), values.view());
@@ -143,6 +151,7 @@ fn activation_mut(layer: &mut LayerKind) -> Option<&mut Activation> {
     match layer {
         LayerKind::Lstm { gate_activation: activation, .. }
         | LayerKind::Gru { gate_activation: activation, .. }
+        | LayerKind::Bidirectional { gate_activation: activation, .. }
         | LayerKind::Dense { activation, .. }
         | LayerKind::TimeDistributed { activation, .. } => Some(activation),
         _ => None,
@@ -151,10 +160,10 @@ fn activation_mut(layer: &mut LayerKind) -> Option<&mut Activation> {
 
 /// i, f and o of i f g o; z and r of z r g; a dense layer's columns.
 fn gates_with_gate_activation(layer: &LayerKind) -> &'static [usize] {
-    match layer {
-        LayerKind::Lstm { .. } => &[0, 1, 3],
-        LayerKind::Gru { .. } => &[0, 1],
-        _ => &[0],
+    match Recurrent::of(layer).map(|recurrent| recurrent.cell) {
+        Some(Cell::Lstm) => &[0, 1, 3],
+        Some(Cell::Gru { .. }) => &[0, 1],
+        None => &[0],
     }
 }
 
@@ -173,19 +182,10 @@ fn config(architecture: &Architecture, length: Option<usize>) -> Result<Value, E
 fn layer_config(index: usize, layer: &LayerKind) -> Result<Value, Error> {
     let activation = |activation| activation_name(index, activation);
     let name = format!("layer{index}");
-    let recurrent = |units: usize, gates: Activation, return_sequences: bool| -> Result<Value, Error> {
-        Ok(json!({ "name": name, "units": units, "activation": "tanh", "recurrent_activation": activation(gates)?,
-            "return_sequences": return_sequences }))
-    };
+    if let Some(recurrent) = Recurrent::of(layer) {
+        return recurrent_config(index, &name, &recurrent);
+    }
     match *layer {
-        LayerKind::Lstm { units, gate_activation, return_sequences } => {
-            Ok(described("LSTM", recurrent(units, gate_activation, return_sequences)?))
-        }
-        LayerKind::Gru { units, gate_activation, reset, return_sequences } => {
-            let mut config = recurrent(units, gate_activation, return_sequences)?;
-            config["reset_after"] = json!(reset == Reset::After);
-            Ok(described("GRU", config))
-        }
         LayerKind::Dense { units, activation: outputs } => {
             Ok(described("Dense", json!({ "name": name, "units": units, "activation": activation(outputs)? })))
         }
@@ -195,6 +195,24 @@ fn layer_config(index: usize, layer: &LayerKind) -> Result<Value, Error> {
         }
         ref other => {
             Err(inexpressible(format!("layer {index} is of a kind unknown to this version: {}", other.name())))
+        }
+    }
+}
+
+fn recurrent_config(index: usize, name: &str, layer: &Recurrent) -> Result<Value, Error> {
+    if layer.bidirectional {
+        // Keras makes both layers of this one: `forward_` and `backward_` with its name.
+        let forward = recurrent_config(index, name, &Recurrent { bidirectional: false, ..*layer })?;
+        return Ok(described("Bidirectional", json!({ "name": name, "merge_mode": "concat", "layer": forward })));
+    }
+    let mut config = json!({ "name": name, "units": layer.units, "activation": "tanh",
+        "recurrent_activation": activation_name(index, layer.gate_activation)?,
+        "return_sequences": layer.return_sequences });
+    match layer.cell {
+        Cell::Lstm => Ok(described("LSTM", config)),
+        Cell::Gru { reset } => {
+            config["reset_after"] = json!(reset == Reset::After);
+            Ok(described("GRU", config))
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A network as a graph of ONNX operators.
 
 use flameout_cells::{Activation, Reset};
-use flameout_model::{LayerKind, Sequential};
-use ndarray::{Array2, ArrayView2, Axis};
+use flameout_model::{Cell, LayerKind, Sequential};
+use ndarray::Array2;
 
 use super::messages::{
     Attribute, Dimension, DimensionValue, Graph, Node, Shape, TensorProto, TensorType, Type, ValueInfo, attribute_type,
@@ -11,6 +11,7 @@ use super::messages::{
 use crate::error::Error;
 use crate::gates;
 use crate::parameters::{BIAS, KERNEL, RECURRENT_BIAS, RECURRENT_KERNEL, get};
+use crate::recurrent::Recurrent;
 
 const INPUT: &str = "indices";
 const OUTPUT: &str = "vectors";
@@ -51,32 +52,16 @@ impl Builder<'_> {
     /// ONNX' recurrent operators want time first.
     fn one_hot(&mut self, alphabet: usize) {
         self.node("Transpose", "time_first", &[], None).attribute.push(ints("perm", vec![1, 0]));
-        self.integer("alphabet_size", None, alphabet as i64);
+        self.tensor("alphabet_size", Vec::new(), data_type::INT64, (alphabet as i64).to_le_bytes().to_vec());
         self.floats("off_and_on", &[2], &[0.0, 1.0]);
         self.node("OneHot", "one_hot", &["alphabet_size", "off_and_on"], None).attribute.push(int("axis", -1));
     }
 
     fn layer(&mut self, index: usize, layer: &LayerKind) -> Result<(), Error> {
+        if let Some(recurrent) = Recurrent::of(layer) {
+            return self.recurrent(index, &recurrent);
+        }
         match *layer {
-            LayerKind::Lstm { units, gate_activation, return_sequences } => {
-                self.check_sequence(index)?;
-                let no_recurrent_bias = Array2::zeros((1, 4 * units));
-                self.recurrent_tensors(index, &gates::ONNX_LSTM, no_recurrent_bias.view());
-                let activations = [gate_activation, Activation::Tanh, Activation::Tanh];
-                let attributes = vec![int("hidden_size", units as i64)];
-                self.recurrent(index, "LSTM", attributes, &activations, return_sequences)
-            }
-            LayerKind::Gru { units, gate_activation, reset, return_sequences } => {
-                self.check_sequence(index)?;
-                let recurrent_bias = match reset {
-                    Reset::Before => Array2::zeros((1, 3 * units)),
-                    Reset::After => get(self.network, index, RECURRENT_BIAS).to_owned(),
-                };
-                self.recurrent_tensors(index, &gates::ONNX_GRU, recurrent_bias.view());
-                let linear_before_reset = int("linear_before_reset", i64::from(reset == Reset::After));
-                let attributes = vec![int("hidden_size", units as i64), linear_before_reset];
-                self.recurrent(index, "GRU", attributes, &[gate_activation, Activation::Tanh], return_sequences)
-            }
             LayerKind::Dense { activation, .. } | LayerKind::TimeDistributed { activation, .. } => {
                 self.dense(index);
                 self.activation(index, activation)
@@ -85,44 +70,88 @@ impl Builder<'_> {
         }
     }
 
-    fn check_sequence(&self, index: usize) -> Result<(), Error> {
-        if self.sequence { Ok(()) } else { Err(inexpressible(index, "is recurrent, but fed with one vector a word")) }
-    }
-
-    /// `W (1, gates·units, inputs)`, `R (1, gates·units, units)`, `B (1, 2·gates·units)`: both biases in a row.
-    fn recurrent_tensors(&mut self, index: usize, order: &[usize], recurrent_bias: ArrayView2<'_, f32>) {
-        for (name, tensor) in [("W", KERNEL), ("R", RECURRENT_KERNEL)] {
-            let tensor = gates::reorder(get(self.network, index, tensor), order);
-            let shape = [1, tensor.ncols(), tensor.nrows()];
-            self.floats(&format!("layer{index}.{name}"), &shape, &gates::values(tensor.t()));
+    /// The operator, and of its outputs `Y (time, directions, batch, units)` or `Y_h (directions, batch, units)`.
+    fn recurrent(&mut self, index: usize, layer: &Recurrent) -> Result<(), Error> {
+        if !self.sequence {
+            return Err(inexpressible(index, "is recurrent, but fed with one vector a word"));
         }
-        let biases = [get(self.network, index, BIAS), recurrent_bias].map(|bias| gates::reorder(bias, order));
-        let bias = ndarray::concatenate(Axis(1), &[biases[0].view(), biases[1].view()]).expect("rows of equal number");
-        self.floats(&format!("layer{index}.B"), &[1, bias.len()], &gates::values(bias.view()));
-    }
+        let mut attributes = vec![int("hidden_size", layer.units as i64)];
+        let (operator, activations) = match layer.cell {
+            Cell::Lstm => ("LSTM", vec![layer.gate_activation, Activation::Tanh, Activation::Tanh]),
+            Cell::Gru { reset } => {
+                attributes.push(int("linear_before_reset", i64::from(reset == Reset::After)));
+                ("GRU", vec![layer.gate_activation, Activation::Tanh])
+            }
+        };
+        if layer.bidirectional {
+            attributes.push(string("direction", "bidirectional"));
+        }
+        // Each direction's, one after the other.
+        attributes.extend(activation_attributes(index, &activations.repeat(layer.directions().len()))?);
 
-    /// The operator, and of its outputs `Y (time, 1, batch, units)` or `Y_h (1, batch, units)`, without the direction.
-    fn recurrent(
-        &mut self,
-        index: usize,
-        operator: &str,
-        mut attributes: Vec<Attribute>,
-        activations: &[Activation],
-        return_sequences: bool,
-    ) -> Result<(), Error> {
-        attributes.extend(activation_attributes(index, activations)?);
+        self.recurrent_tensors(index, layer);
         let tensors = ["W", "R", "B"].map(|name| format!("layer{index}.{name}"));
         let node = self.node(operator, &format!("layer{index}"), &tensors.each_ref().map(String::as_str), None);
         node.attribute = attributes;
-        if !return_sequences {
+        if !layer.return_sequences {
             // The first output is every state, the second the last.
             node.output.insert(0, String::new());
         }
-        let axis = format!("layer{index}.direction");
-        self.integer(&axis, Some(1), i64::from(return_sequences));
-        self.node("Squeeze", &format!("layer{index}.states"), &[&axis], None);
-        self.sequence = return_sequences;
+        if layer.bidirectional {
+            self.join_directions(index, layer.return_sequences);
+        } else {
+            let axis = format!("layer{index}.direction");
+            self.integers(&axis, &[i64::from(layer.return_sequences)]);
+            self.node("Squeeze", &format!("layer{index}.states"), &[&axis], None);
+        }
+        self.sequence = layer.return_sequences;
         Ok(())
+    }
+
+    /// `W (directions, gates·units, inputs)`, `R (directions, gates·units, units)`, `B (directions, 2·gates·units)`: both
+    /// biases in a row.
+    fn recurrent_tensors(&mut self, index: usize, layer: &Recurrent) {
+        let order: &[usize] = match layer.cell {
+            Cell::Lstm => &gates::ONNX_LSTM,
+            Cell::Gru { .. } => &gates::ONNX_GRU,
+        };
+        let directions = layer.directions();
+        for (name, tensor) in [("W", KERNEL), ("R", RECURRENT_KERNEL)] {
+            let of = |direction: &&str| {
+                let tensor = get(self.network, index, &format!("{direction}{tensor}"));
+                gates::reorder(tensor, order).reversed_axes()
+            };
+            let matrices: Vec<Array2<f32>> = directions.iter().map(of).collect();
+            let shape = [directions.len(), matrices[0].nrows(), matrices[0].ncols()];
+            let values: Vec<f32> = matrices.iter().flat_map(|matrix| gates::values(matrix.view())).collect();
+            self.floats(&format!("layer{index}.{name}"), &shape, &values);
+        }
+        let mut biases = Vec::new();
+        for direction in directions {
+            let bias = get(self.network, index, &format!("{direction}{BIAS}"));
+            let recurrent_bias = match layer.cell {
+                Cell::Gru { reset: Reset::After } => {
+                    get(self.network, index, &format!("{direction}{RECURRENT_BIAS}")).to_owned()
+                }
+                Cell::Lstm | Cell::Gru { reset: Reset::Before } => Array2::zeros(bias.dim()),
+            };
+            biases.extend(gates::reorder(bias, order));
+            biases.extend(gates::reorder(recurrent_bias.view(), order));
+        }
+        let shape = [directions.len(), biases.len() / directions.len()];
+        self.floats(&format!("layer{index}.B"), &shape, &biases);
+    }
+
+    /// Moves the directions beside the units, and makes both one axis: `(…, batch, 2·units)`.
+    fn join_directions(&mut self, index: usize, return_sequences: bool) {
+        // A zero keeps the size that is there, -1 takes what is left.
+        let (order, shape) =
+            if return_sequences { (vec![0, 2, 1, 3], &[0, 0, -1][..]) } else { (vec![1, 0, 2], &[0, -1][..]) };
+        let beside = self.node("Transpose", &format!("layer{index}.side_by_side"), &[], None);
+        beside.attribute.push(ints("perm", order));
+        let name = format!("layer{index}.shape");
+        self.integers(&name, shape);
+        self.node("Reshape", &format!("layer{index}.states"), &[&name], None);
     }
 
     fn dense(&mut self, index: usize) {
@@ -167,9 +196,10 @@ impl Builder<'_> {
         self.tensor(name, shape.iter().map(|&size| size as i64).collect(), data_type::FLOAT, bytes);
     }
 
-    /// One integer, as a scalar or a vector of this length.
-    fn integer(&mut self, name: &str, length: Option<i64>, value: i64) {
-        self.tensor(name, length.into_iter().collect(), data_type::INT64, value.to_le_bytes().to_vec());
+    /// A vector of integers.
+    fn integers(&mut self, name: &str, values: &[i64]) {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.tensor(name, vec![values.len() as i64], data_type::INT64, bytes);
     }
 
     fn tensor(&mut self, name: &str, dims: Vec<i64>, data_type: i32, bytes: Vec<u8>) {
@@ -231,6 +261,10 @@ fn int(name: &str, value: i64) -> Attribute {
 
 fn ints(name: &str, values: Vec<i64>) -> Attribute {
     Attribute { ints: values, ..attribute(name, attribute_type::INTS) }
+}
+
+fn string(name: &str, value: &str) -> Attribute {
+    Attribute { s: Some(value.into()), ..attribute(name, attribute_type::STRING) }
 }
 
 fn float(name: &str, value: f32) -> Attribute {

@@ -78,6 +78,8 @@ pub(super) struct Attribute {
     pub(super) f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub(super) i: Option<i64>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(super) s: Option<Vec<u8>>,
     #[prost(float, repeated, packed = "false", tag = "7")]
     pub(super) floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
@@ -93,6 +95,7 @@ pub(super) struct Attribute {
 pub(super) mod attribute_type {
     pub(in crate::onnx) const FLOAT: i32 = 1;
     pub(in crate::onnx) const INT: i32 = 2;
+    pub(in crate::onnx) const STRING: i32 = 3;
     pub(in crate::onnx) const FLOATS: i32 = 6;
     pub(in crate::onnx) const INTS: i32 = 7;
     pub(in crate::onnx) const STRINGS: i32 = 8;

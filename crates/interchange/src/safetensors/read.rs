@@ -6,13 +6,15 @@ use std::path::Path;
 use ::safetensors::tensor::Dtype;
 use ::safetensors::{SafeTensorError, SafeTensors};
 use flameout_cells::{Activation, Reset};
-use flameout_model::{Architecture, Flavour, LayerKind};
+use flameout_model::{Architecture, Cell, Flavour, LayerKind};
 use ndarray::Array2;
 
+use super::{DIRECTIONS, REVERSE};
 use crate::error::Error;
 use crate::metadata::Metadata;
 use crate::model::Model;
 use crate::parameters::{BIAS, Found, KERNEL, RECURRENT_BIAS, RECURRENT_KERNEL, build};
+use crate::recurrent::Recurrent;
 use crate::{file, gates};
 
 /// Reads a file: of this crate, or any state dict that tells all there is to know (see the [module](super)).
@@ -53,7 +55,8 @@ pub fn read_weights(path: &Path, architecture: &Architecture) -> Result<Model, E
 /// The parts of a module's name, so that `layer10` comes after `layer9`; and the name, which tells `a1` from `a01`.
 type NaturalOrder = (Vec<(u64, String)>, String);
 
-/// A state dict, its tensors grouped into layers; each layer's by parameter: `weight_ih`, `bias` and so on.
+/// A state dict, its tensors grouped into layers; each layer's by parameter: `weight_ih`, `weight_ih_reverse`, `bias` and
+/// so on.
 struct StateDict<'a> {
     path: &'a Path,
     tensors: SafeTensors<'a>,
@@ -89,15 +92,14 @@ impl<'a> StateDict<'a> {
             return Ok(());
         }
         let refuse = |what: &str| Err(Error::tensor(self.path, &name, what));
-        if parameter.ends_with("_reverse") {
-            return refuse("is of a bidirectional layer, which this version cannot read");
-        }
         if parameter.starts_with("weight_hr_l") {
             return refuse("is of an LSTM with projections (`proj_size`), which this version cannot read");
         }
-        match parameter.rsplit_once("_l").map(|(role, place)| (role, place.parse())) {
+        let (one_direction, suffix) = parameter.strip_suffix(REVERSE).map_or((parameter, ""), |rest| (rest, REVERSE));
+        match one_direction.rsplit_once("_l").map(|(role, place)| (role, place.parse())) {
             Some((role @ ("weight_ih" | "weight_hh" | "bias_ih" | "bias_hh"), Ok(place))) => {
-                self.recurrent.entry((order, place)).or_default().insert(role.to_owned(), name);
+                let parameter = format!("{role}{suffix}");
+                self.recurrent.entry((order, place)).or_default().insert(parameter, name);
                 Ok(())
             }
             _ => refuse("is no parameter of `nn.LSTM`, `nn.GRU` or `nn.Linear`: leave it out of the file"),
@@ -129,7 +131,7 @@ impl<'a> StateDict<'a> {
         Ok(Architecture { alphabet: alphabet.unwrap_or(0), layers })
     }
 
-    /// An LSTM has four rows a unit, a GRU three.
+    /// An LSTM has four rows a unit, a GRU three; a bidirectional layer has both directions' tensors.
     fn recurrent_kind(
         &self,
         parameters: &BTreeMap<String, String>,
@@ -137,15 +139,16 @@ impl<'a> StateDict<'a> {
         units: usize,
         return_sequences: bool,
     ) -> Result<LayerKind, Error> {
-        let gate_activation = Flavour::PyTorch.gate_activation();
-        if units > 0 && rows == 4 * units {
-            Ok(LayerKind::Lstm { units, gate_activation, return_sequences })
-        } else if units > 0 && rows == 3 * units {
-            Ok(LayerKind::Gru { units, gate_activation, reset: Reset::After, return_sequences })
-        } else {
-            let what = format!("has {rows} rows for {units} units: neither an LSTM's 4 nor a GRU's 3 a unit");
-            Err(Error::tensor(self.path, &parameters["weight_ih"], what))
-        }
+        let cell = match rows.checked_div(units) {
+            Some(4) if rows == 4 * units => Cell::Lstm,
+            Some(3) if rows == 3 * units => Cell::Gru { reset: Reset::After },
+            _ => {
+                let what = format!("has {rows} rows for {units} units: neither an LSTM's 4 nor a GRU's 3 a unit");
+                return Err(Error::tensor(self.path, &parameters["weight_ih"], what));
+            }
+        };
+        let (gate_activation, bidirectional) = (Flavour::PyTorch.gate_activation(), is_bidirectional(parameters));
+        Ok(Recurrent { cell, units, gate_activation, return_sequences, bidirectional }.kind())
     }
 
     fn model(&self, architecture: Architecture, metadata: Metadata) -> Result<Model, Error> {
@@ -158,19 +161,14 @@ impl<'a> StateDict<'a> {
         };
         let mut layers = Vec::new();
         for (index, layer) in architecture.layers.iter().enumerate() {
-            layers.push(match layer {
-                LayerKind::Lstm { .. } => self.lstm(recurrent.next().ok_or_else(|| lacks(index, layer))?)?,
-                LayerKind::Gru { reset: Reset::After, .. } => {
-                    self.gru(recurrent.next().ok_or_else(|| lacks(index, layer))?)?
+            layers.push(match (Recurrent::of(layer), layer) {
+                (Some(kind), _) => {
+                    self.recurrent(recurrent.next().ok_or_else(|| lacks(index, layer))?, index, &kind)?
                 }
-                LayerKind::Dense { .. } | LayerKind::TimeDistributed { .. } => {
+                (None, LayerKind::Dense { .. } | LayerKind::TimeDistributed { .. }) => {
                     self.dense(linear.next().ok_or_else(|| lacks(index, layer))?)?
                 }
-                LayerKind::Gru { reset: Reset::Before, .. } => {
-                    let what = format!("layer {index} has its reset gate before the product; PyTorch's acts after it");
-                    return Err(Error::format(self.path, what));
-                }
-                other => {
+                (None, other) => {
                     let what = format!("layer {index} is of a kind unknown to this version: {}", other.name());
                     return Err(Error::format(self.path, what));
                 }
@@ -183,9 +181,38 @@ impl<'a> StateDict<'a> {
         Ok(Model { network: build(self.path, architecture, &layers)?, metadata })
     }
 
+    /// The tensors of a recurrent layer, in as many directions as the architecture has them.
+    fn recurrent(
+        &self,
+        parameters: &BTreeMap<String, String>,
+        index: usize,
+        layer: &Recurrent,
+    ) -> Result<Vec<Found>, Error> {
+        if layer.cell == (Cell::Gru { reset: Reset::Before }) {
+            let what = format!("layer {index} has its reset gate before the product; PyTorch's acts after it");
+            return Err(Error::format(self.path, what));
+        }
+        if !layer.bidirectional
+            && let Some((_, name)) = parameters.iter().find(|(theirs, _)| theirs.ends_with(REVERSE))
+        {
+            let what = format!("is of a bidirectional layer, and layer {index} of the architecture has one direction");
+            return Err(Error::tensor(self.path, name, what));
+        }
+        let mut found = Vec::new();
+        for (ours, theirs) in layer.directions().iter().zip(DIRECTIONS) {
+            let direction = match layer.cell {
+                Cell::Lstm => self.lstm(parameters, theirs)?,
+                Cell::Gru { .. } => self.gated(parameters, theirs, &gates::PYTORCH_GRU)?,
+            };
+            found
+                .extend(direction.into_iter().map(|tensor| Found { name: format!("{ours}{}", tensor.name), ..tensor }));
+        }
+        Ok(found)
+    }
+
     /// PyTorch's two biases only ever act as their sum.
-    fn lstm(&self, parameters: &BTreeMap<String, String>) -> Result<Vec<Found>, Error> {
-        let mut found = self.gated(parameters, &gates::PYTORCH_LSTM)?;
+    fn lstm(&self, parameters: &BTreeMap<String, String>, direction: &str) -> Result<Vec<Found>, Error> {
+        let mut found = self.gated(parameters, direction, &gates::PYTORCH_LSTM)?;
         let second = found.pop().expect("four tensors");
         let bias = found.last_mut().expect("three tensors");
         if second.values.dim() != bias.values.dim() {
@@ -195,22 +222,23 @@ impl<'a> StateDict<'a> {
         Ok(found)
     }
 
-    fn gru(&self, parameters: &BTreeMap<String, String>) -> Result<Vec<Found>, Error> {
-        self.gated(parameters, &gates::PYTORCH_GRU)
-    }
-
-    /// Both kernels and both biases of a recurrent layer.
-    fn gated(&self, parameters: &BTreeMap<String, String>, order: &[usize]) -> Result<Vec<Found>, Error> {
-        let rows = self.tensor(parameters, "weight_ih")?.nrows();
+    /// Both kernels and both biases of one direction of a recurrent layer.
+    fn gated(
+        &self,
+        parameters: &BTreeMap<String, String>,
+        direction: &str,
+        order: &[usize],
+    ) -> Result<Vec<Found>, Error> {
+        let rows = self.tensor(parameters, &format!("weight_ih{direction}"))?.nrows();
         [(KERNEL, "weight_ih"), (RECURRENT_KERNEL, "weight_hh"), (BIAS, "bias_ih"), (RECURRENT_BIAS, "bias_hh")]
             .into_iter()
             .map(|(name, theirs)| {
-                let (source, values) = self.with_default_bias(parameters, theirs, rows)?;
+                let (source, values) = self.with_default_bias(parameters, &format!("{theirs}{direction}"), rows)?;
                 if values.ncols() % order.len() != 0 {
                     let what = format!("has {} rows, which is no multiple of {} gates", values.ncols(), order.len());
                     return Err(Error::tensor(self.path, source, what));
                 }
-                Ok(Found { name, values: gates::reorder(values.view(), order), source })
+                Ok(Found { name: name.to_owned(), values: gates::reorder(values.view(), order), source })
             })
             .collect()
     }
@@ -221,7 +249,7 @@ impl<'a> StateDict<'a> {
             .into_iter()
             .map(|(name, theirs)| {
                 let (source, values) = self.with_default_bias(parameters, theirs, rows)?;
-                Ok(Found { name, source, values })
+                Ok(Found { name: name.to_owned(), source, values })
             })
             .collect()
     }
@@ -265,6 +293,10 @@ impl<'a> StateDict<'a> {
         };
         Array2::from_shape_vec(shape, values).map_err(|error| refuse(error.to_string()))
     }
+}
+
+fn is_bidirectional(parameters: &BTreeMap<String, String>) -> bool {
+    parameters.keys().any(|theirs| theirs.ends_with(REVERSE))
 }
 
 /// Splits a name into pairs of number and the text after it.

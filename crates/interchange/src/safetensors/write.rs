@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use flameout_cells::{Activation, Reset};
-use flameout_model::{LayerKind, Sequential};
+use flameout_model::{Cell, LayerKind, Sequential};
 use ndarray::{Array2, ArrayView2};
 use serde_json::{Map, Value, json};
 
+use super::DIRECTIONS;
 use crate::error::Error;
 use crate::model::Model;
 use crate::parameters::{BIAS, KERNEL, RECURRENT_BIAS, RECURRENT_KERNEL, get};
+use crate::recurrent::Recurrent;
 use crate::{file, gates};
 
 /// A tensor on its way into a file.
@@ -43,41 +45,46 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>, Error> {
 }
 
 fn layer_entries(network: &Sequential<f32>, index: usize, layer: &LayerKind) -> Result<Vec<Entry>, Error> {
-    match *layer {
-        LayerKind::Lstm { gate_activation, .. } => {
-            check_gates(index, gate_activation)?;
-            let bias = get(network, index, BIAS);
-            Ok(recurrent(network, index, &gates::PYTORCH_LSTM, Array2::zeros(bias.dim()).view()))
-        }
-        LayerKind::Gru { gate_activation, reset: Reset::After, .. } => {
-            check_gates(index, gate_activation)?;
-            Ok(recurrent(network, index, &gates::PYTORCH_GRU, get(network, index, RECURRENT_BIAS)))
-        }
-        LayerKind::Gru { reset: Reset::Before, .. } => Err(inexpressible(
-            index,
-            "is a GRU whose reset gate acts before the recurrent product; PyTorch's acts after it, and no weights make \
-             up for that. ONNX and Keras can say it",
-        )),
+    if let Some(recurrent) = Recurrent::of(layer) {
+        return recurrent_entries(network, index, &recurrent);
+    }
+    match layer {
         LayerKind::Dense { .. } | LayerKind::TimeDistributed { .. } => Ok(vec![
             matrix(format!("layer{index}.weight"), get(network, index, KERNEL).t()),
             vector(format!("layer{index}.bias"), get(network, index, BIAS)),
         ]),
-        ref other => Err(inexpressible(index, &format!("is of a kind unknown to this version: {}", other.name()))),
+        other => Err(inexpressible(index, &format!("is of a kind unknown to this version: {}", other.name()))),
     }
 }
 
-fn recurrent(
-    network: &Sequential<f32>,
-    index: usize,
-    order: &[usize],
-    recurrent_bias: ArrayView2<'_, f32>,
-) -> Vec<Entry> {
+fn recurrent_entries(network: &Sequential<f32>, index: usize, layer: &Recurrent) -> Result<Vec<Entry>, Error> {
+    if layer.cell == (Cell::Gru { reset: Reset::Before }) {
+        return Err(inexpressible(
+            index,
+            "is a GRU whose reset gate acts before the recurrent product; PyTorch's acts after it, and no weights make \
+             up for that. ONNX and Keras can say it",
+        ));
+    }
+    check_gates(index, layer.gate_activation)?;
+    let directions = layer.directions().iter().zip(DIRECTIONS);
+    Ok(directions.flat_map(|(ours, theirs)| direction_entries(network, index, layer.cell, ours, theirs)).collect())
+}
+
+/// One direction's tensors; `ours` is what their names begin with here, `theirs` what they end in there.
+fn direction_entries(network: &Sequential<f32>, index: usize, cell: Cell, ours: &str, theirs: &str) -> [Entry; 4] {
+    let tensor = |name: &str| get(network, index, &format!("{ours}{name}"));
+    let bias = tensor(BIAS);
+    let none = Array2::zeros(bias.dim());
+    let (order, recurrent_bias): (&[usize], _) = match cell {
+        Cell::Lstm => (&gates::PYTORCH_LSTM, none.view()),
+        Cell::Gru { .. } => (&gates::PYTORCH_GRU, tensor(RECURRENT_BIAS)),
+    };
     let ordered = |tensor| gates::reorder(tensor, order);
-    let name = |parameter: &str| format!("layer{index}.{parameter}_l0");
-    vec![
-        matrix(name("weight_ih"), ordered(get(network, index, KERNEL)).t()),
-        matrix(name("weight_hh"), ordered(get(network, index, RECURRENT_KERNEL)).t()),
-        vector(name("bias_ih"), ordered(get(network, index, BIAS)).view()),
+    let name = |parameter: &str| format!("layer{index}.{parameter}_l0{theirs}");
+    [
+        matrix(name("weight_ih"), ordered(tensor(KERNEL)).t()),
+        matrix(name("weight_hh"), ordered(tensor(RECURRENT_KERNEL)).t()),
+        vector(name("bias_ih"), ordered(bias).view()),
         vector(name("bias_hh"), ordered(recurrent_bias).view()),
     ]
 }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use flameout_interchange::{Metadata, Model};
-use flameout_model::{Architecture, Flavour, Sequential};
+use flameout_model::{Architecture, Cell, Flavour, LayerKind, Sequential};
 use ndarray::Array2;
 
 /// Alphabet, time steps and outputs of everything made up here.
@@ -36,13 +36,26 @@ pub fn words(words: usize) -> Array2<u16> {
 /// Of alphabet, units, outputs and flavour.
 type Preset = fn(usize, usize, usize, Flavour) -> Architecture;
 
-/// The project's three networks in two flavours, by name.
+/// Bidirectional GRU(every step) → bidirectional GRU → Dense: what `lstm_bidirectional` does not have.
+fn gru_bidirectional(alphabet: usize, units: usize, outputs: usize, flavour: Flavour) -> Architecture {
+    let layer = |return_sequences| LayerKind::Bidirectional {
+        cell: Cell::Gru { reset: flavour.reset() },
+        units,
+        gate_activation: flavour.gate_activation(),
+        return_sequences,
+    };
+    Architecture::of_layers(alphabet, &[layer(true), layer(false)], outputs)
+}
+
+/// The project's networks, and one more, in two flavours, by name.
 pub fn models(units: usize) -> Vec<(String, Model)> {
     let mut models = Vec::new();
-    let presets: [(&str, Preset); 3] = [
+    let presets: [(&str, Preset); 5] = [
         ("lstm-single", Architecture::lstm_single),
         ("gru-single", Architecture::gru_single),
         ("lstm-double", Architecture::lstm_double),
+        ("lstm-bidirectional", Architecture::lstm_bidirectional),
+        ("gru-bidirectional", gru_bidirectional),
     ];
     for (name, preset) in presets {
         for (flavour_name, flavour) in [("keras1", Flavour::Keras1), ("pytorch", Flavour::PyTorch)] {
@@ -64,7 +77,7 @@ pub fn model(architecture: Architecture) -> Model {
     let mut numbers = Numbers(2);
     for tensor in network.tensors().to_vec() {
         let width = match (tensor.name.as_str(), tensor.matrix_shape()) {
-            ("layer0/kernel", _) => 3.0,
+            ("layer0/kernel" | "layer0/forward/kernel" | "layer0/backward/kernel", _) => 3.0,
             (_, (rows, _)) => 2.0 / (rows as f32).sqrt().max(2.0),
         };
         let values = &mut network.parameters_mut()[tensor.range()];

@@ -1,0 +1,72 @@
+//! What LSTM, GRU and bidirectional layers have in common.
+
+use flameout_cells::Activation;
+use flameout_model::{Cell, LayerKind};
+
+/// A recurrent layer in one direction or in both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recurrent {
+    pub(crate) cell: Cell,
+    /// Length of one direction's state.
+    pub(crate) units: usize,
+    pub(crate) gate_activation: Activation,
+    pub(crate) return_sequences: bool,
+    pub(crate) bidirectional: bool,
+}
+
+/// What the names of a direction's tensors begin with in a layer of ours.
+pub(crate) const ONE_DIRECTION: [&str; 1] = [""];
+pub(crate) const BOTH_DIRECTIONS: [&str; 2] = ["forward/", "backward/"];
+
+impl Recurrent {
+    /// The layer, if it is recurrent.
+    pub(crate) fn of(layer: &LayerKind) -> Option<Self> {
+        match *layer {
+            LayerKind::Lstm { units, gate_activation, return_sequences } => {
+                Some(Self { cell: Cell::Lstm, units, gate_activation, return_sequences, bidirectional: false })
+            }
+            LayerKind::Gru { units, gate_activation, reset, return_sequences } => {
+                Some(Self { cell: Cell::Gru { reset }, units, gate_activation, return_sequences, bidirectional: false })
+            }
+            LayerKind::Bidirectional { cell, units, gate_activation, return_sequences } => {
+                Some(Self { cell, units, gate_activation, return_sequences, bidirectional: true })
+            }
+            _ => None,
+        }
+    }
+
+    /// The layer as an architecture has it.
+    pub(crate) fn kind(self) -> LayerKind {
+        let Self { cell, units, gate_activation, return_sequences, bidirectional } = self;
+        match cell {
+            _ if bidirectional => LayerKind::Bidirectional { cell, units, gate_activation, return_sequences },
+            Cell::Lstm => LayerKind::Lstm { units, gate_activation, return_sequences },
+            Cell::Gru { reset } => LayerKind::Gru { units, gate_activation, reset, return_sequences },
+        }
+    }
+
+    /// The prefix of each direction's tensors.
+    pub(crate) fn directions(self) -> &'static [&'static str] {
+        if self.bidirectional { &BOTH_DIRECTIONS } else { &ONE_DIRECTION }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flameout_cells::Reset;
+
+    use super::*;
+
+    #[test]
+    fn layers_are_taken_apart_and_put_together() {
+        for cell in [Cell::Lstm, Cell::Gru { reset: Reset::Before }, Cell::Gru { reset: Reset::After }] {
+            for (bidirectional, directions) in [(false, 1), (true, 2)] {
+                let gate_activation = Activation::HardSigmoid;
+                let layer = Recurrent { cell, units: 3, gate_activation, return_sequences: true, bidirectional };
+                assert_eq!(Recurrent::of(&layer.kind()), Some(layer));
+                assert_eq!(layer.directions().len(), directions);
+                assert_eq!(layer.kind().units(), 3 * directions);
+            }
+        }
+    }
+}
