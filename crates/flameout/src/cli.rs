@@ -90,7 +90,7 @@ pub fn main() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         // The reader of our output has seen enough (`flameout embed … | head`): no fault of anybody's.
-        if error.chain().any(|cause| is_broken_pipe(cause)) {
+        if error.chain().any(is_broken_pipe) {
             return ExitCode::SUCCESS;
         }
         eprintln!("error: {error:#}");

@@ -126,7 +126,8 @@ impl Model {
         let wrong = |problem: &str| Error::Inconsistent { path: path.into(), problem: problem.into() };
         let count = saved.grams.len();
         let grams: BTreeSet<String> = saved.grams.into_iter().collect();
-        if grams.is_empty() || grams.len() != count || saved.weights.len() % count != 0 || saved.shortest == 0 {
+        if grams.is_empty() || grams.len() != count || !saved.weights.len().is_multiple_of(count) || saved.shortest == 0
+        {
             return Err(wrong("is no model of n-grams: a list of n-grams without a vector each"));
         }
         let weights = Array2::from_shape_vec((count, saved.weights.len() / count), saved.weights)

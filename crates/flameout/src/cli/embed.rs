@@ -100,11 +100,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-type Words = Box<dyn Iterator<Item = Result<String>>>;
+type Words<'a> = Box<dyn Iterator<Item = Result<String>> + 'a>;
 
 /// The words, as they are asked for; empty lines are passed over.
-fn words(args: &Args) -> Result<Words> {
-    let from_lines = |reader: Box<dyn BufRead>, name: String| -> Words {
+fn words(args: &Args) -> Result<Words<'_>> {
+    let from_lines = |reader: Box<dyn BufRead>, name: String| -> Words<'static> {
         let lines = reader.lines().enumerate().map(move |(index, line)| {
             line.map(|line| line.trim_end_matches('\r').to_owned())
                 .with_context(|| format!("reading line {} of {name}", index + 1))
@@ -116,7 +116,7 @@ fn words(args: &Args) -> Result<Words> {
             let file = File::open(path).with_context(|| format!("reading {}", path.display()))?;
             Ok(from_lines(Box::new(BufReader::new(file)), path.display().to_string()))
         }
-        (None, words) if words != ["-"] => Ok(Box::new(words.to_vec().into_iter().map(Ok))),
+        (None, words) if words != ["-"] => Ok(Box::new(words.iter().cloned().map(Ok))),
         _ => Ok(from_lines(Box::new(BufReader::new(std::io::stdin())), "standard input".into())),
     }
 }

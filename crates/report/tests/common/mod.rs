@@ -79,6 +79,7 @@ pub fn write_collapsed(path: &Path, steps: u64, onset: u64) {
 fn summary(steps: u64, onset: u64) -> Summary {
     let quality = Quality { words: 900, loss: 0.015, accuracy: 0.01, cosine: 0.004, hit_at_1: 0.0, hit_at_10: 0.01 };
     Summary {
+        best_test: None,
         case: Case::GruSingle,
         seed: 0,
         settings_hash: settings().hash(),
