@@ -11,11 +11,32 @@ pub trait Watch {
     fn observers<T: Number>(&mut self, begun: &Begun<'_, T>) -> Vec<Box<dyn Observer<T>>>;
 }
 
+/// [`Watch`] for the two precisions there are. With it [`train`] is compiled once, and not again for everyone who watches.
+pub trait WatchBoth {
+    /// In single precision.
+    fn single(&mut self, begun: &Begun<'_, f32>) -> Vec<Box<dyn Observer<f32>>>;
+    /// In double precision.
+    fn double(&mut self, begun: &Begun<'_, f64>) -> Vec<Box<dyn Observer<f64>>>;
+}
+
+impl<W: Watch> WatchBoth for W {
+    fn single(&mut self, begun: &Begun<'_, f32>) -> Vec<Box<dyn Observer<f32>>> {
+        self.observers(begun)
+    }
+
+    fn double(&mut self, begun: &Begun<'_, f64>) -> Vec<Box<dyn Observer<f64>>> {
+        self.observers(begun)
+    }
+}
+
 /// See [`flameout_experiment::train`].
-pub fn train(settings: &Settings, options: &RunOptions, stop: &AtomicBool, watch: &mut impl Watch) -> Result<Ended> {
+///
+/// # Errors
+/// As there.
+pub fn train(settings: &Settings, options: &RunOptions, stop: &AtomicBool, watch: &mut dyn WatchBoth) -> Result<Ended> {
     match settings.model.precision {
-        Precision::F32 => flameout_experiment::train::<f32>(settings, options, stop, |begun| watch.observers(begun)),
-        Precision::F64 => flameout_experiment::train::<f64>(settings, options, stop, |begun| watch.observers(begun)),
+        Precision::F32 => flameout_experiment::train::<f32>(settings, options, stop, |begun| watch.single(begun)),
+        Precision::F64 => flameout_experiment::train::<f64>(settings, options, stop, |begun| watch.double(begun)),
     }
     .with_context(|| format!("running {}", settings.case.name()))
 }
