@@ -5,7 +5,7 @@ use std::ops::Range;
 use flameout_cells::Tensor;
 use flameout_experiment::dataset::Batch;
 use flameout_experiment::{Number, Snapshot};
-use flameout_model::{Architecture, LayerKind, Sequential};
+use flameout_model::{Architecture, Cell, LayerKind, Sequential};
 use ndarray::Array2;
 
 use super::{Builder, Checked};
@@ -149,8 +149,8 @@ fn blocks(architecture: &Architecture, tensors: &[Tensor]) -> Vec<(String, Vec<u
 fn gates(architecture: &Architecture, tensor: &str, columns: usize) -> Vec<(&'static str, Range<usize>)> {
     let layer = tensor.trim_start_matches("layer").split('/').next().and_then(|number| number.parse::<usize>().ok());
     let names: &[&str] = match layer.and_then(|layer| architecture.layers.get(layer)) {
-        Some(LayerKind::Lstm { .. }) => &["i", "f", "c", "o"],
-        Some(LayerKind::Gru { .. }) => &["z", "r", "h"],
+        Some(LayerKind::Lstm { .. } | LayerKind::Bidirectional { cell: Cell::Lstm, .. }) => &["i", "f", "c", "o"],
+        Some(LayerKind::Gru { .. } | LayerKind::Bidirectional { cell: Cell::Gru { .. }, .. }) => &["z", "r", "h"],
         _ => &[""],
     };
     let width = columns / names.len();

@@ -6,7 +6,7 @@ use flameout_cells::{Activation, Sequence, Tensor};
 use flameout_experiment::dataset::Batch;
 use flameout_experiment::{Dataset, Settings};
 use flameout_kernels::Real;
-use flameout_model::{Architecture, LayerKind, Loss, Sequential, metrics};
+use flameout_model::{Architecture, Cell as RecurrentCell, LayerKind, Loss, Sequential, metrics};
 use flameout_optim::l2_norm;
 use ndarray::{ArrayView2, Axis, Slice};
 
@@ -148,13 +148,15 @@ fn columns_of<'a, T>(matrix: ArrayView2<'a, T>, columns: &Range<usize>) -> Array
 /// The gates of a layer, in the order of their columns, with their activations; none for other layers.
 fn gates(layer: &LayerKind) -> Vec<(&'static str, Activation)> {
     match *layer {
-        LayerKind::Lstm { gate_activation, .. } => vec![
+        LayerKind::Lstm { gate_activation, .. }
+        | LayerKind::Bidirectional { cell: RecurrentCell::Lstm, gate_activation, .. } => vec![
             ("input", gate_activation),
             ("forget", gate_activation),
             ("candidate", Activation::Tanh),
             ("output", gate_activation),
         ],
-        LayerKind::Gru { gate_activation, .. } => {
+        LayerKind::Gru { gate_activation, .. }
+        | LayerKind::Bidirectional { cell: RecurrentCell::Gru { .. }, gate_activation, .. } => {
             vec![("update", gate_activation), ("reset", gate_activation), ("candidate", Activation::Tanh)]
         }
         _ => Vec::new(),
@@ -170,7 +172,9 @@ fn activations(architecture: &Architecture) -> Vec<Activations> {
             }
         };
         let units = kind.units();
-        for (index, (name, activation)) in gates(kind).into_iter().enumerate() {
+        // A bidirectional layer does not show its gates.
+        let shown = if matches!(kind, LayerKind::Bidirectional { .. }) { Vec::new() } else { gates(kind) };
+        for (index, (name, activation)) in shown.into_iter().enumerate() {
             add(name, activation, Some(index * units..(index + 1) * units));
         }
         if let LayerKind::Dense { activation, .. } | LayerKind::TimeDistributed { activation, .. } = *kind {
@@ -183,14 +187,36 @@ fn activations(architecture: &Architecture) -> Vec<Activations> {
 fn recurrent_blocks(architecture: &Architecture, tensors: &[Tensor]) -> Vec<RecurrentBlock> {
     let mut found = Vec::new();
     for (layer, kind) in architecture.layers.iter().enumerate() {
-        let name = format!("layer{layer}/recurrent_kernel");
-        let Some(kernel) = tensors.iter().find(|tensor| tensor.name == name) else { continue };
-        let units = kind.units();
-        found.extend(gates(kind).into_iter().enumerate().map(|(index, (gate, _))| RecurrentBlock {
-            name: format!("layer{layer}/{gate}"),
-            kernel: kernel.clone(),
-            columns: index * units..(index + 1) * units,
-        }));
+        let of_layer = format!("layer{layer}/");
+        for kernel in tensors.iter().filter(|tensor| tensor.name.starts_with(&of_layer)) {
+            // One, or one for each direction: `layer0/forward/recurrent_kernel`.
+            let Some(place) = kernel.name.strip_suffix("recurrent_kernel") else { continue };
+            let (units, _) = kernel.matrix_shape();
+            found.extend(gates(kind).into_iter().enumerate().map(|(index, (gate, _))| RecurrentBlock {
+                name: format!("{place}{gate}"),
+                kernel: kernel.clone(),
+                columns: index * units..(index + 1) * units,
+            }));
+        }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flameout_model::Flavour;
+
+    #[test]
+    fn both_directions_have_a_block_for_each_gate() {
+        let names = |architecture: Architecture| -> Vec<String> {
+            let tensors = Sequential::<f32>::new(architecture.clone()).tensors().to_vec();
+            recurrent_blocks(&architecture, &tensors).into_iter().map(|block| block.name).collect()
+        };
+        let one = names(Architecture::gru_single(5, 3, 2, Flavour::PyTorch));
+        assert_eq!(one, ["layer0/update", "layer0/reset", "layer0/candidate"]);
+        let both = names(Architecture::lstm_bidirectional(5, 3, 2, Flavour::Keras3));
+        assert_eq!(both.len(), 8);
+        assert_eq!((both[1].as_str(), both[4].as_str()), ("layer0/forward/forget", "layer0/backward/input"));
+    }
 }
