@@ -71,22 +71,23 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let began = Instant::now();
     let model = Model::fit(&task.words(), task.targets.view(), &Options::default())?;
     let ridge = |word: &str| model.predict(word).unwrap_or_else(|| Array1::zeros(model.dim())).to_vec();
-    report(args, "ridge", began, &measure(&task, args, &mut |word| ridge(word))?);
+    report(args, "ridge", began, &measure(&task, args, &mut |word| ridge(word))?)?;
     let began = Instant::now();
     let means = mean(&task);
-    report(args, "mean", began, &measure(&task, args, &mut |word| mean_of_rows(&means, &task.grams.of(word)))?);
+    report(args, "mean", began, &measure(&task, args, &mut |word| mean_of_rows(&means, &task.grams.of(word)))?)?;
     let began = Instant::now();
-    report(args, "nearest", began, &measure(&task, args, &mut |word| nearest(&task, word))?);
+    report(args, "nearest", began, &measure(&task, args, &mut |word| nearest(&task, word))?)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn report(args: &Args, name: &str, began: Instant, evaluation: &Evaluation) {
+fn report(args: &Args, name: &str, began: Instant, evaluation: &Evaluation) -> Result<()> {
     if args.json {
         println!("{}", serde_json::json!({ "method": name, "evaluation": evaluation }));
     } else {
         println!("\n{name} ({:.0} s)", began.elapsed().as_secs_f64());
-        print(evaluation);
+        print(evaluation)?;
     }
+    Ok(())
 }
 
 fn measure(task: &Task, args: &Args, vector: &mut dyn FnMut(&str) -> Vec<f32>) -> Result<Evaluation> {

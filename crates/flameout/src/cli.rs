@@ -3,6 +3,13 @@
 //! Results go to standard output, progress and warnings to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage,
 //! 130 interrupted in a state that can be gone on from.
 
+/// Prints a line on standard output; an error where `println!` would panic: a full disk, or a reader that has gone.
+macro_rules! say {
+    ($($text:tt)*) => {
+        std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("{}\n", format_args!($($text)*)))
+    };
+}
+
 mod analogy;
 pub mod diagnose;
 pub mod diagnosis;
@@ -63,16 +70,12 @@ flameout gives words vectors from their spelling, and finds out why a training c
   flameout diagnose runs/first                                 did the training go well, and if not, why?
 
 Your run is in Keras or PyTorch?  flameout diagnose training.log
-Everything else: flameout --help
-";
+Everything else: flameout --help";
 
 /// Carries out the command line.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        None => {
-            print!("{FIRST_THINGS}");
-            return ExitCode::SUCCESS;
-        }
+        None => say!("{FIRST_THINGS}").map(|()| ExitCode::SUCCESS).map_err(Into::into),
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Embed(args)) => embed::run(&args),
         Some(Command::Neighbours(args)) => neighbours::run(&args),

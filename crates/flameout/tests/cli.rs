@@ -271,6 +271,32 @@ fn each_mistake_gets_a_line() {
     }
 }
 
+/// What a full disk, or a reader that goes away, does to standard output.
+#[test]
+#[cfg(target_os = "linux")]
+fn output_that_cannot_be_written_is_no_panic() {
+    for arguments in
+        [&["vectors", "info", VECTORS][..], &["embed", "--model", run(), "the"], &["evaluate", "--model", run()]]
+    {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_flameout")).args(arguments).stdout(full).stderr(Stdio::piped()).output();
+        let output = output.unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+        assert!(error.contains("error: ") && !error.contains("panicked"), "{arguments:?}: {error}");
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_flameout"))
+        .args(["embed", "--model", run(), "--words", VECTORS])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let error = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    assert!(!error.contains("panicked"), "{error}");
+}
+
 #[test]
 fn completions_and_manual_pages() {
     assert!(ok(&["completions", "bash"]).contains("neighbours"));

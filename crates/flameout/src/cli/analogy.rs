@@ -67,13 +67,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.json {
         let list: Vec<_> =
             answers.iter().map(|(word, cosine)| serde_json::json!({ "word": word, "cosine": cosine })).collect();
-        println!("{}", serde_json::json!({ "question": args.words, "answers": list }));
+        say!("{}", serde_json::json!({ "question": args.words, "answers": list }))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = table::new(["answer", "cosine"]);
     for (word, cosine) in answers {
         table.add_row([word.to_owned(), format!("{cosine:.3}")]);
     }
-    println!("{table}");
+    say!("{table}")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -103,13 +103,13 @@ fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
         if args.counterfactuals { counterfactuals(&subject, &course, &options, &mut done)? } else { Vec::new() };
     if args.json {
         let both = serde_json::json!({ "diagnosis": found, "counterfactuals": replays });
-        println!("{}", serde_json::to_string_pretty(&both)?);
+        say!("{}", serde_json::to_string_pretty(&both)?)?;
         return Ok(());
     }
-    diagnosis::print(&found);
-    println!("\nOn the way there:\n{}", diagnosis::states(&approach(&subject, &course)?));
+    diagnosis::print(&found)?;
+    say!("\nOn the way there:\n{}", diagnosis::states(&approach(&subject, &course)?))?;
     if !replays.is_empty() {
-        println!("\nWhat would have prevented it?\n{}", diagnosis::replays(replays.iter()));
+        say!("\nWhat would have prevented it?\n{}", diagnosis::replays(replays.iter()))?;
     }
     Ok(())
 }
@@ -135,35 +135,31 @@ fn read_log(path: &Path, json: bool) -> Result<()> {
     let curve = foreign::read(path)?;
     let events = onset::find(&curve, None);
     if json {
-        println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "notes": curve.notes, "events": events }))?);
+        say!("{}", serde_json::to_string_pretty(&serde_json::json!({ "notes": curve.notes, "events": events }))?)?;
         return Ok(());
     }
-    describe(&curve);
+    describe(&curve)?;
     if events.is_empty() {
-        println!(
+        say!(
             "\nNothing went wrong in it: no lasting rise of the loss, no spike beyond its noise, no number that is not finite."
-        );
+        )?;
     } else {
-        println!("\n{}", event_table(&events, curve.unit));
+        say!("\n{}", event_table(&events, curve.unit))?;
     }
-    println!("\n{}", needs(&curve));
+    say!("\n{}", needs(&curve))?;
     Ok(())
 }
 
-fn describe(curve: &Curve) {
+fn describe(curve: &Curve) -> std::io::Result<()> {
     let unit = unit(curve.unit);
     let (first, last) = (curve.points.first(), curve.points.last());
     if let (Some(first), Some(last)) = (first, last) {
-        println!(
-            "{} {unit}s, loss {:.6} in the first and {:.6} in the last",
-            curve.points.len(),
-            first.loss,
-            last.loss
-        );
+        say!("{} {unit}s, loss {:.6} in the first and {:.6} in the last", curve.points.len(), first.loss, last.loss)?;
     }
     for note in &curve.notes {
-        println!("note: {note}");
+        say!("note: {note}")?;
     }
+    Ok(())
 }
 
 fn unit(unit: Unit) -> &'static str {

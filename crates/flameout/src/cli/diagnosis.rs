@@ -8,28 +8,32 @@ use flameout_doctor::{Diagnosis, Event, Finding, Trials, Verdict};
 use super::table;
 
 /// The diagnosis as text and tables.
-pub fn print(diagnosis: &Diagnosis) {
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn print(diagnosis: &Diagnosis) -> std::io::Result<()> {
     match diagnosis.event {
-        Event::Healthy => println!("\nThe run trained well, and nothing happened."),
-        Event::NeverTrained => println!("\nThe run never trained well."),
-        Event::Rise { onset } => println!("\nThe loss rose from step {onset} on."),
-        Event::NonFinite { step } => println!("\nA number was not finite at step {step}."),
+        Event::Healthy => say!("\nThe run trained well, and nothing happened.")?,
+        Event::NeverTrained => say!("\nThe run never trained well.")?,
+        Event::Rise { onset } => say!("\nThe loss rose from step {onset} on.")?,
+        Event::NonFinite { step } => say!("\nA number was not finite at step {step}.")?,
     }
-    println!("\n{}", checks(diagnosis));
+    say!("\n{}", checks(diagnosis))?;
     if let (Some(control), Some(exact)) = (&diagnosis.control, diagnosis.control_is_exact) {
         let same = if exact { "the same numbers, bit for bit" } else { "OTHER NUMBERS: the replays prove nothing" };
-        println!(
+        say!(
             "Control: replayed with nothing changed, it gives {same}. In all orders of the words, {} went wrong.",
             control.bad()
-        );
+        )?;
     }
     if diagnosis.findings.iter().any(|finding| finding.replay.is_some()) {
         let replayed = diagnosis.findings.iter().filter_map(|finding| finding.replay.as_ref());
-        println!("\n{}", replays(diagnosis.control.iter().chain(replayed)));
+        say!("\n{}", replays(diagnosis.control.iter().chain(replayed)))?;
     }
-    println!("\nverdict: {}", verdict(diagnosis));
+    say!("\nverdict: {}", verdict(diagnosis))?;
     let share = 100.0 * diagnosis.cost as f64 / diagnosis.run_steps as f64;
-    println!("The replays took {} steps, {share:.0} % of the run's own.", diagnosis.cost);
+    say!("The replays took {} steps, {share:.0} % of the run's own.", diagnosis.cost)?;
+    Ok(())
 }
 
 fn checks(diagnosis: &Diagnosis) -> Table {

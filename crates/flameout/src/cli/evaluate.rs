@@ -100,9 +100,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let originals = originals(&settings, args.vectors.as_deref())?;
     let evaluation = evaluate(&dataset, &originals, &args.pairs, &mut |words| embedder.embed(words))?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&evaluation)?);
+        say!("{}", serde_json::to_string_pretty(&evaluation)?)?;
     } else {
-        print(&evaluation);
+        print(&evaluation)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -171,7 +171,10 @@ fn set(path: &Path, originals: &WordVectors, predict: Predict<'_>) -> Result<Set
 }
 
 /// The evaluation as tables.
-pub fn print(evaluation: &Evaluation) {
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn print(evaluation: &Evaluation) -> std::io::Result<()> {
     let held_out = &evaluation.held_out;
     let mut table = table::new(["words not trained on", "hit@1", "hit@10", "mean cosine"]);
     table.add_row([
@@ -180,9 +183,9 @@ pub fn print(evaluation: &Evaluation) {
         format!("{:.1} %", 100.0 * held_out.hit_at_10),
         format!("{:.3}", held_out.cosine),
     ]);
-    println!("{table}");
+    say!("{table}")?;
     if evaluation.sets.is_empty() {
-        return;
+        return Ok(());
     }
     let mut table = table::new([
         "similarity set",
@@ -204,5 +207,6 @@ pub fn print(evaluation: &Evaluation) {
             format!("{:.0} %", 100.0 * set.predicted_rho_there / set.original_rho),
         ]);
     }
-    println!("{table}");
+    say!("{table}")?;
+    Ok(())
 }

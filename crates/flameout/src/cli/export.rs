@@ -72,7 +72,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             _ => keras::write(&model, &args.out)?,
         }
     }
-    println!("{}", args.out.display());
+    say!("{}", args.out.display())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -54,7 +54,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     model.network.save(&args.out.join(LAST_MODEL))?;
     let json = serde_json::to_vec_pretty(&encoder)?;
     write_atomically(&args.out.join(ENCODER), &[&json]).with_context(here)?;
-    println!("Next:  flameout embed --model {} WORD…", args.out.display());
+    say!("Next:  flameout embed --model {} WORD…", args.out.display())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -55,14 +55,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         if args.json {
             let list: Vec<_> =
                 neighbours.iter().map(|(word, cosine)| serde_json::json!({ "word": word, "cosine": cosine })).collect();
-            println!("{}", serde_json::json!({ "word": word, "known": known.get(word).is_some(), "neighbours": list }));
+            say!("{}", serde_json::json!({ "word": word, "known": known.get(word).is_some(), "neighbours": list }))?;
             continue;
         }
         let mut table = table::new([word.as_str(), "cosine"]);
         for (neighbour, cosine) in neighbours {
             table.add_row([neighbour.to_owned(), format!("{cosine:.3}")]);
         }
-        println!("{table}");
+        say!("{table}")?;
     }
     Ok(ExitCode::SUCCESS)
 }

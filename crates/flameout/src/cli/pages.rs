@@ -1,5 +1,6 @@
 //! `flameout completions` and `flameout man`.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -33,7 +34,10 @@ pub struct Man {
 
 /// Runs `flameout completions`.
 pub fn completions(args: &Completions, command: &mut clap::Command) -> Result<ExitCode> {
-    clap_complete::generate(args.shell, command, "flameout", &mut std::io::stdout());
+    // Into memory first: the generator panics where writing fails.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, command, "flameout", &mut script);
+    std::io::stdout().write_all(&script)?;
     Ok(ExitCode::SUCCESS)
 }
 

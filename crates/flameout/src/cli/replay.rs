@@ -71,9 +71,9 @@ fn replay<T: Number>(args: &Args, settings: Settings, change: &Change) -> Result
     eprintln!("replaying …");
     let both = [replay.trials(&Change::Nothing, args.orders)?, replay.trials(change, args.orders)?];
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&both)?);
+        say!("{}", serde_json::to_string_pretty(&both)?)?;
     } else {
-        println!("{}", diagnosis::replays(both.iter()));
+        say!("{}", diagnosis::replays(both.iter()))?;
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         bail!("{} is a model of n-grams, which is fitted at one go: there are no curves to show", args.run.display());
     }
     let run = Run::read(&args.run)?;
-    print!("{}", terminal(&run, width(), Colour::detect()));
+    say!("{}", terminal(&run, width(), Colour::detect()).trim_end())?;
     let beside = || args.run.with_extension("html");
     let default = if args.run.is_dir() { args.run.join("report.html") } else { beside() };
     let out = args.out.clone().unwrap_or(default);

@@ -122,9 +122,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         Ended::Finished(summary) => {
             if args.json {
-                println!("{}", serde_json::to_string_pretty(&summary)?);
+                say!("{}", serde_json::to_string_pretty(&summary)?)?;
             } else {
-                print(&summary, &directory);
+                print(&summary, &directory)?;
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -251,7 +251,7 @@ impl Watch for Progress {
     }
 }
 
-fn print(summary: &Summary, directory: &Path) {
+fn print(summary: &Summary, directory: &Path) -> Result<()> {
     let mut table = table::new(["words", "", "loss", "cosine", "hit@1", "hit@10"]);
     for (name, quality) in [("trained on", &summary.last), ("not seen", &summary.test)] {
         table.add_row([
@@ -263,13 +263,14 @@ fn print(summary: &Summary, directory: &Path) {
             format!("{:.1} %", 100.0 * quality.hit_at_10),
         ]);
     }
-    println!("{table}");
+    say!("{table}")?;
     if let Some(best) = summary.best_test {
-        println!("Kept: the network after epoch {}, with a test loss of {:.4}.", best.epoch, best.loss);
+        say!("Kept: the network after epoch {}, with a test loss of {:.4}.", best.epoch, best.loss)?;
     }
     if summary.collapsed {
-        println!("The network COLLAPSED at step {}.", summary.onset_step.unwrap_or(0));
+        say!("The network COLLAPSED at step {}.", summary.onset_step.unwrap_or(0))?;
     }
     let directory = directory.display();
-    println!("\nNext:  flameout embed --model {directory} WORD…\n       flameout diagnose {directory}");
+    say!("\nNext:  flameout embed --model {directory} WORD…\n       flameout diagnose {directory}")?;
+    Ok(())
 }

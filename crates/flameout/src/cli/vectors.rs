@@ -112,13 +112,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             let options = ReadOptions { limit: *words, ..ReadOptions::default() };
             let (vectors, _) = WordVectors::open_with(from, &options)?;
             vectors.save(to, (*format).into())?;
-            println!("{} words, {} numbers each: {}", vectors.len(), vectors.dim(), to.display());
+            say!("{} words, {} numbers each: {}", vectors.len(), vectors.dim(), to.display())?;
         }
         Task::Normalize { from, to, normalization } => {
             let (mut vectors, report) = WordVectors::open_with(from, &ReadOptions::default())?;
             vectors.normalize((*normalization).into())?;
             vectors.save(to, report.format)?;
-            println!("{} words, {} numbers each: {}", vectors.len(), vectors.dim(), to.display());
+            say!("{} words, {} numbers each: {}", vectors.len(), vectors.dim(), to.display())?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -148,22 +148,19 @@ fn info(file: &PathBuf, json: bool) -> Result<()> {
             "not_finite": report.non_finite.count, "shortest_vector": shortest, "longest_vector": longest,
             "longest_word": longest_word, "characters": letters.len(),
         });
-        println!("{}", serde_json::to_string_pretty(&object)?);
+        say!("{}", serde_json::to_string_pretty(&object)?)?;
         return Ok(());
     }
     let gzipped = if report.gzipped { ", gzipped" } else { "" };
-    println!("format          {}{gzipped}", report.format);
-    println!(
+    say!("format          {}{gzipped}", report.format)?;
+    say!(
         "words           {} (longest: {longest_word} letters; {} different characters)",
         vectors.len(),
         letters.len()
-    );
-    println!("first words     {}", vectors.words().iter().take(8).cloned().collect::<Vec<_>>().join(" "));
-    println!("numbers each    {}", vectors.dim());
-    println!("vector lengths  {shortest:.4} to {longest:.4}");
-    println!(
-        "faults          {} duplicate words, {} vectors not finite",
-        report.duplicate.count, report.non_finite.count
-    );
+    )?;
+    say!("first words     {}", vectors.words().iter().take(8).cloned().collect::<Vec<_>>().join(" "))?;
+    say!("numbers each    {}", vectors.dim())?;
+    say!("vector lengths  {shortest:.4} to {longest:.4}")?;
+    say!("faults          {} duplicate words, {} vectors not finite", report.duplicate.count, report.non_finite.count)?;
     Ok(())
 }

@@ -67,10 +67,10 @@ fn print(args: &Args, dataset: &Dataset<f32>, model: Model, directory: &Path) ->
     let tested =
         if dataset.test.is_empty() { None } else { Some(held_out(dataset, &mut |words| embedder.embed(words))?) };
     if args.json {
-        println!("{}", serde_json::json!({ "ngrams": grams, "penalty": penalty, "held_out": tested }));
+        say!("{}", serde_json::json!({ "ngrams": grams, "penalty": penalty, "held_out": tested }))?;
         return Ok(());
     }
-    println!("{grams} n-grams, penalty {penalty}");
+    say!("{grams} n-grams, penalty {penalty}")?;
     if let Some(tested) = tested {
         let mut table = table::new(["words not seen", "hit@1", "hit@10", "mean cosine"]);
         table.add_row([
@@ -79,8 +79,8 @@ fn print(args: &Args, dataset: &Dataset<f32>, model: Model, directory: &Path) ->
             format!("{:.1} %", 100.0 * tested.hit_at_10),
             format!("{:.3}", tested.cosine),
         ]);
-        println!("{table}");
+        say!("{table}")?;
     }
-    println!("\nNext:  flameout embed --model {} WORD…", directory.display());
+    say!("\nNext:  flameout embed --model {} WORD…", directory.display())?;
     Ok(())
 }
