@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 embedded.vectors.row(0).to_owned()
             }
         };
-        let length = vector.dot(&vector).sqrt();
+        let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
         Ok(vector / length)
     };
     let [a, b, c] = [unit(&args.words[0])?, unit(&args.words[1])?, unit(&args.words[2])?];

@@ -135,7 +135,10 @@ fn info(file: &PathBuf, json: bool) -> Result<()> {
     if vectors.is_empty() {
         bail!("{} holds no words", file.display());
     }
-    let lengths = vectors.matrix().rows().into_iter().map(|row| f64::from(row.dot(&row)).sqrt());
+    let lengths = vectors.matrix().rows().into_iter().map(|row| {
+        let squares = row.iter().map(|x| f64::from(*x) * f64::from(*x));
+        squares.sum::<f64>().sqrt()
+    });
     let (shortest, longest) = lengths
         .filter(|length| length.is_finite())
         .fold((f64::INFINITY, 0.0_f64), |(low, high), length| (low.min(length), high.max(length)));
