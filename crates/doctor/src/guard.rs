@@ -19,7 +19,7 @@
 //! for _ in 0..10 {
 //!     trainer.step_with(&dataset, &mut guard)?;
 //! }
-//! assert_eq!(guard.acted(), []);
+//! assert!(guard.acted().is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
