@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use flameout::Embedded;
-use flameout::cli::evaluate::{Evaluation, evaluate, originals, print};
+use flameout::cli::evaluate::{Evaluation, evaluate, print};
+use flameout::cli::known::all_vectors;
 use flameout_experiment::{Dataset, Settings};
 use flameout_ngrams::{Model, NGrams, Options};
 use flameout_word2vec::WordVectors;
@@ -66,7 +67,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let grams = NGrams::learn(&words, options.lengths, options.common);
     let bags = words.iter().map(|word| grams.of(word)).collect();
     let targets = dataset.targets.select(Axis(0), &dataset.train);
-    let originals = originals(&settings, None)?;
+    let originals = all_vectors(&settings, None)?;
     let task = Task { originals, grams, bags, targets, dataset };
     let began = Instant::now();
     let model = Model::fit(&task.words(), task.targets.view(), &Options::default())?;

@@ -38,10 +38,8 @@ pub fn run(settings: &Settings, intervention: &mut dyn Intervention<f32>) -> Res
     let mut trainer = Trainer::new(settings, &dataset)?;
     let mut records = Vec::new();
     while !trainer.finished() {
-        records.push(trainer.step_with(&dataset, intervention)?);
-        if trainer.at_end_of_epoch() {
-            trainer.end_epoch(&dataset, 0.0);
-        }
+        let (record, _) = trainer.advance(&dataset, intervention)?;
+        records.push(record);
     }
     Ok(Seen { records, outcome: trainer.outcome().clone() })
 }

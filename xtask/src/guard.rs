@@ -6,16 +6,17 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueEnum;
-use comfy_table::{Table, presets};
+use comfy_table::Table;
 use flameout_doctor::{Guard, Proportion, Warning};
 use flameout_experiment::Intervention;
-use flameout_model::checkpoint::write_atomically;
 use serde::Serialize;
 
-use crate::{early, jobs, root};
 use flameout::cli::interrupt::stop_on_ctrl_c;
+use flameout::cli::table;
+
+use crate::{csv_file, early, jobs, root};
 
 /// Makes runs that collapse, without a guard and with each, and counts how many collapse.
 ///
@@ -106,9 +107,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     println!("{}", text(&rows));
     let by_default = || format!("docs/doctor-zoo/guard-{}.csv", args.rate).into();
     let path = root().join(args.table.clone().unwrap_or_else(by_default));
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    rows.iter().try_for_each(|row| writer.serialize(row))?;
-    write_atomically(&path, &[&writer.into_inner()?]).with_context(|| format!("writing {}", path.display()))?;
+    csv_file::write(&rows, &path)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -134,13 +133,7 @@ fn row(args: &Args, seed: u64, kind: Kind) -> Result<Row> {
 
 /// A line for each guard; runs that never trained well cannot collapse and do not count.
 fn text(rows: &[Row]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header([
-        "guard",
-        "collapsed",
-        "best loss, mean",
-        "acted, mean",
-    ]);
+    let mut table = table::new(["guard", "collapsed", "best loss, mean", "acted, mean"]);
     for &kind in Kind::value_variants() {
         let rows = || rows.iter().filter(|row| row.guard == kind && row.trained_well_step.is_some());
         let count = rows().count() as f64;

@@ -3,6 +3,7 @@
 
 mod baselines;
 mod bench;
+mod csv_file;
 mod early;
 mod guard;
 mod hunt;

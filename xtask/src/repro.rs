@@ -15,7 +15,7 @@ use flameout_experiment::{Begun, Case, Ended, Number, Observer, ProgressBar, Run
 use crate::root;
 use flameout::cli::interrupt::stop_on_ctrl_c;
 use flameout::cli::training::{Watch, train};
-use flameout::cli::{diagnose, diagnosis};
+use flameout::cli::{diagnose, diagnosis, setting};
 
 /// Shows the question's failure: a network that trains well and then suddenly collapses, and why.
 ///
@@ -191,10 +191,7 @@ fn settings(args: &Args, case: Case) -> Result<Settings> {
     if let Some(epochs) = args.epochs {
         settings.training.epochs = epochs;
     }
-    for change in &args.set {
-        let (key, value) = change.split_once('=').with_context(|| format!("--set {change}: must be KEY=VALUE"))?;
-        settings.set(key.trim(), value.trim())?;
-    }
+    setting::apply(&mut settings, &args.set)?;
     settings.check()?;
     Ok(settings)
 }

@@ -8,13 +8,12 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use flameout_experiment::Settings;
-use flameout_model::checkpoint::write_atomically;
 
-use crate::{early, jobs, root};
+use crate::{csv_file, early, jobs, root};
 use flameout::cli::interrupt::stop_on_ctrl_c;
-use score::{Line, Run};
+use score::Run;
 
 /// Makes runs that collapse and runs that do not, and counts what a warning would have said.
 ///
@@ -68,7 +67,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let lines = score::table(&runs.into_inner().unwrap_or_else(PoisonError::into_inner));
     println!("{}", score::text(&lines));
-    write(&lines, &root().join(&args.table))?;
+    csv_file::write(&lines, &root().join(&args.table))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -77,12 +76,4 @@ fn settings(seed: u64, steps: u64) -> [Settings; 3] {
     let schedule = format!("{{ kind = \"cosine\", learning-rate = 0.0125, steps = {steps} }}");
     cosine.set("schedule", &schedule).expect("a known schedule");
     [early::settings(0.0175, seed, steps), early::settings(0.004, seed, steps), cosine]
-}
-
-fn write(lines: &[Line], path: &std::path::Path) -> Result<()> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for line in lines {
-        writer.serialize(line)?;
-    }
-    write_atomically(path, &[&writer.into_inner()?]).with_context(|| format!("writing {}", path.display()))
 }

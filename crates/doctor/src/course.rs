@@ -42,10 +42,9 @@ impl<T: Number> Course<T> {
         let (mut records, mut epochs) = (Vec::new(), Vec::new());
         let mut intervention = subject.intervention();
         while !trainer.finished() && trainer.outcome().collapse_onset().is_none() {
-            records.push(trainer.step_with(dataset, intervention.as_mut())?);
-            if trainer.at_end_of_epoch() {
-                epochs.push(trainer.end_epoch(dataset, 0.0));
-            }
+            let (record, epoch) = trainer.advance(dataset, intervention.as_mut())?;
+            records.push(record);
+            epochs.extend(epoch);
             if trainer.steps().is_multiple_of(SNAPSHOT_EVERY) && !trainer.outcome().non_finite() {
                 snapshots.push(trainer.snapshot())?;
             }

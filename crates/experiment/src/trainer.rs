@@ -167,6 +167,20 @@ impl<T: Number> Trainer<T> {
         Ok(record)
     }
 
+    /// As [`step_with`](Self::step_with), and measures the epoch if it ends with this step (without its speed).
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn advance(
+        &mut self,
+        dataset: &Dataset<T>,
+        intervention: &mut dyn Intervention<T>,
+    ) -> Result<(StepRecord, Option<EpochRecord>), Error> {
+        let record = self.step_with(dataset, intervention)?;
+        let epoch = self.at_end_of_epoch().then(|| self.end_epoch(dataset, 0.0));
+        Ok((record, epoch))
+    }
+
     /// Leaves the next batch out: its words count as used, but nothing is learnt from them and no step is counted.
     pub fn skip_batch(&mut self, dataset: &Dataset<T>) {
         self.state.used = self.next_batch(dataset);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use flameout_model::metrics::cosine;
 use ndarray::ArrayView1;
 
 use crate::error::Error;
@@ -39,16 +40,6 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<Pair>, Error> {
         Ok(Pair { words: [first.into(), second.into()], score })
     };
     lines.map(pair).collect()
-}
-
-/// The cosine of two vectors; 0 if one of them is zero.
-#[must_use]
-pub fn cosine(a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>) -> f64 {
-    let dot = |a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>| -> f64 {
-        a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
-    };
-    let norms = (dot(a, a) * dot(b, b)).sqrt();
-    if norms == 0.0 { 0.0 } else { dot(a, b) / norms }
 }
 
 /// Spearman's rank correlation of two lists of the same length: Pearson's of their ranks, equal values sharing the mean of

@@ -43,13 +43,16 @@ fn is_nan<T: Real>(x: T) -> bool {
     x.partial_cmp(&x).is_none()
 }
 
+/// The cosine of two vectors of the same length; 0 if one of them is zero.
+#[must_use]
+pub fn cosine<T: Real>(a: ArrayView1<'_, T>, b: ArrayView1<'_, T>) -> f64 {
+    let norms = (dot(a, a) * dot(b, b)).sqrt();
+    if norms == 0.0 { 0.0 } else { dot(a, b) / norms }
+}
+
 /// The mean cosine between predictions and targets, both `(batch, outputs)`; a zero vector has cosine 0 with everything.
 #[must_use]
 pub fn mean_cosine<T: Real>(predictions: ArrayView2<'_, T>, targets: ArrayView2<'_, T>) -> f64 {
-    let cosine = |p: ArrayView1<'_, T>, t: ArrayView1<'_, T>| {
-        let norms = (dot(p, p) * dot(t, t)).sqrt();
-        if norms == 0.0 { 0.0 } else { dot(p, t) / norms }
-    };
     let sum: f64 = predictions.rows().into_iter().zip(targets.rows()).map(|(p, t)| cosine(p, t)).sum();
     if predictions.nrows() == 0 { 0.0 } else { sum / predictions.nrows() as f64 }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use comfy_table::{Table, presets};
+use flameout::cli::table;
 use flameout_experiment::{Settings, Summary};
 
 use super::plan::Plan;
@@ -50,8 +50,7 @@ pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
             None => missing += 1,
         }
     }
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header([
+    let mut table = table::new([
         "settings",
         "runs",
         "trained well",

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use flameout_experiment::{EpochRecord, Record, RunDirectory, StepRecord};
-use flameout_model::checkpoint::write_atomically;
 use serde::{Deserialize, Serialize};
+
+use crate::csv_file;
 
 /// Points of a thinned curve.
 const POINTS: usize = 400;
@@ -60,13 +61,9 @@ impl Point {
 /// Thins the metrics of a run's directory into a CSV file.
 pub fn write(directory: &Path, to: &Path) -> Result<()> {
     let records = RunDirectory::read_metrics(directory)?;
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for point in thinned(&records) {
-        writer.serialize(point)?;
-    }
     let parent = to.parent().expect("a file in a directory");
     std::fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
-    write_atomically(to, &[&writer.into_inner()?]).with_context(|| format!("writing {}", to.display()))
+    csv_file::write(thinned(&records), to)
 }
 
 fn thinned(records: &[Record]) -> Vec<Point> {

@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use comfy_table::{Table, presets};
+use comfy_table::Table;
+use flameout::cli::table;
 use flameout_doctor::Proportion;
 use flameout_doctor::warning::{Signal, Warning};
 use flameout_experiment::{Record, RunDirectory, StepRecord};
@@ -181,8 +182,7 @@ fn announcements(run: &Run, signal: Signal, threshold: f64) -> Vec<u64> {
 
 /// The chosen lines, for the terminal.
 pub fn text(lines: &[Line]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header([
+    let mut table = table::new([
         "signal",
         "threshold",
         "seeds",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use comfy_table::{Table, presets};
+use flameout::cli::table;
 use flameout_doctor::Proportion;
 
 use super::examination::{Answer, Examined};
@@ -10,9 +10,7 @@ use super::specimen::Kind;
 
 /// Prints a line for each kind of run, and what they come to.
 pub fn print(rows: &[Examined]) {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["kind", "right", "repaired", "other answers", "cost"]);
+    let mut table = table::new(["kind", "right", "repaired", "other answers", "cost"]);
     for kind in Kind::all() {
         let rows: Vec<&Examined> = rows.iter().filter(|row| row.specimen.kind == kind).collect();
         if !rows.is_empty() {

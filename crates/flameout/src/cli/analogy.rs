@@ -1,13 +1,11 @@
 //! `flameout analogy`: a is to b as c is to …
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use ndarray::{Array1, ArrayView1};
 
-use super::{known, table};
-use crate::Embedder;
+use super::nearest;
 
 /// Answers "A is to B as C is to what?" with known words. A word that has no vector of its own gets one from its spelling.
 ///
@@ -17,9 +15,8 @@ use crate::Embedder;
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
-    /// A run's directory, or that of an imported model.
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
+    #[command(flatten)]
+    nearest: nearest::Nearest,
 
     /// A, B and C.
     #[arg(num_args = 3, required = true, value_names = ["A", "B", "C"])]
@@ -28,23 +25,11 @@ pub struct Args {
     /// How many answers.
     #[arg(short, value_name = "N", default_value_t = 5)]
     k: usize,
-
-    /// The known vectors, if not those that the run names.
-    #[arg(long, value_name = "FILE")]
-    vectors: Option<PathBuf>,
-
-    /// Print a JSON object.
-    #[arg(long)]
-    json: bool,
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let mut embedder = Embedder::open(&args.model)?;
-    let known = known::vectors(&args.model, args.vectors.as_ref())?;
-    if known.dim() != embedder.dim() {
-        bail!("the vectors have {} numbers, the network gives {}", known.dim(), embedder.dim());
-    }
+    let (mut embedder, known) = args.nearest.open()?;
     let mut unit = |word: &String| -> Result<Array1<f32>> {
         let vector = match known.get(word) {
             Some(vector) => ArrayView1::from(vector).to_owned(),
@@ -64,16 +49,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let exclude: Vec<&str> = args.words.iter().map(String::as_str).collect();
     // 3CosAdd, as `WordVectors::analogy`.
     let answers = known.neighbours(&(b - a + c).to_vec(), args.k, &exclude).context("the three words cancel out")?;
-    if args.json {
-        let list: Vec<_> =
-            answers.iter().map(|(word, cosine)| serde_json::json!({ "word": word, "cosine": cosine })).collect();
-        say!("{}", serde_json::json!({ "question": args.words, "answers": list }))?;
-        return Ok(ExitCode::SUCCESS);
+    if args.nearest.json {
+        say!("{}", serde_json::json!({ "question": args.words, "answers": nearest::json(&answers) }))?;
+    } else {
+        say!("{}", nearest::table("answer", &answers))?;
     }
-    let mut table = table::new(["answer", "cosine"]);
-    for (word, cosine) in answers {
-        table.add_row([word.to_owned(), format!("{cosine:.3}")]);
-    }
-    say!("{table}")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 use flameout_word2vec::WordVectors;
 use ndarray::ArrayView1;
@@ -77,12 +77,9 @@ enum Known {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut embedder = Embedder::open(&args.model)?;
     let known = match args.known {
-        Known::Original => Some(known::vectors(&args.model, args.vectors.as_ref())?),
+        Known::Original => Some(known::for_embedder(&embedder, &args.model, args.vectors.as_ref())?),
         Known::Predicted => None,
     };
-    if let Some(known) = known.as_ref().filter(|known| known.dim() != embedder.dim()) {
-        bail!("the vectors have {} numbers, the network gives {}", known.dim(), embedder.dim());
-    }
     let mut sink = Sink::new(args.format, args.out.as_deref())?;
     let (mut pending, mut refused) = (Vec::new(), 0);
     for word in words(args)? {

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use flameout_experiment::{Dataset, Settings};
+use comfy_table::Table;
+use flameout_experiment::Dataset;
 use flameout_model::metrics::{self, NearestWords};
-use flameout_word2vec::{ReadOptions, WordVectors};
+use flameout_word2vec::WordVectors;
 use ndarray::{ArrayView1, Axis};
 use serde::Serialize;
 
@@ -97,7 +98,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let settings =
         settings.with_context(|| format!("{} does not say which words it was trained on", args.model.display()))?;
     let dataset = Dataset::<f32>::open(&settings, &base())?;
-    let originals = originals(&settings, args.vectors.as_deref())?;
+    let originals = known::all_vectors(&settings, args.vectors.as_deref())?;
     let evaluation = evaluate(&dataset, &originals, &args.pairs, &mut |words| embedder.embed(words))?;
     if args.json {
         say!("{}", serde_json::to_string_pretty(&evaluation)?)?;
@@ -105,14 +106,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         print(&evaluation)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Original vectors to compare with: of another file, or of all words of the run's; normalised as the run did.
-pub fn originals(settings: &Settings, other: Option<&Path>) -> Result<WordVectors> {
-    let path = other.map_or_else(|| base().join(&settings.data.vectors), Path::to_path_buf);
-    let (mut originals, _) = WordVectors::open_with(path, &ReadOptions::default())?;
-    originals.normalize(settings.data.normalization).context("normalising the vectors as the run did")?;
-    Ok(originals)
 }
 
 /// Measures what predicts vectors on the data set's test words and on similarity sets.
@@ -170,12 +163,9 @@ fn set(path: &Path, originals: &WordVectors, predict: Predict<'_>) -> Result<Set
     })
 }
 
-/// The evaluation as tables.
-///
-/// # Errors
-/// If standard output cannot be written.
-pub fn print(evaluation: &Evaluation) -> std::io::Result<()> {
-    let held_out = &evaluation.held_out;
+/// What was measured on the test words, as a table.
+#[must_use]
+pub fn held_out_table(held_out: &HeldOut) -> Table {
     let mut table = table::new(["words not trained on", "hit@1", "hit@10", "mean cosine"]);
     table.add_row([
         held_out.words.to_string(),
@@ -183,7 +173,15 @@ pub fn print(evaluation: &Evaluation) -> std::io::Result<()> {
         format!("{:.1} %", 100.0 * held_out.hit_at_10),
         format!("{:.3}", held_out.cosine),
     ]);
-    say!("{table}")?;
+    table
+}
+
+/// The evaluation as tables.
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn print(evaluation: &Evaluation) -> std::io::Result<()> {
+    say!("{}", held_out_table(&evaluation.held_out))?;
     if evaluation.sets.is_empty() {
         return Ok(());
     }

@@ -9,6 +9,7 @@ use flameout_word2vec::{ReadOptions, WordVectors};
 use serde::{Deserialize, Serialize};
 
 use super::base;
+use crate::Embedder;
 
 /// The file beside a model of n-grams that says what it was fitted to.
 pub const NGRAMS_DATA: &str = "ngrams.toml";
@@ -56,8 +57,27 @@ pub fn vectors(model: &Path, other: Option<&PathBuf>) -> Result<WordVectors> {
         }
     };
     let limit = settings.as_ref().map(|settings| settings.data.words).filter(|&words| words > 0);
-    let options = ReadOptions { limit: limit.filter(|_| other.is_none()), ..ReadOptions::default() };
-    let (mut vectors, _) = WordVectors::open_with(path, &options)?;
+    read(&path, limit.filter(|_| other.is_none()), settings.as_ref())
+}
+
+/// [`vectors`], if they are as long as the model's.
+pub fn for_embedder(embedder: &Embedder, model: &Path, other: Option<&PathBuf>) -> Result<WordVectors> {
+    let known = vectors(model, other)?;
+    if known.dim() != embedder.dim() {
+        bail!("the vectors have {} numbers, the network gives {}", known.dim(), embedder.dim());
+    }
+    Ok(known)
+}
+
+/// All words of the run's own file, or of another one, normalised as the run's settings say.
+pub fn all_vectors(settings: &Settings, other: Option<&Path>) -> Result<WordVectors> {
+    let path = other.map_or_else(|| base().join(&settings.data.vectors), Path::to_path_buf);
+    read(&path, None, Some(settings))
+}
+
+/// The first `limit` words of a file, normalised as the settings say, if there are any.
+fn read(path: &Path, limit: Option<u64>, settings: Option<&Settings>) -> Result<WordVectors> {
+    let (mut vectors, _) = WordVectors::open_with(path, &ReadOptions { limit, ..ReadOptions::default() })?;
     if let Some(settings) = settings {
         vectors.normalize(settings.data.normalization).context("normalising the vectors as the run did")?;
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use flameout_doctor::{Change, Goal, Replay, Subject};
 use flameout_experiment::{Dataset, Number, Precision, Settings, Snapshot, Trainer};
 
-use super::{base, diagnosis};
+use super::{base, diagnosis, setting};
 
 /// Goes back to a step of a run, and on from there with one thing changed; beside it, with nothing changed.
 ///
@@ -50,8 +50,8 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let settings = Settings::read(&args.run.join("settings.toml")).context("the run's settings")?;
     let pair = |change: &String| -> Result<(String, String)> {
-        let (key, value) = change.split_once('=').with_context(|| format!("--set {change}: must be KEY=VALUE"))?;
-        Ok((key.trim().to_owned(), value.trim().to_owned()))
+        let (key, value) = setting::pair(change)?;
+        Ok((key.to_owned(), value.to_owned()))
     };
     let change = Change::Settings(args.set.iter().map(pair).collect::<Result<_>>()?);
     // Before the run is made again.
@@ -86,10 +86,7 @@ fn state<T: Number>(subject: &Subject<T>, step: u64) -> Result<Snapshot<T>> {
         if trainer.finished() {
             bail!("--at {step}: the run ended after step {}", trainer.steps());
         }
-        trainer.step(&subject.dataset)?;
-        if trainer.at_end_of_epoch() {
-            trainer.end_epoch(&subject.dataset, 0.0);
-        }
+        trainer.advance(&subject.dataset, &mut ())?;
     }
     Ok(trainer.snapshot())
 }

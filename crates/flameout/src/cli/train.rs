@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::interrupt::stop_on_ctrl_c;
 use super::training::{Watch, train};
-use super::{base, table};
+use super::{base, setting, table};
 
 /// Trains a network to give words their vectors from their spelling.
 ///
@@ -147,10 +147,7 @@ fn settings(args: &Args) -> Result<Settings> {
         settings.training.epochs = args.epochs;
         schedule(&mut settings)?;
     }
-    for change in &args.set {
-        let (key, value) = change.split_once('=').with_context(|| format!("--set {change}: must be KEY=VALUE"))?;
-        settings.set(key.trim(), value.trim())?;
-    }
+    setting::apply(&mut settings, &args.set)?;
     settings.check()?;
     Ok(settings)
 }

@@ -10,9 +10,9 @@ use flameout_ngrams::{Model, Options};
 use ndarray::Axis;
 
 use super::Args;
-use crate::cli::evaluate::held_out;
+use crate::cli::evaluate::{held_out, held_out_table};
 use crate::cli::known::{NGRAMS_DATA, NGramsData};
-use crate::cli::{base, table};
+use crate::cli::{base, setting};
 use crate::embedder::{Embedder, NGRAMS};
 
 /// What --model calls it.
@@ -47,11 +47,11 @@ fn data(args: &Args) -> Result<NGramsData> {
     settings.data.vectors = std::path::absolute(vectors).context("the path of the vectors")?;
     settings.data.words = args.words.unwrap_or(0);
     for change in &args.set {
-        let (key, value) = change.split_once('=').with_context(|| format!("--set {change}: must be KEY=VALUE"))?;
-        if !key.trim().starts_with("data.") {
+        let (key, value) = setting::pair(change)?;
+        if !key.starts_with("data.") {
             bail!("--set {change}: a model of n-grams has settings of its data alone");
         }
-        settings.set(key.trim(), value.trim())?;
+        settings.set(key, value)?;
     }
     Ok(NGramsData { seed: settings.seed, data: settings.data })
 }
@@ -72,14 +72,7 @@ fn print(args: &Args, dataset: &Dataset<f32>, model: Model, directory: &Path) ->
     }
     say!("{grams} n-grams, penalty {penalty}")?;
     if let Some(tested) = tested {
-        let mut table = table::new(["words not seen", "hit@1", "hit@10", "mean cosine"]);
-        table.add_row([
-            tested.words.to_string(),
-            format!("{:.1} %", 100.0 * tested.hit_at_1),
-            format!("{:.1} %", 100.0 * tested.hit_at_10),
-            format!("{:.3}", tested.cosine),
-        ]);
-        say!("{table}")?;
+        say!("{}", held_out_table(&tested))?;
     }
     say!("\nNext:  flameout embed --model {} WORD…", directory.display())?;
     Ok(())
