@@ -80,7 +80,7 @@ pub struct Diagnosis {
     pub control: Option<Trials>,
     /// Possible causes, the likeliest first. Empty: nothing is wrong, or nobody knows what (see [`verdict`](Self::verdict)).
     pub findings: Vec<Finding>,
-    /// Steps of the run itself.
+    /// Steps of the run itself; if a number that is not finite ended it, those that it was to make.
     pub run_steps: u64,
     /// Steps of training that the replays took.
     pub cost: u64,

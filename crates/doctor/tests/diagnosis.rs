@@ -8,6 +8,7 @@ use flameout_doctor::{
     Cause, Change, Diagnosis, Event, Options, Subject, Verdict, counterfactuals, diagnose, diagnose_course,
 };
 use flameout_doctor::{Course, End, Goal, Replay};
+use flameout_experiment::dataset::Batch;
 use flameout_experiment::{Case, Dataset, Intervention, Settings};
 
 /// Eight units that reach 70 % of the mean predictor's loss within a few hundred steps.
@@ -64,6 +65,26 @@ fn a_target_that_is_not_finite_is_found_with_its_word() {
     let replay = Replay { subject: &subject, from: &subject.start, until: 1200, goal: Goal::Train };
     let trial = replay.trial(&Change::DropWords(vec![row]), None, &mut |_| {}).unwrap();
     assert_eq!(trial.end, End::Held);
+}
+
+#[test]
+fn a_batch_that_is_not_finite_is_found_also_in_the_first_step() {
+    struct NanInBatch(u64);
+    impl Intervention<f32> for NanInBatch {
+        fn batch(&mut self, step: u64, batch: &mut Batch<f32>) {
+            if step == self.0 {
+                batch.targets_mut()[[0, 0]] = f32::NAN;
+            }
+        }
+    }
+    for step in [1, 2] {
+        let subject = subject(settings()).with_intervention(move || NanInBatch(step));
+        let diagnosis = diagnose(&subject, &Options::default()).unwrap();
+        assert_eq!((diagnosis.event, cause(&diagnosis)), (Event::NonFinite { step }, Some(Cause::HarmfulBatch)));
+        let Verdict::Cause(finding) = diagnosis.verdict() else { unreachable!() };
+        assert_eq!(finding.remedy, Some(Change::SkipBatches([step].into())), "{}", finding.evidence);
+        assert!(finding.evidence.contains(&format!("step {step} is not finite")), "{}", finding.evidence);
+    }
 }
 
 #[test]

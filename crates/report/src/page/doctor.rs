@@ -52,7 +52,7 @@ fn of(diagnosis: &Diagnosis) -> Markup {
                 diagnosis.findings.iter().map(finding),
             ))
         }
-        p.small { "The replays took " (whole(diagnosis.cost)) " steps; the run itself took " (whole(diagnosis.run_steps)) "." }
+        p.small { "The replays took " (whole(diagnosis.cost)) " steps; the whole run is " (whole(diagnosis.run_steps)) "." }
     }
 }
 
