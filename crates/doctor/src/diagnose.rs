@@ -44,7 +44,7 @@ impl Default for Options {
 /// # Errors
 /// [`Error::Experiment`] if the run cannot be made.
 pub fn diagnose<T: Number>(subject: &Subject<T>, options: &Options) -> Result<Diagnosis, Error> {
-    let course = Course::of(subject, options.ring_bytes)?;
+    let course = Course::of(subject, options.ring_bytes, &mut |_| ())?;
     diagnose_course(subject, &course, options)
 }
 

@@ -108,4 +108,16 @@ impl Diagnosis {
             None => Verdict::Unknown,
         }
     }
+
+    /// What to say where the verdict is [`Verdict::Unknown`]: a network that learns slowly is not one that broke.
+    #[must_use]
+    pub fn unexplained(&self) -> &'static str {
+        match self.event {
+            Event::NeverTrained => {
+                "nothing broke, and none of the causes that were tried keeps it from learning. Check 1 says how far it came; \
+                 a longer run or a larger network may get further"
+            }
+            _ => "something is wrong, and none of the causes that were tried explains it",
+        }
+    }
 }

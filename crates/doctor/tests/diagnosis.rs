@@ -164,7 +164,7 @@ fn a_real_collapse_is_explained() {
     }
     let subject = subject(settings);
     let options = Options::default();
-    let course = Course::of(&subject, options.ring_bytes).unwrap();
+    let course = Course::of(&subject, options.ring_bytes, &mut |_| ()).unwrap();
     let diagnosis = diagnose_course(&subject, &course, &options).unwrap();
     assert_eq!(diagnosis.event, Event::Rise { onset: 3388 });
     assert_eq!(diagnosis.control_is_exact, Some(true));

@@ -14,7 +14,11 @@ use super::table;
 pub fn print(diagnosis: &Diagnosis) -> std::io::Result<()> {
     match diagnosis.event {
         Event::Healthy => say!("\nThe run trained well, and nothing happened.")?,
-        Event::NeverTrained => say!("\nThe run never trained well.")?,
+        Event::NeverTrained => {
+            say!(
+                "\nThe run never trained well: that takes at most 70 % of the loss of predicting the mean, on training words."
+            )?;
+        }
         Event::Rise { onset } => say!("\nThe loss rose from step {onset} on.")?,
         Event::NonFinite { step } => say!("\nA number was not finite at step {step}.")?,
     }
@@ -100,7 +104,7 @@ fn row(trials: &Trials) -> [String; 5] {
 fn verdict(diagnosis: &Diagnosis) -> String {
     match diagnosis.verdict() {
         Verdict::Healthy => "nothing is wrong".into(),
-        Verdict::Unknown => "something is wrong, and none of the causes that were tried explains it".into(),
+        Verdict::Unknown => diagnosis.unexplained().into(),
         Verdict::Cause(Finding { cause, evidence, remedy, .. }) => {
             let remedy = remedy
                 .as_ref()

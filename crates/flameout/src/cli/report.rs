@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use flameout_report::{Colour, Plot, Run, svg, terminal, write};
 
+use super::progress;
 use crate::embedder::NGRAMS;
 
 /// Columns where the terminal does not say how many it has.
@@ -64,7 +65,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let default = if args.run.is_dir() { args.run.join("report.html") } else { beside() };
     let out = args.out.clone().unwrap_or(default);
     write(&out, &flameout_report::html(&run))?;
-    eprintln!("page: {}", out.display());
+    progress::note(format_args!("page: {}", out.display()));
     if let Some(directory) = &args.svg {
         pictures(&run, directory)?;
     }
@@ -76,7 +77,7 @@ fn pictures(run: &Run, directory: &Path) -> Result<()> {
     for plot in Plot::ALL {
         write(&directory.join(format!("{}.svg", plot.name())), &svg(run, plot)?)?;
     }
-    eprintln!("pictures: {}", directory.display());
+    progress::note(format_args!("pictures: {}", directory.display()));
     Ok(())
 }
 
@@ -84,7 +85,7 @@ fn pictures(run: &Run, directory: &Path) -> Result<()> {
 pub fn compare(args: &CompareArgs) -> Result<ExitCode> {
     let runs = args.runs.iter().map(|path| Run::read(path)).collect::<Result<Vec<_>, _>>()?;
     write(&args.out, &flameout_report::compare(&runs))?;
-    eprintln!("page: {}", args.out.display());
+    progress::note(format_args!("page: {}", args.out.display()));
     Ok(ExitCode::SUCCESS)
 }
 

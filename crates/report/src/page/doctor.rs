@@ -59,7 +59,10 @@ fn of(diagnosis: &Diagnosis) -> Markup {
 fn verdict(diagnosis: &Diagnosis) -> Markup {
     let event = match diagnosis.event {
         Event::Healthy => "The run trained well, and nothing happened.".into(),
-        Event::NeverTrained => "The run never trained well.".into(),
+        Event::NeverTrained => {
+            "The run never trained well: that takes at most 70 % of the loss of predicting the mean, on training words."
+                .into()
+        }
         Event::Rise { onset } => format!("The loss rose from step {} on.", whole(onset)),
         Event::NonFinite { step } => format!("A number was not finite at step {}.", whole(step)),
     };
@@ -68,7 +71,7 @@ fn verdict(diagnosis: &Diagnosis) -> Markup {
         @match diagnosis.verdict() {
             Verdict::Healthy => p.verdict.good { strong { "Verdict: " } "nothing is wrong." },
             Verdict::Unknown => p.verdict.doubtful {
-                strong { "Verdict: " } "something is wrong, and none of the causes that were tried explains it."
+                strong { "Verdict: " } (diagnosis.unexplained()) "."
             },
             Verdict::Cause(finding) => p.verdict.bad {
                 strong { "Verdict: " (finding.cause.describe()) ". " } (finding.evidence) ". "
