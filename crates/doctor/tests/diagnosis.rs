@@ -87,6 +87,28 @@ fn a_batch_that_is_not_finite_is_found_also_in_the_first_step() {
     }
 }
 
+/// A GRU so wild that its gradient in `f32` is another one than in `f64`, and an LSTM whose weights have grown until each
+/// update is small beside them: both once had the wrong name.
+#[test]
+fn neither_rounding_nor_grown_weights_are_taken_for_causes() {
+    let with = |case: Case, key: &str, value: &str| {
+        let mut settings = Settings { schedule: settings().schedule, ..Settings::for_case(case) };
+        for (key, value) in [
+            ("model.units", "32"),
+            ("data.words", "160"),
+            ("training.batch", "16"),
+            ("training.epochs", "334"),
+            ("schedule.learning-rate", "0.006"),
+            (key, value),
+        ] {
+            settings.set(key, value).unwrap();
+        }
+        cause(&diagnose(&subject(settings), &Options::default()).unwrap())
+    };
+    assert_eq!(with(Case::GruSingle, "model.recurrent-gain", "10.0"), Some(Cause::RecurrentGain));
+    assert_eq!(with(Case::LstmSingle, "optimizer.beta2", "0.1"), Some(Cause::SecondMoment));
+}
+
 #[test]
 fn a_wrong_sign_in_one_gates_gradient_is_found() {
     struct WrongSign;

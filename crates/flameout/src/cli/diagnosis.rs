@@ -91,10 +91,10 @@ pub fn replays<'a>(all: impl Iterator<Item = &'a Trials>) -> Table {
 }
 
 fn row(trials: &Trials) -> [String; 5] {
-    let (bad, (low, high)) = (trials.bad(), trials.bad().wilson());
+    let (low, high) = trials.bad().wilson();
     [
         trials.change.to_string(),
-        format!("{} of {}", bad.count, bad.of),
+        trials.describe(),
         format!("{:.0}–{:.0} %", 100.0 * low, 100.0 * high),
         format!("{:.6}", trials.loss()),
         trials.cost().to_string(),

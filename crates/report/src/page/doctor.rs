@@ -113,10 +113,10 @@ fn control(diagnosis: &Diagnosis) -> &'static str {
 }
 
 fn trials(trials: &Trials) -> Vec<Markup> {
-    let (bad, (low, high)) = (trials.bad(), trials.bad().wilson());
+    let (low, high) = trials.bad().wilson();
     vec![
         text(&trials.change.to_string()),
-        text(&format!("{} of {}", bad.count, bad.of)),
+        text(&trials.describe()),
         html! {
             span.interval aria-hidden="true" {
                 span style={ "margin-left:" (format!("{:.0}", 100.0 * low)) "%;width:" (format!("{:.0}", 100.0 * (high - low))) "%" } {}
