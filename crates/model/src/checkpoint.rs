@@ -136,7 +136,8 @@ pub fn write_atomically(path: &Path, parts: &[&[u8]]) -> Result<(), Error> {
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(directory).map_err(io)?;
     for part in parts {
-        file.write_all(part).map_err(io)?;
+        // Not through the wrapper, whose errors name the temporary file beside ours.
+        file.as_file_mut().write_all(part).map_err(io)?;
     }
     file.as_file().sync_all().map_err(io)?;
     file.persist(path).map_err(|error| io(error.error))?;

@@ -152,3 +152,26 @@ impl Exit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_one_line_that_says_where() {
+        let exit = |code, text: &str| Exit { code: Some(code), text: text.into() };
+        let run = Path::new("/tmp/run");
+        let good = exit(1, "Going on after step 30\nerror: running: /tmp/run/metrics.jsonl: was cut short\n");
+        assert!(good.refusal(run).unwrap().ends_with("cut short"));
+        assert_eq!((good.from(), exit(0, "").from()), (30, 0));
+        for bad in [
+            exit(1, ""),
+            exit(1, "error: something went wrong"),
+            exit(1, "error: /tmp/run\nerror: /tmp/run"),
+            exit(2, "error: /tmp/run"),
+            exit(101, "thread 'main' panicked at src/main.rs:\nerror: /tmp/run"),
+        ] {
+            assert!(bad.refusal(run).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -156,3 +156,21 @@ impl Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_turn_does_each_fault_once_in_an_order_of_its_own() {
+        let kinds = Kind::ALL;
+        let turn = |seed, turn: u64| {
+            let rounds = turn * kinds.len() as u64..(turn + 1) * kinds.len() as u64;
+            rounds.map(|round| Kind::of_round(kinds, seed, round)).collect::<Vec<_>>()
+        };
+        for order in [turn(0, 0), turn(0, 1), turn(1, 0)] {
+            assert!(kinds.iter().all(|kind| order.contains(kind)));
+        }
+        assert!(turn(0, 0) == turn(0, 0) && turn(0, 0) != turn(0, 1) && turn(0, 0) != turn(1, 0));
+    }
+}

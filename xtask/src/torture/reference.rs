@@ -6,16 +6,18 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use flameout_experiment::Settings;
 use serde_json::Value;
 
 use super::child::{CHECKPOINT_EVERY, Exit, Training};
 
 /// Files that depend on settings and words alone.
-const FILES: [&str; 5] = ["settings.toml", "encoder.json", "best.flameout", "model.flameout", "summary.json"];
+const FILES: [&str; 4] = ["encoder.json", "best.flameout", "model.flameout", "summary.json"];
 
 /// What the run left alone came to.
 #[derive(Debug)]
 pub struct Reference {
+    settings: Settings,
     files: Vec<Vec<u8>>,
     lines: Vec<Value>,
     /// Steps of the whole run.
@@ -31,19 +33,21 @@ impl Reference {
         let began = Instant::now();
         let exit = Training::start(run, false)?.wait(stop)?;
         ensure!(exit.code == Some(0), "the run failed even when left alone:\n{}", exit.text);
-        let took = began.elapsed();
+        let (took, settings) = (began.elapsed(), Settings::read(&run.join("settings.toml"))?);
         let files = FILES.iter().map(|name| read(run, name)).collect::<Result<_>>()?;
         let lines = lines(run)?;
         let steps = super::steps_made(run);
         let checkpoint = format!("checkpoints/step-{steps:010}.ckpt");
         let largest = read(run, &checkpoint)?.len().max(read(run, "metrics.jsonl")?.len()) as u64;
-        Ok(Self { files, lines, steps, largest, took })
+        Ok(Self { settings, files, lines, steps, largest, took })
     }
 
     /// Whether a run that is over came to the same. If its last words were that lines of metrics are lost, only the others
     /// are asked for.
     pub fn compare(&self, run: &Path, last: &Exit, lost_lines: Option<u64>) -> Result<()> {
         ensure!(last.code == Some(0), "exit code {:?}", last.code);
+        // By their meaning: a file that was cut short where only defaults follow says the same.
+        ensure!(Settings::read(&run.join("settings.toml"))? == self.settings, "the settings are others");
         for (name, expected) in FILES.iter().zip(&self.files) {
             ensure!(read(run, name)? == *expected, "{name} is not that of the run left alone");
         }
