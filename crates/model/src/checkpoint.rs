@@ -49,8 +49,8 @@ pub fn write<V: Serialize>(path: &Path, version: u32, value: &V) -> Result<(), E
 pub fn read<V: DeserializeOwned>(path: &Path, version: u32) -> Result<V, Error> {
     let format = |what: String| Error::Format { path: path.into(), what };
     let payload = read_payload(path, version)?;
-    let (value, used) = decode::decode(&payload)
-        .map_err(|error| format(format!("the payload cannot be decoded: {error}")))?;
+    let (value, used) =
+        decode::decode(&payload).map_err(|error| format(format!("the payload cannot be decoded: {error}")))?;
     if used != payload.len() {
         return Err(format(format!("{} bytes are left over after the payload", payload.len() - used)));
     }
