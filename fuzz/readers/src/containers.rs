@@ -20,10 +20,11 @@ use crate::memory::Bound;
 /// An empty text is one byte in a file and 24 in memory, three times as many while a list of them grows. serde makes room
 /// for up to 1 MiB at once in a list within a list; layers, of which there are 1,024 at most, take up to 3 KiB each.
 pub const BOUND: Bound = Bound { per_byte: 80, constant: 4 << 20 };
+/// Bytes before the payload.
+const HEADER: usize = 52;
 /// Versions of the payloads.
 const NETWORK: u32 = 1;
 const NGRAMS: u32 = 1;
-const RUN_CHECKPOINT: u32 = 2;
 /// Parameters of a network beyond which it is not run.
 const RUNNABLE: usize = 1 << 16;
 
@@ -113,6 +114,8 @@ struct Run {
     settings: Settings,
     dataset: Dataset<f32>,
     origin: Origin,
+    /// Of its checkpoints.
+    version: u32,
 }
 
 impl Run {
@@ -128,7 +131,10 @@ impl Run {
         let dataset = Dataset::new(&settings, vectors).expect("enough words");
         // Not their hashes, which no fuzzer would come by.
         let origin = Origin { settings: "s".into(), data: "d".into() };
-        Self { settings, dataset, origin }
+        let mut run = Self { settings, dataset, origin, version: 0 };
+        let (_, version) = run.checkpoint(0);
+        run.version = version;
+        run
     }
 
     fn shared() -> &'static Self {
@@ -142,12 +148,28 @@ impl Run {
         std::fs::write(path.join("settings.toml"), self.settings.to_toml()).expect("a file");
         RunDirectory::open(path).expect("a run")
     }
+
+    /// Payload and version of the checkpoint after so many steps.
+    fn checkpoint(&self, steps: usize) -> (Vec<u8>, u32) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let begun = self.begin(directory.path());
+        let mut trainer = Trainer::new(&self.settings, &self.dataset).expect("sound settings");
+        for _ in 0..steps {
+            trainer.step(&self.dataset).expect("a step");
+        }
+        let mut metrics = begun.metrics(0).expect("a file");
+        begun.write_checkpoint(&self.origin, &mut metrics, trainer.snapshot()).expect("a checkpoint");
+        let name = format!("checkpoints/step-{steps:010}.ckpt");
+        let mut file = std::fs::read(begun.file(&name)).expect("it was written");
+        let payload = file.split_off(HEADER);
+        (payload, u32::from_le_bytes([file[8], file[9], file[10], file[11]]))
+    }
 }
 
 /// A checkpoint of a run, from which training then goes on.
 pub fn run_checkpoint(data: &[u8]) {
     let run = Run::shared();
-    each_way(data, RUN_CHECKPOINT, |file| {
+    each_way(data, run.version, |file| {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let begun = run.begin(directory.path());
         std::fs::write(begun.file("checkpoints/step-0000000001.ckpt"), file).expect("a file");
@@ -166,15 +188,5 @@ pub fn run_checkpoint(data: &[u8]) {
 /// If training or writing fails.
 #[must_use]
 pub fn run_checkpoint_payload(steps: usize) -> Vec<u8> {
-    let run = Run::shared();
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let begun = run.begin(directory.path());
-    let mut trainer = Trainer::new(&run.settings, &run.dataset).expect("sound settings");
-    for _ in 0..steps {
-        trainer.step(&run.dataset).expect("a step");
-    }
-    let mut metrics = begun.metrics(0).expect("a file");
-    begun.write_checkpoint(&run.origin, &mut metrics, trainer.snapshot()).expect("a checkpoint");
-    let name = format!("checkpoints/step-{steps:010}.ckpt");
-    std::fs::read(begun.file(&name)).expect("it was written").split_off(52)
+    Run::shared().checkpoint(steps).0
 }
