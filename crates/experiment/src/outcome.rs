@@ -220,8 +220,8 @@ impl Outcome {
         if smoothed.loss >= RISEN_LOSS * self.baseline.train_loss {
             rise.risen_at.get_or_insert(smoothed.step);
         }
-        let patience = PATIENCE_STEPS.max(PATIENCE_EPOCHS * self.steps_per_epoch);
-        if rise.on_test && rise.risen_at.is_some_and(|step| smoothed.step >= step + patience) {
+        let patience = PATIENCE_STEPS.max(PATIENCE_EPOCHS.saturating_mul(self.steps_per_epoch));
+        if rise.on_test && rise.risen_at.is_some_and(|step| smoothed.step >= step.saturating_add(patience)) {
             self.collapse_onset = Some(rise.onset);
         }
     }

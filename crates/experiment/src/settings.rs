@@ -302,8 +302,10 @@ impl Settings {
         self.optimizer.check().map_err(|error| of_section("optimizer", error))?;
         self.schedule.check().map_err(|error| of_section("schedule", error))?;
         self.clipping.check().map_err(|error| of_section("clipping", error))?;
-        let written = toml::to_string(self).map(drop);
-        written.map_err(|error| Error::Settings { origin: None, problem: error.to_string() })
+        // Stricter than text, which may hold whole numbers beyond what a table can.
+        let written = toml::Table::try_from(self).map(drop);
+        written
+            .map_err(|error| Error::Settings { origin: None, problem: format!("cannot be written as TOML: {error}") })
     }
 
     fn check_data(&self) -> Result<(), Error> {
@@ -462,6 +464,14 @@ mod tests {
     fn unknown_keys_are_refused_with_their_line() {
         let message = Settings::from_toml("case = \"gru-single\"\n[training]\nbath = 3\n").unwrap_err().to_string();
         assert!(message.contains("bath") && message.contains("line 3"), "{message}");
+    }
+
+    #[test]
+    fn whole_numbers_that_toml_cannot_hold_are_refused() {
+        let steps =
+            "{ kind = 'warm-up', steps = 9223372036854775808, then = { kind = 'constant', learning-rate = 0.1 } }";
+        let message = Settings::from_toml(&format!("case = 'gru-single'\nschedule = {steps}")).unwrap_err().to_string();
+        assert!(message.contains("too large"), "{message}");
     }
 
     #[test]

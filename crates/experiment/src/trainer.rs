@@ -23,6 +23,9 @@ pub trait Number: Real + Serialize + DeserializeOwned {}
 
 impl<T: Real + Serialize + DeserializeOwned> Number for T {}
 
+/// Steps and epochs that no run reaches. A checkpoint may have been made by hand: counting on from there stays within 64 bits.
+const LATEST: u64 = 1 << 53;
+
 /// A network in training: weights, optimiser, learning rate and place in the data.
 #[derive(Debug)]
 pub struct Trainer<T> {
@@ -285,8 +288,15 @@ impl<T: Number> Trainer<T> {
     /// [`Error::Data`] if the snapshot is of another network or data set.
     pub fn restore(&mut self, dataset: &Dataset<T>, snapshot: Snapshot<T>) -> Result<(), Error> {
         let parameters = self.model.parameters_mut();
-        if snapshot.parameters.len() != parameters.len() || snapshot.state.used > self.order.len() {
+        let state = &snapshot.state;
+        if snapshot.parameters.len() != parameters.len() || state.used > self.order.len() {
             return Err(Error::Data { problem: "the snapshot was made with another network or other words".into() });
+        }
+        let counted = state.step.max(state.epoch).max(state.optimizer.steps());
+        if counted > LATEST {
+            return Err(Error::Data {
+                problem: format!("the snapshot claims {counted} steps or epochs: it is no run's"),
+            });
         }
         parameters.copy_from_slice(&snapshot.parameters);
         self.state = snapshot.state;

@@ -28,11 +28,9 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<Pair>, Error> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let pair = |(index, line): (usize, &str)| {
         let wrong = |problem: &str| Error::Line { path: path.into(), line: index + 1, problem: problem.into() };
-        let mut fields: Vec<&str> = line.split('\t').map(str::trim).collect();
-        if fields.first().is_some_and(|first| first.parse::<u64>().is_ok()) {
-            fields.remove(0);
-        }
-        let [first, second, score, ..] = fields[..] else {
+        let mut fields = line.split('\t').map(str::trim).peekable();
+        fields.next_if(|first| first.parse::<u64>().is_ok());
+        let (Some(first), Some(second), Some(score)) = (fields.next(), fields.next(), fields.next()) else {
             return Err(wrong("is not two words and a score separated by tabs"));
         };
         let score = score.parse::<f64>().ok().filter(|score| score.is_finite());

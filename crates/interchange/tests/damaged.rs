@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use flameout_interchange::{keras, safetensors};
+use flameout_model::{Architecture, Flavour};
+use hdf5_pure::{AttrValue, FileBuilder};
 use proptest::prelude::*;
 
 mod common;
@@ -88,4 +90,29 @@ fn an_archive_notices_a_changed_weight() {
     bytes[middle] ^= 1;
     let message = read("x.keras", bytes).unwrap_err();
     assert!(message.contains("model.weights.h5"), "{message}");
+}
+
+#[test]
+fn a_tensor_without_numbers_is_no_promise_of_a_bias() {
+    // As many gates as the first says would be zeros of a bias that is not there.
+    let header = br#"{"layer0.weight_ih_l0":{"dtype":"F32","shape":[4000000000000,0],"data_offsets":[0,0]},"layer0.weight_hh_l0":{"dtype":"F32","shape":[4000000000000,0],"data_offsets":[0,0]}}"#;
+    let bytes = [&(header.len() as u64).to_le_bytes(), &header[..]].concat();
+    let message = read("pytorch-empty", bytes).unwrap_err();
+    assert!(message.contains("layer0.weight_") && message.contains("no numbers"), "{message}");
+
+    let architecture = Architecture::lstm_single(3, 2, 2, Flavour::Keras3);
+    let mut builder = FileBuilder::new();
+    builder.set_attr("flameout.architecture", AttrValue::String(serde_json::to_string(&architecture).unwrap()));
+    let mut group = builder.create_group("layers");
+    let mut layer = group.create_group("lstm");
+    let mut cell = layer.create_group("cell");
+    let mut vars = cell.create_group("vars");
+    vars.create_dataset("0").with_f32_data(&[]).with_shape(&[0, 1 << 40]);
+    vars.create_dataset("1").with_f32_data(&[0.0; 16]).with_shape(&[2, 8]);
+    cell.add_group(vars.finish());
+    layer.add_group(cell.finish());
+    group.add_group(layer.finish());
+    builder.add_group(group.finish());
+    let message = read("x.h5", builder.finish().unwrap()).unwrap_err();
+    assert!(message.contains("lstm/cell/vars/0") && message.contains("no numbers"), "{message}");
 }

@@ -195,10 +195,16 @@ impl Architecture {
     /// Whether a network can be built of it.
     ///
     /// # Errors
-    /// [`Error::Architecture`] if there is no layer, a size is zero or beyond 65,536, or the last layer returns a sequence.
+    /// [`Error::Architecture`] if there is no layer or more than 1,024, a size is zero or beyond 65,536, or the last layer
+    /// returns a sequence.
     pub fn check(&self) -> Result<(), Error> {
         let refuse = |what: String| Err(Error::Architecture { what });
         const LARGEST: usize = 1 << 16;
+        /// A layer takes a few bytes in a file and a thousand times as many in memory.
+        const MOST_LAYERS: usize = 1 << 10;
+        if self.layers.len() > MOST_LAYERS {
+            return refuse(format!("{} layers (at most {MOST_LAYERS} are possible)", self.layers.len()));
+        }
         if self.alphabet == 0 || self.alphabet > LARGEST {
             return refuse(format!("an alphabet of {} characters (1 to {LARGEST} are possible)", self.alphabet));
         }
@@ -347,6 +353,7 @@ mod tests {
         };
         assert!(message(|a| a.layers.clear()).contains("time step"));
         assert!(message(|a| a.layers.truncate(2)).contains("time step"));
+        assert!(message(|a| a.layers = vec![linear(1); 1025]).contains("1025 layers"));
         assert!(message(|a| a.alphabet = 0).contains("alphabet of 0"));
         assert!(message(|a| a.layers[3] = linear(0)).contains("layer 3 has 0 units"));
     }

@@ -10,8 +10,11 @@
 //! | 20–51 | BLAKE3 of the payload |
 //!
 //! Writing goes to a temporary file beside the target, which is synced and then renamed over it. Reading checks the
-//! length against the file's before anything is allocated, and the checksum before anything is decoded. A program that is
-//! killed while it writes leaves its temporary file behind: [`remove_temporaries`].
+//! length against the file's before anything is allocated, and the checksum before anything is decoded. A checksum says
+//! that a file is whole, not that it is well meant: [decoding](decode) trusts no length in it. A program that is killed
+//! while it writes leaves its temporary file behind: [`remove_temporaries`].
+
+mod decode;
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -49,8 +52,8 @@ pub fn write<V: Serialize>(path: &Path, version: u32, value: &V) -> Result<(), E
 pub fn read<V: DeserializeOwned>(path: &Path, version: u32) -> Result<V, Error> {
     let format = |what: String| Error::Format { path: path.into(), what };
     let payload = read_payload(path, version)?;
-    let (value, used) = bincode::serde::decode_from_slice(&payload, bincode::config::standard())
-        .map_err(|error| format(format!("the payload cannot be decoded: {error}")))?;
+    let (value, used) =
+        decode::decode(&payload).map_err(|error| format(format!("the payload cannot be decoded: {error}")))?;
     if used != payload.len() {
         return Err(format(format!("{} bytes are left over after the payload", payload.len() - used)));
     }

@@ -64,7 +64,9 @@ impl NGrams {
 /// Every n-gram of `<word>`, each once.
 fn all(word: &str, lengths: &RangeInclusive<usize>) -> BTreeSet<String> {
     let marked: Vec<char> = format!("<{word}>").chars().collect();
-    lengths.clone().flat_map(|length| marked.windows(length).map(String::from_iter)).collect()
+    // A file may name any length as the longest.
+    let longest = marked.len().min(*lengths.end());
+    (*lengths.start()..=longest).flat_map(|length| marked.windows(length).map(String::from_iter)).collect()
 }
 
 #[cfg(test)]
@@ -76,6 +78,11 @@ mod tests {
         let grams = NGrams::learn(&["ab", "ab", "abc", "xy"], 2..=6, 3);
         assert_eq!(grams.grams(), ["<a", "<ab", "ab"]);
         assert_eq!((grams.of("ab"), grams.of("xy"), grams.of("")), (vec![0, 1, 2], vec![], vec![]));
+    }
+
+    #[test]
+    fn no_time_is_spent_on_n_grams_longer_than_the_word() {
+        assert_eq!(NGrams::learn(&["ab"], 3..=usize::MAX, 1).grams(), ["<ab", "<ab>", "ab>"]);
     }
 
     #[test]

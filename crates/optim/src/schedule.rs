@@ -330,7 +330,7 @@ impl Plateau {
             self.epochs_without_better = 0;
             return;
         }
-        self.epochs_without_better += 1;
+        self.epochs_without_better = self.epochs_without_better.saturating_add(1);
         if self.epochs_without_better >= self.settings.patience {
             self.epochs_without_better = 0;
             let lowered = (self.learning_rate * self.settings.factor).max(self.settings.min_learning_rate);

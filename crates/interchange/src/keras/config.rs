@@ -1,5 +1,6 @@
 //! The JSON that describes a Keras model.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use flameout_cells::{Activation, Reset};
@@ -29,7 +30,7 @@ pub(super) fn layers(path: &Path, version: Version, text: &str) -> Result<Vec<La
 
 /// Whether each layer of a functional model is fed with the one before it only. Sequential models do not say.
 fn check_chain(path: &Path, layers: &[Value]) -> Result<(), Error> {
-    let names: Vec<&str> = layers.iter().filter_map(|layer| layer["name"].as_str()).collect();
+    let names: BTreeSet<&str> = layers.iter().filter_map(|layer| layer["name"].as_str()).collect();
     let mut previous: Option<&str> = None;
     for layer in layers {
         let Some(nodes) = layer["inbound_nodes"].as_array() else { continue };
@@ -46,9 +47,9 @@ fn check_chain(path: &Path, layers: &[Value]) -> Result<(), Error> {
 }
 
 /// The layers' names in a piece of JSON. What else is in it differs between the versions of Keras.
-fn mentioned<'a>(value: &'a Value, names: &[&str], sources: &mut Vec<&'a str>) {
+fn mentioned<'a>(value: &'a Value, names: &BTreeSet<&str>, sources: &mut Vec<&'a str>) {
     match value {
-        Value::String(text) if names.contains(&text.as_str()) => sources.push(text),
+        Value::String(text) if names.contains(text.as_str()) => sources.push(text),
         Value::Array(values) => values.iter().for_each(|value| mentioned(value, names, sources)),
         Value::Object(members) => members.values().for_each(|value| mentioned(value, names, sources)),
         _ => {}

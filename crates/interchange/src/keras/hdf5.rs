@@ -1,5 +1,6 @@
 //! An HDF5 file as Keras uses it: groups, attributes that are strings, and matrices of floats.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use hdf5_pure::{AttrValue, DType, File, Group};
@@ -51,21 +52,26 @@ impl<'a> Hdf5<'a> {
 
     /// An attribute's strings; none if there is no such attribute.
     pub(super) fn strings(&self, group: &Group, name: &str) -> Result<Option<Vec<String>>, Error> {
-        let attributes = group.attrs().map_err(|error| self.unsound(&format!("attribute `{name}`"), &error))?;
-        match attributes.get(name) {
-            None => Ok(None),
-            Some(value) => self.as_strings(name, value).map(Some),
-        }
+        self.strings_of(&self.attributes(group, name)?, name)
+    }
+
+    fn attributes(&self, group: &Group, name: &str) -> Result<HashMap<String, AttrValue>, Error> {
+        group.attrs().map_err(|error| self.unsound(&format!("attribute `{name}`"), &error))
+    }
+
+    fn strings_of(&self, attributes: &HashMap<String, AttrValue>, name: &str) -> Result<Option<Vec<String>>, Error> {
+        attributes.get(name).map(|value| self.as_strings(name, value)).transpose()
     }
 
     /// A list of names; Keras breaks those that are too long for one attribute into `name0`, `name1` and so on.
     pub(super) fn names(&self, group: &Group, name: &str) -> Result<Option<Vec<String>>, Error> {
-        if let Some(whole) = self.strings(group, name)? {
+        let attributes = self.attributes(group, name)?;
+        if let Some(whole) = self.strings_of(&attributes, name)? {
             return Ok(Some(whole));
         }
         let mut all = Vec::new();
         let mut part = 0;
-        while let Some(some) = self.strings(group, &format!("{name}{part}"))? {
+        while let Some(some) = self.strings_of(&attributes, &format!("{name}{part}"))? {
             all.extend(some);
             part += 1;
         }
@@ -98,6 +104,10 @@ impl<'a> Hdf5<'a> {
             [rows, columns] => (rows, columns, false),
             _ => return Err(refuse(format!("has the shape {shape:?}: weights are vectors and matrices"))),
         };
+        // What has no numbers claims any length for nothing.
+        if rows == 0 || columns == 0 {
+            return Err(refuse(format!("has the shape {shape:?}, and so no numbers")));
+        }
         let dtype = dataset.dtype().map_err(|error| refuse(error.to_string()))?;
         if !matches!(dtype, DType::F32 | DType::F64) {
             return Err(refuse(format!("is of type {dtype:?}: weights are of 32 or 64 bits")));

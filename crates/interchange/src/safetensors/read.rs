@@ -286,6 +286,10 @@ impl<'a> StateDict<'a> {
             (false, &[rows, columns]) => (rows, columns),
             (_, shape) => return Err(refuse(format!("has the shape {shape:?}"))),
         };
+        // What has no numbers claims any length for nothing.
+        if view.data().is_empty() {
+            return Err(refuse(format!("has the shape {:?}, and so no numbers", view.shape())));
+        }
         let values = match view.dtype() {
             Dtype::F32 => view.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
             Dtype::F64 => view.data().as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes) as f32).collect(),

@@ -1,0 +1,69 @@
+//! Logs of training runs: of this workspace, Keras, PyTorch, TensorBoard.
+
+use flameout_doctor::curve::Curve;
+use flameout_doctor::foreign;
+use flameout_doctor::probe::Log;
+use flameout_experiment::RunDirectory;
+
+use crate::file::with_file;
+use crate::memory::Bound;
+
+/// A row of a table may be two bytes, and takes 152 with room for each quantity that a log may hold, several times over
+/// while rows are put in order.
+pub const BOUND: Bound = Bound { per_byte: 512, constant: 4 << 20 };
+
+/// Any log, told by its content: values separated by commas, JSON lines, TensorBoard's events.
+pub fn log(data: &[u8]) {
+    with_file("log", data, |path| {
+        let Ok(curve) = BOUND.holds(data.len(), || foreign::read(path)) else { return };
+        assert!(!curve.points.is_empty(), "a curve without a point");
+        assert!(curve.points.is_sorted_by(|one, next| one.step < next.step), "each step once, in order");
+    });
+}
+
+/// TensorBoard's events with right checksums: each is two bytes of its length, little-endian, and so many bytes.
+pub fn tensorboard(data: &[u8]) {
+    let mut file = Vec::new();
+    let mut rest = data;
+    while let Some((length, after)) = rest.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_le_bytes(*length)).min(after.len());
+        let (event, after) = after.split_at(length);
+        file.extend(record(event));
+        rest = after;
+    }
+    log(&file);
+}
+
+/// A record as TensorFlow frames it.
+fn record(data: &[u8]) -> Vec<u8> {
+    let masked = |data: &[u8]| crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes();
+    let length = (data.len() as u64).to_le_bytes();
+    [&length[..], &masked(&length), data, &masked(data)].concat()
+}
+
+/// `metrics.jsonl` of a run, by both of its readers.
+pub fn metrics(data: &[u8]) {
+    with_file("metrics.jsonl", data, |path| {
+        let directory = path.parent().expect("a directory");
+        let records = BOUND.holds(data.len(), || RunDirectory::read_metrics(directory));
+        let curve = BOUND.holds(data.len(), || Curve::read_run(directory));
+        let (Ok(records), Ok(curve)) = (records, curve) else { return };
+        let of_records = Curve::from_records(&records);
+        assert_eq!(of_records.points.len(), curve.points.len(), "two readers of the same lines");
+        let mut written = Vec::new();
+        for record in &records {
+            serde_json::to_writer(&mut written, record).expect("plain data");
+            written.push(b'\n');
+        }
+        std::fs::write(path, &written).expect("a temporary file");
+        let back = RunDirectory::read_metrics(directory).expect("what was written is read");
+        assert_eq!(format!("{back:?}"), format!("{records:?}"), "as text, in which NaN is NaN");
+    });
+}
+
+/// `probes.jsonl` of a run.
+pub fn probes(data: &[u8]) {
+    with_file("probes.jsonl", data, |path| {
+        let _ = BOUND.holds(data.len(), || Log::read(path));
+    });
+}
