@@ -117,7 +117,7 @@ impl RunDirectory {
             std::fs::TryLockError::WouldBlock => {
                 Error::RunDirectory { path: path.into(), problem: "another program is writing here".into() }
             }
-            std::fs::TryLockError::Error(source) => Error::Io { path: file, source },
+            std::fs::TryLockError::Error(reason) => Error::Io { path: file, reason },
         })?;
         let checkpoints = path.join(CHECKPOINTS);
         std::fs::create_dir_all(&checkpoints).map_err(Error::io(&checkpoints))?;

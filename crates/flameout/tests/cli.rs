@@ -24,6 +24,7 @@ fn fails(arguments: &[&str], code: i32) -> String {
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {error}");
     assert!(!error.contains("panicked"), "{error}");
+    assert!(error.matches("(os error").count() <= 1, "said twice: {error}");
     error
 }
 

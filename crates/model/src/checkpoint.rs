@@ -65,7 +65,7 @@ pub fn read<V: DeserializeOwned>(path: &Path, version: u32) -> Result<V, Error> 
 /// # Errors
 /// [`Error::Io`] if reading fails; [`Error::Format`] if the file is none of ours, or cut short before its payload.
 pub fn version(path: &Path) -> Result<u32, Error> {
-    let mut file = File::open(path).map_err(|source| Error::Io { path: path.into(), source })?;
+    let mut file = File::open(path).map_err(|reason| Error::Io { path: path.into(), reason })?;
     Ok(read_header(path, &mut file)?.version)
 }
 
@@ -77,7 +77,7 @@ struct Header {
 
 /// Of a file that is at its beginning.
 fn read_header(path: &Path, file: &mut File) -> Result<Header, Error> {
-    let io = |source| Error::Io { path: path.into(), source };
+    let io = |reason| Error::Io { path: path.into(), reason };
     let format = |what: String| Error::Format { path: path.into(), what };
     let file_len = file.metadata().map_err(io)?.len();
     if file_len < HEADER as u64 {
@@ -99,7 +99,7 @@ fn read_header(path: &Path, file: &mut File) -> Result<Header, Error> {
 }
 
 fn read_payload(path: &Path, version: u32) -> Result<Vec<u8>, Error> {
-    let io = |source| Error::Io { path: path.into(), source };
+    let io = |reason| Error::Io { path: path.into(), reason };
     let format = |what: String| Error::Format { path: path.into(), what };
     let mut file = File::open(path).map_err(io)?;
     let Header { version: found_version, payload_len: len, checksum } = read_header(path, &mut file)?;
@@ -127,7 +127,7 @@ fn read_payload(path: &Path, version: u32) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// [`Error::Io`] if writing fails; what was at `path` is then still there.
 pub fn write_atomically(path: &Path, parts: &[&[u8]]) -> Result<(), Error> {
-    let io = |source| Error::Io { path: path.into(), source };
+    let io = |reason| Error::Io { path: path.into(), reason };
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -159,7 +159,7 @@ pub fn write_atomically(path: &Path, parts: &[&[u8]]) -> Result<(), Error> {
 pub fn remove_temporaries(directory: &Path) -> Result<(), Error> {
     let io = |path: &Path| {
         let path = path.to_path_buf();
-        move |source| Error::Io { path, source }
+        move |reason| Error::Io { path, reason }
     };
     for entry in std::fs::read_dir(directory).map_err(io(directory))? {
         let entry = entry.map_err(io(directory))?;

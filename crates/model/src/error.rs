@@ -13,12 +13,12 @@ pub enum Error {
         what: String,
     },
     /// Reading or writing failed.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {reason}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// What the operating system said.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The file is not one of ours, or not intact.
     #[error("{}: {what}", path.display())]

@@ -123,7 +123,7 @@ fn read_json<V: DeserializeOwned>(path: &Path) -> Result<Option<V>, Error> {
         Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(None),
         Err(error) => return Err(Error::io(path)(error)),
     };
-    serde_json::from_slice(&text).map(Some).map_err(|source| Error::Json { path: path.into(), source })
+    serde_json::from_slice(&text).map(Some).map_err(|reason| Error::Json { path: path.into(), reason })
 }
 
 #[cfg(test)]

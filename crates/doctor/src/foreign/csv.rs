@@ -137,7 +137,7 @@ pub(super) fn number(cell: &str) -> Result<Option<f64>, ()> {
 fn failure(path: &Path, error: csv::Error) -> Error {
     let line = error.position().map_or(0, csv::Position::line);
     match error.into_kind() {
-        csv::ErrorKind::Io(source) => Error::Io { path: path.into(), source },
+        csv::ErrorKind::Io(reason) => Error::Io { path: path.into(), reason },
         other => Error::Line { path: path.into(), line, problem: format!("{other:?}") },
     }
 }

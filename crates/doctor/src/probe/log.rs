@@ -141,5 +141,5 @@ fn write_line(out: &mut impl Write, line: &Line) -> std::io::Result<()> {
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.into();
-    move |source| Error::Io { path, source }
+    move |reason| Error::Io { path, reason }
 }
