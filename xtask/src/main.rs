@@ -12,6 +12,7 @@ mod json_lines;
 mod map;
 mod parity;
 mod repro;
+mod torture;
 mod warning;
 mod zoo;
 
@@ -39,6 +40,7 @@ enum Task {
     Parity(parity::Args),
     Bench(bench::Args),
     Baselines(baselines::Args),
+    Torture(torture::Args),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Task::Parity(args) => parity::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Baselines(args) => baselines::run(&args),
+        Task::Torture(args) => torture::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -29,11 +29,12 @@ pub struct Course<T> {
 }
 
 impl<T: Number> Course<T> {
-    /// Makes the run, to its end or until it has certainly collapsed; snapshots take at most `ring_bytes`.
+    /// Makes the run, to its end or until it has certainly collapsed; snapshots take at most `ring_bytes`. Each step is shown
+    /// to `watch`.
     ///
     /// # Errors
     /// [`Error::Experiment`] if it cannot be made, or a single snapshot takes more than `ring_bytes`.
-    pub fn of(subject: &Subject<T>, ring_bytes: usize) -> Result<Self, Error> {
+    pub fn of(subject: &Subject<T>, ring_bytes: usize, watch: &mut dyn FnMut(&StepRecord)) -> Result<Self, Error> {
         let dataset = &subject.dataset;
         let mut trainer = Trainer::new(&subject.settings, dataset)?;
         trainer.restore(dataset, subject.start.clone())?;
@@ -43,6 +44,7 @@ impl<T: Number> Course<T> {
         let mut intervention = subject.intervention();
         while !trainer.finished() && trainer.outcome().collapse_onset().is_none() {
             let (record, epoch) = trainer.advance(dataset, intervention.as_mut())?;
+            watch(&record);
             records.push(record);
             epochs.extend(epoch);
             if trainer.steps().is_multiple_of(SNAPSHOT_EVERY) && !trainer.outcome().non_finite() {

@@ -44,7 +44,7 @@ impl Default for Options {
 /// # Errors
 /// [`Error::Experiment`] if the run cannot be made.
 pub fn diagnose<T: Number>(subject: &Subject<T>, options: &Options) -> Result<Diagnosis, Error> {
-    let course = Course::of(subject, options.ring_bytes)?;
+    let course = Course::of(subject, options.ring_bytes, &mut |_| ())?;
     diagnose_course(subject, &course, options)
 }
 
@@ -83,7 +83,7 @@ pub fn diagnose_course<T: Number>(
         control_is_exact: replays.control_is_exact,
         control: replays.control,
         findings,
-        run_steps: course.records.len() as u64,
+        run_steps: run_steps(subject, course),
         cost: replays.cost,
     })
 }
@@ -154,7 +154,10 @@ fn suspects<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -
         && let Some((step, factor)) =
             unusual_gradients(&course.records, onset.saturating_sub(20), onset + 20).first().copied()
     {
-        let evidence = format!("the gradient of step {step} is {factor:.1} times as long as those before");
+        let evidence = match factor.is_finite() {
+            true => format!("the gradient of step {step} is {factor:.1} times as long as those before"),
+            false => format!("the gradient of step {step} is not finite"),
+        };
         let remedy = Some(Change::SkipBatches(BTreeSet::from([step])));
         suspects.push(Finding::suspected(Cause::HarmfulBatch, evidence, remedy));
     }
@@ -162,12 +165,21 @@ fn suspects<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -
         let updates: Vec<f64> = course.records.iter().map(|record| record.update_norm).collect();
         let usual = median(&updates) / l2_norm(subject.start.parameters());
         let evidence = format!("half of the updates are longer than {usual:.1e} of the initial parameters");
-        for factor in factors(course, usual) {
+        // Updates that are no numbers say nothing about the rate.
+        for factor in if usual.is_finite() { factors(course, usual) } else { Vec::new() } {
             let remedy = Some(Change::setting("schedule.learning-rate", format!("{:e}", rate / factor)));
             suspects.push(Finding::suspected(Cause::LearningRate, evidence.clone(), remedy));
         }
     }
     suspects
+}
+
+/// What the cost of a diagnosis is compared with: a run that died of a NaN in its third step was meant to be longer.
+fn run_steps<T: Number>(subject: &Subject<T>, course: &Course<T>) -> u64 {
+    match course.event() {
+        Event::NonFinite { .. } => subject.planned_steps(),
+        _ => course.records.len() as u64,
+    }
 }
 
 /// From where a replay must begin to prevent what went wrong, and what it is to reach. None if nothing went wrong.
@@ -176,7 +188,7 @@ pub(crate) fn replay_of<'a, T: Number>(
     course: &'a Course<T>,
     options: &Options,
 ) -> Option<Replay<'a, T>> {
-    let steps = course.records.len() as u64;
+    let steps = run_steps(subject, course);
     let start = &subject.start;
     let event = course.event();
     if event == Event::Healthy {
@@ -208,6 +220,7 @@ fn factors<T: Number>(course: &Course<T>, usual_update: f64) -> Vec<f64> {
 struct Replays<'a, T> {
     replay: Option<Replay<'a, T>>,
     course: &'a Course<T>,
+    run_steps: u64,
     options: &'a Options,
     control: Option<Trials>,
     control_is_exact: Option<bool>,
@@ -216,8 +229,8 @@ struct Replays<'a, T> {
 
 impl<'a, T: Number> Replays<'a, T> {
     fn new(subject: &'a Subject<T>, course: &'a Course<T>, options: &'a Options) -> Self {
-        let replay = replay_of(subject, course, options);
-        Self { replay, course, options, control: None, control_is_exact: None, cost: 0 }
+        let (replay, run_steps) = (replay_of(subject, course, options), run_steps(subject, course));
+        Self { replay, course, run_steps, options, control: None, control_is_exact: None, cost: 0 }
     }
 
     /// The run again, with nothing changed: must go wrong again at the same step, by the same numbers.
@@ -243,7 +256,7 @@ impl<'a, T: Number> Replays<'a, T> {
     /// Replays each finding's remedy until one is borne out, or the budget is spent.
     fn confirm(&mut self, findings: &mut [Finding]) -> Result<(), Error> {
         let Some(replay) = &self.replay else { return Ok(()) };
-        let budget = (self.options.budget * self.course.records.len() as f64) as u64;
+        let budget = (self.options.budget * self.run_steps as f64) as u64;
         for finding in findings.iter_mut() {
             let Some(remedy) = finding.remedy.as_ref().filter(|_| self.cost < budget) else { continue };
             let orders = if replay.goal == Goal::Train { 0 } else { self.options.orders };

@@ -80,7 +80,7 @@ pub struct Diagnosis {
     pub control: Option<Trials>,
     /// Possible causes, the likeliest first. Empty: nothing is wrong, or nobody knows what (see [`verdict`](Self::verdict)).
     pub findings: Vec<Finding>,
-    /// Steps of the run itself.
+    /// Steps of the run itself; if a number that is not finite ended it, those that it was to make.
     pub run_steps: u64,
     /// Steps of training that the replays took.
     pub cost: u64,
@@ -106,6 +106,18 @@ impl Diagnosis {
             Some(finding) => Verdict::Cause(finding),
             None if self.event == Event::Healthy => Verdict::Healthy,
             None => Verdict::Unknown,
+        }
+    }
+
+    /// What to say where the verdict is [`Verdict::Unknown`]: a network that learns slowly is not one that broke.
+    #[must_use]
+    pub fn unexplained(&self) -> &'static str {
+        match self.event {
+            Event::NeverTrained => {
+                "nothing broke, and none of the causes that were tried keeps it from learning. Check 1 says how far it came; \
+                 a longer run or a larger network may get further"
+            }
+            _ => "something is wrong, and none of the causes that were tried explains it",
         }
     }
 }

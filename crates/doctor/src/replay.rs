@@ -78,6 +78,14 @@ impl Trials {
         Proportion::of(self.trials.iter().map(|trial| trial.end.is_bad()))
     }
 
+    /// How many went wrong, in words; and how many never trained well, which is no success either.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let (bad, untrained) = (self.bad(), self.trials.iter().filter(|trial| trial.end == End::Untrained).count());
+        let untrained = if untrained > 0 { format!(", {untrained} never trained well") } else { String::new() };
+        format!("{} of {}{untrained}", bad.count, bad.of)
+    }
+
     /// Steps that they took together.
     #[must_use]
     pub fn cost(&self) -> u64 {

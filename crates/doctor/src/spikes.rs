@@ -18,12 +18,14 @@ pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     sorted.get(place.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }
 
-/// The steps of a stretch whose gradient is longest compared with the median of the steps before them, the most unusual first.
+/// The steps of a stretch whose gradient is longest compared with the median of the steps before them, the most unusual
+/// first. A gradient that is no number is the most unusual of all, also in the first step, which has none before it.
 pub(crate) fn unusual_gradients(records: &[StepRecord], from: u64, to: u64) -> Vec<(u64, f64)> {
     let mut ratios: Vec<(u64, f64)> = records
         .iter()
         .enumerate()
-        .filter(|(index, record)| *index > 0 && (from..=to).contains(&record.step))
+        .filter(|(index, record)| *index > 0 || !record.gradient_norm.is_finite())
+        .filter(|(_, record)| (from..=to).contains(&record.step))
         .map(|(index, record)| {
             let before: Vec<f64> =
                 records[index.saturating_sub(BEFORE)..index].iter().map(|record| record.gradient_norm).collect();

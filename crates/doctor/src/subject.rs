@@ -37,6 +37,12 @@ impl<T: Number> Subject<T> {
         self
     }
 
+    /// Steps of the whole run, should nothing end it early.
+    #[must_use]
+    pub fn planned_steps(&self) -> u64 {
+        self.settings.training.epochs.saturating_mul(self.dataset.steps_per_epoch(&self.settings))
+    }
+
     /// What reaches into its steps.
     #[must_use]
     pub fn intervention(&self) -> Box<dyn Intervention<T>> {

@@ -8,6 +8,7 @@ use flameout_doctor::{
     Cause, Change, Diagnosis, Event, Options, Subject, Verdict, counterfactuals, diagnose, diagnose_course,
 };
 use flameout_doctor::{Course, End, Goal, Replay};
+use flameout_experiment::dataset::Batch;
 use flameout_experiment::{Case, Dataset, Intervention, Settings};
 
 /// Eight units that reach 70 % of the mean predictor's loss within a few hundred steps.
@@ -64,6 +65,48 @@ fn a_target_that_is_not_finite_is_found_with_its_word() {
     let replay = Replay { subject: &subject, from: &subject.start, until: 1200, goal: Goal::Train };
     let trial = replay.trial(&Change::DropWords(vec![row]), None, &mut |_| {}).unwrap();
     assert_eq!(trial.end, End::Held);
+}
+
+#[test]
+fn a_batch_that_is_not_finite_is_found_also_in_the_first_step() {
+    struct NanInBatch(u64);
+    impl Intervention<f32> for NanInBatch {
+        fn batch(&mut self, step: u64, batch: &mut Batch<f32>) {
+            if step == self.0 {
+                batch.targets_mut()[[0, 0]] = f32::NAN;
+            }
+        }
+    }
+    for step in [1, 2] {
+        let subject = subject(settings()).with_intervention(move || NanInBatch(step));
+        let diagnosis = diagnose(&subject, &Options::default()).unwrap();
+        assert_eq!((diagnosis.event, cause(&diagnosis)), (Event::NonFinite { step }, Some(Cause::HarmfulBatch)));
+        let Verdict::Cause(finding) = diagnosis.verdict() else { unreachable!() };
+        assert_eq!(finding.remedy, Some(Change::SkipBatches([step].into())), "{}", finding.evidence);
+        assert!(finding.evidence.contains(&format!("step {step} is not finite")), "{}", finding.evidence);
+    }
+}
+
+/// A GRU so wild that its gradient in `f32` is another one than in `f64`, and an LSTM whose weights have grown until each
+/// update is small beside them: both once had the wrong name.
+#[test]
+fn neither_rounding_nor_grown_weights_are_taken_for_causes() {
+    let with = |case: Case, key: &str, value: &str| {
+        let mut settings = Settings { schedule: settings().schedule, ..Settings::for_case(case) };
+        for (key, value) in [
+            ("model.units", "32"),
+            ("data.words", "160"),
+            ("training.batch", "16"),
+            ("training.epochs", "334"),
+            ("schedule.learning-rate", "0.006"),
+            (key, value),
+        ] {
+            settings.set(key, value).unwrap();
+        }
+        cause(&diagnose(&subject(settings), &Options::default()).unwrap())
+    };
+    assert_eq!(with(Case::GruSingle, "model.recurrent-gain", "10.0"), Some(Cause::RecurrentGain));
+    assert_eq!(with(Case::LstmSingle, "optimizer.beta2", "0.1"), Some(Cause::SecondMoment));
 }
 
 #[test]
@@ -143,7 +186,7 @@ fn a_real_collapse_is_explained() {
     }
     let subject = subject(settings);
     let options = Options::default();
-    let course = Course::of(&subject, options.ring_bytes).unwrap();
+    let course = Course::of(&subject, options.ring_bytes, &mut |_| ()).unwrap();
     let diagnosis = diagnose_course(&subject, &course, &options).unwrap();
     assert_eq!(diagnosis.event, Event::Rise { onset: 3388 });
     assert_eq!(diagnosis.control_is_exact, Some(true));

@@ -27,9 +27,12 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod checkpoints;
 pub mod dataset;
 pub mod error;
 pub mod intervention;
+pub mod metrics_file;
+pub mod non_finite;
 pub mod observer;
 pub mod outcome;
 pub mod record;
@@ -43,6 +46,7 @@ pub mod trainer;
 pub use dataset::Dataset;
 pub use error::Error;
 pub use intervention::Intervention;
+pub use non_finite::NonFinite;
 pub use observer::{Observer, ProgressBar, Seen};
 pub use outcome::{Baseline, Outcome, Symptom};
 pub use record::{EpochRecord, Record, StepRecord};

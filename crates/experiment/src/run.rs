@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::checkpoints::{Checkpoints, Origin};
 use crate::dataset::Dataset;
 use crate::error::Error;
+use crate::metrics_file::{Extent, MetricsWriter};
 use crate::observer::{Observer, Seen};
 use crate::record::{EpochRecord, Record};
-use crate::run_directory::{BEST_MODEL, ENCODER, LAST_MODEL, MetricsWriter, Origin, RunDirectory};
+use crate::run_directory::{BEST_MODEL, ENCODER, LAST_MODEL, METRICS, RunDirectory};
 use crate::settings::Settings;
 use crate::summary::Summary;
 use crate::trainer::{Number, Trainer};
@@ -45,7 +47,8 @@ pub struct Begun<'a, T> {
     pub trainer: &'a Trainer<T>,
     /// Steps of the whole run.
     pub total_steps: u64,
-    /// What was wrong with newer checkpoints that had to be passed over.
+    /// What was wrong with newer checkpoints that had to be passed over, and what else is lost. If there are warnings and the
+    /// trainer has made no step, the run begins again.
     pub warnings: Vec<String>,
 }
 
@@ -72,18 +75,23 @@ pub fn train<T: Number>(
     directory.write(ENCODER, &encoder)?;
     let mut trainer = Trainer::new(settings, &dataset)?;
     let origin = Origin { settings: settings.hash(), data: dataset.blake3() };
-    let found = directory.newest_checkpoint::<T>(&origin)?;
-    let metrics_bytes = match found.sound {
-        Some((snapshot, metrics_bytes)) => {
-            trainer.restore(&dataset, snapshot)?;
-            metrics_bytes
-        }
-        None => 0,
-    };
+    let (mut checkpoints, metrics) = (directory.checkpoints(), directory.file(METRICS));
+    let found = checkpoints.newest::<T>(&origin, &metrics)?;
+    let is_new = found.sound.is_none();
+    let mut extent = Extent::NOTHING;
+    if let Some((snapshot, metrics_so_far)) = found.sound {
+        trainer.restore(&dataset, snapshot)?;
+        extent = metrics_so_far;
+    }
+    let metrics = MetricsWriter::open(metrics, &extent)?;
     let total_steps = settings.training.epochs.saturating_mul(dataset.steps_per_epoch(settings));
-    let observers = observers(&Begun { dataset: &dataset, trainer: &trainer, total_steps, warnings: found.unsound });
-    let metrics = directory.metrics(metrics_bytes)?;
-    let mut run = Run { settings, origin, directory, dataset, trainer, metrics, observers };
+    let begun = Begun { dataset: &dataset, trainer: &trainer, total_steps, warnings: found.warnings };
+    let observers = observers(&begun);
+    let mut run =
+        Run { settings, origin, directory, checkpoints, dataset, trainer, metrics, unwritten: Vec::new(), observers };
+    if is_new {
+        run.checkpoint()?;
+    }
     run.go_on(stop)
 }
 
@@ -103,9 +111,12 @@ struct Run<'a, T> {
     settings: &'a Settings,
     origin: Origin,
     directory: RunDirectory,
+    checkpoints: Checkpoints,
     dataset: Dataset<T>,
     trainer: Trainer<T>,
     metrics: MetricsWriter,
+    /// What the step with a number that is not finite left to be written: after the checkpoint of the step before.
+    unwritten: Vec<Record>,
     observers: Vec<Box<dyn Observer<T>>>,
 }
 
@@ -121,8 +132,7 @@ impl<T: Number> Run<'_, T> {
             self.step(&mut clock)?;
         }
         self.end_observers();
-        let summary = self.finish()?;
-        Ok(Ended::Finished(Box::new(summary)))
+        self.finish(stop)
     }
 
     fn step(&mut self, clock: &mut EpochClock) -> Result<(), Error> {
@@ -134,18 +144,27 @@ impl<T: Number> Run<'_, T> {
             observer.step(&record, &seen);
         }
         let step = record.step;
-        self.metrics.append(&Record::Step(record))?;
+        self.write_down(Record::Step(record))?;
         if self.trainer.at_end_of_epoch() {
             let record = self.trainer.end_epoch(&self.dataset, clock.words_per_second());
             *clock = EpochClock::new();
             self.observers.iter_mut().for_each(|observer| observer.epoch(&record));
             self.keep_best(&record)?;
-            self.metrics.append(&Record::Epoch(record))?;
+            self.write_down(Record::Epoch(record))?;
         }
-        if step.is_multiple_of(self.settings.training.checkpoint_every) {
+        let due = step.is_multiple_of(self.settings.training.checkpoint_every);
+        if due && !self.trainer.outcome().non_finite() {
             self.checkpoint()?;
         }
         Ok(())
+    }
+
+    fn write_down(&mut self, record: Record) -> Result<(), Error> {
+        if self.trainer.outcome().non_finite() {
+            self.unwritten.push(record);
+            return Ok(());
+        }
+        self.metrics.append(&record)
     }
 
     /// With a patience, the network of the lowest test loss so far is kept.
@@ -158,21 +177,49 @@ impl<T: Number> Run<'_, T> {
     }
 
     fn checkpoint(&mut self) -> Result<(), Error> {
-        self.directory.write_checkpoint(&self.origin, &mut self.metrics, self.trainer.snapshot())
+        self.checkpoints.write(&self.origin, &self.metrics.sync()?, self.trainer.snapshot())
     }
 
     fn end_observers(&mut self) {
         self.observers.iter_mut().for_each(|observer| observer.end());
     }
 
-    fn finish(&mut self) -> Result<Summary, Error> {
-        self.checkpoint()?;
+    fn finish(&mut self, stop: &AtomicBool) -> Result<Ended, Error> {
+        let non_finite = self.trainer.outcome().non_finite();
+        if !non_finite {
+            self.checkpoint()?;
+        }
         let summary = Summary::of(self.settings, &self.dataset, &mut self.trainer);
+        if non_finite {
+            self.back_to_the_last_sound_state(summary.steps, stop)?;
+            if self.trainer.steps() + 1 < summary.steps {
+                return Ok(Ended::Stopped { step: self.trainer.steps() });
+            }
+            self.checkpoint()?;
+            for record in self.unwritten.drain(..) {
+                self.metrics.append(&record)?;
+            }
+            self.metrics.sync()?;
+        }
         self.trainer.model().save(&self.directory.file(LAST_MODEL))?;
         // Last, because its presence says that the run is over.
         let json = serde_json::to_vec_pretty(&summary).expect("plain data");
         self.directory.write("summary.json", &json)?;
-        Ok(summary)
+        Ok(Ended::Finished(Box::new(summary)))
+    }
+
+    /// Makes the steps from the newest checkpoint to the one before `bad` again: cheaper, over all runs, than to keep a copy
+    /// of the network at every step. Ends before if `stop` is set.
+    fn back_to_the_last_sound_state(&mut self, bad: u64, stop: &AtomicBool) -> Result<(), Error> {
+        let found = self.checkpoints.newest(&self.origin, &self.directory.file(METRICS))?;
+        match found.sound {
+            Some((snapshot, _)) => self.trainer.restore(&self.dataset, snapshot)?,
+            None => self.trainer = Trainer::new(self.settings, &self.dataset)?,
+        }
+        while self.trainer.steps() + 1 < bad && !stop.load(Ordering::Relaxed) {
+            self.trainer.advance(&self.dataset, &mut ())?;
+        }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use flameout_model::metrics::{self, NearestWords};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
+use crate::non_finite::NonFinite;
 use crate::outcome::{Baseline, Best, BestTest, Symptom};
 use crate::record::nan_if_null;
 use crate::settings::{Case, Settings};
@@ -40,6 +41,10 @@ pub struct Summary {
     pub onset_step: Option<u64>,
     /// What outputs look like after the collapse.
     pub symptom: Option<Symptom>,
+    /// Where a number was not finite, which ended the run; `final`, `test` and `weights_blake3` are of the network after
+    /// that step, `model.flameout` holds the one before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub non_finite: Option<NonFinite>,
     /// First steps of rises of the loss that came back.
     pub spikes: Vec<u64>,
     /// The first step of a rise that was going on when the run ended, too young to be called a collapse.
@@ -97,6 +102,7 @@ impl Summary {
             collapsed: outcome.collapse_onset().is_some(),
             onset_step: outcome.collapse_onset(),
             symptom: outcome.symptom(spread, identical),
+            non_finite: trainer.non_finite().cloned(),
             spikes: outcome.spikes().to_vec(),
             risen_since: outcome.risen_since(),
             spread,

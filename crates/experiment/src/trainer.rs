@@ -3,7 +3,7 @@
 use flameout_cells::Tensor;
 use flameout_kernels::Real;
 use flameout_model::{Sequential, metrics};
-use flameout_optim::{LearningRate, Optimizer, clip};
+use flameout_optim::{LearningRate, Optimizer, clip, l2_norm};
 use ndarray::Array2;
 use ndarray_rand::rand::seq::SliceRandom;
 use serde::de::DeserializeOwned;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{Batch, Dataset};
 use crate::error::Error;
 use crate::intervention::Intervention;
+use crate::non_finite::NonFinite;
 use crate::outcome::Outcome;
 use crate::record::{EpochRecord, StepRecord};
 use crate::rng::{Purpose, stream};
@@ -38,6 +39,8 @@ pub struct Trainer<T> {
     /// The rows of the training words in the order of the current epoch.
     order: Vec<usize>,
     batch: Batch<T>,
+    /// Where the first number that was not finite was, if there was one since the last `restore`.
+    non_finite: Option<NonFinite>,
 }
 
 /// What changes from step to step, apart from the weights.
@@ -69,6 +72,12 @@ impl<T> Snapshot<T> {
     #[must_use]
     pub fn step(&self) -> u64 {
         self.state.step
+    }
+
+    /// Whether a number was not finite in a step before it was made.
+    #[must_use]
+    pub fn is_non_finite(&self) -> bool {
+        self.state.outcome.non_finite()
     }
 
     /// The network's parameters, flat.
@@ -117,7 +126,8 @@ impl<T: Number> Trainer<T> {
         };
         let order_seed = settings.seed;
         let order = dataset.epoch_order(settings.training.shuffle, order_seed, 0);
-        Ok(Self { settings: settings.clone(), model, state, tensors, order_seed, order, batch: Batch::new() })
+        let (settings, batch) = (settings.clone(), Batch::new());
+        Ok(Self { settings, model, state, tensors, order_seed, order, batch, non_finite: None })
     }
 
     /// Trains on the next batch.
@@ -150,6 +160,8 @@ impl<T: Number> Trainer<T> {
         let gradient_norm = clip(gradients, &self.settings.clipping);
         let report = self.state.optimizer.step(parameters, gradients, learning_rate)?;
         intervention.parameters(step, &self.tensors, parameters);
+        // One pass over the parameters, where the step itself has made dozens.
+        let parameter_norm = l2_norm(parameters);
 
         let state = &mut self.state;
         state.step += 1;
@@ -163,10 +175,14 @@ impl<T: Number> Trainer<T> {
             loss,
             accuracy,
             gradient_norm,
-            update_norm: report.update_norm,
+            // From a finite number to one that is not is no finite way, though the update alone may have been finite.
+            update_norm: if parameter_norm.is_finite() { report.update_norm } else { parameter_norm },
             learning_rate,
         };
         state.outcome.step(&record);
+        if state.outcome.non_finite() {
+            self.non_finite.get_or_insert_with(|| NonFinite::find(step, loss, &self.model));
+        }
         Ok(record)
     }
 
@@ -284,6 +300,7 @@ impl<T: Number> Trainer<T> {
         }
         parameters.copy_from_slice(&snapshot.parameters);
         self.state = snapshot.state;
+        self.non_finite = None;
         self.order_seed = self.settings.seed;
         self.order = dataset.epoch_order(self.settings.training.shuffle, self.order_seed, self.state.epoch);
         Ok(())
@@ -325,6 +342,12 @@ impl<T: Number> Trainer<T> {
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.state.step
+    }
+
+    /// Where the first number that was not finite was, if there was one since the trainer was made or restored.
+    #[must_use]
+    pub fn non_finite(&self) -> Option<&NonFinite> {
+        self.non_finite.as_ref()
     }
 
     /// Whether there is nothing left to run: all epochs, the patience with the test loss, or what the settings want to see

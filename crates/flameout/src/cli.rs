@@ -23,6 +23,7 @@ mod nearest;
 mod neighbours;
 mod output;
 mod pages;
+pub mod progress;
 mod replay;
 mod report;
 pub mod setting;
@@ -44,6 +45,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+
+    /// No progress on standard error; errors and warnings still come.
+    #[arg(long, short, global = true)]
+    quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,7 +81,11 @@ Everything else: flameout --help";
 
 /// Carries out the command line.
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let cli = Cli::parse();
+    if cli.quiet {
+        progress::silence();
+    }
+    let done = match cli.command {
         None => say!("{FIRST_THINGS}").map(|()| ExitCode::SUCCESS).map_err(Into::into),
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Embed(args)) => embed::run(&args),

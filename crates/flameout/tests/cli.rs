@@ -271,6 +271,53 @@ fn each_mistake_gets_a_line() {
     }
 }
 
+/// A directory that may not be written to, and a file that may not be read. The superuser may do both, so that there the
+/// command runs as somebody else, from a place which everybody may read.
+#[test]
+#[cfg(unix)]
+fn what_may_not_be_read_or_written_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let allow = |path: &str, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_flameout"), path("flameout")).unwrap();
+    std::fs::copy(VECTORS, path("vectors.bin")).unwrap();
+    std::fs::copy(VECTORS, path("secret.bin")).unwrap();
+    std::fs::create_dir(path("closed")).unwrap();
+    allow(&path("secret.bin"), 0o000);
+    allow(&path("closed"), 0o555);
+    allow(&path(""), 0o755);
+    let (from, to) = (path("vectors.bin"), path("closed/vectors.txt"));
+    let cases: [(&[&str], &str); 3] = [
+        (&["train", "--vectors", &path("vectors.bin"), "--words", "200", "--out", &path("closed/run")], "closed/run"),
+        (&["vectors", "convert", &from, &to, "--format", "glove"], "closed/vectors.txt"),
+        (&["vectors", "info", &path("secret.bin")], "secret.bin"),
+    ];
+    for (arguments, expected) in cases {
+        let mut command = Command::new(path("flameout"));
+        if std::fs::read(path("secret.bin")).is_ok() {
+            command.uid(65534).gid(65534);
+        }
+        let output = command.args(arguments).current_dir("/").output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+        let denied = error.contains("ermission denied") && error.contains(expected);
+        assert!(denied && error.lines().count() == 1, "{arguments:?}: {error}");
+    }
+    assert_eq!(std::fs::read_dir(path("closed")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_quiet_command_says_nothing_but_its_result() {
+    let said = |arguments: &[&str]| String::from_utf8(flameout(arguments).stderr).unwrap();
+    assert!(said(&["diagnose", run()]).contains("making the run again"));
+    for command in ["diagnose", "report"] {
+        assert_eq!(said(&[command, run(), "--quiet"]), "");
+    }
+}
+
 /// What a full disk, or a reader that goes away, does to standard output.
 #[test]
 #[cfg(target_os = "linux")]

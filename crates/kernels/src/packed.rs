@@ -189,7 +189,8 @@ mod tests {
 
     #[test]
     fn a_transposed_view_packs_the_same() {
-        for (rows, columns) in [(3, 7), (48, 9), (100, 400), (400, 100)] {
+        let large = [(100, 400), (400, 100)].into_iter().filter(|_| !cfg!(miri));
+        for (rows, columns) in [(3, 7), (48, 9)].into_iter().chain(large) {
             let matrix = counted(rows, columns);
             let transposed = matrix.t().as_standard_layout().to_owned();
             assert_eq!(

@@ -63,12 +63,14 @@ pub trait Real:
     fn tanh(self) -> Self;
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool;
-    /// The value's little-endian bytes, appended to `bytes` (for hashes and files).
+    /// The value's little-endian bytes, appended to `bytes`, for hashes: every NaN gives the bytes of the positive quiet
+    /// NaN without payload. IEEE 754 leaves the sign and payload of a computed NaN to the processor, and x86-64 and
+    /// AArch64 differ.
     fn extend_le_bytes(self, bytes: &mut Vec<u8>);
 }
 
 macro_rules! impl_real {
-    ($type:ident, $panel:literal, $exp:path, $tanh:path) => {
+    ($type:ident, $panel:literal, $exp:path, $tanh:path, $nan:literal) => {
         impl Real for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -108,11 +110,41 @@ macro_rules! impl_real {
                 $type::is_finite(self)
             }
             fn extend_le_bytes(self, bytes: &mut Vec<u8>) {
-                bytes.extend_from_slice(&self.to_le_bytes());
+                let bits = if self.is_nan() { $nan } else { self.to_bits() };
+                bytes.extend_from_slice(&bits.to_le_bytes());
             }
         }
     };
 }
 
-impl_real!(f32, 48, elementary::exp_f32, elementary::tanh_f32);
-impl_real!(f64, 24, elementary::exp_f64, elementary::tanh_f64);
+impl_real!(f32, 48, elementary::exp_f32, elementary::tanh_f32, 0x7FC0_0000);
+impl_real!(f64, 24, elementary::exp_f64, elementary::tanh_f64, 0x7FF8_0000_0000_0000);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes<T: Real>(value: T) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        value.extend_le_bytes(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn every_nan_has_the_same_bytes() {
+        for bits in [0x7FC0_0000_u32, 0xFFC0_0000, 0x7F80_0001, 0xFFFF_FFFF] {
+            assert_eq!(bytes(f32::from_bits(bits)), [0, 0, 0xC0, 0x7F], "{bits:x}");
+        }
+        for bits in [0x7FF8_0000_0000_0000_u64, 0xFFF8_0000_0000_0000, 0x7FF0_0000_0000_0001, u64::MAX] {
+            assert_eq!(bytes(f64::from_bits(bits)), [0, 0, 0, 0, 0, 0, 0xF8, 0x7F], "{bits:x}");
+        }
+    }
+
+    #[test]
+    fn all_other_values_have_their_own_bytes() {
+        for value in [0.0, -0.0, 1.5, -2.25, f64::INFINITY, f64::NEG_INFINITY, f64::MIN_POSITIVE / 8.0] {
+            assert_eq!(bytes(value), value.to_le_bytes());
+            assert_eq!(bytes(value as f32), (value as f32).to_le_bytes());
+        }
+    }
+}

@@ -222,7 +222,8 @@ impl<T: Real> Sequential<T> {
         }
     }
 
-    /// BLAKE3 of all parameters' little-endian bytes, in hexadecimal: two networks with the same hash are the same to the bit.
+    /// BLAKE3 of all parameters' little-endian bytes, in hexadecimal: two networks with the same hash are the same to the bit,
+    /// but that one NaN counts as any other: which bits a computed NaN has, the processor decides.
     #[must_use]
     pub fn weights_blake3(&self) -> String {
         let mut hasher = blake3::Hasher::new();

@@ -12,12 +12,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let page = Path::new(page);
     let runs = paths.iter().map(|path| Run::read(Path::new(path))).collect::<Result<Vec<_>, _>>()?;
     let [run] = runs.as_slice() else {
-        return Ok(write(page, &compare(&runs))?);
+        return Ok(write(page, compare(&runs))?);
     };
     print!("{}", terminal(run, 100, Colour::detect()));
-    write(page, &html(run))?;
+    write(page, html(run))?;
     for plot in Plot::ALL {
-        write(&page.with_extension(format!("{}.svg", plot.name())), &svg(run, plot)?)?;
+        write(&page.with_extension(format!("{}.svg", plot.name())), svg(run, plot)?)?;
     }
     Ok(())
 }

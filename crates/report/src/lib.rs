@@ -2,8 +2,8 @@
 //!
 //! [`Run::read`] takes a run directory (also of a run that is still going on), or any log that
 //! [`flameout_doctor::foreign`] understands. [`html`] makes one page of it that needs nothing else: no network, no fonts,
-//! no other files; [`compare`] puts several runs on one page; [`terminal`] says the same in twenty lines; [`svg`] draws a
-//! [`Plot`] for a paper. Every text that comes from a file is escaped.
+//! no other files; [`compare`] puts several runs on one page; [`terminal`] says the same in twenty lines; [`svg`] and
+//! [`png`] draw a [`Plot`] for a paper. Every text that comes from a file is escaped.
 //!
 //! ```
 //! use flameout_report::{Colour, Plot, Run, html, svg, terminal, write};
@@ -14,8 +14,8 @@
 //! std::fs::write(&path, "epoch,loss,val_loss\n0,0.7,0.8\n1,0.2,0.3\n2,0.1,0.3\n")?;
 //! let run = Run::read(&path)?;
 //! print!("{}", terminal(&run, 80, Colour::detect()));
-//! write(&path.with_extension("html"), &html(&run))?;
-//! write(&path.with_extension("svg"), &svg(&run, Plot::Loss)?)?;
+//! write(&path.with_extension("html"), html(&run))?;
+//! write(&path.with_extension("svg"), svg(&run, Plot::Loss)?)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
@@ -26,6 +26,7 @@ mod figures;
 pub mod mark;
 mod page;
 pub mod plot;
+mod png;
 pub mod run;
 pub mod status;
 mod svg;
@@ -39,6 +40,7 @@ pub use mark::{Mark, MarkKind};
 pub use page::compare::compare;
 pub use page::run::html;
 pub use plot::Plot;
+pub use png::png;
 pub use run::Run;
 pub use status::Status;
 pub use svg::svg;
@@ -48,8 +50,8 @@ pub use terminal::{Colour, terminal};
 ///
 /// # Errors
 /// [`Error::Write`] if that fails; what was at `path` is then still there.
-pub fn write(path: &Path, text: &str) -> Result<(), Error> {
-    Ok(flameout_model::checkpoint::write_atomically(path, &[text.as_bytes()])?)
+pub fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Error> {
+    Ok(flameout_model::checkpoint::write_atomically(path, &[content.as_ref()])?)
 }
 
 /// Runs the README's example as a test.

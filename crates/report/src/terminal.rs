@@ -196,7 +196,7 @@ fn diagnosis(run: &Run, colour: Colour) -> String {
         if failed.is_empty() { "all checks pass".into() } else { format!("look at checks {}", failed.join(", ")) };
     let (sentence, gravity) = match diagnosis.verdict() {
         Verdict::Healthy => ("nothing is wrong".into(), Gravity::Good),
-        Verdict::Unknown => ("something is wrong, and no cause that was tried explains it".into(), Gravity::Doubtful),
+        Verdict::Unknown => (diagnosis.unexplained().into(), Gravity::Doubtful),
         Verdict::Cause(finding) => (format!("{} ({})", finding.cause.describe(), finding.evidence), Gravity::Bad),
     };
     let remedy = match diagnosis.verdict() {

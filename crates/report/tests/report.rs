@@ -7,7 +7,7 @@ use std::fs;
 use common::{SPIKE, records, write_collapsed, write_unfinished};
 use flameout_doctor::check::{Check, Grade};
 use flameout_doctor::{Cause, Change, Diagnosis, End, Event, Trial, Trials, diagnosis::Finding};
-use flameout_report::{Colour, Error, MarkKind, Plot, Run, Status, compare, html, svg, terminal, write};
+use flameout_report::{Colour, Error, MarkKind, Plot, Run, Status, compare, html, png, svg, terminal, write};
 use serde_json::Value;
 
 /// A page's numbers, as its script reads them.
@@ -93,6 +93,22 @@ fn what_files_say_is_harmless() {
     );
     let picture = svg(&run, Plot::Loss).unwrap();
     assert!(picture.contains("&lt;script&gt;alert") && !picture.contains("<script"));
+}
+
+#[test]
+fn a_picture_in_dots_is_as_large_as_said_and_not_empty() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("training.log");
+    std::fs::write(&log, "epoch,loss\n0,0.7\n1,0.2\n2,0.1\n").unwrap();
+    // Where no font is installed there is no picture, but a reason.
+    match png(&Run::read(&log).unwrap(), Plot::Loss) {
+        Ok(bytes) => {
+            assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n") && bytes.len() > 5_000, "{} bytes", bytes.len());
+            let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+            assert_eq!((number(16), number(20)), (1720, 760));
+        }
+        Err(error) => assert!(error.to_string().contains("no font"), "{error}"),
+    }
 }
 
 #[test]

@@ -117,8 +117,10 @@ fn files_that_are_no_vectors_are_refused_by_name() {
 #[cfg(feature = "rayon")]
 #[test]
 fn the_number_of_threads_changes_nothing() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/glove-100d-4k.bin");
-    let vectors = WordVectors::open(&path).unwrap();
+    let words = (0..3000).map(|word| format!("word{word}")).collect();
+    let numbers =
+        ndarray::Array2::from_shape_fn((3000, 40), |(row, column)| ((row * 31 + column * 17) % 97) as f32 - 48.3);
+    let vectors = WordVectors::new(words, numbers).unwrap();
     let mut text = Vec::new();
     vectors.write_to(&mut text, Format::Word2vecText).unwrap();
     for threads in [1, 3] {

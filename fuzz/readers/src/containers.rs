@@ -6,7 +6,9 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use flameout_experiment::run_directory::Origin;
+use flameout_experiment::checkpoints::Origin;
+use flameout_experiment::metrics_file::Extent;
+use flameout_experiment::run_directory::METRICS;
 use flameout_experiment::{Case, Dataset, RunDirectory, Settings, Trainer};
 use flameout_model::{Sequential, checkpoint as container};
 use flameout_ngrams::Model as NGrams;
@@ -144,12 +146,12 @@ impl Run {
 
     /// Makes what a run has, but for checkpoints.
     fn begin(&self, path: &Path) -> RunDirectory {
-        std::fs::create_dir(path.join("checkpoints")).expect("a directory");
         std::fs::write(path.join("settings.toml"), self.settings.to_toml()).expect("a file");
         RunDirectory::open(path).expect("a run")
     }
 
-    /// Payload and version of the checkpoint after so many steps.
+    /// Payload and version of the checkpoint after so many steps. Without metrics it is of the version that has no hash of
+    /// them, and is otherwise like the newest.
     fn checkpoint(&self, steps: usize) -> (Vec<u8>, u32) {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let begun = self.begin(directory.path());
@@ -157,8 +159,8 @@ impl Run {
         for _ in 0..steps {
             trainer.step(&self.dataset).expect("a step");
         }
-        let mut metrics = begun.metrics(0).expect("a file");
-        begun.write_checkpoint(&self.origin, &mut metrics, trainer.snapshot()).expect("a checkpoint");
+        let snapshot = trainer.snapshot();
+        begun.checkpoints().write(&self.origin, &Extent::NOTHING, snapshot).expect("a checkpoint");
         let name = format!("checkpoints/step-{steps:010}.ckpt");
         let mut file = std::fs::read(begun.file(&name)).expect("it was written");
         let payload = file.split_off(HEADER);
@@ -173,7 +175,8 @@ pub fn run_checkpoint(data: &[u8]) {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let begun = run.begin(directory.path());
         std::fs::write(begun.file("checkpoints/step-0000000001.ckpt"), file).expect("a file");
-        let found = BOUND.holds(file.len(), || begun.newest_checkpoint::<f32>(&run.origin));
+        let metrics = begun.file(METRICS);
+        let found = BOUND.holds(file.len(), || begun.checkpoints().newest::<f32>(&run.origin, &metrics));
         let Ok(Some((snapshot, _))) = found.map(|found| found.sound) else { return };
         let mut trainer = Trainer::new(&run.settings, &run.dataset).expect("sound settings");
         if trainer.restore(&run.dataset, snapshot).is_ok() && trainer.step(&run.dataset).is_ok() {

@@ -57,7 +57,7 @@ fn differences(question: &Settings, settings: &Settings) -> Vec<(String, String)
 pub fn print_begin<T: Number>(begun: &Begun<'_, T>) {
     let Begun { dataset, trainer, .. } = begun;
     for warning in &begun.warnings {
-        eprintln!("warning: a damaged checkpoint was passed over: {warning}");
+        eprintln!("warning: {warning}");
     }
     let left_out = dataset.skipped.len() + dataset.unusable.len();
     println!(

@@ -112,7 +112,7 @@ fn try_remedy(specimen: Specimen, subject: Subject<f32>, answer: &Answer) -> Res
 
 /// How a run ends with a change from its first step on.
 fn end(mut subject: Subject<f32>, change: &Change) -> Result<End> {
-    let steps = subject.settings.training.epochs * subject.dataset.steps_per_epoch(&subject.settings);
+    let steps = subject.planned_steps();
     // A change may make epochs shorter; the run stays as long as it was.
     subject.settings.training.epochs *= 100;
     let replay = Replay { subject: &subject, from: &subject.start, until: steps, goal: Goal::Hold };

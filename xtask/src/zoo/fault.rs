@@ -355,7 +355,7 @@ mod tests {
             let fault = WildBatches { steps: vec![step], factor: WILD };
             let subject =
                 Fault::WildBatch.repaired(Case::GruSingle, 0).unwrap().with_intervention(move || fault.clone());
-            Course::of(&subject, 64 << 20).unwrap().event()
+            Course::of(&subject, 64 << 20, &mut |_| ()).unwrap().event()
         };
         assert_eq!(event(TOO_EARLY), Event::Healthy);
         assert!(matches!(event(LATE), Event::Rise { onset } if (LATE..LATE + 50).contains(&onset)));

@@ -41,7 +41,7 @@ impl Row for Seen {
 /// Makes the run.
 pub fn see(specimen: Specimen) -> Result<Seen> {
     let begun = Instant::now();
-    let course = Course::of(&specimen.subject()?, ANY)?;
+    let course = Course::of(&specimen.subject()?, ANY, &mut |_| ())?;
     let baseline = course.outcome.baseline().train_loss;
     let last = &course.records[course.records.len().saturating_sub(LAST)..];
     let last = last.iter().map(|record| record.loss).sum::<f64>() / last.len() as f64;

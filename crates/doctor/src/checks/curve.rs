@@ -1,6 +1,7 @@
 //! Checks 1, 5 and 8: what the curves say.
 
 use flameout_experiment::{Number, StepRecord};
+use flameout_optim::l2_norm;
 
 use super::{Builder, Checked};
 use crate::cause::Cause;
@@ -13,6 +14,8 @@ use crate::subject::Subject;
 
 /// Updates shorter than this share of the parameters' length, half of the time, do not get anywhere.
 const SMALL_UPDATE: f64 = 1e-7;
+/// Parameters so many times as long as in the beginning are worth a word.
+const GROWN: f64 = 100.0;
 /// A gradient so many times as long as usual before is called exploding.
 const EXPLODING: f64 = 100.0;
 /// Outputs that differ between inputs by so little of what the targets do, or a share of equal ones above 0.5, are
@@ -33,14 +36,23 @@ pub fn check_learning<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Ch
         Some(step) => check.note(format!("it had trained well at step {step}; its best smoothed loss is {best}")),
         None => check.grade(Grade::Fail, format!("it has not trained well; its best smoothed loss is {best}")),
     }
-    let updates: Vec<f64> = course.records.iter().map(|record| record.update_norm / course.parameter_norm).collect();
+    // Not compared with the parameters of the end, beside which every update is small if they have grown without bounds.
+    let initial = Some(l2_norm(subject.start.parameters())).filter(|&norm| norm > 0.0).unwrap_or(course.parameter_norm);
+    let updates: Vec<f64> = course.records.iter().map(|record| record.update_norm / initial).collect();
     let usual = median(&updates);
-    let evidence = format!("half of the updates are shorter than {usual:.1e} of the parameters");
+    let evidence = format!("half of the updates are shorter than {usual:.1e} of the initial parameters");
     if usual < SMALL_UPDATE {
         let finding = Finding::suspected(Cause::UpdatesTooSmall, evidence, Some(larger_updates(subject)));
         check.suggest(Grade::Fail, finding);
     } else {
         check.note(evidence);
+    }
+    let growth = course.parameter_norm / initial;
+    if growth > GROWN {
+        check.grade(
+            Grade::Suspect,
+            format!("the parameters are {growth:.0} times as long in the end as in the beginning"),
+        );
     }
     check.done()
 }

@@ -12,7 +12,7 @@ use flameout_doctor::{
 use flameout_experiment::{Dataset, Number, Precision, Settings};
 use flameout_model::checkpoint::write_atomically;
 
-use super::{base, diagnosis, table};
+use super::{base, diagnosis, progress, table};
 use crate::embedder::NGRAMS;
 
 /// The file in a run's directory that the diagnosis is kept in.
@@ -90,15 +90,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
     let subject = subject::<T>(settings, &base())?;
     let options = Options { lead: args.lead, hold: args.hold, orders: args.orders, ..Options::default() };
-    eprintln!("making the run again …");
-    let course = Course::of(&subject, options.ring_bytes)?;
-    eprintln!("checking and replaying …");
+    let bar = progress::steps("making the run again", subject.planned_steps());
+    let course = Course::of(&subject, options.ring_bytes, &mut |_| bar.inc(1))?;
+    bar.finish_and_clear();
+    let spinner = progress::spinner("checking and replaying");
     let found: Diagnosis = diagnose_course(&subject, &course, &options).context("diagnosing")?;
+    spinner.finish_and_clear();
     if args.run.is_dir() {
         let file = args.run.join(FILE);
         write_atomically(&file, &[&serde_json::to_vec_pretty(&found)?])?;
     }
-    let mut done = |trials: &Trials| eprintln!("  {}: {} went wrong", trials.change, trials.bad());
+    let mut done = |trials: &Trials| progress::note(format_args!("  {}: {} went wrong", trials.change, trials.bad()));
     let replays =
         if args.counterfactuals { counterfactuals(&subject, &course, &options, &mut done)? } else { Vec::new() };
     if args.json {

@@ -14,7 +14,11 @@ use super::table;
 pub fn print(diagnosis: &Diagnosis) -> std::io::Result<()> {
     match diagnosis.event {
         Event::Healthy => say!("\nThe run trained well, and nothing happened.")?,
-        Event::NeverTrained => say!("\nThe run never trained well.")?,
+        Event::NeverTrained => {
+            say!(
+                "\nThe run never trained well: that takes at most 70 % of the loss of predicting the mean, on training words."
+            )?;
+        }
         Event::Rise { onset } => say!("\nThe loss rose from step {onset} on.")?,
         Event::NonFinite { step } => say!("\nA number was not finite at step {step}.")?,
     }
@@ -87,10 +91,10 @@ pub fn replays<'a>(all: impl Iterator<Item = &'a Trials>) -> Table {
 }
 
 fn row(trials: &Trials) -> [String; 5] {
-    let (bad, (low, high)) = (trials.bad(), trials.bad().wilson());
+    let (low, high) = trials.bad().wilson();
     [
         trials.change.to_string(),
-        format!("{} of {}", bad.count, bad.of),
+        trials.describe(),
         format!("{:.0}–{:.0} %", 100.0 * low, 100.0 * high),
         format!("{:.6}", trials.loss()),
         trials.cost().to_string(),
@@ -100,7 +104,7 @@ fn row(trials: &Trials) -> [String; 5] {
 fn verdict(diagnosis: &Diagnosis) -> String {
     match diagnosis.verdict() {
         Verdict::Healthy => "nothing is wrong".into(),
-        Verdict::Unknown => "something is wrong, and none of the causes that were tried explains it".into(),
+        Verdict::Unknown => diagnosis.unexplained().into(),
         Verdict::Cause(Finding { cause, evidence, remedy, .. }) => {
             let remedy = remedy
                 .as_ref()

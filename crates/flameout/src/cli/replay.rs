@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use flameout_doctor::{Change, Goal, Replay, Subject};
 use flameout_experiment::{Dataset, Number, Precision, Settings, Snapshot, Trainer};
 
-use super::{base, diagnosis, setting};
+use super::{base, diagnosis, progress, setting};
 
 /// Goes back to a step of a run, and on from there with one thing changed; beside it, with nothing changed.
 ///
@@ -68,8 +68,9 @@ fn replay<T: Number>(args: &Args, settings: Settings, change: &Change) -> Result
     let subject = Subject::new(settings, dataset)?;
     let from = state(&subject, args.at)?;
     let replay = Replay { subject: &subject, from: &from, until: args.at.saturating_add(args.steps), goal: Goal::Hold };
-    eprintln!("replaying …");
+    let spinner = progress::spinner("replaying");
     let both = [replay.trials(&Change::Nothing, args.orders)?, replay.trials(change, args.orders)?];
+    spinner.finish_and_clear();
     if args.json {
         say!("{}", serde_json::to_string_pretty(&both)?)?;
     } else {
@@ -80,13 +81,15 @@ fn replay<T: Number>(args: &Args, settings: Settings, change: &Change) -> Result
 
 /// The state after a step of the run.
 fn state<T: Number>(subject: &Subject<T>, step: u64) -> Result<Snapshot<T>> {
-    eprintln!("making the run again up to step {step} …");
+    let bar = progress::steps("making the run again", step);
     let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
     while trainer.steps() < step {
         if trainer.finished() {
             bail!("--at {step}: the run ended after step {}", trainer.steps());
         }
         trainer.advance(&subject.dataset, &mut ())?;
+        bar.inc(1);
     }
+    bar.finish_and_clear();
     Ok(trainer.snapshot())
 }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use flameout_report::{Colour, Plot, Run, svg, terminal, write};
+use flameout_report::{Colour, Plot, Run, png, svg, terminal, write};
 
+use super::progress;
 use crate::embedder::NGRAMS;
 
 /// Columns where the terminal does not say how many it has.
@@ -18,7 +19,7 @@ const WIDTH: usize = 100;
 /// Examples:
 ///
 ///   flameout report runs/first
-///   flameout report runs/first --out first.html --svg pictures
+///   flameout report runs/first --out first.html --svg pictures --png pictures
 ///   flameout report training.log --out keras.html
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -34,6 +35,10 @@ pub struct Args {
     /// Also write each curve as a picture, for papers.
     #[arg(long, value_name = "DIR")]
     svg: Option<PathBuf>,
+
+    /// The same as PNG files.
+    #[arg(long, value_name = "DIR")]
+    png: Option<PathBuf>,
 }
 
 /// Puts several runs on one page: curves over each other, outcomes and the settings in which they differ side by side.
@@ -63,28 +68,35 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let beside = || args.run.with_extension("html");
     let default = if args.run.is_dir() { args.run.join("report.html") } else { beside() };
     let out = args.out.clone().unwrap_or(default);
-    write(&out, &flameout_report::html(&run))?;
-    eprintln!("page: {}", out.display());
+    write(&out, flameout_report::html(&run))?;
+    progress::note(format_args!("page: {}", out.display()));
     if let Some(directory) = &args.svg {
-        pictures(&run, directory)?;
+        pictures(directory, "svg", |plot| Ok(svg(&run, plot)?.into_bytes()))?;
+    }
+    if let Some(directory) = &args.png {
+        pictures(directory, "png", |plot| png(&run, plot))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn pictures(run: &Run, directory: &Path) -> Result<()> {
+fn pictures(
+    directory: &Path,
+    extension: &str,
+    draw: impl Fn(Plot) -> Result<Vec<u8>, flameout_report::Error>,
+) -> Result<()> {
     std::fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
     for plot in Plot::ALL {
-        write(&directory.join(format!("{}.svg", plot.name())), &svg(run, plot)?)?;
+        write(&directory.join(format!("{}.{extension}", plot.name())), draw(plot)?)?;
     }
-    eprintln!("pictures: {}", directory.display());
+    progress::note(format_args!("pictures: {}", directory.display()));
     Ok(())
 }
 
 /// Runs `flameout compare`.
 pub fn compare(args: &CompareArgs) -> Result<ExitCode> {
     let runs = args.runs.iter().map(|path| Run::read(path)).collect::<Result<Vec<_>, _>>()?;
-    write(&args.out, &flameout_report::compare(&runs))?;
-    eprintln!("page: {}", args.out.display());
+    write(&args.out, flameout_report::compare(&runs))?;
+    progress::note(format_args!("page: {}", args.out.display()));
     Ok(ExitCode::SUCCESS)
 }
 

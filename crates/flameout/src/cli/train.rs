@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::interrupt::stop_on_ctrl_c;
 use super::training::{Watch, train};
-use super::{base, setting, table};
+use super::{base, progress, setting, table};
 
 /// Trains a network to give words their vectors from their spelling.
 ///
@@ -90,10 +90,6 @@ pub struct Args {
     /// Print the summary as JSON.
     #[arg(long)]
     json: bool,
-
-    /// No progress.
-    #[arg(long, short)]
-    quiet: bool,
 }
 
 /// Runs the command.
@@ -114,7 +110,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let directory = args.out.clone().unwrap_or_else(|| default_directory(&settings));
     let stop = stop_on_ctrl_c()?;
     let options = RunOptions { directory: directory.clone(), resume: args.resume, base: base() };
-    let ended = train(&settings, &options, &stop, &mut Progress { quiet: args.quiet, batch: settings.training.batch })?;
+    let ended = train(&settings, &options, &stop, &mut Progress { batch: settings.training.batch })?;
     match ended {
         Ended::Stopped { step } => {
             eprintln!("Stopped after step {step}. To go on: flameout train --out {} --resume", directory.display());
@@ -217,7 +213,6 @@ fn default_directory(settings: &Settings) -> PathBuf {
 }
 
 struct Progress {
-    quiet: bool,
     batch: usize,
 }
 
@@ -234,7 +229,7 @@ impl Watch for Progress {
                 dataset.encoder.max_word_len()
             );
         }
-        if self.quiet {
+        if progress::is_silent() {
             return Vec::new();
         }
         eprintln!(

@@ -29,14 +29,35 @@ impl<W: Watch> WatchBoth for W {
     }
 }
 
-/// See [`flameout_experiment::train`].
+/// See [`flameout_experiment::train`]. Says on standard error if the run begins again, and where a number was not finite.
 ///
 /// # Errors
 /// As there.
 pub fn train(settings: &Settings, options: &RunOptions, stop: &AtomicBool, watch: &mut dyn WatchBoth) -> Result<Ended> {
-    match settings.model.precision {
-        Precision::F32 => flameout_experiment::train::<f32>(settings, options, stop, |begun| watch.single(begun)),
-        Precision::F64 => flameout_experiment::train::<f64>(settings, options, stop, |begun| watch.double(begun)),
+    let ended = match settings.model.precision {
+        Precision::F32 => flameout_experiment::train::<f32>(settings, options, stop, |begun| {
+            let observers = watch.single(begun);
+            say_if_it_begins_again(begun);
+            observers
+        }),
+        Precision::F64 => flameout_experiment::train::<f64>(settings, options, stop, |begun| {
+            let observers = watch.double(begun);
+            say_if_it_begins_again(begun);
+            observers
+        }),
     }
-    .with_context(|| format!("running {}", settings.case.name()))
+    .with_context(|| format!("running {}", settings.case.name()))?;
+    if let Ended::Finished(summary) = &ended
+        && let Some(non_finite) = &summary.non_finite
+    {
+        let (step, directory) = (non_finite.step - 1, options.directory.display());
+        eprintln!("The run ended because {non_finite}. The network after step {step} is kept in {directory}.");
+    }
+    Ok(ended)
+}
+
+fn say_if_it_begins_again<T: Number>(begun: &Begun<'_, T>) {
+    if begun.trainer.steps() == 0 && !begun.warnings.is_empty() {
+        eprintln!("warning: NO CHECKPOINT IS LEFT to go on from: the run begins again from its first step");
+    }
 }

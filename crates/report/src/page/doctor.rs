@@ -52,14 +52,17 @@ fn of(diagnosis: &Diagnosis) -> Markup {
                 diagnosis.findings.iter().map(finding),
             ))
         }
-        p.small { "The replays took " (whole(diagnosis.cost)) " steps; the run itself took " (whole(diagnosis.run_steps)) "." }
+        p.small { "The replays took " (whole(diagnosis.cost)) " steps; the whole run is " (whole(diagnosis.run_steps)) "." }
     }
 }
 
 fn verdict(diagnosis: &Diagnosis) -> Markup {
     let event = match diagnosis.event {
         Event::Healthy => "The run trained well, and nothing happened.".into(),
-        Event::NeverTrained => "The run never trained well.".into(),
+        Event::NeverTrained => {
+            "The run never trained well: that takes at most 70 % of the loss of predicting the mean, on training words."
+                .into()
+        }
         Event::Rise { onset } => format!("The loss rose from step {} on.", whole(onset)),
         Event::NonFinite { step } => format!("A number was not finite at step {}.", whole(step)),
     };
@@ -68,7 +71,7 @@ fn verdict(diagnosis: &Diagnosis) -> Markup {
         @match diagnosis.verdict() {
             Verdict::Healthy => p.verdict.good { strong { "Verdict: " } "nothing is wrong." },
             Verdict::Unknown => p.verdict.doubtful {
-                strong { "Verdict: " } "something is wrong, and none of the causes that were tried explains it."
+                strong { "Verdict: " } (diagnosis.unexplained()) "."
             },
             Verdict::Cause(finding) => p.verdict.bad {
                 strong { "Verdict: " (finding.cause.describe()) ". " } (finding.evidence) ". "
@@ -110,10 +113,10 @@ fn control(diagnosis: &Diagnosis) -> &'static str {
 }
 
 fn trials(trials: &Trials) -> Vec<Markup> {
-    let (bad, (low, high)) = (trials.bad(), trials.bad().wilson());
+    let (low, high) = trials.bad().wilson();
     vec![
         text(&trials.change.to_string()),
-        text(&format!("{} of {}", bad.count, bad.of)),
+        text(&trials.describe()),
         html! {
             span.interval aria-hidden="true" {
                 span style={ "margin-left:" (format!("{:.0}", 100.0 * low)) "%;width:" (format!("{:.0}", 100.0 * (high - low))) "%" } {}

@@ -92,6 +92,7 @@ fn summary(steps: u64, onset: u64) -> Summary {
         collapsed: true,
         onset_step: Some(onset),
         symptom: Some(Symptom::SameOutput),
+        non_finite: None,
         spikes: vec![SPIKE],
         risen_since: None,
         spread: 0.01,

@@ -12,7 +12,7 @@ use ndarray::Axis;
 use super::Args;
 use crate::cli::evaluate::{held_out, held_out_table};
 use crate::cli::known::{NGRAMS_DATA, NGramsData};
-use crate::cli::{base, setting};
+use crate::cli::{base, progress, setting};
 use crate::embedder::{Embedder, NGRAMS};
 
 /// What --model calls it.
@@ -28,11 +28,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let dataset = Dataset::<f32>::open(&settings, &base())?;
     let words: Vec<&str> = dataset.train.iter().map(|&row| dataset.words[row].as_str()).collect();
-    if !args.quiet {
-        let (fitted, tested) = (words.len(), dataset.test.len());
-        eprintln!("{fitted} words to fit, {tested} to test; five fits to choose the penalty, one to use …");
-    }
+    let (fitted, tested) = (words.len(), dataset.test.len());
+    let spinner = progress::spinner(&format!(
+        "{fitted} words to fit, {tested} to test; five fits to choose the penalty, one to use"
+    ));
     let model = Model::fit(&words, dataset.targets.select(Axis(0), &dataset.train).view(), &Options::default())?;
+    spinner.finish_and_clear();
     let here = || format!("writing {}", directory.display());
     std::fs::create_dir_all(&directory).with_context(here)?;
     write_atomically(&directory.join(NGRAMS_DATA), &[toml::to_string(&data)?.as_bytes()]).with_context(here)?;

@@ -1,0 +1,183 @@
+//! `checkpoints/step-N.ckpt`: everything needed to go on from step N.
+//!
+//! There is one from before the first step on, so that from its beginning on a run knows what settings and words it is of.
+//! The newest two are kept: should one be damaged, there is the one before it. None is written of a state in which a number
+//! is not finite. What is damaged, by its checksum, is passed over; what merely cannot be read (no permission, a format of a
+//! later version) is an error, for to go on from an older state is then not what is wanted.
+
+use std::path::{Path, PathBuf};
+
+use flameout_model::checkpoint;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::metrics_file::{Extent, has_lines};
+use crate::trainer::{Number, Snapshot};
+
+/// Version of what a checkpoint's payload means.
+const VERSION: u32 = 3;
+/// The one before, which did not tell the hash of the metrics.
+const WITHOUT_HASH: u32 = 2;
+/// Checkpoints kept.
+const KEPT: usize = 2;
+
+/// What a run's numbers depend on, as hashes: a checkpoint of another origin is not gone on from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// See [`Settings::hash`](crate::Settings::hash).
+    pub settings: String,
+    /// See [`Dataset::blake3`](crate::Dataset::blake3).
+    pub data: String,
+}
+
+/// A checkpoint file's payload in version 2. In version 3 the hash of the metrics follows.
+#[derive(Debug, Serialize, Deserialize)]
+struct Content<T> {
+    origin: Origin,
+    /// See [`Extent::bytes`].
+    metrics_bytes: u64,
+    snapshot: Snapshot<T>,
+}
+
+/// The checkpoints of a run, whose directory is locked.
+#[derive(Debug)]
+pub struct Checkpoints {
+    directory: PathBuf,
+    /// Those known to be sound, oldest first.
+    sound: Vec<PathBuf>,
+}
+
+/// What a search for a checkpoint found.
+#[derive(Debug)]
+pub struct Found<T> {
+    /// The newest sound one, with the beginning of the metrics that belongs to it.
+    pub sound: Option<(Snapshot<T>, Extent)>,
+    /// A line about each newer one that had to be passed over, and about whatever else is lost.
+    pub warnings: Vec<String>,
+}
+
+impl Checkpoints {
+    /// Those in a directory.
+    #[must_use]
+    pub fn new(directory: PathBuf) -> Self {
+        Self { directory, sound: Vec::new() }
+    }
+
+    /// Writes one, and removes all but the newest two that are known to be sound.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn write<T: Number>(&mut self, origin: &Origin, metrics: &Extent, snapshot: Snapshot<T>) -> Result<(), Error> {
+        let path = self.path(snapshot.step());
+        let content = Content { origin: origin.clone(), metrics_bytes: metrics.bytes, snapshot };
+        match metrics.blake3 {
+            Some(blake3) => checkpoint::write(&path, VERSION, &(content, blake3))?,
+            None => checkpoint::write(&path, WITHOUT_HASH, &content)?,
+        }
+        self.sound.retain(|sound| *sound != path);
+        self.sound.push(path);
+        self.sound.drain(..self.sound.len().saturating_sub(KEPT));
+        // By what is sound, not by step: a damaged one of a later step must not crowd out those that can be gone on from.
+        for old in self.files()?.into_iter().filter(|file| !self.sound.contains(file)) {
+            std::fs::remove_file(&old).map_err(Error::io(&old))?;
+        }
+        Ok(())
+    }
+
+    /// The newest sound one to whose step `metrics.jsonl` is whole.
+    ///
+    /// # Errors
+    /// [`Error::RunDirectory`] if the newest sound one is of another origin or version, or if the metrics of every sound one
+    /// are damaged; [`Error::Io`] if files cannot be read.
+    pub fn newest<T: Number>(&mut self, origin: &Origin, metrics: &Path) -> Result<Found<T>, Error> {
+        let mut warnings = Vec::new();
+        let mut without_metrics = None;
+        for path in self.files()?.into_iter().rev() {
+            let (content, extent) = match read::<T>(&path) {
+                Err(Error::Model(error @ flameout_model::Error::Format { .. })) => {
+                    warnings.push(error.to_string());
+                    continue;
+                }
+                read => read?,
+            };
+            require_origin(&path, &content.origin, origin)?;
+            if content.snapshot.is_non_finite() {
+                warnings.push(format!("{}: holds a state after a number was not finite", path.display()));
+            } else if extent.is_in(metrics)? {
+                self.sound = vec![path];
+                return Ok(Found { sound: Some((content.snapshot, extent)), warnings });
+            } else {
+                let (path, metrics) = (path.display(), metrics.display());
+                warnings.push(format!("{path}: the lines that belong to it are no longer in {metrics}"));
+                without_metrics.get_or_insert((content, extent));
+            }
+        }
+        match without_metrics {
+            None => {
+                if warnings.is_empty() && has_lines(metrics) {
+                    warnings.push(format!("{}: no checkpoint is left of the steps in it", metrics.display()));
+                }
+                Ok(Found { sound: None, warnings })
+            }
+            Some((content, _)) if !metrics.exists() => {
+                let step = content.snapshot.step();
+                self.sound = vec![self.path(step)];
+                let warnings = vec![format!("{} is gone: the lines up to step {step} are lost", metrics.display())];
+                Ok(Found { sound: Some((content.snapshot, Extent::NOTHING)), warnings })
+            }
+            Some((content, extent)) => Err(Error::RunDirectory {
+                path: metrics.into(),
+                problem: format!(
+                    "was cut short or damaged before byte {}, where step {} ended; move it away to go on from that step without \
+                     these lines, or remove the checkpoints to begin the run again",
+                    extent.bytes,
+                    content.snapshot.step()
+                ),
+            }),
+        }
+    }
+
+    fn path(&self, step: u64) -> PathBuf {
+        self.directory.join(format!("step-{step:010}.ckpt"))
+    }
+
+    /// Oldest first.
+    fn files(&self) -> Result<Vec<PathBuf>, Error> {
+        let entries = std::fs::read_dir(&self.directory).map_err(Error::io(&self.directory))?;
+        let mut paths = entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(Error::io(&self.directory))?;
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "ckpt"));
+        paths.sort();
+        Ok(paths)
+    }
+}
+
+fn read<T: Number>(path: &Path) -> Result<(Content<T>, Extent), Error> {
+    let (content, blake3) = match checkpoint::version(path)? {
+        VERSION => {
+            let (content, blake3) = checkpoint::read::<(Content<T>, [u8; 32])>(path, VERSION)?;
+            (content, Some(blake3))
+        }
+        WITHOUT_HASH => (checkpoint::read(path, WITHOUT_HASH)?, None),
+        version => {
+            let problem = format!(
+                "has version {version}, and this program reads {WITHOUT_HASH} and {VERSION}: resume with the program that \
+                 wrote it; or, if the file is damaged, remove it to go on from the one before"
+            );
+            return Err(Error::RunDirectory { path: path.into(), problem });
+        }
+    };
+    let extent = Extent { bytes: content.metrics_bytes, blake3 };
+    Ok((content, extent))
+}
+
+fn require_origin(path: &Path, found: &Origin, wanted: &Origin) -> Result<(), Error> {
+    if found == wanted {
+        return Ok(());
+    }
+    let what = if found.settings == wanted.settings { "word vectors" } else { "settings" };
+    let problem = format!("was made with other {what}: resuming would be another run; begin a new one");
+    Err(Error::RunDirectory { path: path.into(), problem })
+}

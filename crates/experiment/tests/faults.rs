@@ -1,0 +1,230 @@
+//! What can happen to a run's files while it is interrupted, and what then becomes of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use flameout_experiment::{Case, Ended, Error, Observer, RunOptions, Seen, Settings, StepRecord, Summary, train};
+
+/// 21 steps, 7 an epoch, a checkpoint every 4.
+fn settings() -> Settings {
+    let mut settings = Settings::for_case(Case::LstmSingle);
+    for (key, value) in [
+        ("model.units", "6"),
+        ("data.words", "150"),
+        ("training.epochs", "3"),
+        ("training.batch", "20"),
+        ("training.checkpoint-every", "4"),
+    ] {
+        settings.set(key, value).unwrap();
+    }
+    settings
+}
+
+/// Sets the flag after so many steps of this call.
+struct StopAfter(u64, Arc<AtomicBool>);
+
+impl<T> Observer<T> for StopAfter {
+    fn step(&mut self, _: &StepRecord, _: &Seen<'_, T>) {
+        self.0 -= 1;
+        self.1.store(self.0 == 0, Ordering::Relaxed);
+    }
+}
+
+/// How it ended, the step that it went on from, and the warnings.
+fn run(settings: &Settings, path: &Path, resume: bool, stop_after: u64) -> Result<(Ended, u64, Vec<String>), Error> {
+    let base = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let options = RunOptions { directory: path.into(), resume, base };
+    let stop = Arc::new(AtomicBool::new(false));
+    let (mut from, mut warnings) = (0, Vec::new());
+    let flag = stop.clone();
+    let ended = train::<f32>(settings, &options, &stop, |begun| {
+        from = begun.trainer.steps();
+        warnings.clone_from(&begun.warnings);
+        vec![Box::new(StopAfter(stop_after, flag)) as Box<dyn Observer<f32>>]
+    })?;
+    Ok((ended, from, warnings))
+}
+
+fn finished(ended: Ended) -> Summary {
+    match ended {
+        Ended::Finished(summary) => *summary,
+        Ended::Stopped { step } => panic!("stopped after step {step}"),
+    }
+}
+
+/// The summary of the run left alone, and its metrics without the words a second.
+fn undisturbed() -> (Summary, Vec<serde_json::Value>) {
+    let directory = tempfile::tempdir().unwrap();
+    let summary = finished(run(&settings(), directory.path(), false, u64::MAX).unwrap().0);
+    (summary, metrics(directory.path()))
+}
+
+fn metrics(path: &Path) -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(path.join("metrics.jsonl")).unwrap();
+    let line = |line| {
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line.as_object_mut().unwrap().remove("words_per_second");
+        line
+    };
+    text.lines().map(line).collect()
+}
+
+/// A directory with a run that was stopped after step 10: checkpoints of steps 8 and 10.
+fn stopped() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(matches!(run(&settings(), directory.path(), false, 10).unwrap().0, Ended::Stopped { step: 10 }));
+    assert_eq!(checkpoints(directory.path()), [8, 10]);
+    directory
+}
+
+fn checkpoint(path: &Path, step: u64) -> PathBuf {
+    path.join(format!("checkpoints/step-{step:010}.ckpt"))
+}
+
+fn checkpoints(path: &Path) -> Vec<u64> {
+    let mut steps: Vec<u64> = fs::read_dir(path.join("checkpoints"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(|name| name["step-".len()..].trim_end_matches(".ckpt").parse().unwrap())
+        .collect();
+    steps.sort_unstable();
+    steps
+}
+
+fn flip(path: &Path, byte: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[byte] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn what_a_killed_program_was_writing_is_removed() {
+    let directory = stopped();
+    for name in [".flameout-writing-a1B2c3", "checkpoints/.flameout-writing-D4e5F6"] {
+        fs::write(directory.path().join(name), "half").unwrap();
+    }
+    run(&settings(), directory.path(), true, u64::MAX).unwrap();
+    let mut names = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(names.all(|name| !name.to_string_lossy().starts_with('.')));
+    assert_eq!(checkpoints(directory.path()), [20, 21]);
+}
+
+#[test]
+fn damaged_checkpoints_of_later_steps_do_not_crowd_out_sound_ones() {
+    let (summary, lines) = undisturbed();
+    let directory = stopped();
+    fs::write(checkpoint(directory.path(), 8), "").unwrap();
+    flip(&checkpoint(directory.path(), 10), 1000);
+    // Both are lost: the run begins again, and is stopped before it comes to step 8.
+    let (_, from, warnings) = run(&settings(), directory.path(), true, 6).unwrap();
+    assert_eq!((from, warnings.len()), (0, 2), "{warnings:?}");
+    assert_eq!(checkpoints(directory.path()), [4, 6]);
+    let (ended, from, warnings) = run(&settings(), directory.path(), true, u64::MAX).unwrap();
+    assert_eq!((from, warnings.len()), (6, 0), "{warnings:?}");
+    assert_eq!(finished(ended), summary);
+    assert_eq!(metrics(directory.path()), lines);
+}
+
+#[test]
+fn a_run_without_any_checkpoint_begins_again_and_says_so() {
+    let (summary, _) = undisturbed();
+    let directory = stopped();
+    fs::remove_dir_all(directory.path().join("checkpoints")).unwrap();
+    let (ended, from, warnings) = run(&settings(), directory.path(), true, u64::MAX).unwrap();
+    assert_eq!((finished(ended), from), (summary, 0));
+    assert!(warnings.len() == 1 && warnings[0].contains("no checkpoint is left"), "{warnings:?}");
+}
+
+#[test]
+fn from_its_first_step_on_a_run_knows_its_settings() {
+    let directory = tempfile::tempdir().unwrap();
+    run(&settings(), directory.path(), false, 1).unwrap();
+    assert_eq!(checkpoints(directory.path()), [0, 1]);
+    let path = directory.path().join("settings.toml");
+    let other = fs::read_to_string(&path).unwrap().replace("seed = 0", "seed = 1");
+    fs::write(&path, &other).unwrap();
+    let error = run(&Settings::from_toml(&other).unwrap(), directory.path(), true, 1).unwrap_err().to_string();
+    assert!(error.contains("other settings"), "{error}");
+}
+
+#[test]
+fn damaged_metrics_send_the_run_back_to_the_checkpoint_before() {
+    let (summary, lines) = undisturbed();
+    for damage in [
+        |path: &Path, len: usize| flip(path, len - 30),
+        |path: &Path, len: usize| {
+            fs::OpenOptions::new().write(true).open(path).unwrap().set_len(len as u64 - 1).unwrap();
+        },
+    ] {
+        let directory = stopped();
+        let path = directory.path().join("metrics.jsonl");
+        damage(&path, fs::read(&path).unwrap().len());
+        let (ended, from, warnings) = run(&settings(), directory.path(), true, u64::MAX).unwrap();
+        assert_eq!((finished(ended), from), (summary.clone(), 8));
+        assert!(warnings.len() == 1 && warnings[0].contains("metrics.jsonl"), "{warnings:?}");
+        assert_eq!(metrics(directory.path()), lines);
+    }
+}
+
+#[test]
+fn metrics_damaged_throughout_are_an_error_whose_advice_works() {
+    let (summary, lines) = undisturbed();
+    let directory = stopped();
+    let path = directory.path().join("metrics.jsonl");
+    flip(&path, 3);
+    let error = run(&settings(), directory.path(), true, u64::MAX).unwrap_err().to_string();
+    assert!(error.contains("metrics.jsonl") && error.contains("step 10") && error.contains("move it away"), "{error}");
+    assert_eq!(checkpoints(directory.path()), [8, 10]);
+
+    fs::remove_file(&path).unwrap();
+    let (ended, from, warnings) = run(&settings(), directory.path(), true, u64::MAX).unwrap();
+    assert_eq!((finished(ended), from), (summary, 10));
+    assert!(warnings.len() == 1 && warnings[0].contains("up to step 10 are lost"), "{warnings:?}");
+    // Ten steps and the end of an epoch.
+    assert_eq!(metrics(directory.path()), lines[11..]);
+}
+
+#[test]
+fn a_checkpoint_of_a_later_version_is_refused_and_not_passed_over() {
+    let (summary, _) = undisturbed();
+    let directory = stopped();
+    let newest = checkpoint(directory.path(), 10);
+    let mut bytes = fs::read(&newest).unwrap();
+    bytes[8] = 4;
+    fs::write(&newest, bytes).unwrap();
+    let error = run(&settings(), directory.path(), true, u64::MAX).unwrap_err().to_string();
+    assert!(error.contains("step-0000000010") && error.contains("version 4"), "{error}");
+    fs::remove_file(&newest).unwrap();
+    let (ended, from, _) = run(&settings(), directory.path(), true, u64::MAX).unwrap();
+    assert_eq!((finished(ended), from), (summary, 8));
+}
+
+/// Version 2 was the same without the hash of the metrics at the end.
+#[test]
+fn checkpoints_of_version_2_are_gone_on_from() {
+    let (summary, lines) = undisturbed();
+    let directory = stopped();
+    let newest = checkpoint(directory.path(), 10);
+    let bytes = fs::read(&newest).unwrap();
+    let payload = &bytes[52..bytes.len() - 32];
+    let len = (payload.len() as u64).to_le_bytes();
+    let hash = blake3::hash(payload);
+    fs::write(&newest, [&b"FLAMEOUT"[..], &2_u32.to_le_bytes(), &len, hash.as_bytes(), payload].concat()).unwrap();
+    let (ended, from, warnings) = run(&settings(), directory.path(), true, u64::MAX).unwrap();
+    assert_eq!((finished(ended), from, warnings.len()), (summary, 10, 0), "{warnings:?}");
+    assert_eq!(metrics(directory.path()), lines);
+}
+
+#[test]
+fn a_damaged_summary_says_what_to_do_and_that_works() {
+    let directory = tempfile::tempdir().unwrap();
+    let summary = finished(run(&settings(), directory.path(), false, u64::MAX).unwrap().0);
+    let path = directory.path().join("summary.json");
+    fs::write(&path, "{").unwrap();
+    let error = run(&settings(), directory.path(), true, u64::MAX).unwrap_err().to_string();
+    assert!(error.contains("summary.json") && error.contains("remove it and resume"), "{error}");
+    fs::remove_file(&path).unwrap();
+    assert_eq!(finished(run(&settings(), directory.path(), true, u64::MAX).unwrap().0), summary);
+}

@@ -1,0 +1,21 @@
+//! Signals that ask the program to end.
+
+use anyhow::{Result, ensure};
+use rustix::process::Signal;
+
+use crate::torture::trial::{Blow, Remedy, Trial};
+
+/// The run ends after the step, saves, and says how to go on.
+pub fn send(trial: &mut Trial<'_>, signal: Signal) -> Result<Blow> {
+    let mut training = trial.begin()?;
+    if !training.is_over()? {
+        training.signal(signal)?;
+    }
+    let exit = trial.end(training)?;
+    let blow = trial.blow(Remedy::None);
+    if blow.hit {
+        ensure!(exit.code == Some(130), "exit code {:?} instead of 130", exit.code);
+        ensure!(exit.text.contains("Stopped after step"), "it did not say where it stopped");
+    }
+    Ok(blow)
+}
