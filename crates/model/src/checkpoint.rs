@@ -11,7 +11,7 @@
 //!
 //! Writing goes to a temporary file beside the target, which is synced and then renamed over it. Reading checks the
 //! length against the file's before anything is allocated, and the checksum before anything is decoded. A checksum says
-//! that a file is whole, not that it is well meant: [decoding](decode) trusts no length in it. A program that is killed
+//! that a file is whole, not that it is well meant: decoding trusts no length in it. A program that is killed
 //! while it writes leaves its temporary file behind: [`remove_temporaries`].
 
 mod decode;
