@@ -43,6 +43,7 @@ pub struct State {
 ///
 /// # Errors
 /// [`Error::Experiment`] if the network cannot be built.
+#[inline(never)] // compiled once: see `instances`
 pub fn approach<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Result<Vec<State>, Error> {
     let end = course.event().step().unwrap_or(course.records.len() as u64);
     let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;

@@ -21,6 +21,7 @@ const USUAL: usize = 500;
 ///
 /// # Errors
 /// [`Error::Experiment`] if a replay cannot be made.
+#[inline(never)] // compiled once: see `instances`
 pub fn counterfactuals<T: Number>(
     subject: &Subject<T>,
     course: &Course<T>,

@@ -34,6 +34,7 @@ impl<T: Number> Course<T> {
     ///
     /// # Errors
     /// [`Error::Experiment`] if it cannot be made, or a single snapshot takes more than `ring_bytes`.
+    #[inline(never)] // compiled once: see `instances`
     pub fn of(subject: &Subject<T>, ring_bytes: usize, watch: &mut dyn FnMut(&StepRecord)) -> Result<Self, Error> {
         let dataset = &subject.dataset;
         let mut trainer = Trainer::new(&subject.settings, dataset)?;

@@ -52,6 +52,7 @@ pub fn diagnose<T: Number>(subject: &Subject<T>, options: &Options) -> Result<Di
 ///
 /// # Errors
 /// [`Error::Experiment`] if a replay cannot be made.
+#[inline(never)] // compiled once: see `instances`
 pub fn diagnose_course<T: Number>(
     subject: &Subject<T>,
     course: &Course<T>,

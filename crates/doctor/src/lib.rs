@@ -46,6 +46,8 @@ pub mod diagnosis;
 pub mod error;
 pub mod foreign;
 pub mod guard;
+#[cfg(not(test))] // a test binary has no crate above it
+mod instances;
 pub mod onset;
 pub mod probe;
 pub mod proportion;

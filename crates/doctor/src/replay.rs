@@ -138,6 +138,7 @@ impl<T: Number> Replay<'_, T> {
     /// # Errors
     /// [`Error::Experiment`] if the settings cannot be changed so; [`Error::Data`] if the change needs other data than the
     /// subject's.
+    #[inline(never)] // compiled once: see `instances`
     pub fn trial(&self, change: &Change, order: Option<u64>, see: &mut dyn FnMut(&StepRecord)) -> Result<Trial, Error> {
         let settings = change.apply(&self.subject.settings)?;
         let changed = changed_dataset(change, &self.subject.dataset)?;

@@ -22,6 +22,7 @@ impl<T: Number> Subject<T> {
     ///
     /// # Errors
     /// [`Error::Experiment`] if a setting is out of range.
+    #[inline(never)] // compiled once: see `instances`
     pub fn new(settings: Settings, dataset: Dataset<T>) -> Result<Self, Error> {
         let start = Trainer::new(&settings, &dataset)?.snapshot();
         Ok(Self { settings, dataset, start, interventions: Box::new(|| Box::new(())) })

@@ -67,6 +67,7 @@ impl Checkpoints {
     ///
     /// # Errors
     /// If writing fails.
+    #[inline(never)] // compiled once: see `instances`
     pub fn write<T: Number>(&mut self, origin: &Origin, metrics: &Extent, snapshot: Snapshot<T>) -> Result<(), Error> {
         let path = self.path(snapshot.step());
         let content = Content { origin: origin.clone(), metrics_bytes: metrics.bytes, snapshot };
@@ -89,6 +90,7 @@ impl Checkpoints {
     /// # Errors
     /// [`Error::RunDirectory`] if the newest sound one is of another origin or version, or if the metrics of every sound one
     /// are damaged; [`Error::Io`] if files cannot be read.
+    #[inline(never)] // compiled once: see `instances`
     pub fn newest<T: Number>(&mut self, origin: &Origin, metrics: &Path) -> Result<Found<T>, Error> {
         let mut warnings = Vec::new();
         let mut without_metrics = None;

@@ -101,6 +101,7 @@ impl<T: Real> Dataset<T> {
     ///
     /// # Errors
     /// If the file cannot be read, or as [`new`](Self::new).
+    #[inline(never)] // compiled once: see `instances`
     pub fn open(settings: &Settings, base: &Path) -> Result<Self, Error> {
         let limit = (settings.data.words > 0).then_some(settings.data.words);
         let options = ReadOptions { limit, ..ReadOptions::default() };
@@ -112,6 +113,7 @@ impl<T: Real> Dataset<T> {
     ///
     /// # Errors
     /// [`Error::Data`] if too few words are left; [`Error::Vectors`] if they cannot be normalised.
+    #[inline(never)] // compiled once: see `instances`
     pub fn new(settings: &Settings, mut vectors: WordVectors) -> Result<Self, Error> {
         vectors.normalize(settings.data.normalization)?;
         let (words, matrix) = vectors.into_parts();
@@ -147,6 +149,7 @@ impl<T: Real> Dataset<T> {
 
     /// BLAKE3 of words, indices and targets, in hexadecimal: another hash means another training.
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn blake3(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         let mut bytes = Vec::new();
@@ -163,6 +166,7 @@ impl<T: Real> Dataset<T> {
 
     /// The words in these rows.
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn batch(&self, rows: &[usize]) -> Batch<T> {
         let mut batch = Batch::new();
         batch.fill(self, rows);
@@ -171,6 +175,7 @@ impl<T: Real> Dataset<T> {
 
     /// Rows of the training words in the order of an epoch: shuffled as seed and epoch decide, or as in the file.
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn epoch_order(&self, shuffle: bool, seed: u64, epoch: u64) -> Vec<usize> {
         let mut order = self.train.clone();
         if shuffle {
@@ -187,6 +192,7 @@ impl<T: Real> Dataset<T> {
 
     /// What a network that has learnt nothing reaches on training and test words.
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn baseline(&self, settings: &Settings) -> Baseline {
         let targets = |rows: &[usize]| self.targets.select(Axis(0), rows);
         Baseline::new(targets(&self.train).view(), targets(&self.test).view(), settings.training.loss)

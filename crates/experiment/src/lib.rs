@@ -30,6 +30,8 @@
 pub mod checkpoints;
 pub mod dataset;
 pub mod error;
+#[cfg(not(test))] // a test binary has no crate above it
+mod instances;
 pub mod intervention;
 pub mod metrics_file;
 pub mod non_finite;

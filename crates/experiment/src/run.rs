@@ -70,28 +70,9 @@ pub fn train<T: Number>(
     if let Some(summary) = directory.summary()? {
         return Ok(Ended::Finished(Box::new(summary)));
     }
-    // From the start, so that the best network so far can be used while the run goes on.
-    let encoder = serde_json::to_vec_pretty(&dataset.encoder).expect("plain data");
-    directory.write(ENCODER, &encoder)?;
-    let mut trainer = Trainer::new(settings, &dataset)?;
-    let origin = Origin { settings: settings.hash(), data: dataset.blake3() };
-    let (mut checkpoints, metrics) = (directory.checkpoints(), directory.file(METRICS));
-    let found = checkpoints.newest::<T>(&origin, &metrics)?;
-    let is_new = found.sound.is_none();
-    let mut extent = Extent::NOTHING;
-    if let Some((snapshot, metrics_so_far)) = found.sound {
-        trainer.restore(&dataset, snapshot)?;
-        extent = metrics_so_far;
-    }
-    let metrics = MetricsWriter::open(metrics, &extent)?;
-    let total_steps = settings.training.epochs.saturating_mul(dataset.steps_per_epoch(settings));
-    let begun = Begun { dataset: &dataset, trainer: &trainer, total_steps, warnings: found.warnings };
-    let observers = observers(&begun);
-    let mut run =
-        Run { settings, origin, directory, checkpoints, dataset, trainer, metrics, unwritten: Vec::new(), observers };
-    if is_new {
-        run.checkpoint()?;
-    }
+    let (mut run, warnings) = Run::begin(settings, directory, dataset)?;
+    let total_steps = settings.training.epochs.saturating_mul(run.dataset.steps_per_epoch(settings));
+    run.observers = observers(&Begun { dataset: &run.dataset, trainer: &run.trainer, total_steps, warnings });
     run.go_on(stop)
 }
 
@@ -107,7 +88,7 @@ fn open_directory(settings: &Settings, options: &RunOptions) -> Result<RunDirect
     Ok(directory)
 }
 
-struct Run<'a, T> {
+pub(crate) struct Run<'a, T> {
     settings: &'a Settings,
     origin: Origin,
     directory: RunDirectory,
@@ -120,8 +101,39 @@ struct Run<'a, T> {
     observers: Vec<Box<dyn Observer<T>>>,
 }
 
-impl<T: Number> Run<'_, T> {
-    fn go_on(&mut self, stop: &AtomicBool) -> Result<Ended, Error> {
+impl<'a, T: Number> Run<'a, T> {
+    /// A new run with its first checkpoint, or one that goes on from its newest; and what was wrong with newer ones.
+    #[inline(never)] // compiled once: see `instances`
+    pub(crate) fn begin(
+        settings: &'a Settings,
+        directory: RunDirectory,
+        dataset: Dataset<T>,
+    ) -> Result<(Self, Vec<String>), Error> {
+        // From the start, so that the best network so far can be used while the run goes on.
+        let encoder = serde_json::to_vec_pretty(&dataset.encoder).expect("plain data");
+        directory.write(ENCODER, &encoder)?;
+        let mut trainer = Trainer::new(settings, &dataset)?;
+        let origin = Origin { settings: settings.hash(), data: dataset.blake3() };
+        let (mut checkpoints, metrics) = (directory.checkpoints(), directory.file(METRICS));
+        let found = checkpoints.newest::<T>(&origin, &metrics)?;
+        let is_new = found.sound.is_none();
+        let mut extent = Extent::NOTHING;
+        if let Some((snapshot, metrics_so_far)) = found.sound {
+            trainer.restore(&dataset, snapshot)?;
+            extent = metrics_so_far;
+        }
+        let metrics = MetricsWriter::open(metrics, &extent)?;
+        let (unwritten, observers) = (Vec::new(), Vec::new());
+        let mut run =
+            Self { settings, origin, directory, checkpoints, dataset, trainer, metrics, unwritten, observers };
+        if is_new {
+            run.checkpoint()?;
+        }
+        Ok((run, found.warnings))
+    }
+
+    #[inline(never)] // compiled once: see `instances`
+    pub(crate) fn go_on(&mut self, stop: &AtomicBool) -> Result<Ended, Error> {
         let mut clock = EpochClock::new();
         while !self.trainer.finished() {
             if stop.load(Ordering::Relaxed) {

@@ -80,6 +80,7 @@ pub struct Quality {
 impl Summary {
     /// Measures a trainer's network on all words.
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn of<T: Number>(settings: &Settings, dataset: &Dataset<T>, trainer: &mut Trainer<T>) -> Self {
         let nearest = NearestWords::new(dataset.targets.view());
         let last = Quality::of(&nearest, dataset, trainer, &dataset.train);

@@ -107,6 +107,7 @@ impl<T: Number> Trainer<T> {
     ///
     /// # Errors
     /// If a setting is out of range.
+    #[inline(never)] // compiled once: see `instances`
     pub fn new(settings: &Settings, dataset: &Dataset<T>) -> Result<Self, Error> {
         settings.check()?;
         let architecture = settings.architecture(dataset.encoder.alphabet_len(), dataset.targets.ncols());
@@ -142,6 +143,7 @@ impl<T: Number> Trainer<T> {
     ///
     /// # Errors
     /// As [`step`](Self::step).
+    #[inline(never)] // compiled once: see `instances`
     pub fn step_with(
         &mut self,
         dataset: &Dataset<T>,
@@ -214,6 +216,7 @@ impl<T: Number> Trainer<T> {
     }
 
     /// Gives the words that this epoch has not used yet, and all later epochs, another order.
+    #[inline(never)] // compiled once: see `instances`
     pub fn reorder(&mut self, seed: u64) {
         self.order_seed = seed;
         let mut rng = stream(seed, Purpose::Rest(self.state.epoch));
@@ -230,6 +233,7 @@ impl<T: Number> Trainer<T> {
     ///
     /// # Panics
     /// If the epoch has not ended.
+    #[inline(never)] // compiled once: see `instances`
     pub fn end_epoch(&mut self, dataset: &Dataset<T>, words_per_second: f64) -> EpochRecord {
         assert!(self.at_end_of_epoch(), "the epoch has not ended");
         let count = self.order.len() as f64;
@@ -253,6 +257,7 @@ impl<T: Number> Trainer<T> {
 
     /// Predictions and targets of the words in these rows, `(words, outputs)`.
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn predict(&mut self, dataset: &Dataset<T>, rows: &[usize]) -> (Array2<T>, Array2<T>) {
         let batch = dataset.batch(rows);
         (self.model.predict(batch.indices()), batch.targets().to_owned())
@@ -260,6 +265,7 @@ impl<T: Number> Trainer<T> {
 
     /// The settings' loss of predictions against targets; 0 if there are none.
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn loss(&self, predictions: &Array2<T>, targets: &Array2<T>) -> f64 {
         if predictions.is_empty() {
             return 0.0;
@@ -278,6 +284,7 @@ impl<T: Number> Trainer<T> {
 
     /// A copy of everything that changes.
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn snapshot(&self) -> Snapshot<T> {
         Snapshot { parameters: self.model.parameters().to_vec(), state: self.state.clone() }
     }
@@ -286,6 +293,7 @@ impl<T: Number> Trainer<T> {
     ///
     /// # Errors
     /// [`Error::Data`] if the snapshot is of another network or data set.
+    #[inline(never)] // compiled once: see `instances`
     pub fn restore(&mut self, dataset: &Dataset<T>, snapshot: Snapshot<T>) -> Result<(), Error> {
         let parameters = self.model.parameters_mut();
         let state = &snapshot.state;
@@ -312,6 +320,7 @@ impl<T: Number> Trainer<T> {
     ///
     /// # Errors
     /// As [`new`](Self::new) and [`restore`](Self::restore).
+    #[inline(never)] // compiled once: see `instances`
     pub fn continue_with(settings: &Settings, dataset: &Dataset<T>, snapshot: Snapshot<T>) -> Result<Self, Error> {
         let mut trainer = Self::new(settings, dataset)?;
         trainer.restore(dataset, snapshot)?;

@@ -243,6 +243,7 @@ impl Architecture {
         self.layers.iter().position(last_state_only).map_or(self.layers.len(), |index| index + 1)
     }
 
+    #[inline(never)] // compiled once: see `instances`
     pub(crate) fn build<T: Real>(&self) -> Vec<Box<dyn Layer<T>>> {
         let mut inputs = Inputs::Indices(self.alphabet);
         self.layers

@@ -27,6 +27,8 @@
 pub mod architecture;
 pub mod checkpoint;
 pub mod error;
+#[cfg(not(test))] // a test binary has no crate above it
+mod instances;
 pub mod loss;
 pub mod metrics;
 mod prefix;

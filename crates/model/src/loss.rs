@@ -21,6 +21,7 @@ impl Loss {
     ///
     /// # Panics
     /// If the shapes differ.
+    #[inline(never)] // compiled once: see `instances`
     pub fn evaluate<T: Real>(
         self,
         predictions: ArrayView2<'_, T>,

@@ -11,6 +11,7 @@ use crate::loss::dot;
 /// target, both `(batch, outputs)`. With a single output Keras takes another definition: the share of predictions that
 /// are the target after rounding to the nearest integer. 0 for an empty batch.
 #[must_use]
+#[inline(never)] // compiled once: see `instances`
 pub fn keras_accuracy<T: Real>(predictions: ArrayView2<'_, T>, targets: ArrayView2<'_, T>) -> f64 {
     let rows = predictions.rows().into_iter().zip(targets.rows());
     let agreeing = match predictions.ncols() {
@@ -52,6 +53,7 @@ pub fn cosine<T: Real>(a: ArrayView1<'_, T>, b: ArrayView1<'_, T>) -> f64 {
 
 /// The mean cosine between predictions and targets, both `(batch, outputs)`; a zero vector has cosine 0 with everything.
 #[must_use]
+#[inline(never)] // compiled once: see `instances`
 pub fn mean_cosine<T: Real>(predictions: ArrayView2<'_, T>, targets: ArrayView2<'_, T>) -> f64 {
     let sum: f64 = predictions.rows().into_iter().zip(targets.rows()).map(|(p, t)| cosine(p, t)).sum();
     if predictions.nrows() == 0 { 0.0 } else { sum / predictions.nrows() as f64 }
@@ -59,6 +61,7 @@ pub fn mean_cosine<T: Real>(predictions: ArrayView2<'_, T>, targets: ArrayView2<
 
 /// Mean squared error over everything.
 #[must_use]
+#[inline(never)] // compiled once: see `instances`
 pub fn mean_squared_error<T: Real>(predictions: ArrayView2<'_, T>, targets: ArrayView2<'_, T>) -> f64 {
     let sum: f64 = predictions.iter().zip(targets).map(|(p, t)| square(p.to_f64() - t.to_f64())).sum();
     if predictions.is_empty() { 0.0 } else { sum / predictions.len() as f64 }
@@ -67,6 +70,7 @@ pub fn mean_squared_error<T: Real>(predictions: ArrayView2<'_, T>, targets: Arra
 /// How much predictions `(batch, outputs)` differ between inputs: the root mean square, over inputs and outputs, of the
 /// deviation from the mean prediction. 0 when every input gets the same output.
 #[must_use]
+#[inline(never)] // compiled once: see `instances`
 pub fn spread<T: Real>(predictions: ArrayView2<'_, T>) -> f64 {
     let (rows, columns) = predictions.dim();
     if rows == 0 || columns == 0 {
@@ -81,6 +85,7 @@ pub fn spread<T: Real>(predictions: ArrayView2<'_, T>) -> f64 {
 
 /// The share of predictions `(batch, outputs)` that are the same as the most common one, compared to within 10⁻⁴.
 #[must_use]
+#[inline(never)] // compiled once: see `instances`
 pub fn identical_share<T: Real>(predictions: ArrayView2<'_, T>) -> f64 {
     let mut groups: HashMap<Vec<i64>, usize> = HashMap::new();
     for row in predictions.rows() {
@@ -92,6 +97,7 @@ pub fn identical_share<T: Real>(predictions: ArrayView2<'_, T>) -> f64 {
 
 /// The share of the most common place of the largest element: what [`keras_accuracy`] gives to a constant prediction.
 #[must_use]
+#[inline(never)] // compiled once: see `instances`
 pub fn most_common_arg_max<T: Real>(targets: ArrayView2<'_, T>) -> f64 {
     let mut counts = vec![0_usize; targets.ncols()];
     for row in targets.rows() {
@@ -102,6 +108,7 @@ pub fn most_common_arg_max<T: Real>(targets: ArrayView2<'_, T>) -> f64 {
 
 /// The mean squared error of predicting the mean target for every input: the variance of `targets (batch, outputs)`.
 #[must_use]
+#[inline(never)] // compiled once: see `instances`
 pub fn mean_predictor_loss<T: Real>(targets: ArrayView2<'_, T>) -> f64 {
     square(spread(targets))
 }
@@ -124,6 +131,7 @@ pub struct NearestWords<T> {
 impl<T: Real> NearestWords<T> {
     /// Over the vectors of a vocabulary, `(words, outputs)`; their lengths do not matter.
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn new(vectors: ArrayView2<'_, T>) -> Self {
         let mut unit = vectors.to_owned();
         for mut row in unit.rows_mut() {
@@ -142,6 +150,7 @@ impl<T: Real> NearestWords<T> {
     /// # Panics
     /// If a true word lies outside the vocabulary, or the numbers of predictions and true words differ.
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn ranks(&self, predictions: ArrayView2<'_, T>, true_words: &[usize]) -> Vec<usize> {
         const ROWS: usize = 256;
         assert_eq!(predictions.nrows(), true_words.len(), "a true word for each prediction");

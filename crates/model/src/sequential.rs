@@ -53,6 +53,7 @@ impl<T: Real> Sequential<T> {
     /// # Panics
     /// If [`Architecture::check`] refuses the architecture.
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn new(architecture: Architecture) -> Self {
         if let Err(error) = architecture.check() {
             panic!("{error}");
@@ -140,6 +141,7 @@ impl<T: Real> Sequential<T> {
     ///
     /// # Panics
     /// If an index lies outside the alphabet, or there is no time step.
+    #[inline(never)] // compiled once: see `instances`
     pub fn forward(&mut self, indices: ArrayView2<'_, u16>) -> ArrayView2<'_, T> {
         self.load_parameters();
         for index in 0..self.layers.len() {
@@ -153,6 +155,7 @@ impl<T: Real> Sequential<T> {
     ///
     /// # Panics
     /// If the shapes do not fit: `indices (batch, time)`, `targets (batch, outputs)`.
+    #[inline(never)] // compiled once: see `instances`
     pub fn forward_backward(&mut self, indices: ArrayView2<'_, u16>, targets: ArrayView2<'_, T>, loss: Loss) -> f64 {
         self.forward(indices);
         let predictions = self.layers.last().expect("there is a layer").output();
@@ -180,6 +183,7 @@ impl<T: Real> Sequential<T> {
     /// # Panics
     /// As [`forward`](Self::forward).
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn predict(&mut self, indices: ArrayView2<'_, u16>) -> Array2<T> {
         self.load_parameters();
         let mut predictions = Array2::from_elem((indices.nrows(), self.architecture.outputs()), T::ZERO);
@@ -225,6 +229,7 @@ impl<T: Real> Sequential<T> {
     /// BLAKE3 of all parameters' little-endian bytes, in hexadecimal: two networks with the same hash are the same to the bit,
     /// but that one NaN counts as any other: which bits a computed NaN has, the processor decides.
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn weights_blake3(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         let mut bytes = Vec::new();
@@ -255,6 +260,7 @@ impl<T: Real> Sequential<T> {
     ///
     /// # Errors
     /// [`Error::Io`] if writing fails.
+    #[inline(never)] // compiled once: see `instances`
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         let wide = self.parameters.iter().map(|x| x.to_f64());
         let parameters = match T::NAME {
@@ -268,6 +274,7 @@ impl<T: Real> Sequential<T> {
     ///
     /// # Errors
     /// [`Error::Io`] if reading fails, [`Error::Format`] if the file is no sound model.
+    #[inline(never)] // compiled once: see `instances`
     pub fn load(path: &Path) -> Result<Self, Error> {
         let format = |what: String| Error::Format { path: path.into(), what };
         let saved: Saved = checkpoint::read(path, VERSION)?;

@@ -55,6 +55,7 @@ impl Clipping {
 ///
 /// Where that norm is NaN or infinite, the gradients **stay as they are**, whatever the clipping: scaling would turn every one
 /// of them to NaN or 0 and hide which were broken. The caller sees the norm and decides.
+#[inline(never)] // compiled once: see `instances`
 pub fn clip<T: Real>(gradients: &mut [T], clipping: &Clipping) -> f64 {
     let norm = l2_norm(gradients);
     if !norm.is_finite() {

@@ -46,6 +46,8 @@ mod adam;
 mod clip;
 mod elementwise;
 mod error;
+#[cfg(not(test))] // a test binary has no crate above it
+mod instances;
 mod norm;
 mod optimizer;
 mod rmsprop;

@@ -87,6 +87,7 @@ impl<T: Real> Optimizer<T> {
     ///
     /// # Errors
     /// As [`Optimizer::new`], and [`Error::Tensor`] for tensors with gaps or overlaps.
+    #[inline(never)] // compiled once: see `instances`
     pub fn for_tensors(settings: OptimizerSettings, tensors: &[Range<usize>]) -> Result<Self, Error> {
         let count = check_tensors(tensors)?;
         Ok(match settings {
@@ -100,6 +101,7 @@ impl<T: Real> Optimizer<T> {
     ///
     /// # Errors
     /// As [`Optimizer::new`]; nothing has changed then.
+    #[inline(never)] // compiled once: see `instances`
     pub fn change_settings(&mut self, settings: OptimizerSettings) -> Result<(), Error> {
         if self.settings() == settings {
             return Ok(());
@@ -172,6 +174,7 @@ impl<T: Real> Optimizer<T> {
     /// # Errors
     /// [`Error::Length`] for a buffer of another length than the optimiser was built for, [`Error::LearningRate`] for a
     /// learning rate that is negative or not finite; nothing has changed then.
+    #[inline(never)] // compiled once: see `instances`
     pub fn step(&mut self, parameters: &mut [T], gradients: &[T], learning_rate: f64) -> Result<StepReport, Error> {
         match self {
             Self::Adam(adam) => adam.step(parameters, gradients, learning_rate),

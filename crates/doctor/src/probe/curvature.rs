@@ -12,6 +12,7 @@ use super::preconditioner::Preconditioner;
 
 /// A network of its own with the same parameters: what the curvature is measured on, so that a run's own is never touched.
 #[must_use]
+#[inline(never)] // compiled once: see `instances`
 pub fn scratch<T: Real>(model: &Sequential<T>) -> Sequential<T> {
     let mut copy = Sequential::new(model.architecture().clone());
     copy.parameters_mut().copy_from_slice(model.parameters());
@@ -71,6 +72,7 @@ pub struct Sharpness {
 impl<'a, T: Real> Curvature<'a, T> {
     /// Of the loss of a batch at the network's present parameters. Takes a [`scratch`] copy of a run's network.
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn new(model: &'a mut Sequential<T>, batch: &'a Batch<T>, loss: Loss) -> Self {
         let value = model.forward_backward(batch.indices(), batch.targets(), loss);
         let parameters = model.parameters().to_vec();
@@ -94,6 +96,7 @@ impl<'a, T: Real> Curvature<'a, T> {
     ///
     /// # Panics
     /// If a vector is not as long as the parameters.
+    #[inline(never)] // compiled once: see `instances`
     pub fn times(&mut self, direction: &[T], product: &mut [T]) {
         let length = l2_norm(direction);
         if length == 0.0 {
@@ -126,6 +129,7 @@ impl<'a, T: Real> Curvature<'a, T> {
     ///
     /// # Panics
     /// As [`times`](Self::times), or if the preconditioner is of another network.
+    #[inline(never)] // compiled once: see `instances`
     pub fn along(&mut self, direction: &[T], preconditioner: &Preconditioner<T>) -> Along {
         let mut product = vec![T::ZERO; direction.len()];
         self.times(direction, &mut product);
@@ -151,6 +155,7 @@ impl<'a, T: Real> Curvature<'a, T> {
     ///
     /// # Panics
     /// If the preconditioner is of another network.
+    #[inline(never)] // compiled once: see `instances`
     pub fn along_gradient(&mut self, preconditioner: &Preconditioner<T>) -> (f64, f64) {
         let gradient = self.gradient.clone();
         let square = dot(&gradient, &gradient);
@@ -174,6 +179,7 @@ impl<'a, T: Real> Curvature<'a, T> {
     ///
     /// # Panics
     /// If the preconditioner is of another network.
+    #[inline(never)] // compiled once: see `instances`
     pub fn largest_preconditioned(&mut self, preconditioner: &Preconditioner<T>, iterations: u32) -> Eigenvalue {
         let count = self.parameters.len();
         let Some(diagonal) = preconditioner.diagonal() else {

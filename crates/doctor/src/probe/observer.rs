@@ -41,6 +41,7 @@ impl<T: Real> Probes<T> {
     ///
     /// # Errors
     /// [`Error::Setting`] for a probe setting out of range.
+    #[inline(never)] // compiled once: see `instances`
     pub fn new(
         probes: &ProbeSettings,
         run: &Settings,
@@ -109,6 +110,7 @@ impl<T: Real> Observer<T> for Probes<T> {
 
 /// The cheap probes of a step: one pass over gradients and moments.
 #[must_use]
+#[inline(never)] // compiled once: see `instances`
 pub fn read_step<T: Real>(record: &StepRecord, seen: &Seen<'_, T>) -> Reading {
     let tensors = seen.model.tensors();
     let totals: Vec<TensorTotals> = tensors

@@ -53,6 +53,7 @@ impl<T: Real> Reference<T> {
     /// For networks of the model's architecture, on `words` training words that lie evenly spread in the data set (a file of
     /// word vectors is commonly in the order of frequency, so that every band of it is there).
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn new(
         model: &Sequential<T>,
         settings: &Settings,
@@ -67,6 +68,7 @@ impl<T: Real> Reference<T> {
 
     /// On any batch.
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn on_batch(model: &Sequential<T>, batch: Batch<T>, loss: Loss, power_iterations: u32) -> Self {
         let architecture = model.architecture();
         let activations = activations(architecture);
@@ -97,6 +99,7 @@ impl<T: Real> Reference<T> {
     /// # Panics
     /// If it is of another architecture.
     #[must_use]
+    #[inline(never)] // compiled once: see `instances`
     pub fn measure(&mut self, model: &Sequential<T>) -> NetworkReading {
         self.scratch.parameters_mut().copy_from_slice(model.parameters());
         self.scratch.forward(self.batch.indices());

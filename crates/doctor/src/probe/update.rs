@@ -18,6 +18,7 @@ use super::totals::{BLOCK, Terms, totals};
 /// # Panics
 /// If the optimiser is of another network.
 #[must_use]
+#[inline(never)] // compiled once: see `instances`
 pub fn last_update<T: Real>(model: &Sequential<T>, optimizer: &Optimizer<T>, learning_rate: f64) -> Vec<T> {
     let mut update = vec![T::ZERO; model.parameters().len()];
     if optimizer.steps() > 0 {

@@ -1,0 +1,36 @@
+//! Compiles what is generic over the float type here, for `f32` and `f64`.
+//!
+//! Otherwise every crate and every test binary that diagnoses compiles it all again, for half of the whole build's time: rustc
+//! takes a generic function that a crate below has compiled only if it is `#[inline(never)]`. So the ways in are marked so,
+//! and named here.
+
+use std::hint::black_box;
+
+use flameout_experiment::Number;
+
+use crate::probe::{Curvature, Probes, Reference, last_update, read_step, scratch};
+use crate::{Course, Replay, Subject, approach, counterfactuals, diagnose_course};
+
+#[used]
+static INSTANCES: [fn(); 2] = [instances::<f32>, instances::<f64>];
+
+fn instances<T: Number>() {
+    black_box(diagnose_course::<T> as fn(_, _, _) -> _);
+    black_box(counterfactuals::<T> as fn(_, _, _, _) -> _);
+    black_box(approach::<T> as fn(_, _) -> _);
+    black_box(Replay::<T>::trial as fn(_, _, _, _) -> _);
+    black_box(Course::<T>::of as fn(_, _, _) -> _);
+    black_box(Subject::<T>::new as fn(_, _) -> _);
+    black_box(Reference::<T>::new as fn(_, _, _, _, _) -> _);
+    black_box(Reference::<T>::on_batch as fn(_, _, _, _) -> _);
+    black_box(Reference::<T>::measure as fn(_, _) -> _);
+    black_box(scratch::<T> as fn(_) -> _);
+    black_box(Curvature::<T>::new as fn(_, _, _) -> _);
+    black_box(Curvature::<T>::times as fn(_, _, _) -> _);
+    black_box(Curvature::<T>::along as fn(_, _, _) -> _);
+    black_box(Curvature::<T>::along_gradient as fn(_, _) -> _);
+    black_box(Curvature::<T>::largest_preconditioned as fn(_, _, _) -> _);
+    black_box(last_update::<T> as fn(_, _, _) -> _);
+    black_box(read_step::<T> as fn(_, _) -> _);
+    black_box(Probes::<T>::new as fn(_, _, _, _) -> _);
+}
