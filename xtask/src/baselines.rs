@@ -9,16 +9,18 @@ use flameout::Embedded;
 use flameout::cli::evaluate::{Evaluation, evaluate, print};
 use flameout::cli::known::all_vectors;
 use flameout_experiment::{Dataset, Settings};
-use flameout_ngrams::{Model, NGrams, Options};
+use flameout_ngrams::{Model, NGrams, Options, Weighting};
 use flameout_word2vec::WordVectors;
 use ndarray::{Array1, Array2, Axis};
 
 use crate::root;
 
-/// Measures three baselines on the words and split of a run: what a network has to beat.
+/// Measures simple methods on the words and split of a run: what a network has to beat.
 ///
 /// - ridge: a linear map from the n-grams of 2 to 6 letters that a word has (its ends marked), with squared weights held
 ///   down; how much is chosen on a tenth of the training words;
+/// - rarity: the same, with rare n-grams counting more within a word;
+/// - ngrams: that with a network on top, as `flameout train --model ngrams` fits it;
 /// - mean: the mean vector of the training words that have an n-gram, averaged over the word's n-grams;
 /// - nearest: the vector of the training word with the most n-grams in common (Jaccard).
 ///
@@ -69,10 +71,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let targets = dataset.targets.select(Axis(0), &dataset.train);
     let originals = all_vectors(&settings, None)?;
     let task = Task { originals, grams, bags, targets, dataset };
-    let began = Instant::now();
-    let model = Model::fit(&task.words(), task.targets.view(), &Options::default())?;
-    let ridge = |word: &str| model.predict(word).unwrap_or_else(|| Array1::zeros(model.dim())).to_vec();
-    report(args, "ridge", began, &measure(&task, args, &mut |word| ridge(word))?)?;
+    let rarity = Options { units: 0, ..Options::default() };
+    let ridge = Options { weighting: Weighting::Alike, ..rarity.clone() };
+    for (name, options) in [("ridge", ridge), ("rarity", rarity), ("ngrams", Options::default())] {
+        let began = Instant::now();
+        let model = Model::fit(&task.words(), task.targets.view(), &options)?;
+        let predict = |word: &str| model.predict(word).unwrap_or_else(|| Array1::zeros(model.dim())).to_vec();
+        report(args, name, began, &measure(&task, args, &mut |word| predict(word))?)?;
+    }
     let began = Instant::now();
     let means = mean(&task);
     report(args, "mean", began, &measure(&task, args, &mut |word| mean_of_rows(&means, &task.grams.of(word)))?)?;

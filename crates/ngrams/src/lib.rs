@@ -1,10 +1,13 @@
-//! Word vectors from spellings by ridge regression on letter n-grams.
+//! Word vectors from spellings: ridge regression on letter n-grams, and a small network on top.
 //!
-//! A word's vector is predicted as a sum of one vector for each n-gram of letters that it has, its ends marked: `<wal`, `alk`,
-//! `ked>`. The n-grams' vectors minimise the squared error on the training words, and their own squared length times a
-//! penalty, which is chosen on words held back. It is what fastText does inside (Bojanowski et al. 2017, *Enriching Word
-//! Vectors with Subword Information*, section 3.2), fitted to vectors that exist already (Zhao, Mudgal and Liang 2018,
+//! A word's vector is predicted as a weighted sum of one vector for each n-gram of letters that it has, its ends marked:
+//! `<wal`, `alk`, `ked>`. The n-grams' vectors minimise the squared error on the training words, and their own squared length
+//! times a penalty, which is chosen on words held back. It is what fastText does inside (Bojanowski et al. 2017, *Enriching
+//! Word Vectors with Subword Information*, section 3.2), fitted to vectors that exist already (Zhao, Mudgal and Liang 2018,
 //! *Generalizing Word Embeddings using Bag of Subwords*).
+//!
+//! A network of one hidden layer then turns the predicted vector: towards that of the right word, and away from those of others.
+//! It learns from what regressions predict for words that they have not seen.
 //!
 //! ```
 //! use flameout_ngrams::{Model, Options};
@@ -24,11 +27,15 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod bag;
+mod contrast;
 pub mod error;
+mod head;
 pub mod model;
 pub mod ngrams;
 mod ridge;
 
+pub use bag::Weighting;
 pub use error::Error;
 pub use model::{Model, Options};
 pub use ngrams::NGrams;

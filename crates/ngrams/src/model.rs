@@ -4,18 +4,23 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use flameout_model::{checkpoint, metrics};
+use flameout_model::checkpoint;
+use flameout_model::metrics::NearestWords;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
+use crate::bag::{Bag, Weighting, bag};
 use crate::error::Error;
+use crate::head::Head;
 use crate::ngrams::NGrams;
-use crate::ridge::{Bags, value};
+use crate::ridge::Bags;
 
 /// Version of the file.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// One in so many words is held back to choose the penalty.
 const HELD_BACK: usize = 10;
+/// Regressions that are fitted so that there is one for each word that has not seen it.
+const FOLDS: usize = 5;
 
 /// How a model is fitted.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,29 +29,37 @@ pub struct Options {
     pub lengths: RangeInclusive<usize>,
     /// Words that must have an n-gram for it to count.
     pub common: usize,
+    /// How n-grams are weighted against each other.
+    pub weighting: Weighting,
     /// Penalties on squared weights to choose from.
     pub penalties: Vec<f32>,
+    /// Units of the network on top of the regression; 0 for none.
+    pub units: usize,
 }
 
 impl Default for Options {
     /// What does best on 45,000 English words: docs/quality.md.
     fn default() -> Self {
-        Self { lengths: 2..=6, common: 3, penalties: vec![0.01, 0.03, 0.1, 0.3, 1.0] }
+        let penalties = vec![0.1, 0.2, 0.3, 0.5, 1.0];
+        Self { lengths: 2..=6, common: 3, weighting: Weighting::Rarity, penalties, units: 512 }
     }
 }
 
-/// A vector for each n-gram.
+/// A vector for each n-gram, and the network that turns their sum.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     ngrams: NGrams,
+    /// What each n-gram counts against others of its word.
+    counts: Vec<f32>,
     /// `(n-grams, numbers)`
     weights: Array2<f32>,
     penalty: f32,
+    head: Option<Head>,
 }
 
 impl Model {
-    /// Fits a model to words and their vectors, `(words, numbers)`. If there are several penalties, that with the largest
-    /// mean cosine on a tenth of the words, held back meanwhile, is used.
+    /// Fits a model to words and their vectors, `(words, numbers)`. If there are several penalties, that is used with which
+    /// a tenth of the words, held back meanwhile, have the largest mean reciprocal rank among all.
     ///
     /// The result depends on its arguments alone, not on the number of threads.
     ///
@@ -64,10 +77,14 @@ impl Model {
         if ngrams.is_empty() {
             return refuse(&format!("no n-gram occurs in {} words: more words, or a lower bound", options.common));
         }
-        let bags: Vec<Vec<u32>> = words.iter().map(|word| ngrams.of(word.as_ref())).collect();
+        let known: Vec<Vec<u32>> = words.iter().map(|word| ngrams.of(word.as_ref())).collect();
+        let counts = options.weighting.weights(&known, ngrams.len());
+        let bags: Vec<Bag> = known.iter().map(|grams| bag(grams, &counts)).collect();
         let penalty = choose(&bags, vectors, ngrams.len(), &options.penalties);
         let weights = Bags::new(&bags, ngrams.len()).solve(vectors, penalty);
-        Ok(Self { ngrams, weights, penalty })
+        let head = (options.units > 0)
+            .then(|| Head::fit(unseen(&bags, vectors, ngrams.len(), penalty), vectors, options.units));
+        Ok(Self { ngrams, counts, weights, penalty, head })
     }
 
     /// The n-grams.
@@ -93,13 +110,18 @@ impl Model {
     #[must_use]
     pub fn predict(&self, word: &str) -> Option<Array1<f32>> {
         let (as_is, lower) = (self.ngrams.of(word), self.ngrams.of(&word.to_lowercase()));
-        let bag = if lower.len() > as_is.len() { lower } else { as_is };
-        if bag.is_empty() {
+        let grams = if lower.len() > as_is.len() { lower } else { as_is };
+        if grams.is_empty() {
             return None;
         }
         let mut vector = Array1::zeros(self.dim());
-        bag.iter().for_each(|&gram| vector += &self.weights.row(gram as usize));
-        Some(vector * value(&bag))
+        for (gram, value) in bag(&grams, &self.counts) {
+            vector.scaled_add(value, &self.weights.row(gram as usize));
+        }
+        Some(match &self.head {
+            Some(head) => head.turn(&vector),
+            None => vector,
+        })
     }
 
     /// Writes the model to a file, atomically.
@@ -111,8 +133,10 @@ impl Model {
             shortest: *self.ngrams.lengths().start(),
             longest: *self.ngrams.lengths().end(),
             grams: self.ngrams.grams().into_iter().map(str::to_owned).collect(),
+            counts: self.counts.clone(),
             penalty: self.penalty,
             weights: self.weights.iter().copied().collect(),
+            head: self.head.clone(),
         };
         Ok(checkpoint::write(path, VERSION, &saved)?)
     }
@@ -126,13 +150,17 @@ impl Model {
         let wrong = |problem: &str| Error::Inconsistent { path: path.into(), problem: problem.into() };
         let count = saved.grams.len();
         let grams: BTreeSet<String> = saved.grams.into_iter().collect();
-        if grams.is_empty() || grams.len() != count || !saved.weights.len().is_multiple_of(count) || saved.shortest == 0
-        {
+        let each = saved.weights.len().is_multiple_of(count) && saved.counts.len() == count;
+        if grams.is_empty() || grams.len() != count || !each || saved.shortest == 0 {
             return Err(wrong("is no model of n-grams: a list of n-grams without a vector each"));
         }
         let weights = Array2::from_shape_vec((count, saved.weights.len() / count), saved.weights)
             .map_err(|error| wrong(&error.to_string()))?;
-        Ok(Self { ngrams: NGrams::new(grams, saved.shortest..=saved.longest), weights, penalty: saved.penalty })
+        if saved.head.as_ref().is_some_and(|head| !head.fits(weights.ncols())) {
+            return Err(wrong("is no model of n-grams: its network is for other vectors"));
+        }
+        let ngrams = NGrams::new(grams, saved.shortest..=saved.longest);
+        Ok(Self { ngrams, counts: saved.counts, weights, penalty: saved.penalty, head: saved.head })
     }
 }
 
@@ -143,28 +171,53 @@ struct Saved {
     longest: usize,
     /// In their order as text.
     grams: Vec<String>,
+    counts: Vec<f32>,
     penalty: f32,
     /// The n-grams' vectors, one after the other.
     weights: Vec<f32>,
+    head: Option<Head>,
 }
 
-/// The penalty with the largest mean cosine on words held back, evenly over the list.
-fn choose(bags: &[Vec<u32>], vectors: ArrayView2<'_, f32>, grams: usize, penalties: &[f32]) -> f32 {
+/// The penalty with the largest mean reciprocal rank of words held back, evenly over the list, among all words. (The largest
+/// mean cosine asks for a larger penalty, with which fewer words are nearest to their own vector.)
+fn choose(bags: &[Bag], vectors: ArrayView2<'_, f32>, grams: usize, penalties: &[f32]) -> f32 {
     let (held_back, rest): (Vec<usize>, Vec<usize>) = (0..bags.len()).partition(|row| row % HELD_BACK == 0);
     if penalties.len() == 1 || rest.is_empty() {
         return penalties[0];
     }
-    let of = |rows: &[usize]| -> (Vec<Vec<u32>>, Array2<f32>) {
-        (rows.iter().map(|&row| bags[row].clone()).collect(), vectors.select(Axis(0), rows))
+    let nearest = NearestWords::new(vectors);
+    let reciprocal_ranks = |penalty| -> f64 {
+        let predictions = fit_and_predict(bags, vectors, grams, penalty, &rest, &held_back);
+        nearest.ranks(predictions.view(), &held_back).iter().map(|&rank| 1.0 / (1.0 + rank as f64)).sum()
     };
-    let ((learn, learn_targets), (test, test_targets)) = (of(&rest), of(&held_back));
-    let (learn, test) = (Bags::new(&learn, grams), Bags::new(&test, grams));
-    let cosine = |penalty: f32| {
-        let predictions = test.product(&learn.solve(learn_targets.view(), penalty));
-        metrics::mean_cosine(predictions.view(), test_targets.view())
-    };
-    let scored = penalties.iter().map(|&penalty| (cosine(penalty), penalty));
+    let scored = penalties.iter().map(|&penalty| (reciprocal_ranks(penalty), penalty));
     scored.max_by(|a, b| a.0.total_cmp(&b.0)).expect("there are penalties").1
+}
+
+/// For each word the prediction of a regression on the words of other folds; the folds lie evenly over the list.
+fn unseen(bags: &[Bag], vectors: ArrayView2<'_, f32>, grams: usize, penalty: f32) -> Array2<f32> {
+    let mut predictions = Array2::zeros(vectors.dim());
+    for fold in 0..FOLDS {
+        let (words, others): (Vec<usize>, Vec<usize>) = (0..bags.len()).partition(|row| row % FOLDS == fold);
+        let of_fold = fit_and_predict(bags, vectors, grams, penalty, &others, &words);
+        words.iter().zip(of_fold.rows()).for_each(|(&word, row)| predictions.row_mut(word).assign(&row));
+    }
+    predictions
+}
+
+/// What a regression on some words predicts for others.
+fn fit_and_predict(
+    bags: &[Bag],
+    vectors: ArrayView2<'_, f32>,
+    grams: usize,
+    penalty: f32,
+    fitted: &[usize],
+    predicted: &[usize],
+) -> Array2<f32> {
+    let of = |rows: &[usize]| -> Vec<Bag> { rows.iter().map(|&row| bags[row].clone()).collect() };
+    let (fitted_bags, predicted) = (of(fitted), of(predicted));
+    let weights = Bags::new(&fitted_bags, grams).solve(vectors.select(Axis(0), fitted).view(), penalty);
+    Bags::new(&predicted, grams).product(&weights)
 }
 
 #[cfg(test)]
@@ -220,10 +273,15 @@ mod tests {
             shortest: 2,
             longest: 6,
             grams: grams.iter().map(|gram| (*gram).to_owned()).collect(),
+            counts: vec![1.0; grams.len()],
             penalty: 1.0,
             weights: vec![0.0; weights],
+            head: None,
         };
-        for bad in [saved(&[], 0), saved(&["ab", "ab"], 4), saved(&["ab", "bc"], 3)] {
+        let without_counts = Saved { counts: vec![], ..saved(&["ab", "bc"], 4) };
+        let head = Head::fit(Array2::zeros((4, 3)), Array2::zeros((4, 3)).view(), 2);
+        let for_others = Saved { head: Some(head), ..saved(&["ab", "bc"], 4) };
+        for bad in [saved(&[], 0), saved(&["ab", "ab"], 4), saved(&["ab", "bc"], 3), without_counts, for_others] {
             checkpoint::write(&path, VERSION, &bad).unwrap();
             assert!(Model::load(&path).unwrap_err().to_string().contains("no model of n-grams"));
         }

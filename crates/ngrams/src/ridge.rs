@@ -3,26 +3,23 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
 use rayon::prelude::*;
 
+use crate::bag::Bag;
+
 /// Steps of conjugate gradients; twice as many change no digit that is reported anywhere.
 const ITERATIONS: usize = 60;
 
-/// Bags of n-grams as a sparse matrix X: row i has [`value`] at the n-grams of bag i.
+/// Bags of n-grams as a sparse matrix X: row i is bag i.
 pub(crate) struct Bags<'a> {
-    bags: &'a [Vec<u32>],
-    /// For each n-gram the bags that have it, in their order.
-    words: Vec<Vec<u32>>,
-}
-
-/// What each n-gram of a bag counts: a row has unit length, however many it has.
-pub(crate) fn value(bag: &[u32]) -> f32 {
-    1.0 / (bag.len().max(1) as f32).sqrt()
+    bags: &'a [Bag],
+    /// For each n-gram the bags that have it, in their order, and what it counts there: the columns of X.
+    words: Vec<Vec<(u32, f32)>>,
 }
 
 impl<'a> Bags<'a> {
-    pub(crate) fn new(bags: &'a [Vec<u32>], grams: usize) -> Self {
+    pub(crate) fn new(bags: &'a [Bag], grams: usize) -> Self {
         let mut words = vec![Vec::new(); grams];
         for (word, bag) in (0..).zip(bags) {
-            bag.iter().for_each(|&gram| words[gram as usize].push(word));
+            bag.iter().for_each(|&(gram, value)| words[gram as usize].push((word, value)));
         }
         Self { bags, words }
     }
@@ -54,8 +51,7 @@ impl<'a> Bags<'a> {
     pub(crate) fn product(&self, weights: &Array2<f32>) -> Array2<f32> {
         let mut result = Array2::zeros((self.bags.len(), weights.ncols()));
         result.axis_iter_mut(Axis(0)).into_par_iter().zip(self.bags).for_each(|(mut row, bag)| {
-            bag.iter().for_each(|&gram| row += &weights.row(gram as usize));
-            row *= value(bag);
+            bag.iter().for_each(|&(gram, value)| row.scaled_add(value, &weights.row(gram as usize)));
         });
         result
     }
@@ -64,9 +60,7 @@ impl<'a> Bags<'a> {
     fn transposed_product(&self, right: ArrayView2<'_, f32>) -> Array2<f32> {
         let mut result = Array2::zeros((self.words.len(), right.ncols()));
         result.axis_iter_mut(Axis(0)).into_par_iter().zip(&self.words).for_each(|(mut row, words)| {
-            for &word in words {
-                row.scaled_add(value(&self.bags[word as usize]), &right.row(word as usize));
-            }
+            words.iter().for_each(|&(word, value)| row.scaled_add(value, &right.row(word as usize)));
         });
         result
     }
@@ -95,11 +89,12 @@ fn add_scaled(to: &mut Array2<f32>, what: &Array2<f32>, factors: &Array1<f32>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bag::bag;
     use ndarray::array;
 
     #[test]
     fn the_normal_equations_hold() {
-        let bags = vec![vec![0, 1], vec![1], vec![0, 2], vec![0, 1, 2]];
+        let bags = [vec![0, 1], vec![1], vec![0, 2], vec![0, 1, 2]].map(|grams| bag(&grams, &[1.0, 2.0, 0.5]));
         let bags = Bags::new(&bags, 3);
         let targets = array![[1.0, 0.5], [0.0, -1.0], [2.0, 1.0], [0.3, 0.3]];
         let weights = bags.solve(targets.view(), 0.1);

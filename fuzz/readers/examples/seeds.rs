@@ -88,7 +88,7 @@ fn containers() {
     seed("network", "whole-file", &std::fs::read(&path).unwrap());
 
     let words = ["walk", "walks", "walked", "talk", "talks", "talked"];
-    let options = Options { common: 2, penalties: vec![0.01], ..Options::default() };
+    let options = Options { common: 2, penalties: vec![0.01], units: 4, ..Options::default() };
     let vectors = Array2::from_shape_fn((6, 2), |(row, column)| (row * 2 + column) as f32);
     flameout_ngrams::Model::fit(&words, vectors.view(), &options).unwrap().save(&path).unwrap();
     seed("ngrams", "walk-and-talk", &payload(&path));

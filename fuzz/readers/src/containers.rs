@@ -26,7 +26,7 @@ pub const BOUND: Bound = Bound { per_byte: 80, constant: 4 << 20 };
 const HEADER: usize = 52;
 /// Versions of the payloads.
 const NETWORK: u32 = 1;
-const NGRAMS: u32 = 1;
+const NGRAMS: u32 = 2;
 /// Parameters of a network beyond which it is not run.
 const RUNNABLE: usize = 1 << 16;
 

@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let words: Vec<&str> = dataset.train.iter().map(|&row| dataset.words[row].as_str()).collect();
     let (fitted, tested) = (words.len(), dataset.test.len());
     let spinner = progress::spinner(&format!(
-        "{fitted} words to fit, {tested} to test; five fits to choose the penalty, one to use"
+        "{fitted} words to fit, {tested} to test; five fits to choose the penalty, one to use, five for the network to learn from"
     ));
     let model = Model::fit(&words, dataset.targets.select(Axis(0), &dataset.train).view(), &Options::default())?;
     spinner.finish_and_clear();
