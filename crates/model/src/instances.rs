@@ -1,8 +1,7 @@
 //! Compiles what is generic over the float type here, for `f32` and `f64`.
 //!
-//! Otherwise every crate and every test binary with a network compiles it all again, for half of the whole build's time: rustc
-//! takes a generic function that a crate below has compiled only if it is `#[inline(never)]`. So the ways in are marked so,
-//! and named here.
+//! Otherwise every crate and every test binary with a network compiles it all again: rustc takes a generic function that a
+//! crate below has compiled only if it is `#[inline(never)]`. So the ways in are marked so, and named here.
 
 use std::hint::black_box;
 

@@ -2,8 +2,10 @@
 
 use flameout_cells::Sequence;
 use flameout_kernels::{Real, reduce};
-use ndarray::{ArrayView1, ArrayView2};
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
+
+use crate::metrics::dot;
 
 /// A loss over a batch of predicted and true vectors, both `(batch, outputs)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -67,11 +69,6 @@ fn cosine<T: Real>(predictions: ArrayView2<'_, T>, targets: ArrayView2<'_, T>, g
         }
     }
     loss / batch
-}
-
-/// The scalar product, summed in `f64` in the order of the elements.
-pub(crate) fn dot<T: Real>(a: ArrayView1<'_, T>, b: ArrayView1<'_, T>) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum()
 }
 
 #[cfg(test)]

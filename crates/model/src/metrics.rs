@@ -5,8 +5,6 @@ use std::collections::HashMap;
 use flameout_kernels::{PackedLeft, PackedRight, Real, Start, product};
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
-use crate::loss::dot;
-
 /// Keras' `accuracy` with the loss `mse`: the share of rows whose largest element is in the same place in prediction and
 /// target, both `(batch, outputs)`. With a single output Keras takes another definition: the share of predictions that
 /// are the target after rounding to the nearest integer. 0 for an empty batch.
@@ -42,6 +40,30 @@ pub fn arg_max<T: Real>(row: ArrayView1<'_, T>) -> usize {
 
 fn is_nan<T: Real>(x: T) -> bool {
     x.partial_cmp(&x).is_none()
+}
+
+/// The scalar product of two vectors `(outputs)`, summed in `f64` in the order of the elements.
+#[must_use]
+pub fn dot<T: Real>(a: ArrayView1<'_, T>, b: ArrayView1<'_, T>) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum()
+}
+
+/// The Euclidean norm of a vector.
+#[must_use]
+pub fn norm<T: Real>(vector: ArrayView1<'_, T>) -> f64 {
+    dot(vector, vector).sqrt()
+}
+
+/// Each row of `vectors (words, outputs)` divided by its norm. A zero row has no direction: it stays zero.
+#[must_use]
+pub fn unit_rows<T: Real>(mut vectors: Array2<T>) -> Array2<T> {
+    for mut row in vectors.rows_mut() {
+        let norm = norm(row.view());
+        if norm > 0.0 {
+            row.map_inplace(|x| *x = T::from_f64(x.to_f64() / norm));
+        }
+    }
+    vectors
 }
 
 /// The cosine of two vectors of the same length; 0 if one of them is zero.
@@ -133,14 +155,7 @@ impl<T: Real> NearestWords<T> {
     #[must_use]
     #[inline(never)] // compiled once: see `instances`
     pub fn new(vectors: ArrayView2<'_, T>) -> Self {
-        let mut unit = vectors.to_owned();
-        for mut row in unit.rows_mut() {
-            let norm = dot(row.view(), row.view()).sqrt();
-            if norm > 0.0 {
-                row.map_inplace(|x| *x = T::from_f64(x.to_f64() / norm));
-            }
-        }
-        Self { words: PackedRight::from(unit.t()) }
+        Self { words: PackedRight::from(unit_rows(vectors.to_owned()).t()) }
     }
 
     /// For each prediction the number of other words that are at least as near (by cosine) as its true word: 0 is a
@@ -220,6 +235,11 @@ mod tests {
             mean_cosine(array![[2.0, 0.0], [0.0, 1.0]].view(), array![[5.0, 0.0], [1.0, 1.0]].view()),
             (1.0 + 0.5_f64.sqrt()) / 2.0
         );
+    }
+
+    #[test]
+    fn unit_rows_keep_their_direction() {
+        assert_eq!(unit_rows(array![[3.0, 4.0], [0.0, 0.0]]), array![[0.6, 0.8], [0.0, 0.0]]);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The loss that tells the right word from others.
 
 use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product, reduce};
+use flameout_model::metrics::{dot, norm, unit_rows};
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 
 /// By what cosines are divided before the softmax: the smaller, the more only the nearest words count.
 const TEMPERATURE: f64 = 0.1;
@@ -27,19 +28,18 @@ impl<T: Real> Candidates<T> {
     /// as noise. Without the second, outputs are moved away from near words more than they are brought to their own.
     pub(crate) fn loss(&self, outputs: ArrayView2<'_, T>, first: usize, mut gradient: ArrayViewMut2<'_, T>) -> f64 {
         let batch = outputs.nrows() as f64;
-        let lengths: Vec<f64> = outputs.rows().into_iter().map(length).collect();
-        let mut units = outputs.to_owned();
-        units.rows_mut().into_iter().zip(&lengths).for_each(|(row, length)| divide(row, *length));
+        let units = unit_rows(outputs.to_owned());
 
         let mut cosines = Array2::from_elem((outputs.nrows(), self.transposed.columns()), T::ZERO);
         product(&PackedLeft::from(units.view()), &self.transposed, cosines.view_mut(), Start::Zero);
-        let rows = cosines.rows_mut().into_iter().enumerate().collect::<Vec<_>>().into_par_iter();
+        let rows = cosines.axis_iter_mut(Axis(0)).into_par_iter().enumerate();
         let losses: Vec<f64> = rows.map(|(i, row)| of_row(row, first + i)).collect();
 
         product(&PackedLeft::from(cosines.view()), &self.vectors, gradient.view_mut(), Start::Zero);
-        for ((mut gradient, unit), length) in gradient.rows_mut().into_iter().zip(units.rows()).zip(lengths) {
-            // What is nothing has no direction that a step could change.
-            let scale = if length > 0.0 { 1.0 / (batch * length) } else { 0.0 };
+        for ((mut gradient, unit), output) in gradient.rows_mut().into_iter().zip(units.rows()).zip(outputs.rows()) {
+            // A zero output has no direction that a step could change.
+            let norm = norm(output);
+            let scale = if norm > 0.0 { 1.0 / (batch * norm) } else { 0.0 };
             let along = dot(gradient.view(), unit);
             gradient.zip_mut_with(&unit, |g, u| *g = T::from_f64((g.to_f64() - along * u.to_f64()) * scale));
         }
@@ -64,30 +64,6 @@ fn of_row<T: Real>(mut cosines: ArrayViewMut1<'_, T>, right: usize) -> f64 {
     libm::log(sum) + (largest.to_f64() - own) / TEMPERATURE + 1.0 - own
 }
 
-fn dot<T: Real>(a: ArrayView1<'_, T>, b: ArrayView1<'_, T>) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum()
-}
-
-pub(crate) fn length<T: Real>(row: ArrayView1<'_, T>) -> f64 {
-    dot(row, row).sqrt()
-}
-
-/// Nothing has no direction: it stays nothing.
-fn divide<T: Real>(mut row: ArrayViewMut1<'_, T>, length: f64) {
-    if length > 0.0 {
-        row.mapv_inplace(|x| T::from_f64(x.to_f64() / length));
-    }
-}
-
-/// Rows of unit length; those that are nothing stay so.
-pub(crate) fn to_unit_rows<T: Real>(mut matrix: Array2<T>) -> Array2<T> {
-    for row in matrix.rows_mut() {
-        let length = length(row.view());
-        divide(row, length);
-    }
-    matrix
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,7 +74,7 @@ mod tests {
 
     #[test]
     fn the_gradient_is_the_slope_of_the_loss() {
-        let candidates = Candidates::new(to_unit_rows(matrix(9, 1)).view());
+        let candidates = Candidates::new(unit_rows(matrix(9, 1)).view());
         let outputs = matrix(3, 2);
         let mut gradient = Array2::zeros((3, 5));
         candidates.loss(outputs.view(), 4, gradient.view_mut());
@@ -128,7 +104,7 @@ mod tests {
 
     #[test]
     fn an_output_that_is_nothing_does_no_harm() {
-        let candidates = Candidates::new(to_unit_rows(matrix(4, 1)).view());
+        let candidates = Candidates::new(unit_rows(matrix(4, 1)).view());
         let mut gradient = Array2::zeros((1, 5));
         assert!(candidates.loss(Array2::zeros((1, 5)).view(), 0, gradient.view_mut()).is_finite());
     }

@@ -2,6 +2,7 @@
 
 use flameout_cells::{Activation, Dense, Initialisation, Input, Inputs, Layer, Sequence};
 use flameout_kernels::Real;
+use flameout_model::metrics::{norm, unit_rows};
 use flameout_optim::{Adam, AdamSettings};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
 use ndarray_rand::rand::seq::SliceRandom;
@@ -9,9 +10,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
 
-use crate::contrast::{Candidates, length, to_unit_rows};
+use crate::contrast::Candidates;
 
-/// Times that every word is learnt from: more did not help on 45,000 words.
+/// Times that every word is learnt from.
 const EPOCHS: usize = 2;
 /// Words in a step.
 const BATCH: usize = 256;
@@ -34,7 +35,7 @@ impl Head {
     /// Fits a network of so many units to predictions and vectors, both `(words, numbers)`. The predictions must be of
     /// regressions that had not seen the word: of a word that it has seen a regression knows too much.
     pub(crate) fn fit(predictions: Array2<f32>, vectors: ArrayView2<'_, f32>, units: usize) -> Self {
-        let (predictions, targets) = (to_unit_rows(predictions), to_unit_rows(vectors.to_owned()));
+        let (predictions, targets) = (unit_rows(predictions), unit_rows(vectors.to_owned()));
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let mut training = Training::new(targets.ncols(), units, &mut rng);
         let mut order: Vec<usize> = (0..targets.nrows()).collect();
@@ -57,11 +58,11 @@ impl Head {
         numbers > 0 && self.units > 0 && count() == Some(self.parameters.len())
     }
 
-    /// Turns the regression's prediction; its length stays.
-    pub(crate) fn turn(&self, prediction: &Array1<f32>) -> Array1<f32> {
-        let (numbers, before) = (prediction.len(), length(prediction.view()) as f32);
+    /// Turns the regression's prediction; its norm stays.
+    pub(crate) fn turn(&self, prediction: Array1<f32>) -> Array1<f32> {
+        let (numbers, before) = (prediction.len(), norm(prediction.view()) as f32);
         if before == 0.0 {
-            return prediction.clone();
+            return prediction;
         }
         let (first, second) = self.parameters.split_at((numbers + 1) * self.units);
         let unit = prediction / before;
@@ -70,7 +71,7 @@ impl Head {
         hidden.mapv_inplace(Real::tanh);
         let mut turned = unit;
         add_layer(turned.view_mut(), hidden.view(), second);
-        let after = length(turned.view()) as f32;
+        let after = norm(turned.view()) as f32;
         turned * (before / after)
     }
 }
@@ -107,21 +108,26 @@ impl Training {
 
     /// A step on these predictions, whose right candidates are those from `first` on.
     fn step(&mut self, predictions: Array2<f32>, candidates: &Candidates<f32>, first: usize) {
-        let split = self.hidden.parameter_count();
         let input = Sequence::from_array(predictions.view().insert_axis(Axis(1)));
-        self.hidden.load(&self.parameters[..split]);
-        self.output.load(&self.parameters[split..]);
-        self.hidden.forward(Input::Sequence(&input));
-        self.output.forward(Input::Sequence(self.hidden.output()));
-        let outputs = predictions + self.output.output().step(0);
+        let outputs = predictions + self.forward(&input);
         let mut gradient = Sequence::filled(outputs.nrows(), 1, outputs.ncols(), 0.0);
         candidates.loss(outputs.view(), first, gradient.step_mut(0));
 
-        let (of_hidden, of_output) = self.gradients.split_at_mut(split);
+        let (of_hidden, of_output) = self.gradients.split_at_mut(self.hidden.parameter_count());
         let states = Input::Sequence(self.hidden.output());
         self.output.backward(states, &gradient, of_output, Some(&mut self.hidden_gradient));
         self.hidden.backward(Input::Sequence(&input), &self.hidden_gradient, of_hidden, None);
         self.adam.step(&mut self.parameters, &self.gradients, LEARNING_RATE).expect("as many gradients as parameters");
+    }
+
+    /// What the two layers add to their input `(batch, 1, numbers)`.
+    fn forward(&mut self, input: &Sequence<f32>) -> ArrayView2<'_, f32> {
+        let (of_hidden, of_output) = self.parameters.split_at(self.hidden.parameter_count());
+        self.hidden.load(of_hidden);
+        self.output.load(of_output);
+        self.hidden.forward(Input::Sequence(input));
+        self.output.forward(Input::Sequence(self.hidden.output()));
+        self.output.output().step(0)
     }
 }
 
@@ -133,7 +139,7 @@ mod tests {
     fn shrunk(words: usize) -> (Array2<f32>, Array2<f32>) {
         let vectors =
             Array2::from_shape_fn((words, 8), |(i, j)| ((i * 37 + j * (i % 11) * 101) % 29) as f32 / 14.0 - 1.0);
-        let vectors = to_unit_rows(vectors);
+        let vectors = unit_rows(vectors);
         let mean = vectors.mean_axis(Axis(0)).unwrap();
         (&vectors * 0.3 + &(mean * 3.0), vectors)
     }
@@ -142,10 +148,8 @@ mod tests {
     fn the_right_word_is_told_better_from_others() {
         let (predictions, vectors) = shrunk(3000);
         let loss = |head: Option<&Head>| {
-            let rows = predictions
-                .rows()
-                .into_iter()
-                .map(|row| head.map_or(row.to_owned(), |head| head.turn(&row.to_owned())));
+            let rows =
+                predictions.rows().into_iter().map(|row| head.map_or(row.to_owned(), |head| head.turn(row.to_owned())));
             let rows: Vec<f32> = rows.flatten().collect();
             let outputs = Array2::from_shape_vec(predictions.dim(), rows).unwrap();
             let mut unused = Array2::zeros(outputs.dim());
@@ -161,29 +165,24 @@ mod tests {
         let (predictions, vectors) = shrunk(50);
         let head = Head::fit(predictions.clone(), vectors.view(), 4);
         let prediction = predictions.row(7).to_owned();
-        let turned = head.turn(&prediction);
-        assert!((length(turned.view()) - length(prediction.view())).abs() < 1e-6);
-        assert_eq!(head.turn(&Array1::zeros(8)), Array1::zeros(8));
+        let turned = head.turn(prediction.clone());
+        assert!((norm(turned.view()) - norm(prediction.view())).abs() < 1e-6);
+        assert_eq!(head.turn(Array1::zeros(8)), Array1::zeros(8));
         assert!(head.fits(8) && !head.fits(7));
     }
 
     #[test]
     fn what_is_predicted_is_what_was_trained() {
         let (predictions, vectors) = shrunk(300);
-        let predictions = to_unit_rows(predictions);
+        let predictions = unit_rows(predictions);
         let mut training = Training::new(8, 4, &mut ChaCha8Rng::seed_from_u64(1));
         let candidates = Candidates::new(vectors.view());
         (0..20).for_each(|_| training.step(predictions.clone(), &candidates, 0));
         let head = Head { units: 4, parameters: training.parameters.clone() };
         let input = Sequence::from_array(predictions.view().insert_axis(Axis(1)));
-        let split = training.hidden.parameter_count();
-        training.hidden.load(&head.parameters[..split]);
-        training.output.load(&head.parameters[split..]);
-        training.hidden.forward(Input::Sequence(&input));
-        training.output.forward(Input::Sequence(training.hidden.output()));
-        let outputs = to_unit_rows(&predictions + &training.output.output().step(0));
+        let outputs = unit_rows(&predictions + &training.forward(&input));
         for (row, output) in predictions.rows().into_iter().zip(outputs.rows()) {
-            let turned = head.turn(&row.to_owned());
+            let turned = head.turn(row.to_owned());
             assert!((&turned - &output).iter().all(|x| x.abs() < 1e-5), "{turned} and {output}");
         }
     }

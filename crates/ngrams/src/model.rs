@@ -119,7 +119,7 @@ impl Model {
             vector.scaled_add(value, &self.weights.row(gram as usize));
         }
         Some(match &self.head {
-            Some(head) => head.turn(&vector),
+            Some(head) => head.turn(vector),
             None => vector,
         })
     }
