@@ -5,7 +5,7 @@ mod before;
 
 use flameout_kernels::{Real, dispatch};
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Zip};
+use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 use rand_chacha::ChaCha8Rng;
 
 use crate::activation::Activation;
@@ -75,6 +75,13 @@ struct Shape {
     units: usize,
     activation: Activation,
     gate_activation: Activation,
+}
+
+impl Shape {
+    /// Numbers of the recurrent kernel.
+    fn weights(self) -> usize {
+        3 * self.units * self.units
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -329,6 +336,6 @@ impl<'a, T: Real> UpdateRow<'a, T> {
     }
 }
 
-fn add_assign<T: Real>(to: &mut Array2<T>, values: &Array2<T>) {
-    to.zip_mut_with(values, |to, x| *to += *x);
+fn add_assign<T: Real>(to: &mut ArrayViewMut2<'_, T>, values: ArrayView2<'_, T>) {
+    to.zip_mut_with(&values, |to, x| *to += *x);
 }

@@ -2,7 +2,7 @@
 
 use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Zip};
+use ndarray::{Array2, ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, Zip};
 use rand_chacha::ChaCha8Rng;
 
 use crate::activation::Activation;
@@ -10,8 +10,8 @@ use crate::initialise::Initialisation;
 use crate::layer::{Input, Inputs, Layer};
 use crate::projection::Projection;
 use crate::recurrent::{Stepped, assign_output_gradient, reshape};
-use crate::rows::{BLOCK, CONTIGUOUS, min_rows};
-use crate::sequence::Sequence;
+use crate::rows::{BLOCK, CONTIGUOUS, Lefts, min_rows, rows_per_task};
+use crate::sequence::{Sequence, step_and_previous};
 use crate::tensor::{GateView, GateViewMut, Tensor, gate_view, gate_view_mut};
 
 /// The gates, in the order in which their columns lie in kernels and bias (Keras 2's order).
@@ -57,7 +57,8 @@ pub struct Lstm<T> {
     zeros: Array2<T>,
     hidden_gradient: Array2<T>,
     cell_gradient: Array2<T>,
-    left: PackedLeft<T>,
+    /// Of each task.
+    lefts: Lefts<T>,
     deltas: PackedRight<T>,
     unused_forward: bool,
     /// For single steps: gates, cell activation, and both states.
@@ -94,7 +95,7 @@ impl<T: Real> Lstm<T> {
             zeros: Default::default(),
             hidden_gradient: Default::default(),
             cell_gradient: Default::default(),
-            left: PackedLeft::default(),
+            lefts: Lefts::default(),
             deltas: PackedRight::default(),
             unused_forward: false,
             step_gates: Sequence::new(),
@@ -146,48 +147,25 @@ impl<T: Real> Lstm<T> {
         (self.hidden.step(last), self.cell.step(last))
     }
 
-    fn forward_step(&mut self, t: usize) {
-        if t > 0 {
-            self.left.pack(self.hidden.step(t - 1));
-            product(&self.left, &self.recurrent, self.gates.step_mut(t), Start::Out);
-        }
-        let (previous_cell, cell) = self.cell.step_and_previous(t);
-        update_states(
-            (self.activation, self.gate_activation),
-            self.gates.step_mut(t),
-            previous_cell.unwrap_or(self.zeros.view()),
-            cell,
-            self.cell_activation.step_mut(t),
-            self.hidden.step_mut(t),
-        );
-    }
-
-    /// From the gradients for the hidden and the cell state after step t, those for the gates' arguments (into `gates`)
-    /// and for the cell state before step t.
-    fn backward_gates(&mut self, t: usize) {
-        let previous_cell = if t > 0 { self.cell.step(t - 1) } else { self.zeros.view() };
-        let (activation, gate_activation) = (self.activation, self.gate_activation);
-        Zip::from(self.gates.step_mut(t).rows_mut())
-            .and(previous_cell.rows())
-            .and(self.cell_activation.step(t).rows())
-            .and(self.hidden_gradient.rows())
-            .and(self.cell_gradient.rows_mut())
+    /// From the arguments that come from the input (in `gates`), the gates and states of all steps.
+    fn forward_through_time(&mut self) {
+        let (batch, time, units) = self.hidden.dim();
+        let rows = rows_per_task::<T>(batch, 4 * units * units);
+        let activations = (self.activation, self.gate_activation);
+        let (recurrent, zeros) = (&self.recurrent, self.zeros.view());
+        (
+            self.gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+            self.cell.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+            self.cell_activation.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+            self.hidden.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+            zeros.axis_chunks_iter(Axis(0), rows),
+            self.lefts.of_tasks(batch, rows),
+        )
             .into_par_iter()
-            .with_min_len(min_rows(self.units))
-            .for_each(|(gates, previous_cell, cell_activation, hidden_gradient, cell_gradient)| {
-                dispatch(
-                    #[inline(always)]
-                    || {
-                        let row = BackwardRow {
-                            gates: gates.into_slice().expect(CONTIGUOUS),
-                            previous_cell: previous_cell.to_slice().expect(CONTIGUOUS),
-                            cell_activation: cell_activation.to_slice().expect(CONTIGUOUS),
-                            hidden_gradient: hidden_gradient.to_slice().expect(CONTIGUOUS),
-                            cell_gradient: cell_gradient.into_slice().expect(CONTIGUOUS),
-                        };
-                        row.run(activation, gate_activation);
-                    },
-                );
+            .for_each(|(gates, cell, cell_activation, hidden, zeros, left)| {
+                let mut task =
+                    ForwardTask { activations, recurrent, gates, cell, cell_activation, hidden, zeros, left };
+                (0..time).for_each(|t| task.step(t));
             });
     }
 
@@ -197,14 +175,37 @@ impl<T: Real> Lstm<T> {
         reshape(&mut self.cell_gradient, batch, units);
         reshape(&mut self.hidden_gradient, batch, units);
         self.cell_gradient.fill(T::ZERO);
-        for t in (0..time).rev() {
-            assign_output_gradient(&mut self.hidden_gradient, output_gradient, t, time);
-            if t + 1 < time {
-                self.left.pack(self.gates.step(t + 1));
-                product(&self.left, &self.recurrent_transposed, self.hidden_gradient.view_mut(), Start::Out);
-            }
-            self.backward_gates(t);
-        }
+        let rows = rows_per_task::<T>(batch, 4 * units * units);
+        let activations = (self.activation, self.gate_activation);
+        let (recurrent_transposed, zeros) = (&self.recurrent_transposed, self.zeros.view());
+        (
+            self.gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+            self.cell.by_time().axis_chunks_iter(Axis(1), rows),
+            self.cell_activation.by_time().axis_chunks_iter(Axis(1), rows),
+            output_gradient.by_time().axis_chunks_iter(Axis(1), rows),
+            self.hidden_gradient.axis_chunks_iter_mut(Axis(0), rows),
+            self.cell_gradient.axis_chunks_iter_mut(Axis(0), rows),
+            zeros.axis_chunks_iter(Axis(0), rows),
+            self.lefts.of_tasks(batch, rows),
+        )
+            .into_par_iter()
+            .for_each(
+                |(gates, cell, cell_activation, output_gradient, hidden_gradient, cell_gradient, zeros, left)| {
+                    let mut task = BackwardTask {
+                        activations,
+                        recurrent_transposed,
+                        gates,
+                        cell,
+                        cell_activation,
+                        output_gradient,
+                        hidden_gradient,
+                        cell_gradient,
+                        zeros,
+                        left,
+                    };
+                    (0..time).rev().for_each(|t| task.step(t));
+                },
+            );
     }
 }
 
@@ -239,9 +240,7 @@ impl<T: Real> Layer<T> for Lstm<T> {
             states.resize(batch, time, self.units, T::ZERO);
         }
         reshape(&mut self.zeros, batch, self.units);
-        for t in 0..time {
-            self.forward_step(t);
-        }
+        self.forward_through_time();
         if !self.return_sequences {
             self.last_hidden.assign_last_step(&self.hidden);
         }
@@ -261,8 +260,9 @@ impl<T: Real> Layer<T> for Lstm<T> {
             states.begin(rows, self.units, parents);
         }
         if parents.is_some() {
-            self.left.pack(self.stepped_hidden.previous.view());
-            product(&self.left, &self.recurrent, self.step_gates.step_mut(0), Start::Out);
+            let left = self.lefts.first();
+            left.pack(self.stepped_hidden.previous.view());
+            product(left, &self.recurrent, self.step_gates.step_mut(0), Start::Out);
         }
         update_states(
             (self.activation, self.gate_activation),
@@ -292,9 +292,10 @@ impl<T: Real> Layer<T> for Lstm<T> {
         let time = self.hidden.dim().1;
         let [kernel, recurrent, bias] = &self.tensors[..] else { unreachable!("three tensors") };
         // h before the first step is zero: that step adds nothing.
-        self.left.pack(self.hidden.steps(0, time - 1).reversed_axes());
+        let left = self.lefts.first();
+        left.pack(self.hidden.steps(0, time - 1).reversed_axes());
         self.deltas.pack(self.gates.steps(1, time));
-        product(&self.left, &self.deltas, recurrent.view_mut(gradients), Start::Zero);
+        product(left, &self.deltas, recurrent.view_mut(gradients), Start::Zero);
 
         let (kernel_gradient, rest) = gradients.split_at_mut(recurrent.offset);
         let bias_gradient = &mut rest[bias.offset - recurrent.offset..];
@@ -307,7 +308,97 @@ impl<T: Real> Layer<T> for Lstm<T> {
     }
 }
 
-/// From the arguments of the gates, the gates and the states after a time step, for a whole batch.
+/// Sequences that are taken forward through time together: `gates (time, rows, 4·units)`, the others `(time, rows, units)`.
+struct ForwardTask<'a, T> {
+    activations: (Activation, Activation),
+    recurrent: &'a PackedRight<T>,
+    gates: ArrayViewMut3<'a, T>,
+    cell: ArrayViewMut3<'a, T>,
+    cell_activation: ArrayViewMut3<'a, T>,
+    hidden: ArrayViewMut3<'a, T>,
+    /// The states before the first step, `(rows, units)`.
+    zeros: ArrayView2<'a, T>,
+    left: &'a mut PackedLeft<T>,
+}
+
+impl<T: Real> ForwardTask<'_, T> {
+    fn step(&mut self, t: usize) {
+        let mut gates = self.gates.index_axis_mut(Axis(0), t);
+        let (previous_hidden, hidden) = step_and_previous(&mut self.hidden, t);
+        if let Some(previous) = previous_hidden {
+            self.left.pack(previous.view());
+            product(self.left, self.recurrent, gates.view_mut(), Start::Out);
+        }
+        let (previous_cell, cell) = step_and_previous(&mut self.cell, t);
+        update_states(
+            self.activations,
+            gates,
+            previous_cell.as_ref().map_or(self.zeros, |previous| previous.view()),
+            cell,
+            self.cell_activation.index_axis_mut(Axis(0), t),
+            hidden,
+        );
+    }
+}
+
+/// Sequences that are taken back through time together: `gates (time, rows, 4·units)`, the gradients but for the output's
+/// `(rows, units)`, the others `(time, rows, units)`.
+struct BackwardTask<'a, T> {
+    activations: (Activation, Activation),
+    recurrent_transposed: &'a PackedRight<T>,
+    gates: ArrayViewMut3<'a, T>,
+    cell: ArrayView3<'a, T>,
+    cell_activation: ArrayView3<'a, T>,
+    output_gradient: ArrayView3<'a, T>,
+    hidden_gradient: ArrayViewMut2<'a, T>,
+    cell_gradient: ArrayViewMut2<'a, T>,
+    /// The cell before the first step, `(rows, units)`.
+    zeros: ArrayView2<'a, T>,
+    left: &'a mut PackedLeft<T>,
+}
+
+impl<T: Real> BackwardTask<'_, T> {
+    fn step(&mut self, t: usize) {
+        let time = self.gates.len_of(Axis(0));
+        assign_output_gradient(&mut self.hidden_gradient, self.output_gradient, t, time);
+        if t + 1 < time {
+            self.left.pack(self.gates.index_axis(Axis(0), t + 1));
+            product(self.left, self.recurrent_transposed, self.hidden_gradient.view_mut(), Start::Out);
+        }
+        self.backward_gates(t);
+    }
+
+    /// From the gradients for the hidden and the cell state after step t, those for the gates' arguments (into `gates`)
+    /// and for the cell state before step t.
+    fn backward_gates(&mut self, t: usize) {
+        let previous_cell = if t > 0 { self.cell.index_axis(Axis(0), t - 1) } else { self.zeros };
+        let (activation, gate_activation) = self.activations;
+        Zip::from(self.gates.index_axis_mut(Axis(0), t).rows_mut())
+            .and(previous_cell.rows())
+            .and(self.cell_activation.index_axis(Axis(0), t).rows())
+            .and(self.hidden_gradient.rows())
+            .and(self.cell_gradient.rows_mut())
+            .into_par_iter()
+            .with_min_len(min_rows(previous_cell.ncols()))
+            .for_each(|(gates, previous_cell, cell_activation, hidden_gradient, cell_gradient)| {
+                dispatch(
+                    #[inline(always)]
+                    || {
+                        let row = BackwardRow {
+                            gates: gates.into_slice().expect(CONTIGUOUS),
+                            previous_cell: previous_cell.to_slice().expect(CONTIGUOUS),
+                            cell_activation: cell_activation.to_slice().expect(CONTIGUOUS),
+                            hidden_gradient: hidden_gradient.to_slice().expect(CONTIGUOUS),
+                            cell_gradient: cell_gradient.into_slice().expect(CONTIGUOUS),
+                        };
+                        row.run(activation, gate_activation);
+                    },
+                );
+            });
+    }
+}
+
+/// From the arguments of the gates, the gates and the states of some sequences after a time step.
 fn update_states<T: Real>(
     (activation, gate_activation): (Activation, Activation),
     mut gates: ArrayViewMut2<'_, T>,

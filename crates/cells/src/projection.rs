@@ -2,7 +2,8 @@
 
 use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
+use rayon::slice::ParallelSliceMut;
 
 use crate::layer::{Input, Inputs};
 use crate::recurrent::reshape;
@@ -133,7 +134,7 @@ fn add_rows_by_index<T: Real>(indices: ArrayView2<'_, u16>, deltas: &Sequence<T>
                     let time_major = indices.columns().into_iter().flatten();
                     for (&index, delta) in time_major.zip(rows.rows()) {
                         let delta = &delta.to_slice().expect(CONTIGUOUS)[columns.clone()];
-                        add(gradient.row_mut(usize::from(index)), delta);
+                        add(gradient.row_mut(usize::from(index)).into_slice().expect(CONTIGUOUS), delta);
                     }
                 },
             );
@@ -142,14 +143,19 @@ fn add_rows_by_index<T: Real>(indices: ArrayView2<'_, u16>, deltas: &Sequence<T>
 }
 
 #[inline(always)]
-fn add<T: Real>(to: ArrayViewMut1<'_, T>, values: &[T]) {
-    let to = to.into_slice().expect(CONTIGUOUS);
+fn add<T: Real>(to: &mut [T], values: &[T]) {
     to.iter_mut().zip(values).for_each(|(to, x)| *to += *x);
 }
 
 /// The sum of all rows, in their order.
 pub(crate) fn sum_rows<T: Real>(matrix: ArrayView2<'_, T>, sums: &mut [T]) {
-    sums.par_iter_mut().with_min_len(min_rows(matrix.nrows())).enumerate().for_each(|(column, sum)| {
-        *sum = matrix.column(column).iter().fold(T::ZERO, |sum, x| sum + *x);
+    sums.par_chunks_mut(COLUMN_BLOCK).zip(matrix.axis_chunks_iter(Axis(1), COLUMN_BLOCK)).for_each(|(sums, block)| {
+        dispatch(
+            #[inline(always)]
+            || {
+                sums.fill(T::ZERO);
+                block.rows().into_iter().for_each(|row| add(sums, row.to_slice().expect(CONTIGUOUS)));
+            },
+        );
     });
 }

@@ -1,7 +1,7 @@
 //! What the recurrent layers share.
 
 use flameout_kernels::Real;
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView3, ArrayViewMut2, Axis};
 
 use crate::sequence::Sequence;
 
@@ -16,18 +16,18 @@ pub(crate) fn reshape<T: Real>(array: &mut Array2<T>, rows: usize, columns: usiz
 }
 
 /// Writes the gradient that reaches the hidden state after step `t` of `time` from outside the layer: there is one for
-/// every step, or for the last step alone.
+/// every step, or for the last step alone. `output_gradient` is `(time or 1, rows, units)`.
 pub(crate) fn assign_output_gradient<T: Real>(
-    hidden_gradient: &mut Array2<T>,
-    output_gradient: &Sequence<T>,
+    hidden_gradient: &mut ArrayViewMut2<'_, T>,
+    output_gradient: ArrayView3<'_, T>,
     t: usize,
     time: usize,
 ) {
-    let every_step = output_gradient.dim().1 == time;
+    let every_step = output_gradient.len_of(Axis(0)) == time;
     if every_step {
-        hidden_gradient.assign(&output_gradient.step(t));
+        hidden_gradient.assign(&output_gradient.index_axis(Axis(0), t));
     } else if t + 1 == time {
-        hidden_gradient.assign(&output_gradient.step(0));
+        hidden_gradient.assign(&output_gradient.index_axis(Axis(0), 0));
     } else {
         hidden_gradient.fill(T::ZERO);
     }

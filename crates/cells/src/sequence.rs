@@ -1,6 +1,9 @@
 //! A batch of sequences, stored so that one time step of the whole batch is one matrix.
 
-use ndarray::{ArrayView2, ArrayView3, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis};
+
+/// Why the buffer always has the shape.
+const SIZE: &str = "the buffer has the shape's size";
 
 /// Numbers of shape `(batch, time, units)`, stored time step by time step.
 ///
@@ -55,9 +58,17 @@ impl<T: Copy> Sequence<T> {
     /// All elements, `(batch, time, units)`.
     #[must_use]
     pub fn view(&self) -> ArrayView3<'_, T> {
-        ArrayView3::from_shape((self.time, self.batch, self.units), &self.data)
-            .expect("the buffer has the shape's size")
-            .permuted_axes([1, 0, 2])
+        self.by_time().permuted_axes([1, 0, 2])
+    }
+
+    /// All elements as they lie, `(time, batch, units)`.
+    pub(crate) fn by_time(&self) -> ArrayView3<'_, T> {
+        ArrayView3::from_shape((self.time, self.batch, self.units), &self.data).expect(SIZE)
+    }
+
+    /// All elements as they lie, `(time, batch, units)`.
+    pub(crate) fn by_time_mut(&mut self) -> ArrayViewMut3<'_, T> {
+        ArrayViewMut3::from_shape((self.time, self.batch, self.units), &mut self.data).expect(SIZE)
     }
 
     /// Time step `t`: `(batch, units)`.
@@ -85,14 +96,6 @@ impl<T: Copy> Sequence<T> {
         self.data.extend_from_slice(&other.data[other.span(other.time - 1, other.time)]);
     }
 
-    /// Steps `t − 1` (to read) and `t` (to write); for `t = 0` there is no step before.
-    pub(crate) fn step_and_previous(&mut self, t: usize) -> (Option<ArrayView2<'_, T>>, ArrayViewMut2<'_, T>) {
-        let (batch, units) = (self.batch, self.units);
-        let (before, rest) = self.data.split_at_mut(t * batch * units);
-        let previous = (t > 0).then(|| matrix(&before[(t - 1) * batch * units..], batch, units));
-        (previous, matrix_mut(&mut rest[..batch * units], batch, units))
-    }
-
     /// All steps, one after the other: `(time · batch, units)`.
     #[must_use]
     pub fn rows(&self) -> ArrayView2<'_, T> {
@@ -116,18 +119,28 @@ impl<T: Copy> Sequence<T> {
     }
 }
 
+/// Of states `(time, rows, units)`, those after step `t − 1` and after step `t`; before the first step there are none.
+pub(crate) fn step_and_previous<'a, T>(
+    states: &'a mut ArrayViewMut3<'_, T>,
+    t: usize,
+) -> (Option<ArrayViewMut2<'a, T>>, ArrayViewMut2<'a, T>) {
+    let (before, rest) = states.view_mut().split_at(Axis(0), t);
+    let previous = (t > 0).then(|| before.index_axis_move(Axis(0), t - 1));
+    (previous, rest.index_axis_move(Axis(0), 0))
+}
+
 fn matrix<T>(data: &[T], rows: usize, columns: usize) -> ArrayView2<'_, T> {
-    ArrayView2::from_shape((rows, columns), data).expect("the buffer has the shape's size")
+    ArrayView2::from_shape((rows, columns), data).expect(SIZE)
 }
 
 fn matrix_mut<T>(data: &mut [T], rows: usize, columns: usize) -> ArrayViewMut2<'_, T> {
-    ArrayViewMut2::from_shape((rows, columns), data).expect("the buffer has the shape's size")
+    ArrayViewMut2::from_shape((rows, columns), data).expect(SIZE)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array3, Axis};
+    use ndarray::Array3;
 
     #[test]
     fn every_view_shows_the_same_elements() {
@@ -139,10 +152,11 @@ mod tests {
         }
         assert_eq!(sequence.steps(1, 3).row(2), array.index_axis(Axis(0), 0).row(2));
         assert_eq!(sequence.rows().dim(), (6, 4));
-        let (previous, step) = sequence.step_and_previous(2);
+        let mut by_time = sequence.by_time_mut();
+        let (previous, step) = step_and_previous(&mut by_time, 2);
         assert_eq!(previous.unwrap(), array.index_axis(Axis(1), 1));
         assert_eq!(step, array.index_axis(Axis(1), 2));
-        assert!(sequence.step_and_previous(0).0.is_none());
+        assert!(step_and_previous(&mut by_time, 0).0.is_none());
         let mut last = Sequence::filled(5, 5, 5, 0);
         last.assign_last_step(&sequence);
         assert_eq!(last.view(), array.slice_axis(Axis(1), (2..3).into()));

@@ -137,10 +137,17 @@ fn pack_strip<T: Real, const WIDTH: usize>(strip: &mut [T], lanes: ArrayView2<'_
 
 fn pack_block<T: Real, const WIDTH: usize>(block: &mut [T], lanes: ArrayView2<'_, T>) {
     let groups = block.as_chunks_mut::<WIDTH>().0;
-    if lanes.strides()[0] == 1 && lanes.nrows() == WIDTH {
+    if lanes.strides()[0] == 1 {
         // The lanes of one depth are neighbours in memory: copy a group at a time.
         for (group, column) in groups.iter_mut().zip(lanes.columns()) {
-            group.copy_from_slice(column.to_slice().expect("the stride is 1"));
+            let column = column.to_slice().expect("the stride is 1");
+            match <&[T; WIDTH]>::try_from(column) {
+                Ok(whole) => *group = *whole,
+                Err(_) => {
+                    group[..column.len()].copy_from_slice(column);
+                    group[column.len()..].fill(T::ZERO);
+                }
+            }
         }
     } else if lanes.strides()[1] == 1 {
         // The depths of one lane are: read them in one go, write them one to a group.

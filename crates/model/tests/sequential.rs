@@ -58,12 +58,12 @@ fn gradients_of_every_preset_agree_with_differences() {
 #[test]
 fn threads_do_not_change_a_bit() {
     let (indices, targets) = data(40);
-    for preset in PRESETS {
+    for (preset, flavour) in PRESETS.into_iter().flat_map(|preset| FLAVOURS.map(|flavour| (preset, flavour))) {
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                let mut model = Sequential::<f32>::new(preset(6, 130, 4, Flavour::Keras1));
-                model.initialise(&Flavour::Keras1.initialisation(), 3);
+                let mut model = Sequential::<f32>::new(preset(6, 130, 4, flavour));
+                model.initialise(&flavour.initialisation(), 3);
                 let targets = targets.mapv(|x| x as f32);
                 let loss = model.forward_backward(indices.view(), targets.view(), Loss::Mse);
                 let gradients: Vec<u32> = model.gradients().iter().map(|g| g.to_bits()).collect();
@@ -71,7 +71,7 @@ fn threads_do_not_change_a_bit() {
             })
         };
         let alone = run(1);
-        assert!(alone == run(2) && alone == run(3));
+        assert!(alone == run(2) && alone == run(3), "{flavour:?}");
     }
 }
 

@@ -2,13 +2,13 @@
 
 use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, Zip};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, Zip};
 
 use super::Shape;
 use crate::projection::sum_rows;
 use crate::recurrent::{assign_output_gradient, reshape};
-use crate::rows::{BLOCK, CONTIGUOUS, min_rows};
-use crate::sequence::Sequence;
+use crate::rows::{BLOCK, CONTIGUOUS, Lefts, min_rows, rows_per_task};
+use crate::sequence::{Sequence, step_and_previous};
 
 /// Packed weights and buffers of the recurrence.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +22,8 @@ pub(super) struct ResetAfter<T> {
     hidden_gradient: Array2<T>,
     /// What reaches the state before a step without passing the product.
     carried: Array2<T>,
-    left: PackedLeft<T>,
+    /// Of each task.
+    lefts: Lefts<T>,
     deltas: PackedRight<T>,
 }
 
@@ -34,13 +35,34 @@ impl<T: Real> ResetAfter<T> {
         self.bias.extend_from_slice(bias);
     }
 
+    /// From the arguments that come from the input (in `gates`), the gates and states of all steps.
     pub(super) fn forward(&mut self, shape: Shape, gates: &mut Sequence<T>, hidden: &mut Sequence<T>) {
         let (batch, time, units) = hidden.dim();
         self.begin(batch, time, units);
-        for t in 0..time {
-            let (previous, hidden) = hidden.step_and_previous(t);
-            self.forward_step(shape, gates.step_mut(t), previous, hidden, t);
-        }
+        let rows = rows_per_task::<T>(batch, shape.weights());
+        let (kernel, zeros) = (&self.kernel, self.zeros.view());
+        (
+            gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+            self.inner.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+            hidden.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+            zeros.axis_chunks_iter(Axis(0), rows),
+            self.lefts.of_tasks(batch, rows),
+        )
+            .into_par_iter()
+            .for_each(|(mut gates, mut inner, mut hidden, zeros, left)| {
+                for t in 0..time {
+                    let (previous, hidden) = step_and_previous(&mut hidden, t);
+                    let step = ForwardStep {
+                        shape,
+                        gates: gates.index_axis_mut(Axis(0), t),
+                        inner: inner.index_axis_mut(Axis(0), t),
+                        previous: previous.as_ref().map(|previous| previous.view()),
+                        zeros,
+                        hidden,
+                    };
+                    step.run(kernel, left);
+                }
+            });
     }
 
     /// A single step from these states (none: from zero).
@@ -53,7 +75,9 @@ impl<T: Real> ResetAfter<T> {
     ) {
         let (rows, units) = hidden.dim();
         self.begin(rows, 1, units);
-        self.forward_step(shape, gates, previous, hidden, 0);
+        let inner = self.inner.step_mut(0);
+        let step = ForwardStep { shape, gates, inner, previous, zeros: self.zeros.view(), hidden };
+        step.run(&self.kernel, self.lefts.first());
     }
 
     fn begin(&mut self, batch: usize, time: usize, units: usize) {
@@ -61,34 +85,6 @@ impl<T: Real> ResetAfter<T> {
         let bias = ArrayView1::from(&self.bias);
         self.inner.rows_mut().rows_mut().into_iter().for_each(|mut row| row.assign(&bias));
         reshape(&mut self.zeros, batch, units);
-    }
-
-    /// One step, keeping `hU + b'` as that of step t.
-    fn forward_step(
-        &mut self,
-        shape: Shape,
-        mut gates: ArrayViewMut2<'_, T>,
-        previous: Option<ArrayView2<'_, T>>,
-        hidden: ArrayViewMut2<'_, T>,
-        t: usize,
-    ) {
-        if let Some(previous) = previous {
-            self.left.pack(previous);
-            product(&self.left, &self.kernel, self.inner.step_mut(t), Start::Out);
-        }
-        let previous_hidden = previous.unwrap_or(self.zeros.view());
-        Zip::from(gates.rows_mut())
-            .and(self.inner.step(t).rows())
-            .into_par_iter()
-            .with_min_len(min_rows(shape.units))
-            .for_each(|(gates, inner)| {
-                let (gates, inner) = (gates.into_slice().expect(CONTIGUOUS), inner.to_slice().expect(CONTIGUOUS));
-                dispatch(
-                    #[inline(always)]
-                    || add_inner(shape, gates, inner),
-                );
-            });
-        super::update_hidden(shape, gates, previous_hidden, hidden);
     }
 
     /// BPTT: overwrites `gates` with the gradients of the gates' arguments, and `inner` with its own.
@@ -103,29 +99,121 @@ impl<T: Real> ResetAfter<T> {
         reshape(&mut self.hidden_gradient, batch, units);
         reshape(&mut self.carried, batch, units);
         self.carried.fill(T::ZERO);
-        let zeros = std::mem::take(&mut self.zeros);
-        for t in (0..time).rev() {
-            assign_output_gradient(&mut self.hidden_gradient, output_gradient, t, time);
-            if t + 1 < time {
-                super::add_assign(&mut self.hidden_gradient, &self.carried);
-                self.left.pack(self.inner.step(t + 1));
-                product(&self.left, &self.kernel_transposed, self.hidden_gradient.view_mut(), Start::Out);
-            }
-            let previous_hidden = if t > 0 { hidden.step(t - 1) } else { zeros.view() };
-            self.backward_gates(shape, gates.step_mut(t), previous_hidden, t);
-        }
-        self.zeros = zeros;
+        let rows = rows_per_task::<T>(batch, shape.weights());
+        let (kernel_transposed, zeros) = (&self.kernel_transposed, self.zeros.view());
+        (
+            gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+            self.inner.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+            hidden.by_time().axis_chunks_iter(Axis(1), rows),
+            output_gradient.by_time().axis_chunks_iter(Axis(1), rows),
+            self.hidden_gradient.axis_chunks_iter_mut(Axis(0), rows),
+            self.carried.axis_chunks_iter_mut(Axis(0), rows),
+            zeros.axis_chunks_iter(Axis(0), rows),
+            self.lefts.of_tasks(batch, rows),
+        )
+            .into_par_iter()
+            .for_each(|(gates, inner, hidden, output_gradient, hidden_gradient, carried, zeros, left)| {
+                let mut task = BackwardTask {
+                    shape,
+                    kernel_transposed,
+                    gates,
+                    inner,
+                    hidden,
+                    output_gradient,
+                    hidden_gradient,
+                    carried,
+                    zeros,
+                    left,
+                };
+                (0..time).rev().for_each(|t| task.step(t));
+            });
     }
 
-    fn backward_gates(
+    /// The gradients for the recurrent kernel and bias, from what [`backward`](Self::backward) left behind.
+    pub(super) fn gradients(
         &mut self,
-        shape: Shape,
-        mut gates: ArrayViewMut2<'_, T>,
-        previous_hidden: ArrayView2<'_, T>,
-        t: usize,
+        hidden: &Sequence<T>,
+        recurrent_gradient: ArrayViewMut2<'_, T>,
+        bias_gradient: &mut [T],
     ) {
-        Zip::from(gates.rows_mut())
-            .and(self.inner.step_mut(t).rows_mut())
+        let time = hidden.dim().1;
+        let left = self.lefts.first();
+        // h before the first step is zero: that step adds nothing to the kernel's gradient, but does to the bias'.
+        left.pack(hidden.steps(0, time - 1).reversed_axes());
+        self.deltas.pack(self.inner.steps(1, time));
+        product(left, &self.deltas, recurrent_gradient, Start::Zero);
+        sum_rows(self.inner.rows(), bias_gradient);
+    }
+}
+
+/// One step of some sequences, forward.
+struct ForwardStep<'a, T> {
+    shape: Shape,
+    /// `(rows, 3·units)`, as is `inner`; the others `(rows, units)`.
+    gates: ArrayViewMut2<'a, T>,
+    /// The bias on entry, `hU + b'` on return.
+    inner: ArrayViewMut2<'a, T>,
+    /// None before the first step: the state is `zeros`.
+    previous: Option<ArrayView2<'a, T>>,
+    zeros: ArrayView2<'a, T>,
+    hidden: ArrayViewMut2<'a, T>,
+}
+
+impl<T: Real> ForwardStep<'_, T> {
+    fn run(mut self, kernel: &PackedRight<T>, left: &mut PackedLeft<T>) {
+        let shape = self.shape;
+        if let Some(previous) = self.previous {
+            left.pack(previous);
+            product(left, kernel, self.inner.view_mut(), Start::Out);
+        }
+        Zip::from(self.gates.rows_mut())
+            .and(self.inner.rows())
+            .into_par_iter()
+            .with_min_len(min_rows(shape.units))
+            .for_each(|(gates, inner)| {
+                let (gates, inner) = (gates.into_slice().expect(CONTIGUOUS), inner.to_slice().expect(CONTIGUOUS));
+                dispatch(
+                    #[inline(always)]
+                    || add_inner(shape, gates, inner),
+                );
+            });
+        super::update_hidden(shape, self.gates, self.previous.unwrap_or(self.zeros), self.hidden);
+    }
+}
+
+/// Sequences that are taken back through time together: `gates` and `inner (time, rows, 3·units)`, `hidden (time, rows, units)`,
+/// `output_gradient (time or 1, rows, units)`, the others `(rows, units)`.
+struct BackwardTask<'a, T> {
+    shape: Shape,
+    kernel_transposed: &'a PackedRight<T>,
+    gates: ArrayViewMut3<'a, T>,
+    inner: ArrayViewMut3<'a, T>,
+    hidden: ArrayView3<'a, T>,
+    output_gradient: ArrayView3<'a, T>,
+    hidden_gradient: ArrayViewMut2<'a, T>,
+    carried: ArrayViewMut2<'a, T>,
+    /// The state before the first step.
+    zeros: ArrayView2<'a, T>,
+    left: &'a mut PackedLeft<T>,
+}
+
+impl<T: Real> BackwardTask<'_, T> {
+    fn step(&mut self, t: usize) {
+        let time = self.gates.len_of(Axis(0));
+        assign_output_gradient(&mut self.hidden_gradient, self.output_gradient, t, time);
+        if t + 1 < time {
+            super::add_assign(&mut self.hidden_gradient, self.carried.view());
+            self.left.pack(self.inner.index_axis(Axis(0), t + 1));
+            product(self.left, self.kernel_transposed, self.hidden_gradient.view_mut(), Start::Out);
+        }
+        self.backward_gates(t);
+    }
+
+    fn backward_gates(&mut self, t: usize) {
+        let shape = self.shape;
+        let previous_hidden = if t > 0 { self.hidden.index_axis_move(Axis(0), t - 1) } else { self.zeros };
+        Zip::from(self.gates.index_axis_mut(Axis(0), t).rows_mut())
+            .and(self.inner.index_axis_mut(Axis(0), t).rows_mut())
             .and(previous_hidden.rows())
             .and(self.hidden_gradient.rows())
             .and(self.carried.rows_mut())
@@ -148,21 +236,6 @@ impl<T: Real> ResetAfter<T> {
                     },
                 );
             });
-    }
-
-    /// The gradients for the recurrent kernel and bias, from what [`backward`](Self::backward) left behind.
-    pub(super) fn gradients(
-        &mut self,
-        hidden: &Sequence<T>,
-        recurrent_gradient: ArrayViewMut2<'_, T>,
-        bias_gradient: &mut [T],
-    ) {
-        let time = hidden.dim().1;
-        // h before the first step is zero: that step adds nothing to the kernel's gradient, but does to the bias'.
-        self.left.pack(hidden.steps(0, time - 1).reversed_axes());
-        self.deltas.pack(self.inner.steps(1, time));
-        product(&self.left, &self.deltas, recurrent_gradient, Start::Zero);
-        sum_rows(self.inner.rows(), bias_gradient);
     }
 }
 

@@ -2,23 +2,18 @@
 
 use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Zip};
+use ndarray::{Array2, ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, Zip};
 
 use super::Shape;
 use crate::recurrent::{assign_output_gradient, reshape};
-use crate::rows::{BLOCK, CONTIGUOUS, min_rows};
-use crate::sequence::Sequence;
+use crate::rows::{BLOCK, CONTIGUOUS, Lefts, min_rows, rows_per_task};
+use crate::sequence::{Sequence, step_and_previous};
 use crate::tensor::{columns, columns_mut};
 
 /// Packed weights and buffers of the recurrence.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ResetBefore<T> {
-    /// `[U_z | U_r]`, and transposed.
-    gate_kernel: PackedRight<T>,
-    gate_kernel_transposed: PackedRight<T>,
-    /// `U_g`, and transposed.
-    candidate_kernel: PackedRight<T>,
-    candidate_kernel_transposed: PackedRight<T>,
+    kernels: Kernels<T>,
     /// `r∘h` of each step, h being the state before it.
     reset_hidden: Sequence<T>,
     zeros: Array2<T>,
@@ -26,27 +21,60 @@ pub(super) struct ResetBefore<T> {
     /// What reaches the state before a step without passing a product with `[U_z | U_r]`.
     carried: Array2<T>,
     reset_hidden_gradient: Array2<T>,
-    left: PackedLeft<T>,
+    /// Of each task.
+    lefts: Lefts<T>,
     deltas: PackedRight<T>,
+}
+
+/// The recurrent kernel, packed.
+#[derive(Debug, Clone, Default)]
+struct Kernels<T> {
+    /// `[U_z | U_r]`, and transposed.
+    gates: PackedRight<T>,
+    gates_transposed: PackedRight<T>,
+    /// `U_g`, and transposed.
+    candidate: PackedRight<T>,
+    candidate_transposed: PackedRight<T>,
 }
 
 impl<T: Real> ResetBefore<T> {
     pub(super) fn load(&mut self, recurrent: ArrayView2<'_, T>, units: usize) {
         let (gates, candidate) = recurrent.split_at(Axis(1), 2 * units);
-        self.gate_kernel.pack(gates);
-        self.gate_kernel_transposed.pack(gates.reversed_axes());
-        self.candidate_kernel.pack(candidate);
-        self.candidate_kernel_transposed.pack(candidate.reversed_axes());
+        self.kernels.gates.pack(gates);
+        self.kernels.gates_transposed.pack(gates.reversed_axes());
+        self.kernels.candidate.pack(candidate);
+        self.kernels.candidate_transposed.pack(candidate.reversed_axes());
     }
 
+    /// From the arguments that come from the input (in `gates`), the gates and states of all steps.
     pub(super) fn forward(&mut self, shape: Shape, gates: &mut Sequence<T>, hidden: &mut Sequence<T>) {
         let (batch, time, units) = hidden.dim();
         self.reset_hidden.resize(batch, time, units, T::ZERO);
         reshape(&mut self.zeros, batch, units);
-        for t in 0..time {
-            let (previous, hidden) = hidden.step_and_previous(t);
-            self.forward_step(shape, gates.step_mut(t), previous, hidden, t);
-        }
+        let rows = rows_per_task::<T>(batch, shape.weights());
+        let (kernels, zeros) = (&self.kernels, self.zeros.view());
+        (
+            gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+            self.reset_hidden.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+            hidden.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+            zeros.axis_chunks_iter(Axis(0), rows),
+            self.lefts.of_tasks(batch, rows),
+        )
+            .into_par_iter()
+            .for_each(|(mut gates, mut reset_hidden, mut hidden, zeros, left)| {
+                for t in 0..time {
+                    let (previous, hidden) = step_and_previous(&mut hidden, t);
+                    let step = ForwardStep {
+                        shape,
+                        gates: gates.index_axis_mut(Axis(0), t),
+                        reset_hidden: reset_hidden.index_axis_mut(Axis(0), t),
+                        previous: previous.as_ref().map(|previous| previous.view()),
+                        zeros,
+                        hidden,
+                    };
+                    step.run(kernels, left);
+                }
+            });
     }
 
     /// A single step from these states (none: from zero).
@@ -60,48 +88,9 @@ impl<T: Real> ResetBefore<T> {
         let (rows, units) = hidden.dim();
         self.reset_hidden.resize(rows, 1, units, T::ZERO);
         reshape(&mut self.zeros, rows, units);
-        self.forward_step(shape, gates, previous, hidden, 0);
-    }
-
-    /// One step, keeping `r∘h` as that of step t.
-    fn forward_step(
-        &mut self,
-        shape: Shape,
-        mut gates: ArrayViewMut2<'_, T>,
-        previous: Option<ArrayView2<'_, T>>,
-        hidden: ArrayViewMut2<'_, T>,
-        t: usize,
-    ) {
-        let units = shape.units;
-        if let Some(previous) = previous {
-            self.left.pack(previous);
-            product(&self.left, &self.gate_kernel, columns_mut(&mut gates, ..2 * units), Start::Out);
-        }
-        let previous_hidden = previous.unwrap_or(self.zeros.view());
-        Zip::from(gates.rows_mut())
-            .and(previous_hidden.rows())
-            .and(self.reset_hidden.step_mut(t).rows_mut())
-            .into_par_iter()
-            .with_min_len(min_rows(units))
-            .for_each(|(gates, previous, reset_hidden)| {
-                let (gates, previous) = (gates.into_slice().expect(CONTIGUOUS), previous.to_slice().expect(CONTIGUOUS));
-                let reset_hidden = reset_hidden.into_slice().expect(CONTIGUOUS);
-                dispatch(
-                    #[inline(always)]
-                    || {
-                        let gates = &mut gates[..2 * units];
-                        shape.gate_activation.apply(gates);
-                        for ((to, r), h) in reset_hidden.iter_mut().zip(&gates[units..]).zip(previous) {
-                            *to = *r * *h;
-                        }
-                    },
-                );
-            });
-        if previous.is_some() {
-            self.left.pack(self.reset_hidden.step(t));
-            product(&self.left, &self.candidate_kernel, columns_mut(&mut gates, 2 * units..), Start::Out);
-        }
-        super::update_hidden(shape, gates, previous_hidden, hidden);
+        let reset_hidden = self.reset_hidden.step_mut(0);
+        let step = ForwardStep { shape, gates, reset_hidden, previous, zeros: self.zeros.view(), hidden };
+        step.run(&self.kernels, self.lefts.first());
     }
 
     /// BPTT: overwrites `gates` with the gradients of the gates' arguments.
@@ -117,32 +106,149 @@ impl<T: Real> ResetBefore<T> {
             reshape(matrix, batch, units);
         }
         self.carried.fill(T::ZERO);
-        let zeros = std::mem::take(&mut self.zeros);
-        for t in (0..time).rev() {
-            assign_output_gradient(&mut self.hidden_gradient, output_gradient, t, time);
-            if t + 1 < time {
-                super::add_assign(&mut self.hidden_gradient, &self.carried);
-                self.left.pack(columns(gates.step(t + 1), ..2 * units));
-                product(&self.left, &self.gate_kernel_transposed, self.hidden_gradient.view_mut(), Start::Out);
-            }
-            let previous_hidden = if t > 0 { hidden.step(t - 1) } else { zeros.view() };
-            self.backward_update_and_candidate(shape, gates.step_mut(t), previous_hidden);
-            self.left.pack(columns(gates.step(t), 2 * units..));
-            let gradient = self.reset_hidden_gradient.view_mut();
-            product(&self.left, &self.candidate_kernel_transposed, gradient, Start::Zero);
-            self.backward_reset(shape, gates.step_mut(t), previous_hidden);
+        let rows = rows_per_task::<T>(batch, shape.weights());
+        let (kernels, zeros) = (&self.kernels, self.zeros.view());
+        (
+            gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+            hidden.by_time().axis_chunks_iter(Axis(1), rows),
+            output_gradient.by_time().axis_chunks_iter(Axis(1), rows),
+            self.hidden_gradient.axis_chunks_iter_mut(Axis(0), rows),
+            self.carried.axis_chunks_iter_mut(Axis(0), rows),
+            self.reset_hidden_gradient.axis_chunks_iter_mut(Axis(0), rows),
+            zeros.axis_chunks_iter(Axis(0), rows),
+            self.lefts.of_tasks(batch, rows),
+        )
+            .into_par_iter()
+            .for_each(
+                |(gates, hidden, output_gradient, hidden_gradient, carried, reset_hidden_gradient, zeros, left)| {
+                    let mut task = BackwardTask {
+                        shape,
+                        kernels,
+                        gates,
+                        hidden,
+                        output_gradient,
+                        hidden_gradient,
+                        carried,
+                        reset_hidden_gradient,
+                        zeros,
+                        left,
+                    };
+                    (0..time).rev().for_each(|t| task.step(t));
+                },
+            );
+    }
+
+    /// The gradient for the recurrent kernel, from what [`backward`](Self::backward) left in `gates`.
+    pub(super) fn gradients(
+        &mut self,
+        gates: &Sequence<T>,
+        hidden: &Sequence<T>,
+        recurrent_gradient: ArrayViewMut2<'_, T>,
+    ) {
+        let (_, time, units) = hidden.dim();
+        let left = self.lefts.first();
+        // h before the first step is zero: that step adds nothing.
+        let deltas = gates.steps(1, time);
+        let (gate_gradient, candidate_gradient) = recurrent_gradient.split_at(Axis(1), 2 * units);
+        left.pack(hidden.steps(0, time - 1).reversed_axes());
+        self.deltas.pack(columns(deltas, ..2 * units));
+        product(left, &self.deltas, gate_gradient, Start::Zero);
+        left.pack(self.reset_hidden.steps(1, time).reversed_axes());
+        self.deltas.pack(columns(deltas, 2 * units..));
+        product(left, &self.deltas, candidate_gradient, Start::Zero);
+    }
+}
+
+/// One step of some sequences, forward.
+struct ForwardStep<'a, T> {
+    shape: Shape,
+    /// `(rows, 3·units)`; the others `(rows, units)`.
+    gates: ArrayViewMut2<'a, T>,
+    reset_hidden: ArrayViewMut2<'a, T>,
+    /// None before the first step: the state is `zeros`.
+    previous: Option<ArrayView2<'a, T>>,
+    zeros: ArrayView2<'a, T>,
+    hidden: ArrayViewMut2<'a, T>,
+}
+
+impl<T: Real> ForwardStep<'_, T> {
+    fn run(mut self, kernels: &Kernels<T>, left: &mut PackedLeft<T>) {
+        let units = self.shape.units;
+        if let Some(previous) = self.previous {
+            left.pack(previous);
+            product(left, &kernels.gates, columns_mut(&mut self.gates, ..2 * units), Start::Out);
         }
-        self.zeros = zeros;
+        let previous_hidden = self.previous.unwrap_or(self.zeros);
+        self.reset(previous_hidden);
+        if self.previous.is_some() {
+            left.pack(self.reset_hidden.view());
+            product(left, &kernels.candidate, columns_mut(&mut self.gates, 2 * units..), Start::Out);
+        }
+        super::update_hidden(self.shape, self.gates, previous_hidden, self.hidden);
+    }
+
+    /// The activations of z and r, and r∘h.
+    fn reset(&mut self, previous_hidden: ArrayView2<'_, T>) {
+        let Shape { units, gate_activation, .. } = self.shape;
+        Zip::from(self.gates.rows_mut())
+            .and(previous_hidden.rows())
+            .and(self.reset_hidden.rows_mut())
+            .into_par_iter()
+            .with_min_len(min_rows(units))
+            .for_each(|(gates, previous, reset_hidden)| {
+                let (gates, previous) = (gates.into_slice().expect(CONTIGUOUS), previous.to_slice().expect(CONTIGUOUS));
+                let reset_hidden = reset_hidden.into_slice().expect(CONTIGUOUS);
+                dispatch(
+                    #[inline(always)]
+                    || {
+                        let gates = &mut gates[..2 * units];
+                        gate_activation.apply(gates);
+                        for ((to, r), h) in reset_hidden.iter_mut().zip(&gates[units..]).zip(previous) {
+                            *to = *r * *h;
+                        }
+                    },
+                );
+            });
+    }
+}
+
+/// Sequences that are taken back through time together: `gates (time, rows, 3·units)`, `hidden (time, rows, units)`,
+/// `output_gradient (time or 1, rows, units)`, the others `(rows, units)`.
+struct BackwardTask<'a, T> {
+    shape: Shape,
+    kernels: &'a Kernels<T>,
+    gates: ArrayViewMut3<'a, T>,
+    hidden: ArrayView3<'a, T>,
+    output_gradient: ArrayView3<'a, T>,
+    hidden_gradient: ArrayViewMut2<'a, T>,
+    carried: ArrayViewMut2<'a, T>,
+    reset_hidden_gradient: ArrayViewMut2<'a, T>,
+    /// The state before the first step.
+    zeros: ArrayView2<'a, T>,
+    left: &'a mut PackedLeft<T>,
+}
+
+impl<T: Real> BackwardTask<'_, T> {
+    fn step(&mut self, t: usize) {
+        let (time, units) = (self.gates.len_of(Axis(0)), self.shape.units);
+        assign_output_gradient(&mut self.hidden_gradient, self.output_gradient, t, time);
+        if t + 1 < time {
+            super::add_assign(&mut self.hidden_gradient, self.carried.view());
+            self.left.pack(columns(self.gates.index_axis(Axis(0), t + 1), ..2 * units));
+            product(self.left, &self.kernels.gates_transposed, self.hidden_gradient.view_mut(), Start::Out);
+        }
+        let previous_hidden = if t > 0 { self.hidden.index_axis_move(Axis(0), t - 1) } else { self.zeros };
+        self.backward_update_and_candidate(t, previous_hidden);
+        self.left.pack(columns(self.gates.index_axis(Axis(0), t), 2 * units..));
+        let gradient = self.reset_hidden_gradient.view_mut();
+        product(self.left, &self.kernels.candidate_transposed, gradient, Start::Zero);
+        self.backward_reset(t, previous_hidden);
     }
 
     /// The gradients of the arguments of z and g, and what of h's gradient passes through z: `carried = dh∘z`.
-    fn backward_update_and_candidate(
-        &mut self,
-        shape: Shape,
-        mut gates: ArrayViewMut2<'_, T>,
-        previous_hidden: ArrayView2<'_, T>,
-    ) {
-        Zip::from(gates.rows_mut())
+    fn backward_update_and_candidate(&mut self, t: usize, previous_hidden: ArrayView2<'_, T>) {
+        let shape = self.shape;
+        Zip::from(self.gates.index_axis_mut(Axis(0), t).rows_mut())
             .and(previous_hidden.rows())
             .and(self.hidden_gradient.rows())
             .and(self.carried.rows_mut())
@@ -163,9 +269,9 @@ impl<T: Real> ResetBefore<T> {
     }
 
     /// From the gradient of r∘h, that of the argument of r; and `carried += d(r∘h)∘r`.
-    fn backward_reset(&mut self, shape: Shape, mut gates: ArrayViewMut2<'_, T>, previous_hidden: ArrayView2<'_, T>) {
-        let units = shape.units;
-        Zip::from(gates.rows_mut())
+    fn backward_reset(&mut self, t: usize, previous_hidden: ArrayView2<'_, T>) {
+        let Shape { units, gate_activation, .. } = self.shape;
+        Zip::from(self.gates.index_axis_mut(Axis(0), t).rows_mut())
             .and(previous_hidden.rows())
             .and(self.reset_hidden_gradient.rows())
             .and(self.carried.rows_mut())
@@ -185,7 +291,7 @@ impl<T: Real> ResetBefore<T> {
                             let (gradient, carried) = (&gradient[block.clone()], &mut carried[block.clone()]);
                             let mut slopes = [T::ZERO; BLOCK];
                             let slopes = &mut slopes[..block.len()];
-                            shape.gate_activation.slopes(reset, slopes);
+                            gate_activation.slopes(reset, slopes);
                             for j in 0..block.len() {
                                 carried[j] = gradient[j].mul_add(reset[j], carried[j]);
                                 reset[j] = gradient[j] * previous[j] * slopes[j];
@@ -194,24 +300,5 @@ impl<T: Real> ResetBefore<T> {
                     },
                 );
             });
-    }
-
-    /// The gradient for the recurrent kernel, from what [`backward`](Self::backward) left in `gates`.
-    pub(super) fn gradients(
-        &mut self,
-        gates: &Sequence<T>,
-        hidden: &Sequence<T>,
-        recurrent_gradient: ArrayViewMut2<'_, T>,
-    ) {
-        let (_, time, units) = hidden.dim();
-        // h before the first step is zero: that step adds nothing.
-        let deltas = gates.steps(1, time);
-        let (gate_gradient, candidate_gradient) = recurrent_gradient.split_at(Axis(1), 2 * units);
-        self.left.pack(hidden.steps(0, time - 1).reversed_axes());
-        self.deltas.pack(columns(deltas, ..2 * units));
-        product(&self.left, &self.deltas, gate_gradient, Start::Zero);
-        self.left.pack(self.reset_hidden.steps(1, time).reversed_axes());
-        self.deltas.pack(columns(deltas, 2 * units..));
-        product(&self.left, &self.deltas, candidate_gradient, Start::Zero);
     }
 }
