@@ -95,7 +95,7 @@ fn of_several_networks_those_that_have_not_begun_are_no_obstacle_to_resuming() {
 #[test]
 #[ignore = "takes minutes"]
 fn collapses_come_at_the_recorded_steps_with_the_recorded_weights() {
-    for case in ["gru-single", "lstm-single"] {
+    for case in ["gru-single", "lstm-single", "lstm-double"] {
         let directory = tempfile::tempdir().unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
             .args(["repro", case, "--check", "--no-doctor", "--out"])

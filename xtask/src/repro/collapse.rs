@@ -35,13 +35,12 @@ pub fn reason(case: Case, key: &str) -> Option<&'static str> {
     changes(case).into_iter().find(|(changed, ..)| *changed == key).map(|(.., reason)| reason)
 }
 
-/// What the default run, with seed 0, comes to on every machine. None for lstm-double: its run to 1,500 steps
-/// after the onset, at 78,081, has not been made yet.
-pub fn recorded(case: Case) -> Option<Recorded> {
+/// What the default run, with seed 0, comes to on every machine.
+pub fn recorded(case: Case) -> Recorded {
     match case {
-        Case::GruSingle => Some(Recorded { onset: 19_610, weights_blake3: "357128e6a0f8d85c" }),
-        Case::LstmSingle => Some(Recorded { onset: 53_556, weights_blake3: "9437f5a06674e0c8" }),
-        Case::LstmDouble => None,
+        Case::GruSingle => Recorded { onset: 19_610, weights_blake3: "357128e6a0f8d85c" },
+        Case::LstmSingle => Recorded { onset: 53_556, weights_blake3: "9437f5a06674e0c8" },
+        Case::LstmDouble => Recorded { onset: 78_081, weights_blake3: "0900d6d8c6dc1334" },
     }
 }
 
