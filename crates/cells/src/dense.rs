@@ -1,15 +1,14 @@
 //! A fully connected layer.
 
-use flameout_kernels::{Real, dispatch};
-use ndarray::Zip;
-use ndarray::parallel::prelude::*;
+use flameout_kernels::{Real, dispatch, team};
+use itertools::izip;
 use rand_chacha::ChaCha8Rng;
 
 use crate::activation::Activation;
 use crate::initialise::Initialisation;
 use crate::layer::{Input, Inputs, Layer};
 use crate::projection::Projection;
-use crate::rows::{BLOCK, CONTIGUOUS, min_rows};
+use crate::rows::{BLOCK, TASK_ELEMENTS};
 use crate::sequence::Sequence;
 use crate::tensor::Tensor;
 
@@ -72,14 +71,13 @@ impl<T: Real> Layer<T> for Dense<T> {
         self.projection.forward(input, &mut self.output, self.units);
         let activation = self.activation;
         if activation != Activation::Linear {
-            Zip::from(self.output.rows_mut().rows_mut()).into_par_iter().with_min_len(min_rows(self.units)).for_each(
-                |(row,)| {
-                    dispatch(
-                        #[inline(always)]
-                        || activation.apply(row.into_slice().expect(CONTIGUOUS)),
-                    )
-                },
-            );
+            let blocks = self.output.as_mut_slice().chunks_mut(TASK_ELEMENTS);
+            team::for_each(blocks, |block| {
+                dispatch(
+                    #[inline(always)]
+                    || activation.apply(block),
+                )
+            });
         }
         self.unused_forward = true;
     }
@@ -109,24 +107,17 @@ impl<T: Real> Layer<T> for Dense<T> {
         let (batch, time, units) = self.output.dim();
         self.deltas.resize(batch, time, units, T::ZERO);
         let activation = self.activation;
-        Zip::from(self.deltas.rows_mut().rows_mut())
-            .and(output_gradient.rows().rows())
-            .and(self.output.rows().rows())
-            .into_par_iter()
-            .with_min_len(min_rows(units))
-            .for_each(|(delta, gradient, output)| {
-                dispatch(
-                    #[inline(always)]
-                    || {
-                        multiply_by_slopes(
-                            activation,
-                            delta.into_slice().expect(CONTIGUOUS),
-                            gradient.to_slice().expect(CONTIGUOUS),
-                            output.to_slice().expect(CONTIGUOUS),
-                        );
-                    },
-                );
-            });
+        let blocks = izip!(
+            self.deltas.as_mut_slice().chunks_mut(TASK_ELEMENTS),
+            output_gradient.as_slice().chunks(TASK_ELEMENTS),
+            self.output.as_slice().chunks(TASK_ELEMENTS),
+        );
+        team::for_each(blocks, |(deltas, gradients, outputs)| {
+            dispatch(
+                #[inline(always)]
+                || multiply_by_slopes(activation, deltas, gradients, outputs),
+            );
+        });
 
         let [kernel, bias] = &self.tensors[..] else { unreachable!("two tensors") };
         let (kernel_gradient, bias_gradient) = gradients.split_at_mut(bias.offset);

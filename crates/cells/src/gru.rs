@@ -4,8 +4,8 @@ mod after;
 mod before;
 
 use flameout_kernels::{Real, dispatch};
-use ndarray::parallel::prelude::*;
-use ndarray::{ArrayView2, ArrayViewMut2, Zip};
+use itertools::izip;
+use ndarray::{ArrayView2, ArrayViewMut2};
 use rand_chacha::ChaCha8Rng;
 
 use crate::activation::Activation;
@@ -13,7 +13,7 @@ use crate::initialise::Initialisation;
 use crate::layer::{Input, Inputs, Layer};
 use crate::projection::Projection;
 use crate::recurrent::Stepped;
-use crate::rows::{BLOCK, CONTIGUOUS, min_rows};
+use crate::rows::{BLOCK, CONTIGUOUS, for_each_row};
 use crate::sequence::Sequence;
 use crate::tensor::{GateView, GateViewMut, Tensor, gate_view, gate_view_mut};
 
@@ -278,12 +278,10 @@ fn update_hidden<T: Real>(
     mut hidden: ArrayViewMut2<'_, T>,
 ) {
     let units = shape.units;
-    Zip::from(gates.rows_mut())
-        .and(previous_hidden.rows())
-        .and(hidden.rows_mut())
-        .into_par_iter()
-        .with_min_len(min_rows(units))
-        .for_each(|(gates, previous, hidden)| {
+    for_each_row(
+        units,
+        izip!(gates.rows_mut(), previous_hidden.rows(), hidden.rows_mut()),
+        |(gates, previous, hidden)| {
             let (gates, previous) = (gates.into_slice().expect(CONTIGUOUS), previous.to_slice().expect(CONTIGUOUS));
             let hidden = hidden.into_slice().expect(CONTIGUOUS);
             dispatch(
@@ -296,7 +294,8 @@ fn update_hidden<T: Real>(
                     }
                 },
             );
-        });
+        },
+    );
 }
 
 /// One sequence at one time step, backward through `h' = g + z∘(h − g)`. `gates` holds `[z | r | g]` on entry;

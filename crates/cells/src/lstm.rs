@@ -1,8 +1,8 @@
 //! Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000).
 
 use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
-use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, Zip};
+use itertools::izip;
+use ndarray::{Array2, ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis};
 use rand_chacha::ChaCha8Rng;
 
 use crate::activation::Activation;
@@ -10,7 +10,7 @@ use crate::initialise::Initialisation;
 use crate::layer::{Input, Inputs, Layer};
 use crate::projection::Projection;
 use crate::recurrent::{Stepped, assign_output_gradient, reshape};
-use crate::rows::{BLOCK, CONTIGUOUS, Lefts, min_rows, rows_per_task};
+use crate::rows::{BLOCK, CONTIGUOUS, Lefts, for_each_row, for_each_task, rows_per_task};
 use crate::sequence::{Sequence, step_and_previous};
 use crate::tensor::{GateView, GateViewMut, Tensor, gate_view, gate_view_mut};
 
@@ -153,20 +153,21 @@ impl<T: Real> Lstm<T> {
         let rows = rows_per_task::<T>(batch, 4 * units * units);
         let activations = (self.activation, self.gate_activation);
         let (recurrent, zeros) = (&self.recurrent, self.zeros.view());
-        (
-            self.gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-            self.cell.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-            self.cell_activation.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-            self.hidden.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-            zeros.axis_chunks_iter(Axis(0), rows),
-            self.lefts.of_tasks(batch, rows),
-        )
-            .into_par_iter()
-            .for_each(|(gates, cell, cell_activation, hidden, zeros, left)| {
+        for_each_task(
+            izip!(
+                self.gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+                self.cell.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+                self.cell_activation.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+                self.hidden.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+                zeros.axis_chunks_iter(Axis(0), rows),
+                self.lefts.of_tasks(batch, rows),
+            ),
+            |(gates, cell, cell_activation, hidden, zeros, left)| {
                 let mut task =
                     ForwardTask { activations, recurrent, gates, cell, cell_activation, hidden, zeros, left };
                 (0..time).for_each(|t| task.step(t));
-            });
+            },
+        );
     }
 
     /// BPTT proper: runs back through time and leaves the gradients of the gates' arguments in `gates`.
@@ -178,34 +179,33 @@ impl<T: Real> Lstm<T> {
         let rows = rows_per_task::<T>(batch, 4 * units * units);
         let activations = (self.activation, self.gate_activation);
         let (recurrent_transposed, zeros) = (&self.recurrent_transposed, self.zeros.view());
-        (
-            self.gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-            self.cell.by_time().axis_chunks_iter(Axis(1), rows),
-            self.cell_activation.by_time().axis_chunks_iter(Axis(1), rows),
-            output_gradient.by_time().axis_chunks_iter(Axis(1), rows),
-            self.hidden_gradient.axis_chunks_iter_mut(Axis(0), rows),
-            self.cell_gradient.axis_chunks_iter_mut(Axis(0), rows),
-            zeros.axis_chunks_iter(Axis(0), rows),
-            self.lefts.of_tasks(batch, rows),
-        )
-            .into_par_iter()
-            .for_each(
-                |(gates, cell, cell_activation, output_gradient, hidden_gradient, cell_gradient, zeros, left)| {
-                    let mut task = BackwardTask {
-                        activations,
-                        recurrent_transposed,
-                        gates,
-                        cell,
-                        cell_activation,
-                        output_gradient,
-                        hidden_gradient,
-                        cell_gradient,
-                        zeros,
-                        left,
-                    };
-                    (0..time).rev().for_each(|t| task.step(t));
-                },
-            );
+        for_each_task(
+            izip!(
+                self.gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+                self.cell.by_time().axis_chunks_iter(Axis(1), rows),
+                self.cell_activation.by_time().axis_chunks_iter(Axis(1), rows),
+                output_gradient.by_time().axis_chunks_iter(Axis(1), rows),
+                self.hidden_gradient.axis_chunks_iter_mut(Axis(0), rows),
+                self.cell_gradient.axis_chunks_iter_mut(Axis(0), rows),
+                zeros.axis_chunks_iter(Axis(0), rows),
+                self.lefts.of_tasks(batch, rows),
+            ),
+            |(gates, cell, cell_activation, output_gradient, hidden_gradient, cell_gradient, zeros, left)| {
+                let mut task = BackwardTask {
+                    activations,
+                    recurrent_transposed,
+                    gates,
+                    cell,
+                    cell_activation,
+                    output_gradient,
+                    hidden_gradient,
+                    cell_gradient,
+                    zeros,
+                    left,
+                };
+                (0..time).rev().for_each(|t| task.step(t));
+            },
+        );
     }
 }
 
@@ -373,14 +373,16 @@ impl<T: Real> BackwardTask<'_, T> {
     fn backward_gates(&mut self, t: usize) {
         let previous_cell = if t > 0 { self.cell.index_axis(Axis(0), t - 1) } else { self.zeros };
         let (activation, gate_activation) = self.activations;
-        Zip::from(self.gates.index_axis_mut(Axis(0), t).rows_mut())
-            .and(previous_cell.rows())
-            .and(self.cell_activation.index_axis(Axis(0), t).rows())
-            .and(self.hidden_gradient.rows())
-            .and(self.cell_gradient.rows_mut())
-            .into_par_iter()
-            .with_min_len(min_rows(previous_cell.ncols()))
-            .for_each(|(gates, previous_cell, cell_activation, hidden_gradient, cell_gradient)| {
+        for_each_row(
+            previous_cell.ncols(),
+            izip!(
+                self.gates.index_axis_mut(Axis(0), t).rows_mut(),
+                previous_cell.rows(),
+                self.cell_activation.index_axis(Axis(0), t).rows(),
+                self.hidden_gradient.rows(),
+                self.cell_gradient.rows_mut()
+            ),
+            |(gates, previous_cell, cell_activation, hidden_gradient, cell_gradient)| {
                 dispatch(
                     #[inline(always)]
                     || {
@@ -394,7 +396,8 @@ impl<T: Real> BackwardTask<'_, T> {
                         row.run(activation, gate_activation);
                     },
                 );
-            });
+            },
+        );
     }
 }
 
@@ -408,14 +411,10 @@ fn update_states<T: Real>(
     mut hidden: ArrayViewMut2<'_, T>,
 ) {
     let units = cell.ncols();
-    Zip::from(gates.rows_mut())
-        .and(previous_cell.rows())
-        .and(cell.rows_mut())
-        .and(cell_activation.rows_mut())
-        .and(hidden.rows_mut())
-        .into_par_iter()
-        .with_min_len(min_rows(units))
-        .for_each(|(gates, previous_cell, cell, cell_activation, hidden)| {
+    for_each_row(
+        units,
+        izip!(gates.rows_mut(), previous_cell.rows(), cell.rows_mut(), cell_activation.rows_mut(), hidden.rows_mut()),
+        |(gates, previous_cell, cell, cell_activation, hidden)| {
             dispatch(
                 #[inline(always)]
                 || {
@@ -429,7 +428,8 @@ fn update_states<T: Real>(
                     row.run(activation, gate_activation);
                 },
             );
-        });
+        },
+    );
 }
 
 /// One sequence at one time step, forward. `gates` holds `[i | f | g | o]`: arguments on entry, activations on return.

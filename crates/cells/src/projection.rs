@@ -1,9 +1,7 @@
 //! The part that every layer shares: `x·W + b` for all time steps at once, and its gradients.
 
-use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
-use ndarray::parallel::prelude::*;
+use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product, team};
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
-use rayon::slice::ParallelSliceMut;
 
 use crate::layer::{Input, Inputs};
 use crate::recurrent::reshape;
@@ -71,10 +69,13 @@ impl<T: Real> Projection<T> {
         match (self.inputs, input) {
             (Inputs::Indices(_), Input::Indices(indices)) => {
                 let mut rows = out.rows_mut();
-                let rows = rows.axis_iter_mut(Axis(0)).into_par_iter().with_min_len(min_rows(columns));
-                rows.enumerate().for_each(|(at, mut row)| {
-                    let index = indices[(at % batch, at / batch)];
-                    row.assign(&self.table.row(usize::from(index)));
+                let rows_at_once = min_rows(columns);
+                let blocks = rows.axis_chunks_iter_mut(Axis(0), rows_at_once).enumerate();
+                team::for_each(blocks, |(block, mut rows)| {
+                    for (at, mut row) in (block * rows_at_once..).zip(rows.rows_mut()) {
+                        let index = indices[(at % batch, at / batch)];
+                        row.assign(&self.table.row(usize::from(index)));
+                    }
                 });
             }
             (Inputs::Features(size), Input::Sequence(sequence)) => {
@@ -123,23 +124,21 @@ impl<T: Real> Projection<T> {
 /// `gradient[index] = Σ` of the deltas of all places where the index stands, in the order of time, then batch.
 fn add_rows_by_index<T: Real>(indices: ArrayView2<'_, u16>, deltas: &Sequence<T>, mut gradient: ArrayViewMut2<'_, T>) {
     let rows = deltas.rows();
-    gradient.axis_chunks_iter_mut(Axis(1), COLUMN_BLOCK).into_par_iter().enumerate().for_each(
-        |(block, mut gradient)| {
-            dispatch(
-                #[inline(always)]
-                || {
-                    gradient.fill(T::ZERO);
-                    let from = block * COLUMN_BLOCK;
-                    let columns = from..from + gradient.ncols();
-                    let time_major = indices.columns().into_iter().flatten();
-                    for (&index, delta) in time_major.zip(rows.rows()) {
-                        let delta = &delta.to_slice().expect(CONTIGUOUS)[columns.clone()];
-                        add(gradient.row_mut(usize::from(index)).into_slice().expect(CONTIGUOUS), delta);
-                    }
-                },
-            );
-        },
-    );
+    team::for_each(gradient.axis_chunks_iter_mut(Axis(1), COLUMN_BLOCK).enumerate(), |(block, mut gradient)| {
+        dispatch(
+            #[inline(always)]
+            || {
+                gradient.fill(T::ZERO);
+                let from = block * COLUMN_BLOCK;
+                let columns = from..from + gradient.ncols();
+                let time_major = indices.columns().into_iter().flatten();
+                for (&index, delta) in time_major.zip(rows.rows()) {
+                    let delta = &delta.to_slice().expect(CONTIGUOUS)[columns.clone()];
+                    add(gradient.row_mut(usize::from(index)).into_slice().expect(CONTIGUOUS), delta);
+                }
+            },
+        );
+    });
 }
 
 #[inline(always)]
@@ -149,13 +148,16 @@ fn add<T: Real>(to: &mut [T], values: &[T]) {
 
 /// The sum of all rows, in their order.
 pub(crate) fn sum_rows<T: Real>(matrix: ArrayView2<'_, T>, sums: &mut [T]) {
-    sums.par_chunks_mut(COLUMN_BLOCK).zip(matrix.axis_chunks_iter(Axis(1), COLUMN_BLOCK)).for_each(|(sums, block)| {
-        dispatch(
-            #[inline(always)]
-            || {
-                sums.fill(T::ZERO);
-                block.rows().into_iter().for_each(|row| add(sums, row.to_slice().expect(CONTIGUOUS)));
-            },
-        );
-    });
+    team::for_each(
+        sums.chunks_mut(COLUMN_BLOCK).zip(matrix.axis_chunks_iter(Axis(1), COLUMN_BLOCK)),
+        |(sums, block)| {
+            dispatch(
+                #[inline(always)]
+                || {
+                    sums.fill(T::ZERO);
+                    block.rows().into_iter().for_each(|row| add(sums, row.to_slice().expect(CONTIGUOUS)));
+                },
+            );
+        },
+    );
 }

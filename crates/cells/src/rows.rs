@@ -1,10 +1,10 @@
 //! How work is shared out: whole rows of a batch, several to a task.
 
 use flameout_kernels::packed::TILE_ROWS;
-use flameout_kernels::{PackedLeft, Real};
+use flameout_kernels::{PackedLeft, Real, team};
 
 /// Elements a task should have before it is worth a thread's while.
-const TASK_ELEMENTS: usize = 4096;
+pub(crate) const TASK_ELEMENTS: usize = 4096;
 
 /// Bytes of recurrent weights up to which every task may as well read them for itself: with two threads, that costs less than
 /// waiting for each other at every step.
@@ -19,6 +19,24 @@ pub(crate) const CONTIGUOUS: &str = "rows are contiguous";
 /// The fewest rows a task should take, for rows of this many elements.
 pub(crate) fn min_rows(elements: usize) -> usize {
     TASK_ELEMENTS.div_ceil(elements.max(1))
+}
+
+/// Calls `f` with each row, of so many units; the threads share them out unless all together are too few.
+pub(crate) fn for_each_row<I>(units: usize, rows: impl ExactSizeIterator<Item = I> + Send, f: impl Fn(I) + Sync) {
+    if rows.len() * units < TASK_ELEMENTS {
+        rows.for_each(f);
+    } else {
+        team::for_each(rows, f);
+    }
+}
+
+/// Runs each task, beside each other. One alone is run as it is, so that the loops in it are shared out.
+pub(crate) fn for_each_task<I>(tasks: impl ExactSizeIterator<Item = I> + Send, f: impl Fn(I) + Sync) {
+    if tasks.len() == 1 {
+        tasks.for_each(f);
+    } else {
+        team::for_each(tasks, f);
+    }
 }
 
 /// How many sequences of a batch one task takes through time, given how many recurrent weights there are. Sequences need nothing of

@@ -113,6 +113,11 @@ impl<T: Copy> Sequence<T> {
         &self.data
     }
 
+    /// All elements, time step by time step.
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
+        &mut self.data
+    }
+
     fn span(&self, from: usize, to: usize) -> std::ops::Range<usize> {
         let step = self.batch * self.units;
         from * step..to * step

@@ -4,6 +4,7 @@
 //!   one order by fused multiply-add, whatever the instruction set and the number of threads.
 //! - [`elementary`]: `exp`, `tanh` and the logistic function from `mul_add` polynomials; no platform library involved.
 //! - [`reduce`]: sums with one fixed chunking.
+//! - [`team`]: parallel loops between which threads stay awake.
 //! - [`dispatch`]: compile a closure once for each instruction set and run the best one.
 //!
 //! ```
@@ -33,6 +34,7 @@ pub mod product;
 pub mod real;
 pub mod reduce;
 mod start;
+pub mod team;
 
 pub use packed::{PackedLeft, PackedRight};
 pub use path::{Path, dispatch};

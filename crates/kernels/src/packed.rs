@@ -6,18 +6,16 @@
 
 use std::ops::Range;
 
-use ndarray::parallel::prelude::*;
 use ndarray::{ArrayView2, Axis};
-use rayon::slice::ParallelSliceMut;
 
-use crate::Real;
 use crate::aligned::AlignedBuffer;
+use crate::{Real, team};
 
 /// Rows of a tile of the left operand.
 pub const TILE_ROWS: usize = 8;
 
 /// Elements below which packing is not worth a second thread.
-const PARALLEL_ELEMENTS: usize = 1 << 16;
+const PARALLEL_ELEMENTS: usize = 1 << 14;
 
 /// Depths that are packed at a time: what is written in the meantime stays in the first-level cache.
 const DEPTHS: usize = 64;
@@ -120,11 +118,11 @@ pub(crate) fn pack_strips<T: Real, const WIDTH: usize>(data: &mut AlignedBuffer<
         return;
     }
     let pack = |(strip, lanes): (&mut [T], ArrayView2<'_, T>)| pack_strip::<T, WIDTH>(strip, lanes);
-    let lanes_of_strips = matrix.axis_chunks_iter(Axis(0), WIDTH);
+    let strips = data.as_mut_slice().chunks_mut(strip_len).zip(matrix.axis_chunks_iter(Axis(0), WIDTH));
     if lanes * depth < PARALLEL_ELEMENTS {
-        data.as_mut_slice().chunks_mut(strip_len).zip(lanes_of_strips).for_each(pack);
+        strips.for_each(pack);
     } else {
-        data.as_mut_slice().par_chunks_mut(strip_len).zip(lanes_of_strips).for_each(pack);
+        team::for_each(strips, pack);
     }
 }
 

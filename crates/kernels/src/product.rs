@@ -1,12 +1,11 @@
 //! Matrix products with one order of accumulation.
 
-use ndarray::parallel::prelude::*;
 use ndarray::{ArrayViewMut2, Axis};
 
 use crate::microkernel::Panel;
 use crate::packed::TILE_ROWS;
 use crate::start::Start;
-use crate::{PackedLeft, PackedRight, Path, Real};
+use crate::{PackedLeft, PackedRight, Path, Real, team};
 
 /// Multiply-adds below which a product stays on one thread.
 const PARALLEL_TERMS: usize = 1 << 18;
@@ -14,6 +13,10 @@ const PARALLEL_TERMS: usize = 1 << 18;
 /// Bytes of the left operand that one thread works through before it goes on: they should stay in its second-level
 /// cache while the panels of the right operand pass by.
 const BLOCK_BYTES: usize = 1 << 19;
+
+/// Runs of neighbouring panels that a product is shared out in: while a thread works on a panel, it fetches the one that
+/// lies behind it. More runs share the work more evenly.
+const RUNS_PER_THREAD: usize = 4;
 
 /// `out = left · right`, or `out += left · right`: `(rows, depth) · (depth, columns) -> (rows, columns)`.
 ///
@@ -31,7 +34,7 @@ fn product_on<T: Real>(
     path: Path,
     left: &PackedLeft<T>,
     right: &PackedRight<T>,
-    mut out: ArrayViewMut2<'_, T>,
+    out: ArrayViewMut2<'_, T>,
     start: Start,
 ) {
     assert_eq!(left.depth(), right.depth(), "inner dimensions of a product");
@@ -39,29 +42,47 @@ fn product_on<T: Real>(
     if out.is_empty() {
         return;
     }
-    let terms = left.rows() * left.depth() * right.columns();
-    let serial = terms < PARALLEL_TERMS || rayon::current_num_threads() == 1;
     let depth = left.depth();
-    let tiles_per_block = (BLOCK_BYTES / (size_of::<T>() * TILE_ROWS * depth.max(1))).max(1);
-    let block = |(block, mut out): (usize, ArrayViewMut2<'_, T>)| {
-        let first = block * tiles_per_block;
+    let panels = right.columns().div_ceil(T::PANEL);
+    let runs = panels.min(RUNS_PER_THREAD * rayon::current_num_threads());
+    let block_rows = TILE_ROWS * (BLOCK_BYTES / (size_of::<T>() * TILE_ROWS * depth.max(1))).max(1);
+    let blocks = chunks(out, Axis(0), |_| block_rows).enumerate();
+    let shares = blocks.flat_map(|(block, out)| {
+        let first = block * block_rows / TILE_ROWS;
         let tiles = left.tiles(first..first + out.nrows().div_ceil(TILE_ROWS));
-        let panel = |(index, out): (usize, ArrayViewMut2<'_, T>)| {
+        let first_panel = move |run| run * panels / runs;
+        let runs = chunks(out, Axis(1), move |run| (first_panel(run + 1) - first_panel(run)) * T::PANEL);
+        runs.enumerate().map(move |(run, out)| (tiles, first_panel(run), out))
+    });
+    let run = |(tiles, first_panel, out): (&[T], usize, ArrayViewMut2<'_, T>)| {
+        for (index, out) in (first_panel..).zip(chunks(out, Axis(1), |_| T::PANEL)) {
             T::run_panel(path, Panel::new(tiles, right.panel(index), depth, out, start));
-        };
-        let panels = out.axis_chunks_iter_mut(Axis(1), T::PANEL);
-        if serial {
-            panels.into_iter().enumerate().for_each(panel)
-        } else {
-            panels.into_par_iter().enumerate().for_each(panel)
         }
     };
-    let blocks = out.axis_chunks_iter_mut(Axis(0), tiles_per_block * TILE_ROWS);
-    if serial {
-        blocks.into_iter().enumerate().for_each(block)
+    if left.rows() * depth * right.columns() < PARALLEL_TERMS {
+        shares.for_each(run);
     } else {
-        blocks.into_par_iter().enumerate().for_each(block)
+        team::for_each(shares, run);
     }
+}
+
+/// A matrix in pieces of `len(0)`, `len(1)` … rows or columns, as long as there are any.
+fn chunks<T>(
+    matrix: ArrayViewMut2<'_, T>,
+    axis: Axis,
+    len: impl Fn(usize) -> usize,
+) -> impl Iterator<Item = ArrayViewMut2<'_, T>> {
+    let mut rest = Some(matrix);
+    (0..).map_while(move |index| {
+        let matrix = rest.take()?;
+        let len = len(index);
+        if matrix.len_of(axis) <= len {
+            return Some(matrix);
+        }
+        let (chunk, others) = matrix.split_at(axis, len);
+        rest = Some(others);
+        Some(chunk)
+    })
 }
 
 #[cfg(test)]

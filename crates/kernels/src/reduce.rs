@@ -1,8 +1,6 @@
 //! Sums whose bits depend on the numbers and their order alone.
 
-use rayon::prelude::*;
-
-use crate::{Real, dispatch};
+use crate::{Real, dispatch, team};
 
 /// The most pieces that a sum is made of.
 pub const PIECES: usize = 64;
@@ -30,6 +28,7 @@ pub fn sum_of_zipped<T: Real, const N: usize>(
     assert!(others.iter().all(|other| other.len() == values.len()), "slices to sum must have the same length");
     let piece_len = piece_len(values.len());
     let mut sums = [0.0; PIECES];
+    let pieces = sums.iter_mut().zip(values.chunks(piece_len)).enumerate();
     let add = |(index, (sum, piece)): (usize, (&mut f64, &[T]))| {
         let from = index * piece_len;
         let others = others.map(|other| &other[from..from + piece.len()]);
@@ -39,9 +38,9 @@ pub fn sum_of_zipped<T: Real, const N: usize>(
         );
     };
     if values.len() <= PIECE_UNIT {
-        sums.iter_mut().zip(values.chunks(piece_len)).enumerate().for_each(add);
+        pieces.for_each(add);
     } else {
-        sums.par_iter_mut().zip(values.par_chunks(piece_len)).enumerate().for_each(add);
+        team::for_each(pieces, add);
     }
     in_order(&sums[..values.len().div_ceil(piece_len)])
 }

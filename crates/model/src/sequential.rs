@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use flameout_cells::{Initialisation, Input, Layer, Sequence, Tensor};
-use flameout_kernels::Real;
+use flameout_kernels::{Real, team};
 use ndarray::{Array2, ArrayView2, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -143,12 +143,8 @@ impl<T: Real> Sequential<T> {
     /// If an index lies outside the alphabet, or there is no time step.
     #[inline(never)] // compiled once: see `instances`
     pub fn forward(&mut self, indices: ArrayView2<'_, u16>) -> ArrayView2<'_, T> {
-        self.load_parameters();
-        for index in 0..self.layers.len() {
-            let (done, rest) = self.layers.split_at_mut(index);
-            rest[0].forward(input(done, indices));
-        }
-        self.layers.last().expect("there is a layer").output().step(0)
+        team::awake(|| self.forward_layers(indices));
+        self.predictions()
     }
 
     /// A forward and a backward pass over one batch; returns the loss and leaves the [`gradients`](Self::gradients).
@@ -157,7 +153,21 @@ impl<T: Real> Sequential<T> {
     /// If the shapes do not fit: `indices (batch, time)`, `targets (batch, outputs)`.
     #[inline(never)] // compiled once: see `instances`
     pub fn forward_backward(&mut self, indices: ArrayView2<'_, u16>, targets: ArrayView2<'_, T>, loss: Loss) -> f64 {
-        self.forward(indices);
+        team::awake(|| {
+            self.forward_layers(indices);
+            self.backward_layers(indices, targets, loss)
+        })
+    }
+
+    fn forward_layers(&mut self, indices: ArrayView2<'_, u16>) {
+        self.load_parameters();
+        for index in 0..self.layers.len() {
+            let (done, rest) = self.layers.split_at_mut(index);
+            rest[0].forward(input(done, indices));
+        }
+    }
+
+    fn backward_layers(&mut self, indices: ArrayView2<'_, u16>, targets: ArrayView2<'_, T>, loss: Loss) -> f64 {
         let predictions = self.layers.last().expect("there is a layer").output();
         let last = self.output_gradients.last_mut().expect("there is a layer");
         let value = loss.evaluate(predictions.step(0), targets, last);
@@ -196,7 +206,7 @@ impl<T: Real> Sequential<T> {
                 continue;
             }
             let (levels, places) = prefix::levels(indices, words);
-            self.walk(&levels);
+            team::awake(|| self.walk(&levels));
             let outputs = self.layers.last().expect("there is a layer").step_output().step(0);
             for (&word, &place) in words.iter().zip(&places) {
                 predictions.row_mut(word).assign(&outputs.row(place));

@@ -2,8 +2,7 @@
 //!
 //! (Clipping the *update* needs Adam's v and is Adam's own: [`AdamSettings::clip_update_rms`](crate::AdamSettings).)
 
-use flameout_kernels::{Real, reduce};
-use rayon::prelude::*;
+use flameout_kernels::{Real, reduce, team};
 use serde::{Deserialize, Serialize};
 
 use crate::error::require_positive;
@@ -85,8 +84,9 @@ pub fn clip<T: Real>(gradients: &mut [T], clipping: &Clipping) -> f64 {
 }
 
 fn replace_each<T: Real>(values: &mut [T], replacement: impl Fn(T) -> T + Sync) {
-    values.par_chunks_mut(reduce::piece_len(values.len())).for_each(|chunk| {
-        for value in chunk {
+    let piece_len = reduce::piece_len(values.len());
+    team::for_each(values.chunks_mut(piece_len), |piece| {
+        for value in piece {
             *value = replacement(*value);
         }
     });

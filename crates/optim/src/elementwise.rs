@@ -1,7 +1,7 @@
 //! One pass over parameters, gradients and an optimiser's state: in parallel, in fixed pieces, with the update's norm.
 
-use flameout_kernels::Real;
 use flameout_kernels::reduce::{self, LANES, PIECES};
+use flameout_kernels::{Real, dispatch, team};
 
 use crate::Error;
 
@@ -65,34 +65,37 @@ impl<'a, T: Real, const N: usize> Buffers<'a, T, N> {
     pub(crate) fn apply(self, element: impl Fn(T, T, [T; N]) -> (T, [T; N]) + Sync) -> f64 {
         let piece_len = reduce::piece_len(self.len());
         let mut sums = [0.0; PIECES];
-        let sums = &mut sums[..self.parameters.len().div_ceil(piece_len)];
-        self.apply_to_pieces(piece_len, sums, &element);
+        let sums = &mut sums[..self.len().div_ceil(piece_len)];
+        let apply = |(sum, piece): (&mut f64, Self)| {
+            *sum = dispatch(
+                #[inline(always)]
+                || piece.apply_to_piece(&element),
+            );
+        };
+        if sums.len() == 1 {
+            sums.iter_mut().zip(self.pieces(piece_len)).for_each(apply);
+        } else {
+            team::for_each(sums.iter_mut().zip(self.pieces(piece_len)), apply);
+        }
         reduce::in_order(sums)
     }
 
-    /// Halves the buffers until a piece is left: `sums` has one place for each.
-    fn apply_to_pieces(
-        self,
-        piece_len: usize,
-        sums: &mut [f64],
-        element: &(impl Fn(T, T, [T; N]) -> (T, [T; N]) + Sync),
-    ) {
-        match sums {
-            [] => {}
-            [sum] => *sum = self.apply_to_piece(element),
-            _ => {
-                let middle = sums.len() / 2;
-                let (left_sums, right_sums) = sums.split_at_mut(middle);
-                let (left, right) = self.split_at(middle * piece_len);
-                rayon::join(
-                    || left.apply_to_pieces(piece_len, left_sums, element),
-                    || right.apply_to_pieces(piece_len, right_sums, element),
-                );
+    /// The buffers in pieces of `len` elements, the last of them what is left.
+    fn pieces(self, len: usize) -> impl Iterator<Item = Self> {
+        let mut rest = Some(self);
+        std::iter::from_fn(move || {
+            let buffers = rest.take()?;
+            if buffers.len() <= len {
+                return Some(buffers);
             }
-        }
+            let (piece, others) = buffers.split_at(len);
+            rest = Some(others);
+            Some(piece)
+        })
     }
 
     /// Blocks of [`LANES`] elements in arrays, so that the compiler sees fixed lengths and uses vector registers.
+    #[inline(always)]
     fn apply_to_piece(self, element: &impl Fn(T, T, [T; N]) -> (T, [T; N])) -> f64 {
         let mut lanes = [0.0; LANES];
         let (parameters, parameters_tail) = self.parameters.as_chunks_mut::<LANES>();

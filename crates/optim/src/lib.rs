@@ -10,8 +10,8 @@
 //! | [`clip()`] | gradient clipping by global norm or by value |
 //! | [`Schedule`], [`LearningRate`] | constant, step, exponential, cosine, linear warm-up, reduce on plateau |
 //!
-//! **The same bits everywhere.** A result depends on the inputs alone: not on the number of threads (rayon works over
-//! fixed chunks, each with one owner) and not on the platform (only IEEE 754 operations and the `libm` crate). An optimiser
+//! **The same bits everywhere.** A result depends on the inputs alone: not on the number of threads (they share fixed
+//! pieces, each with one owner) and not on the platform (only IEEE 754 operations and the `libm` crate). An optimiser
 //! written with serde and read back continues to the bit.
 //!
 //! # Example: fit a line

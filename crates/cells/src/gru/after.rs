@@ -1,13 +1,13 @@
 //! The reset gate after the recurrent product: one product a step, `hU + b'` for all three gates.
 
 use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
-use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, Zip};
+use itertools::izip;
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis};
 
 use super::Shape;
 use crate::projection::sum_rows;
 use crate::recurrent::{assign_output_gradient, reshape};
-use crate::rows::{BLOCK, CONTIGUOUS, Lefts, min_rows, rows_per_task};
+use crate::rows::{BLOCK, CONTIGUOUS, Lefts, for_each_row, for_each_task, rows_per_task};
 use crate::sequence::{Sequence, step_and_previous};
 
 /// Packed weights and buffers of the recurrence.
@@ -41,15 +41,15 @@ impl<T: Real> ResetAfter<T> {
         self.begin(batch, time, units);
         let rows = rows_per_task::<T>(batch, shape.weights());
         let (kernel, zeros) = (&self.kernel, self.zeros.view());
-        (
-            gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-            self.inner.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-            hidden.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-            zeros.axis_chunks_iter(Axis(0), rows),
-            self.lefts.of_tasks(batch, rows),
-        )
-            .into_par_iter()
-            .for_each(|(mut gates, mut inner, mut hidden, zeros, left)| {
+        for_each_task(
+            izip!(
+                gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+                self.inner.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+                hidden.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+                zeros.axis_chunks_iter(Axis(0), rows),
+                self.lefts.of_tasks(batch, rows),
+            ),
+            |(mut gates, mut inner, mut hidden, zeros, left)| {
                 for t in 0..time {
                     let (previous, hidden) = step_and_previous(&mut hidden, t);
                     let step = ForwardStep {
@@ -62,7 +62,8 @@ impl<T: Real> ResetAfter<T> {
                     };
                     step.run(kernel, left);
                 }
-            });
+            },
+        );
     }
 
     /// A single step from these states (none: from zero).
@@ -101,18 +102,18 @@ impl<T: Real> ResetAfter<T> {
         self.carried.fill(T::ZERO);
         let rows = rows_per_task::<T>(batch, shape.weights());
         let (kernel_transposed, zeros) = (&self.kernel_transposed, self.zeros.view());
-        (
-            gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-            self.inner.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-            hidden.by_time().axis_chunks_iter(Axis(1), rows),
-            output_gradient.by_time().axis_chunks_iter(Axis(1), rows),
-            self.hidden_gradient.axis_chunks_iter_mut(Axis(0), rows),
-            self.carried.axis_chunks_iter_mut(Axis(0), rows),
-            zeros.axis_chunks_iter(Axis(0), rows),
-            self.lefts.of_tasks(batch, rows),
-        )
-            .into_par_iter()
-            .for_each(|(gates, inner, hidden, output_gradient, hidden_gradient, carried, zeros, left)| {
+        for_each_task(
+            izip!(
+                gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+                self.inner.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+                hidden.by_time().axis_chunks_iter(Axis(1), rows),
+                output_gradient.by_time().axis_chunks_iter(Axis(1), rows),
+                self.hidden_gradient.axis_chunks_iter_mut(Axis(0), rows),
+                self.carried.axis_chunks_iter_mut(Axis(0), rows),
+                zeros.axis_chunks_iter(Axis(0), rows),
+                self.lefts.of_tasks(batch, rows),
+            ),
+            |(gates, inner, hidden, output_gradient, hidden_gradient, carried, zeros, left)| {
                 let mut task = BackwardTask {
                     shape,
                     kernel_transposed,
@@ -126,7 +127,8 @@ impl<T: Real> ResetAfter<T> {
                     left,
                 };
                 (0..time).rev().for_each(|t| task.step(t));
-            });
+            },
+        );
     }
 
     /// The gradients for the recurrent kernel and bias, from what [`backward`](Self::backward) left behind.
@@ -166,17 +168,13 @@ impl<T: Real> ForwardStep<'_, T> {
             left.pack(previous);
             product(left, kernel, self.inner.view_mut(), Start::Out);
         }
-        Zip::from(self.gates.rows_mut())
-            .and(self.inner.rows())
-            .into_par_iter()
-            .with_min_len(min_rows(shape.units))
-            .for_each(|(gates, inner)| {
-                let (gates, inner) = (gates.into_slice().expect(CONTIGUOUS), inner.to_slice().expect(CONTIGUOUS));
-                dispatch(
-                    #[inline(always)]
-                    || add_inner(shape, gates, inner),
-                );
-            });
+        for_each_row(shape.units, izip!(self.gates.rows_mut(), self.inner.rows()), |(gates, inner)| {
+            let (gates, inner) = (gates.into_slice().expect(CONTIGUOUS), inner.to_slice().expect(CONTIGUOUS));
+            dispatch(
+                #[inline(always)]
+                || add_inner(shape, gates, inner),
+            );
+        });
         super::update_hidden(shape, self.gates, self.previous.unwrap_or(self.zeros), self.hidden);
     }
 }
@@ -212,14 +210,16 @@ impl<T: Real> BackwardTask<'_, T> {
     fn backward_gates(&mut self, t: usize) {
         let shape = self.shape;
         let previous_hidden = if t > 0 { self.hidden.index_axis_move(Axis(0), t - 1) } else { self.zeros };
-        Zip::from(self.gates.index_axis_mut(Axis(0), t).rows_mut())
-            .and(self.inner.index_axis_mut(Axis(0), t).rows_mut())
-            .and(previous_hidden.rows())
-            .and(self.hidden_gradient.rows())
-            .and(self.carried.rows_mut())
-            .into_par_iter()
-            .with_min_len(min_rows(shape.units))
-            .for_each(|(gates, inner, previous, hidden_gradient, carried)| {
+        for_each_row(
+            shape.units,
+            izip!(
+                self.gates.index_axis_mut(Axis(0), t).rows_mut(),
+                self.inner.index_axis_mut(Axis(0), t).rows_mut(),
+                previous_hidden.rows(),
+                self.hidden_gradient.rows(),
+                self.carried.rows_mut()
+            ),
+            |(gates, inner, previous, hidden_gradient, carried)| {
                 let gates = gates.into_slice().expect(CONTIGUOUS);
                 let inner = inner.into_slice().expect(CONTIGUOUS);
                 let row = super::UpdateRow {
@@ -235,7 +235,8 @@ impl<T: Real> BackwardTask<'_, T> {
                         backward_reset(shape, gates, inner);
                     },
                 );
-            });
+            },
+        );
     }
 }
 

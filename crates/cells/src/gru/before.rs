@@ -1,12 +1,12 @@
 //! The reset gate before the recurrent product: two products a step, one for z and r, one for the candidate.
 
 use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
-use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, Zip};
+use itertools::izip;
+use ndarray::{Array2, ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis};
 
 use super::Shape;
 use crate::recurrent::{assign_output_gradient, reshape};
-use crate::rows::{BLOCK, CONTIGUOUS, Lefts, min_rows, rows_per_task};
+use crate::rows::{BLOCK, CONTIGUOUS, Lefts, for_each_row, for_each_task, rows_per_task};
 use crate::sequence::{Sequence, step_and_previous};
 use crate::tensor::{columns, columns_mut};
 
@@ -53,15 +53,15 @@ impl<T: Real> ResetBefore<T> {
         reshape(&mut self.zeros, batch, units);
         let rows = rows_per_task::<T>(batch, shape.weights());
         let (kernels, zeros) = (&self.kernels, self.zeros.view());
-        (
-            gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-            self.reset_hidden.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-            hidden.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-            zeros.axis_chunks_iter(Axis(0), rows),
-            self.lefts.of_tasks(batch, rows),
-        )
-            .into_par_iter()
-            .for_each(|(mut gates, mut reset_hidden, mut hidden, zeros, left)| {
+        for_each_task(
+            izip!(
+                gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+                self.reset_hidden.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+                hidden.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+                zeros.axis_chunks_iter(Axis(0), rows),
+                self.lefts.of_tasks(batch, rows),
+            ),
+            |(mut gates, mut reset_hidden, mut hidden, zeros, left)| {
                 for t in 0..time {
                     let (previous, hidden) = step_and_previous(&mut hidden, t);
                     let step = ForwardStep {
@@ -74,7 +74,8 @@ impl<T: Real> ResetBefore<T> {
                     };
                     step.run(kernels, left);
                 }
-            });
+            },
+        );
     }
 
     /// A single step from these states (none: from zero).
@@ -108,34 +109,33 @@ impl<T: Real> ResetBefore<T> {
         self.carried.fill(T::ZERO);
         let rows = rows_per_task::<T>(batch, shape.weights());
         let (kernels, zeros) = (&self.kernels, self.zeros.view());
-        (
-            gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-            hidden.by_time().axis_chunks_iter(Axis(1), rows),
-            output_gradient.by_time().axis_chunks_iter(Axis(1), rows),
-            self.hidden_gradient.axis_chunks_iter_mut(Axis(0), rows),
-            self.carried.axis_chunks_iter_mut(Axis(0), rows),
-            self.reset_hidden_gradient.axis_chunks_iter_mut(Axis(0), rows),
-            zeros.axis_chunks_iter(Axis(0), rows),
-            self.lefts.of_tasks(batch, rows),
-        )
-            .into_par_iter()
-            .for_each(
-                |(gates, hidden, output_gradient, hidden_gradient, carried, reset_hidden_gradient, zeros, left)| {
-                    let mut task = BackwardTask {
-                        shape,
-                        kernels,
-                        gates,
-                        hidden,
-                        output_gradient,
-                        hidden_gradient,
-                        carried,
-                        reset_hidden_gradient,
-                        zeros,
-                        left,
-                    };
-                    (0..time).rev().for_each(|t| task.step(t));
-                },
-            );
+        for_each_task(
+            izip!(
+                gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
+                hidden.by_time().axis_chunks_iter(Axis(1), rows),
+                output_gradient.by_time().axis_chunks_iter(Axis(1), rows),
+                self.hidden_gradient.axis_chunks_iter_mut(Axis(0), rows),
+                self.carried.axis_chunks_iter_mut(Axis(0), rows),
+                self.reset_hidden_gradient.axis_chunks_iter_mut(Axis(0), rows),
+                zeros.axis_chunks_iter(Axis(0), rows),
+                self.lefts.of_tasks(batch, rows),
+            ),
+            |(gates, hidden, output_gradient, hidden_gradient, carried, reset_hidden_gradient, zeros, left)| {
+                let mut task = BackwardTask {
+                    shape,
+                    kernels,
+                    gates,
+                    hidden,
+                    output_gradient,
+                    hidden_gradient,
+                    carried,
+                    reset_hidden_gradient,
+                    zeros,
+                    left,
+                };
+                (0..time).rev().for_each(|t| task.step(t));
+            },
+        );
     }
 
     /// The gradient for the recurrent kernel, from what [`backward`](Self::backward) left in `gates`.
@@ -190,12 +190,10 @@ impl<T: Real> ForwardStep<'_, T> {
     /// The activations of z and r, and r∘h.
     fn reset(&mut self, previous_hidden: ArrayView2<'_, T>) {
         let Shape { units, gate_activation, .. } = self.shape;
-        Zip::from(self.gates.rows_mut())
-            .and(previous_hidden.rows())
-            .and(self.reset_hidden.rows_mut())
-            .into_par_iter()
-            .with_min_len(min_rows(units))
-            .for_each(|(gates, previous, reset_hidden)| {
+        for_each_row(
+            units,
+            izip!(self.gates.rows_mut(), previous_hidden.rows(), self.reset_hidden.rows_mut()),
+            |(gates, previous, reset_hidden)| {
                 let (gates, previous) = (gates.into_slice().expect(CONTIGUOUS), previous.to_slice().expect(CONTIGUOUS));
                 let reset_hidden = reset_hidden.into_slice().expect(CONTIGUOUS);
                 dispatch(
@@ -208,7 +206,8 @@ impl<T: Real> ForwardStep<'_, T> {
                         }
                     },
                 );
-            });
+            },
+        );
     }
 }
 
@@ -248,13 +247,15 @@ impl<T: Real> BackwardTask<'_, T> {
     /// The gradients of the arguments of z and g, and what of h's gradient passes through z: `carried = dh∘z`.
     fn backward_update_and_candidate(&mut self, t: usize, previous_hidden: ArrayView2<'_, T>) {
         let shape = self.shape;
-        Zip::from(self.gates.index_axis_mut(Axis(0), t).rows_mut())
-            .and(previous_hidden.rows())
-            .and(self.hidden_gradient.rows())
-            .and(self.carried.rows_mut())
-            .into_par_iter()
-            .with_min_len(min_rows(shape.units))
-            .for_each(|(gates, previous, hidden_gradient, carried)| {
+        for_each_row(
+            shape.units,
+            izip!(
+                self.gates.index_axis_mut(Axis(0), t).rows_mut(),
+                previous_hidden.rows(),
+                self.hidden_gradient.rows(),
+                self.carried.rows_mut()
+            ),
+            |(gates, previous, hidden_gradient, carried)| {
                 let row = super::UpdateRow {
                     gates: gates.into_slice().expect(CONTIGUOUS),
                     previous_hidden: previous.to_slice().expect(CONTIGUOUS),
@@ -265,19 +266,22 @@ impl<T: Real> BackwardTask<'_, T> {
                     #[inline(always)]
                     || row.run(shape),
                 );
-            });
+            },
+        );
     }
 
     /// From the gradient of r∘h, that of the argument of r; and `carried += d(r∘h)∘r`.
     fn backward_reset(&mut self, t: usize, previous_hidden: ArrayView2<'_, T>) {
         let Shape { units, gate_activation, .. } = self.shape;
-        Zip::from(self.gates.index_axis_mut(Axis(0), t).rows_mut())
-            .and(previous_hidden.rows())
-            .and(self.reset_hidden_gradient.rows())
-            .and(self.carried.rows_mut())
-            .into_par_iter()
-            .with_min_len(min_rows(units))
-            .for_each(|(gates, previous, gradient, carried)| {
+        for_each_row(
+            units,
+            izip!(
+                self.gates.index_axis_mut(Axis(0), t).rows_mut(),
+                previous_hidden.rows(),
+                self.reset_hidden_gradient.rows(),
+                self.carried.rows_mut()
+            ),
+            |(gates, previous, gradient, carried)| {
                 let reset = &mut gates.into_slice().expect(CONTIGUOUS)[units..2 * units];
                 let previous = previous.to_slice().expect(CONTIGUOUS);
                 let gradient = gradient.to_slice().expect(CONTIGUOUS);
@@ -299,6 +303,7 @@ impl<T: Real> BackwardTask<'_, T> {
                         }
                     },
                 );
-            });
+            },
+        );
     }
 }

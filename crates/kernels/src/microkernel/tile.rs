@@ -14,7 +14,7 @@ const SCRATCH: usize = TILE_ROWS * 48;
 
 /// Inner indices that are accumulated at a time: this much of a panel stays in the second-level cache while every tile
 /// of the left operand passes by, and this much of a tile in the first. The sums pause in `out`, which changes no bit.
-const DEPTH_BLOCK: usize = 512;
+const DEPTH_BLOCK: usize = 640;
 
 /// Runs a whole panel with `ROWS` rows of accumulators at a time (a divisor of [`TILE_ROWS`]).
 ///
@@ -23,9 +23,11 @@ const DEPTH_BLOCK: usize = 512;
 #[inline(always)]
 pub(crate) unsafe fn panel<V: Vector, const ROWS: usize>(panel: Panel<'_, V::Scalar>) {
     debug_assert!(TILE_ROWS.is_multiple_of(ROWS) && V::Scalar::PANEL.is_multiple_of(V::LANES));
-    // Without a first block, an inner dimension of 0 would leave `out` as it is.
-    for first in (0..panel.depth.max(1)).step_by(DEPTH_BLOCK) {
-        let depth = DEPTH_BLOCK.min(panel.depth - first);
+    // Blocks of one size: a short one would load and store its sums for little. Without a first block, an inner dimension
+    // of 0 would leave `out` as it is.
+    let block = panel.depth.div_ceil(panel.depth.div_ceil(DEPTH_BLOCK).max(1)).max(1);
+    for first in (0..panel.depth.max(1)).step_by(block) {
+        let depth = block.min(panel.depth - first);
         let start = if first == 0 { panel.start } else { Start::Out };
         // The next block comes from memory while this one is at work, the same share of it with every tile: one tile
         // would have to wait for what four can fetch at leisure.
