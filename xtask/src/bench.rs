@@ -4,6 +4,7 @@ mod files;
 mod machine;
 mod measurement;
 mod network;
+mod roofline;
 mod timing;
 mod useful_work;
 
@@ -30,7 +31,7 @@ use timing::Effort;
 /// up), for the first step's product with the zero state, for activations and for Adam. The FMA peak that they are
 /// compared with is measured first, with as many threads.
 ///
-/// docs/bench/torch_bench.py prints the same rows for PyTorch, in the same JSON form.
+/// docs/bench/torch_bench.py prints the same rows for PyTorch, keras_bench.py for Keras, in the same JSON form.
 ///
 /// Examples:
 ///
@@ -60,6 +61,10 @@ pub struct Args {
     /// file are embedded instead of the 4,000 in the repository.
     #[arg(long, value_name = "FILE")]
     vectors: Vec<PathBuf>,
+
+    /// Also draw the layers of 1,024 units under the machine's roofs, as SVG.
+    #[arg(long, value_name = "FILE.svg")]
+    roofline: Option<PathBuf>,
 }
 
 /// What a row times.
@@ -119,6 +124,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             measurement.print_json()?;
         }
         measurements.push(measurement);
+    }
+    if let Some(path) = &args.roofline {
+        roofline::draw(path, &measurements, machine.peak(threads), machine.bandwidth(), words.characters())?;
     }
     if !args.json {
         measurement::print_table(&measurements);

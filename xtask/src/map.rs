@@ -18,10 +18,12 @@ use crate::root;
 ///
 /// - collapse-probability.svg: the share of networks that collapsed after they had trained well, over the learning rate,
 ///   with 95 % Wilson intervals;
+/// - spike-probability.svg: the same of those with a rise as high that came back;
 /// - onset.svg: when they did;
 /// - collapse-CASE.svg: loss and accuracy of one run of each case that collapsed.
 ///
-/// Only runs with the question's settings but for size, words and learning rate are in the first two.
+/// Only runs with the question's settings but for size, words and learning rate are in the first three. A seed that was run
+/// several times, for more or fewer steps, counts once.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -42,7 +44,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let rows = results.rows();
     ensure!(!rows.is_empty(), "{}: no results yet; `cargo xtask hunt` makes some", args.results.display());
     let series = series(&rows);
-    chart::probability(&out.join("collapse-probability.svg"), &series)?;
+    let collapsed = "Share of networks that collapsed after training well (95 % intervals)";
+    chart::shares(&out.join("collapse-probability.svg"), collapsed, &series, |rate| rate.collapsed)?;
+    let spiked = "Share of networks with a spike that healed (95 % intervals)";
+    chart::shares(&out.join("spike-probability.svg"), spiked, &series, |rate| rate.spiked)?;
     chart::onsets(&out.join("onset.svg"), &series)?;
     for case in Case::ALL {
         draw_example(&results, &rows, case, &out.join(format!("collapse-{}.svg", case.name())))?;
@@ -65,23 +70,30 @@ pub struct Rate {
     pub rate: f64,
     /// How many collapsed, of those that had trained well.
     pub collapsed: Proportion,
+    /// How many had a spike, of those that had trained well.
+    pub spiked: Proportion,
     /// The steps at which they did.
     pub onsets: Vec<u64>,
 }
 
 fn series(rows: &[Row]) -> Vec<Series> {
-    let mut groups: BTreeMap<String, BTreeMap<u64, Vec<&Row>>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, BTreeMap<u64, BTreeMap<u64, &Row>>> = BTreeMap::new();
     for row in rows {
         let Some((name, rate)) = name_and_rate(&row.settings) else { continue };
         // The bits of positive numbers are in the numbers' order.
-        groups.entry(name).or_default().entry(rate.to_bits()).or_default().push(row);
+        let seeds = groups.entry(name).or_default().entry(rate.to_bits()).or_default();
+        let kept = seeds.entry(row.settings.seed).or_insert(row);
+        if row.summary.steps > kept.summary.steps {
+            *kept = row;
+        }
     }
-    let rate = |(bits, rows): (u64, Vec<&Row>)| {
-        let trained = rows.iter().filter(|row| row.summary.trained_well_step.is_some());
+    let rate = |(bits, rows): (u64, BTreeMap<u64, &Row>)| {
+        let trained = || rows.values().filter(|row| row.summary.trained_well_step.is_some());
         Rate {
             rate: f64::from_bits(bits),
-            collapsed: Proportion::of(trained.map(|row| row.summary.collapsed)),
-            onsets: rows.iter().filter_map(|row| row.summary.onset_step).collect(),
+            collapsed: Proportion::of(trained().map(|row| row.summary.collapsed)),
+            spiked: Proportion::of(trained().map(|row| !row.summary.spikes.is_empty())),
+            onsets: rows.values().filter_map(|row| row.summary.onset_step).collect(),
         }
     };
     groups.into_iter().map(|(name, rates)| Series { name, rates: rates.into_iter().map(rate).collect() }).collect()
@@ -123,6 +135,16 @@ fn draw_example(results: &Results, rows: &[Row], case: Case, to: &Path) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Rows of the plans as they are in the repository: at this rate, the seeds 0 to 4 were run by three plans.
+    #[test]
+    fn a_seed_counts_once() {
+        let results = Results::open(&root().join("docs/hunt")).unwrap();
+        let all = series(&results.rows());
+        let gru = all.iter().find(|series| series.name == "gru-single 64 units, 1000 words").unwrap();
+        let rate = gru.rates.iter().find(|rate| rate.rate == 0.0125).unwrap();
+        assert_eq!((rate.collapsed.count, rate.collapsed.of, rate.onsets.len()), (10, 10, 10));
+    }
 
     #[test]
     fn only_learning_rate_and_size_may_differ() {

@@ -222,7 +222,7 @@ fn check(case: Case, summary: &Summary) -> Result<()> {
 fn explain(settings: &Settings, summary: &Summary, directory: &Path, stop: &AtomicBool) -> Result<()> {
     println!("\nWhy? The doctor makes the run again up to the collapse, and replays what led to it.");
     let diagnosis = diagnose::of(settings, &root(), &Options::default())?;
-    diagnosis::print(&diagnosis)?;
+    diagnosis::print(&diagnosis, settings)?;
     let Verdict::Cause(Finding { remedy: Some(remedy @ Change::Settings(_)), .. }) = diagnosis.verdict() else {
         return Ok(());
     };

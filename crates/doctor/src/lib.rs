@@ -49,6 +49,7 @@ pub mod guard;
 #[cfg(not(test))] // a test binary has no crate above it
 mod instances;
 pub mod onset;
+pub mod prescription;
 pub mod probe;
 pub mod proportion;
 pub mod replay;
@@ -67,6 +68,7 @@ pub use diagnose::{Options, diagnose, diagnose_course};
 pub use diagnosis::{Diagnosis, Event, Finding, Verdict};
 pub use error::Error;
 pub use guard::Guard;
+pub use prescription::Prescription;
 pub use proportion::Proportion;
 pub use replay::{End, Goal, Replay, Trial, Trials};
 pub use subject::Subject;

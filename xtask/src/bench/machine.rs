@@ -44,6 +44,11 @@ impl Machine {
         peak.expect("the peak is measured with every row's number of threads").1
     }
 
+    /// Bytes copied in memory, read and written, in 10⁹/s.
+    pub fn bandwidth(&self) -> f64 {
+        self.copy.gb_per_s.unwrap_or_default()
+    }
+
     /// The limits as rows.
     pub fn measurements(&self) -> Vec<Measurement> {
         let peak = |&(threads, peak)| Measurement {

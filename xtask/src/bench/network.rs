@@ -49,6 +49,11 @@ pub struct Words {
 }
 
 impl Words {
+    /// Characters of a word, padding included.
+    pub fn characters(&self) -> usize {
+        self.training.encoder.length()
+    }
+
     /// Reads the repository's words, and the vocabulary if it is another file.
     pub fn read(vocabulary: Option<&Path>) -> Result<Self> {
         let mut settings = Settings::for_case(Case::LstmSingle);

@@ -47,11 +47,12 @@ impl Results {
         self.lock().iter().any(|row| row.settings == *settings)
     }
 
-    /// Adds a row to both files.
+    /// Adds a row to both files. Another hunt may have added some meanwhile: they are taken in.
     pub fn append(&self, row: Row) -> Result<()> {
         let mut rows = self.lock();
-        json_lines::append(&self.directory.join("results.jsonl"), &row)?;
-        rows.push(row);
+        let path = self.directory.join("results.jsonl");
+        json_lines::append(&path, &row)?;
+        *rows = json_lines::read(&path)?;
         let path = self.directory.join("results.csv");
         write_atomically(&path, &[&csv(&rows)?]).with_context(|| format!("writing {}", path.display()))
     }

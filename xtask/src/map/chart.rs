@@ -6,7 +6,9 @@ use anyhow::{Result, anyhow};
 use plotters::coord::{CoordTranslate, Shift};
 use plotters::prelude::*;
 
-use super::Series;
+use flameout_doctor::Proportion;
+
+use super::{Rate, Series};
 use crate::hunt::curve::Point;
 use crate::hunt::results::Row;
 
@@ -38,11 +40,11 @@ fn rates(series: &[Series]) -> std::ops::Range<f64> {
     rates().fold(f64::INFINITY, f64::min) / 1.2..rates().fold(0.0, f64::max) * 1.2
 }
 
-/// The share that collapsed, over the learning rate.
-pub fn probability(path: &Path, series: &[Series]) -> Result<()> {
+/// A share of the runs with its interval, over the learning rate.
+pub fn shares(path: &Path, title: &str, series: &[Series], share: impl Fn(&Rate) -> Proportion) -> Result<()> {
     let area = area(path)?;
     let mut chart = ChartBuilder::on(&area)
-        .caption("Share of networks that collapsed after training well (95 % intervals)", TITLE)
+        .caption(title, TITLE)
         .margin(12)
         .x_label_area_size(45)
         .y_label_area_size(55)
@@ -51,16 +53,16 @@ pub fn probability(path: &Path, series: &[Series]) -> Result<()> {
     chart.configure_mesh().x_desc("learning rate (the question's: 0.001)").label_style(FONT).draw().map_err(drawing)?;
     for (index, of) in series.iter().enumerate() {
         let color = Palette99::pick(index).to_rgba();
-        let seen = || of.rates.iter().filter(|rate| rate.collapsed.of > 0);
+        let seen = || of.rates.iter().map(|rate| (rate.rate, share(rate))).filter(|(_, share)| share.of > 0);
         chart
-            .draw_series(LineSeries::new(seen().map(|rate| (rate.rate, rate.collapsed.share())), color.stroke_width(2)))
+            .draw_series(LineSeries::new(seen().map(|(rate, share)| (rate, share.share())), color.stroke_width(2)))
             .map_err(drawing)?
             .label(of.name.clone())
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
         chart
-            .draw_series(seen().map(|rate| {
-                let (low, high) = rate.collapsed.wilson();
-                ErrorBar::new_vertical(rate.rate, low, rate.collapsed.share(), high, color.filled(), 7)
+            .draw_series(seen().map(|(rate, share)| {
+                let (low, high) = share.wilson();
+                ErrorBar::new_vertical(rate, low, share.share(), high, color.filled(), 7)
             }))
             .map_err(drawing)?;
     }

@@ -108,7 +108,7 @@ fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
         say!("{}", serde_json::to_string_pretty(&both)?)?;
         return Ok(());
     }
-    diagnosis::print(&found)?;
+    diagnosis::print(&found, &subject.settings)?;
     say!("\nOn the way there:\n{}", diagnosis::states(&approach(&subject, &course)?))?;
     if !replays.is_empty() {
         say!("\nWhat would have prevented it?\n{}", diagnosis::replays(replays.iter()))?;

@@ -3,15 +3,16 @@
 use comfy_table::{Cell, CellAlignment, Table};
 use flameout_doctor::approach::State;
 use flameout_doctor::check::Grade;
-use flameout_doctor::{Diagnosis, Event, Finding, Trials, Verdict};
+use flameout_doctor::{Diagnosis, Event, Finding, Prescription, Trials, Verdict};
+use flameout_experiment::Settings;
 
 use super::table;
 
-/// The diagnosis as text and tables.
+/// The diagnosis of a run with these settings as text and tables.
 ///
 /// # Errors
 /// If standard output cannot be written.
-pub fn print(diagnosis: &Diagnosis) -> std::io::Result<()> {
+pub fn print(diagnosis: &Diagnosis, settings: &Settings) -> std::io::Result<()> {
     match diagnosis.event {
         Event::Healthy => say!("\nThe run trained well, and nothing happened.")?,
         Event::NeverTrained => {
@@ -35,6 +36,12 @@ pub fn print(diagnosis: &Diagnosis) -> std::io::Result<()> {
         say!("\n{}", replays(diagnosis.control.iter().chain(replayed)))?;
     }
     say!("\nverdict: {}", verdict(diagnosis))?;
+    if let Verdict::Cause(Finding { remedy: Some(remedy), .. }) = diagnosis.verdict() {
+        // A remedy that the replays could not be given is none: it has no lines either.
+        for (program, line) in Prescription::of(remedy, settings).unwrap_or_default().lines() {
+            say!("  {program:9} {line}")?;
+        }
+    }
     let share = 100.0 * diagnosis.cost as f64 / diagnosis.run_steps as f64;
     say!("The replays took {} steps, {share:.0} % of the run's own.", diagnosis.cost)?;
     Ok(())
