@@ -126,7 +126,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         measurements.push(measurement);
     }
     if let Some(path) = &args.roofline {
-        roofline::draw(path, &measurements, machine.peak(threads), machine.bandwidth(), words.characters())?;
+        roofline::draw(path, &measurements, machine.peak(threads), machine.read_bandwidth(), words.characters())?;
     }
     if !args.json {
         measurement::print_table(&measurements);

@@ -18,6 +18,8 @@ const STEPS: usize = 1 << 13;
 const TIME: Duration = Duration::from_millis(300);
 /// `f32` numbers in each of the two buffers of the copy: 256 MiB, beyond every cache.
 const COPIED: usize = 64 << 20;
+/// `f32` numbers that are read again and again: 16 MiB, the recurrent weights of an LSTM of 1,024 units.
+const READ: usize = 4 << 20;
 
 /// The machine's measured limits.
 #[derive(Debug)]
@@ -25,14 +27,15 @@ pub struct Machine {
     /// The rate of fused multiply-adds in `f32`, in 10⁹ operations/s, two for each, with so many threads.
     peaks: Vec<(usize, f64)>,
     copy: Measurement,
+    read: Measurement,
 }
 
 impl Machine {
-    /// Measures the FMA peak with each number of threads, and the copy bandwidth with the largest.
+    /// Measures the FMA peak with each number of threads, and the bandwidths with the largest.
     pub fn measure(thread_counts: &[usize], effort: Effort) -> Result<Self> {
         let peaks = thread_counts.iter().map(|&threads| Ok((threads, fma_peak(threads)?))).collect::<Result<_>>()?;
-        let copy = copy_bandwidth(thread_counts.iter().copied().max().unwrap_or(1), effort)?;
-        Ok(Self { peaks, copy })
+        let threads = thread_counts.iter().copied().max().unwrap_or(1);
+        Ok(Self { peaks, copy: copy_bandwidth(threads, effort)?, read: read_bandwidth(threads, effort)? })
     }
 
     /// The FMA peak with so many threads, in GFLOP/s.
@@ -44,9 +47,9 @@ impl Machine {
         peak.expect("the peak is measured with every row's number of threads").1
     }
 
-    /// Bytes copied in memory, read and written, in 10⁹/s.
-    pub fn bandwidth(&self) -> f64 {
-        self.copy.gb_per_s.unwrap_or_default()
+    /// Bytes read of a buffer as large as a layer's weights, in 10⁹/s.
+    pub fn read_bandwidth(&self) -> f64 {
+        self.read.gb_per_s.unwrap_or_default()
     }
 
     /// The limits as rows.
@@ -58,14 +61,14 @@ impl Machine {
             share_of_peak: Some(1.0),
             ..Measurement::default()
         };
-        self.peaks.iter().map(peak).chain([self.copy.clone()]).collect()
+        self.peaks.iter().map(peak).chain([self.copy.clone(), self.read.clone()]).collect()
     }
 
     /// How they were measured, and what disturbs.
     pub fn print(&self) {
         println!("Kernels: {}.", flameout_kernels::Path::current().name());
         println!("FMA peak: independent chains of f32 fused multiply-adds in registers, on every thread at once.");
-        println!("Copy bandwidth: 256 MiB, bytes read and written.");
+        println!("Copy bandwidth: 256 MiB, bytes read and written. Read bandwidth: 16 MiB, again and again.");
         if let Some(load) = load_average() {
             println!("Load average over the last minute: {load} (the numbers are good only if nothing else runs).");
         }
@@ -129,6 +132,39 @@ fn copy_bandwidth(threads: usize, effort: Effort) -> Result<Measurement> {
         gb_per_s: Some(bytes as f64 / time.as_secs_f64() / 1e9),
         ..Measurement::default()
     })
+}
+
+fn read_bandwidth(threads: usize, effort: Effort) -> Result<Measurement> {
+    let numbers = vec![1.0_f32; READ];
+    let time = rayon_pool(threads)?.install(|| {
+        median(effort, || {
+            numbers.par_chunks(READ.div_ceil(threads)).for_each(|share| {
+                black_box(dispatch(
+                    #[inline(always)]
+                    || sum(share),
+                ));
+            });
+            Ok(())
+        })
+    })?;
+    Ok(Measurement {
+        bench: "read in memory".into(),
+        threads,
+        ms_median: Some(ms(time)),
+        gb_per_s: Some((READ * size_of::<f32>()) as f64 / time.as_secs_f64() / 1e9),
+        ..Measurement::default()
+    })
+}
+
+/// Sums side by side, so that reading is what takes the time.
+#[inline(always)]
+fn sum(numbers: &[f32]) -> [f32; 128] {
+    let mut sums = [0.0; 128];
+    for block in numbers.as_chunks().0 {
+        let block: &[f32; 128] = block;
+        sums.iter_mut().zip(block).for_each(|(sum, x)| *sum += x);
+    }
+    sums
 }
 
 /// Processes that want a core, where the system tells (Linux).

@@ -28,7 +28,7 @@ pub fn intensity(row: &Measurement, characters: usize) -> Option<f64> {
     }
 }
 
-/// Draws the rows of 1,024 units under the roofs of a machine with this FMA peak (GFLOP/s) and this bandwidth (GB/s).
+/// Draws the rows of 1,024 units under the roofs of a machine with this FMA peak (GFLOP/s) and read bandwidth (GB/s).
 pub fn draw(path: &Path, rows: &[Measurement], peak: f64, bandwidth: f64, characters: usize) -> Result<()> {
     let points: Vec<(f64, f64, String)> = rows
         .iter()
@@ -63,7 +63,7 @@ fn paint(path: &Path, points: &[(f64, f64, String)], peak: f64, bandwidth: f64) 
     let roof = [x.start, peak / bandwidth, x.end].map(|at| (at, (at * bandwidth).min(peak)));
     chart
         .draw_series(LineSeries::new(roof, BLACK.stroke_width(2)))?
-        .label(format!("{peak:.0} GFLOP/s of fused multiply-adds; {bandwidth:.0} GB/s of memory copied"))
+        .label(format!("{peak:.0} GFLOP/s of fused multiply-adds; {bandwidth:.0} GB/s of weights read"))
         .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], BLACK.stroke_width(2)));
     for (index, (at, gflops, name)) in points.iter().enumerate() {
         let color = Palette99::pick(index).to_rgba();
