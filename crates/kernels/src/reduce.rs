@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn sums_are_right_and_independent_of_threads() {
-        let length = if cfg!(miri) { 10_003 } else { 350_003_u64 };
+        let length = if cfg!(miri) { 4_100 } else { 350_003_u64 };
         let values: Vec<f32> = (0..length).map(|i| ((i * 7919) % 1000) as f32 / 1000.0 - 0.5).collect();
         let expected: f64 = values.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
         let bits: Vec<u64> = [1, 2, 3]
@@ -125,8 +125,8 @@ mod tests {
 
     #[test]
     fn the_order_is_fixed_to_the_bit() {
-        let lengths = [0, 1, 7, 8, 9, 4095, 4096, 4097, 100_003, 300_001];
-        for length in lengths.into_iter().filter(|length| !cfg!(miri) || *length < 10_000) {
+        let lengths = [0, 1, 7, 8, 9, 4097, 4095, 4096, 100_003, 300_001];
+        for &length in &lengths[..if cfg!(miri) { 6 } else { lengths.len() }] {
             let a: Vec<f64> = (0..length).map(|i| 1.0 / (1.0 + i as f64) - 0.3).collect();
             let b: Vec<f64> = (0..length).map(|i| 0.7 + i as f64 / 3.0).collect();
             let squares: Vec<f64> = a.iter().map(|x| x * x).collect();
