@@ -119,12 +119,14 @@ fn name_and_rate(settings: &Settings) -> Option<(String, f64)> {
     same.then(|| (format!("{} {units} units, {} words", settings.case.name(), settings.data.words), rate))
 }
 
-/// A run of the case that collapsed after it had trained well and has a curve; the one that trained longest before.
+/// A run of the case that collapsed after it had trained well and has a curve: of the largest network, the one that
+/// trained longest before.
 fn draw_example(results: &Results, rows: &[Row], case: Case, to: &Path) -> Result<()> {
     let candidates = rows
         .iter()
         .filter(|row| row.settings.case == case && row.summary.collapsed && results.curve(&row.settings).is_file());
-    let Some(row) = candidates.max_by_key(|row| row.summary.onset_step) else { return Ok(()) };
+    let size = |row: &Row| row.settings.model.units.unwrap_or(row.settings.case.units());
+    let Some(row) = candidates.max_by_key(|row| (size(row), row.summary.onset_step)) else { return Ok(()) };
     let path = results.curve(&row.settings);
     let mut reader = csv::Reader::from_path(&path).with_context(|| format!("reading {}", path.display()))?;
     let points: Vec<Point> =
