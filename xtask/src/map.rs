@@ -20,7 +20,8 @@ use crate::root;
 ///   with 95 % Wilson intervals;
 /// - spike-probability.svg: the same of those with a rise as high that came back;
 /// - onset.svg: when they did;
-/// - collapse-CASE.svg: loss and accuracy of one run of each case that collapsed.
+/// - collapse-CASE.svg: loss and accuracy of one run of each case that collapsed;
+/// - question-CASE.svg: of the longest run of each case with all of the question's settings.
 ///
 /// Only runs with the question's settings but for size, words and learning rate are in the first three. A seed that was run
 /// several times, for more or fewer steps, counts once.
@@ -50,7 +51,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     chart::shares(&out.join("spike-probability.svg"), spiked, &series, |rate| rate.spiked)?;
     chart::onsets(&out.join("onset.svg"), &series)?;
     for case in Case::ALL {
-        draw_example(&results, &rows, case, &out.join(format!("collapse-{}.svg", case.name())))?;
+        draw(&results, collapsed_run(&results, &rows, case), &out.join(format!("collapse-{}.svg", case.name())))?;
+        draw(&results, question_run(&results, &rows, case), &out.join(format!("question-{}.svg", case.name())))?;
     }
     println!("{} rows drawn in {}", rows.len(), args.out.display());
     Ok(ExitCode::SUCCESS)
@@ -116,17 +118,37 @@ fn name_and_rate(settings: &Settings) -> Option<(String, f64)> {
     let same = entries.iter().all(|(key, value)| free.contains(&key.as_str()) || question.get(key) == Some(value));
     let rate = entries.get("schedule.learning-rate")?.parse().ok()?;
     let units = settings.model.units.unwrap_or(settings.case.units());
-    same.then(|| (format!("{} {units} units, {} words", settings.case.name(), settings.data.words), rate))
+    let words = if settings.data.words == 0 { "all".into() } else { settings.data.words.to_string() };
+    same.then(|| (format!("{} {units} units, {words} words", settings.case.name()), rate))
 }
 
-/// A run of the case that collapsed after it had trained well and has a curve: of the largest network, the one that
-/// trained longest before.
-fn draw_example(results: &Results, rows: &[Row], case: Case, to: &Path) -> Result<()> {
-    let candidates = rows
-        .iter()
-        .filter(|row| row.settings.case == case && row.summary.collapsed && results.curve(&row.settings).is_file());
+/// The runs of a case that have a curve.
+fn with_curve<'a>(results: &Results, rows: &'a [Row], case: Case) -> impl Iterator<Item = &'a Row> {
+    rows.iter().filter(move |row| row.settings.case == case && results.curve(&row.settings).is_file())
+}
+
+/// Of the largest network of the case that collapsed after it had trained well, the run that trained longest before.
+fn collapsed_run<'a>(results: &Results, rows: &'a [Row], case: Case) -> Option<&'a Row> {
     let size = |row: &Row| row.settings.model.units.unwrap_or(row.settings.case.units());
-    let Some(row) = candidates.max_by_key(|row| (size(row), row.summary.onset_step)) else { return Ok(()) };
+    let collapsed = with_curve(results, rows, case).filter(|row| row.summary.collapsed);
+    collapsed.max_by_key(|row| (size(row), row.summary.onset_step))
+}
+
+/// The longest run of the case with all of the question's settings, of any seed.
+fn question_run<'a>(results: &Results, rows: &'a [Row], case: Case) -> Option<&'a Row> {
+    let question = Settings::for_case(case);
+    let same = |row: &&Row| {
+        let settings = &row.settings;
+        name_and_rate(settings).is_some()
+            && (&settings.model, &settings.data, &settings.schedule)
+                == (&question.model, &question.data, &question.schedule)
+    };
+    with_curve(results, rows, case).filter(same).max_by_key(|row| row.summary.steps)
+}
+
+/// Draws the run's curve, if there is one.
+fn draw(results: &Results, row: Option<&Row>, to: &Path) -> Result<()> {
+    let Some(row) = row else { return Ok(()) };
     let path = results.curve(&row.settings);
     let mut reader = csv::Reader::from_path(&path).with_context(|| format!("reading {}", path.display()))?;
     let points: Vec<Point> =

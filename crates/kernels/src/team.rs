@@ -16,6 +16,9 @@ type Job<'a> = dyn Fn() + Sync + 'a;
 /// Looks at a loop before a waiting thread lets others have its core: some ten microseconds.
 const LOOKS: u32 = 1000;
 
+/// Looks after which a helper goes home: some tens of milliseconds, far more than there are between two loops of a pass.
+const PATIENCE: u32 = 50_000;
+
 /// Where the thread stands.
 #[derive(Clone, Copy)]
 enum Place {
@@ -35,7 +38,8 @@ thread_local! {
 ///
 /// While they wait, these threads do nothing else, nor do they sleep: what `f` does between its loops should be short.
 /// Inside another `awake`, and where there is one thread, this is just `f()`. The team takes in who is idle and waits for
-/// nobody who is not, so that any number of teams may share a pool.
+/// nobody who is not, so that any number of teams may share a pool. A thread that has waited for some tens of milliseconds
+/// goes home: `f` may wait for other work of the pool, which may wait for that thread; but then it goes on alone.
 pub fn awake<R: Send>(f: impl FnOnce() -> R + Send) -> R {
     if !matches!(PLACE.get(), Place::Outside) || rayon::current_num_threads() == 1 {
         return f();
@@ -116,7 +120,7 @@ impl Team {
         let _place = stand(Place::Inside);
         let mut last = 0;
         let mut patience = Patience::default();
-        while !self.over.load(Ordering::Acquire) {
+        while !self.over.load(Ordering::Acquire) && patience.looks < PATIENCE {
             let state = self.state.load(Ordering::Acquire);
             let is_new = State::is_open(state) && State::number(state) != last;
             let enter = || self.state.compare_exchange(state, state + 1, Ordering::Acquire, Ordering::Relaxed);
@@ -188,8 +192,8 @@ struct Patience {
 
 impl Patience {
     fn wait(&mut self) {
+        self.looks = self.looks.saturating_add(1);
         if self.looks < LOOKS {
-            self.looks += 1;
             spin_loop();
         } else {
             std::thread::yield_now();
@@ -279,6 +283,23 @@ mod tests {
             });
         };
         pool(2).install(|| rayon::join(|| (0..3).for_each(|_| lead()), || (0..3).for_each(|_| lead())));
+    }
+
+    /// What the leader waits for is for the only other thread to do, which has come to help.
+    #[test]
+    fn a_helper_goes_home_if_no_loop_comes() {
+        pool(2).install(|| {
+            awake(|| {
+                double(&mut [1; 20]);
+                let done = std::sync::Arc::new(AtomicBool::new(false));
+                let job = std::sync::Arc::clone(&done);
+                rayon::spawn(move || job.store(true, Ordering::SeqCst));
+                while !done.load(Ordering::SeqCst) {
+                    std::thread::yield_now();
+                }
+                double(&mut [1; 20]);
+            });
+        });
     }
 
     #[test]

@@ -16,6 +16,9 @@ const SIZE: (u32, u32) = (860, 440);
 const FONT: (&str, u32) = ("sans-serif", 15);
 const TITLE: (&str, u32) = ("sans-serif", 18);
 
+/// At more, they overlap.
+const RATE_LABELS: usize = 6;
+
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 fn area(path: &Path) -> Result<Area<'_>> {
@@ -29,15 +32,25 @@ fn drawing<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -
     anyhow!("drawing: {error}")
 }
 
+/// A rate as one would write it: the ticks of a logarithmic axis are sums.
+fn rounded(rate: &f64) -> String {
+    format!("{}", (rate * 1e6).round() / 1e6)
+}
+
 /// The names of what has been drawn.
-fn legend<'a, D: DrawingBackend + 'a, C: CoordTranslate>(chart: &mut ChartContext<'a, D, C>) -> Result<()> {
+fn legend<'a, D: DrawingBackend + 'a, C: CoordTranslate>(
+    chart: &mut ChartContext<'a, D, C>,
+    place: SeriesLabelPosition,
+) -> Result<()> {
     let mut labels = chart.configure_series_labels();
+    labels.position(place);
     labels.background_style(WHITE.mix(0.8)).border_style(BLACK).label_font(FONT).draw().map_err(drawing)
 }
 
 fn rates(series: &[Series]) -> std::ops::Range<f64> {
     let rates = || series.iter().flat_map(|series| series.rates.iter().map(|rate| rate.rate));
-    rates().fold(f64::INFINITY, f64::min) / 1.2..rates().fold(0.0, f64::max) * 1.2
+    // With room for the names on the right.
+    rates().fold(f64::INFINITY, f64::min) / 1.2..rates().fold(0.0, f64::max) * 7.0
 }
 
 /// A share of the runs with its interval, over the learning rate.
@@ -50,7 +63,14 @@ pub fn shares(path: &Path, title: &str, series: &[Series], share: impl Fn(&Rate)
         .y_label_area_size(55)
         .build_cartesian_2d(rates(series).log_scale(), 0.0..1.02)
         .map_err(drawing)?;
-    chart.configure_mesh().x_desc("learning rate (the question's: 0.001)").label_style(FONT).draw().map_err(drawing)?;
+    chart
+        .configure_mesh()
+        .x_desc("learning rate (the question's: 0.001)")
+        .x_labels(RATE_LABELS)
+        .x_label_formatter(&rounded)
+        .label_style(FONT)
+        .draw()
+        .map_err(drawing)?;
     for (index, of) in series.iter().enumerate() {
         let color = Palette99::pick(index).to_rgba();
         let seen = || of.rates.iter().map(|rate| (rate.rate, share(rate))).filter(|(_, share)| share.of > 0);
@@ -66,7 +86,7 @@ pub fn shares(path: &Path, title: &str, series: &[Series], share: impl Fn(&Rate)
             }))
             .map_err(drawing)?;
     }
-    legend(&mut chart)?;
+    legend(&mut chart, SeriesLabelPosition::MiddleRight)?;
     area.present().map_err(drawing)
 }
 
@@ -89,6 +109,8 @@ pub fn onsets(path: &Path, series: &[Series]) -> Result<()> {
     chart
         .configure_mesh()
         .x_desc("learning rate")
+        .x_labels(RATE_LABELS)
+        .x_label_formatter(&rounded)
         .y_desc("step of the onset")
         .label_style(FONT)
         .draw()
@@ -102,7 +124,7 @@ pub fn onsets(path: &Path, series: &[Series]) -> Result<()> {
             .label(of.name.clone())
             .legend(move |(x, y)| Circle::new((x + 9, y), 4, color.filled()));
     }
-    legend(&mut chart)?;
+    legend(&mut chart, SeriesLabelPosition::MiddleRight)?;
     area.present().map_err(drawing)
 }
 
@@ -113,13 +135,16 @@ pub fn curve(path: &Path, row: &Row, points: &[Point]) -> Result<()> {
     let last = points.last().map_or(1, |point| point.step) as f64;
     let baseline = row.summary.baseline.train_loss;
     let settings = &row.settings;
+    let end = match row.summary.onset_step {
+        Some(step) => format!("collapsed at step {step}"),
+        None => format!("{} steps", row.summary.steps),
+    };
     let title = format!(
-        "{}, {} units, learning rate {}, seed {}: collapsed at step {}",
+        "{}, {} units, learning rate {}, seed {}: {end}",
         settings.case.name(),
         settings.model.units.unwrap_or(settings.case.units()),
         settings.entries()["schedule.learning-rate"],
         settings.seed,
-        row.summary.onset_step.unwrap_or_default()
     );
     let finite = |value: f64| value.is_finite().then_some(value);
     let train = || points.iter().filter_map(|point| Some((point.step as f64, finite(point.loss_mean)?)));
@@ -146,7 +171,7 @@ pub fn curve(path: &Path, row: &Row, points: &[Point]) -> Result<()> {
     line(test().collect(), "test words", RGBColor(230, 120, 20))?;
     line(train().collect(), "training words", RGBColor(30, 90, 180))?;
     line(vec![(0.0, baseline), (last, baseline)], "predicting the mean", RGBColor(130, 130, 130))?;
-    legend(&mut chart)?;
+    legend(&mut chart, SeriesLabelPosition::LowerLeft)?;
 
     let accuracy = points.iter().map(|point| (point.step as f64, point.accuracy_mean));
     let highest = accuracy.clone().fold(0.05, |highest: f64, (_, value)| highest.max(value));
