@@ -50,9 +50,9 @@ use worker::Worker;
 ///
 /// Examples:
 ///
-///   cargo xtask hunt docs/hunt/plans/learning-rate.toml
-///   cargo xtask hunt docs/hunt/plans/learning-rate.toml --jobs 1
-///   cargo xtask hunt docs/hunt/plans/learning-rate.toml --table
+///   cargo xtask hunt docs/hunt/plans/gru-learning-rate.toml
+///   cargo xtask hunt docs/hunt/plans/gru-learning-rate.toml --jobs 1
+///   cargo xtask hunt docs/hunt/plans/gru-learning-rate.toml --table
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

@@ -1,4 +1,4 @@
-//! Forecasts the temperature of a sea three months ahead, and shows a training that goes well and then collapses.
+//! Forecasts the temperature of a sea three months ahead, and shows a training that goes well and then loses most of it.
 //!
 //! Nothing here knows of words: `flameout-cells` and `flameout-optim` make a network for any sequence of numbers.
 //! `cargo run --release --example forecast`
