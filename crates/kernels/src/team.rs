@@ -242,21 +242,22 @@ mod tests {
         }
     }
 
-    /// The first two items wait for each other: they end only if two threads have them.
+    /// The first two items wait for each other: they end only if two threads have them. One loop a team: between loops a
+    /// helper may lose patience and go home, and then there is nobody to wait for.
     #[test]
     fn threads_work_at_the_same_time() {
         pool(2).install(|| {
-            awake(|| {
-                for _ in 0..20 {
-                    let met = AtomicU64::new(0);
+            for _ in 0..20 {
+                let met = AtomicU64::new(0);
+                awake(|| {
                     for_each(0..2, |_| {
                         met.fetch_add(1, Ordering::SeqCst);
                         while met.load(Ordering::SeqCst) < 2 {
                             std::thread::yield_now();
                         }
                     });
-                }
-            });
+                });
+            }
         });
     }
 
