@@ -9,12 +9,13 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
+use flameout_doctor::ring::DEFAULT_LIMIT;
 use flameout_doctor::{Change, Finding, Options, Verdict};
 use flameout_experiment::{Begun, Case, Ended, Number, Observer, ProgressBar, RunOptions, Settings, Summary};
 
 use crate::root;
 use flameout::cli::interrupt::stop_on_ctrl_c;
-use flameout::cli::training::{Watch, train};
+use flameout::cli::training::{Watch, keeper, train};
 use flameout::cli::{diagnose, diagnosis, setting};
 
 /// Shows the question's failure: a network that trains well and then suddenly collapses, and why.
@@ -154,18 +155,22 @@ fn run_case(settings: &Settings, directory: &Path, resume: bool, stop: &AtomicBo
         println!("This run has been made before; its results are in {}.", directory.display());
         return Ok(Ended::Finished(Box::new(summary)));
     }
-    train(settings, &options, stop, &mut Watcher { settings })
+    train(settings, &options, stop, &mut Watcher { settings, directory })
 }
 
 /// Prints what begins, and shows a progress bar.
 struct Watcher<'a> {
     settings: &'a Settings,
+    directory: &'a Path,
 }
 
 impl Watch for Watcher<'_> {
     fn observers<T: Number>(&mut self, begun: &Begun<'_, T>) -> Vec<Box<dyn Observer<T>>> {
         report::print_begin(begun);
-        vec![Box::new(ProgressBar::new(begun.total_steps, begun.trainer.steps(), self.settings.training.batch))]
+        let bar = ProgressBar::new(begun.total_steps, begun.trainer.steps(), self.settings.training.batch);
+        let mut observers: Vec<Box<dyn Observer<T>>> = vec![Box::new(bar)];
+        observers.extend(keeper(self.settings, begun, self.directory, DEFAULT_LIMIT));
+        observers
     }
 }
 
@@ -220,8 +225,8 @@ fn check(case: Case, summary: &Summary) -> Result<()> {
 
 /// The doctor's verdict on a run, and what becomes of the run with the remedy.
 fn explain(settings: &Settings, summary: &Summary, directory: &Path, stop: &AtomicBool) -> Result<()> {
-    println!("\nWhy? The doctor makes the run again up to the collapse, and replays what led to it.");
-    let diagnosis = diagnose::of(settings, &root(), &Options::default())?;
+    println!("\nWhy? The doctor goes back to states from before the collapse, and replays what led to it.");
+    let diagnosis = diagnose::of(settings, directory, &root(), &Options::default())?;
     diagnosis::print(&diagnosis, settings)?;
     let Verdict::Cause(Finding { remedy: Some(remedy @ Change::Settings(_)), .. }) = diagnosis.verdict() else {
         return Ok(());

@@ -54,7 +54,7 @@ pub fn approach<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Result<V
 }
 
 /// Steps whose distances to the end lie evenly on a logarithmic scale, the nearest of those there are.
-fn chosen(steps: impl Iterator<Item = u64>, end: u64) -> Vec<u64> {
+pub(crate) fn chosen(steps: impl Iterator<Item = u64>, end: u64) -> Vec<u64> {
     let before: Vec<u64> = steps.filter(|&step| step > 0 && step <= end).collect();
     let (mut chosen, mut distance) = (Vec::new(), end.max(1));
     for _ in 0..STATES {

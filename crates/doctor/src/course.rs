@@ -1,13 +1,16 @@
-//! A run made again, with everything that a diagnosis needs of it.
+//! A run, made again or read, with everything that a diagnosis needs of it.
+
+use std::path::Path;
 
 use flameout_cells::Tensor;
-use flameout_experiment::{EpochRecord, Number, Outcome, Snapshot, StepRecord, Trainer};
+use flameout_experiment::{EpochRecord, Number, Outcome, Record, RunDirectory, Snapshot, StepRecord, Trainer};
 use flameout_optim::l2_norm;
 
-use crate::Error;
+use crate::diagnose::LEAD;
 use crate::diagnosis::Event;
 use crate::ring::Ring;
 use crate::subject::Subject;
+use crate::{Error, keeper};
 
 /// Steps between snapshots.
 const SNAPSHOT_EVERY: u64 = 25;
@@ -52,24 +55,61 @@ impl<T: Number> Course<T> {
                 snapshots.push(trainer.snapshot())?;
             }
         }
-        let still = still_tensors(&trainer, subject.start.parameters());
+        let still = still_tensors(trainer.model().tensors(), trainer.model().parameters(), subject.start.parameters());
         let parameter_norm = l2_norm(trainer.model().parameters());
         Ok(Self { records, epochs, snapshots, outcome: trainer.outcome().clone(), parameter_norm, still })
+    }
+
+    /// The run in a directory as it was written down when it was made, up to where it had certainly collapsed: nothing is
+    /// made again. None if that is not enough for a diagnosis: the run is not over, or no state was kept (see
+    /// [`Keeper`](crate::Keeper)) from before what went wrong. Of states that take more than `ring_bytes` together, some are left out.
+    ///
+    /// # Errors
+    /// [`Error::Experiment`] if a file is damaged, or a state is of another run or takes more than `ring_bytes`.
+    #[inline(never)] // compiled once: see `instances`
+    pub fn read(subject: &Subject<T>, directory: &Path, ring_bytes: usize) -> Result<Option<Self>, Error> {
+        let states = keeper::written(&subject.settings, &subject.dataset, directory)?;
+        let Some(last) = states.last().filter(|_| RunDirectory::is_over(directory)) else { return Ok(None) };
+        let (dataset, settings) = (&subject.dataset, &subject.settings);
+        let outcome = Outcome::new(dataset.baseline(settings), dataset.steps_per_epoch(settings));
+        let tensors = Trainer::new(settings, dataset)?.model().tensors().to_vec();
+        let mut course = Self {
+            records: Vec::new(),
+            epochs: Vec::new(),
+            snapshots: Ring::new(ring_bytes),
+            outcome,
+            parameter_norm: l2_norm(last.parameters()),
+            still: still_tensors(&tensors, last.parameters(), subject.start.parameters()),
+        };
+        course.take_in(RunDirectory::read_metrics(directory)?);
+        let began = states[0].step();
+        for state in states {
+            course.snapshots.push(state)?;
+        }
+        let reaches_back = course.event().step().is_some_and(|wrong| began + LEAD <= wrong || began == 0);
+        Ok(reaches_back.then_some(course))
+    }
+
+    fn take_in(&mut self, records: Vec<Record>) {
+        for record in records {
+            match record {
+                Record::Step(_) if self.outcome.collapse_onset().is_some() => break,
+                Record::Step(record) => {
+                    self.outcome.step(&record);
+                    self.records.push(record);
+                }
+                Record::Epoch(record) => {
+                    self.outcome.epoch(&record);
+                    self.epochs.push(record);
+                }
+            }
+        }
     }
 
     /// What became of the run.
     #[must_use]
     pub fn event(&self) -> Event {
-        if let Some(step) = self.non_finite_step() {
-            return Event::NonFinite { step };
-        }
-        let outcome = &self.outcome;
-        let rise = outcome.collapse_onset().or(outcome.risen_since()).or(outcome.spikes().first().copied());
-        match (rise, outcome.trained_well_at()) {
-            (Some(onset), _) => Event::Rise { onset },
-            (None, None) => Event::NeverTrained,
-            (None, Some(_)) => Event::Healthy,
-        }
+        Event::of(&self.outcome, self.non_finite_step())
     }
 
     /// The first step whose loss, gradient or update is not finite.
@@ -95,12 +135,11 @@ impl<T: Number> Course<T> {
 }
 
 /// None if nothing has moved at all: then it is not about single tensors.
-fn still_tensors<T: Number>(trainer: &Trainer<T>, start: &[T]) -> Vec<String> {
-    let model = trainer.model();
+fn still_tensors<T: Number>(tensors: &[Tensor], now: &[T], start: &[T]) -> Vec<String> {
     let is_still = |tensor: &&Tensor| {
-        let (now, then) = (&model.parameters()[tensor.range()], &start[tensor.range()]);
+        let (now, then) = (&now[tensor.range()], &start[tensor.range()]);
         now.iter().zip(then).all(|(now, then)| now.to_f64().to_bits() == then.to_f64().to_bits())
     };
-    let still: Vec<String> = model.tensors().iter().filter(is_still).map(|tensor| tensor.name.clone()).collect();
-    if still.len() < model.tensors().len() { still } else { Vec::new() }
+    let still: Vec<String> = tensors.iter().filter(is_still).map(|tensor| tensor.name.clone()).collect();
+    if still.len() < tensors.len() { still } else { Vec::new() }
 }

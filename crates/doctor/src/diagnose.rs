@@ -17,6 +17,9 @@ use crate::ring::DEFAULT_LIMIT;
 use crate::spikes::{median, unusual_gradients};
 use crate::subject::Subject;
 
+/// Steps before the onset from which replays begin, at least, unless the options say otherwise.
+pub(crate) const LEAD: u64 = 100;
+
 /// How much a diagnosis may cost; the default is what was measured on the zoo.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
@@ -35,7 +38,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { ring_bytes: DEFAULT_LIMIT, lead: 100, hold: 300, orders: 2, budget: 1.0 }
+        Self { ring_bytes: DEFAULT_LIMIT, lead: LEAD, hold: 300, orders: 2, budget: 1.0 }
     }
 }
 

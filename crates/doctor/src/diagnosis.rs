@@ -1,5 +1,6 @@
 //! What the doctor says.
 
+use flameout_experiment::Outcome;
 use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
@@ -28,6 +29,20 @@ pub enum Event {
 }
 
 impl Event {
+    /// What became of a run with this outcome; the first step with a number that was not finite, if there was one.
+    #[must_use]
+    pub fn of(outcome: &Outcome, non_finite: Option<u64>) -> Self {
+        if let Some(step) = non_finite {
+            return Self::NonFinite { step };
+        }
+        let rise = outcome.collapse_onset().or(outcome.risen_since()).or(outcome.spikes().first().copied());
+        match (rise, outcome.trained_well_at()) {
+            (Some(onset), _) => Self::Rise { onset },
+            (None, None) => Self::NeverTrained,
+            (None, Some(_)) => Self::Healthy,
+        }
+    }
+
     /// The step at which something went wrong, if it did at one.
     #[must_use]
     pub fn step(self) -> Option<u64> {

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use flameout_experiment::Number;
 
 use crate::probe::{Curvature, Probes, Reference, last_update, read_step, scratch};
-use crate::{Course, Replay, Subject, approach, counterfactuals, diagnose_course};
+use crate::{Course, Keeper, Replay, Subject, approach, counterfactuals, diagnose_course};
 
 #[used]
 static INSTANCES: [fn(); 2] = [instances::<f32>, instances::<f64>];
@@ -19,6 +19,8 @@ fn instances<T: Number>() {
     black_box(approach::<T> as fn(_, _) -> _);
     black_box(Replay::<T>::trial as fn(_, _, _, _) -> _);
     black_box(Course::<T>::of as fn(_, _, _) -> _);
+    black_box(Course::<T>::read as fn(_, _, _) -> _);
+    black_box(Keeper::<T>::new as fn(_, _, _, _, _, _) -> _);
     black_box(Subject::<T>::new as fn(_, _) -> _);
     black_box(Reference::<T>::new as fn(_, _, _, _, _) -> _);
     black_box(Reference::<T>::on_batch as fn(_, _, _, _) -> _);
@@ -30,6 +32,6 @@ fn instances<T: Number>() {
     black_box(Curvature::<T>::along_gradient as fn(_, _) -> _);
     black_box(Curvature::<T>::largest_preconditioned as fn(_, _, _) -> _);
     black_box(last_update::<T> as fn(_, _, _) -> _);
-    black_box(read_step::<T> as fn(_, _) -> _);
+    black_box(read_step::<T> as fn(_, _, _) -> _);
     black_box(Probes::<T>::new as fn(_, _, _, _) -> _);
 }

@@ -8,6 +8,7 @@
 //! - [`approach()`]: curvature, recurrent weights and gates on the way to the onset;
 //! - [`counterfactuals()`]: the table of everything that people advise, and what it would have done;
 //! - [`probe`]: what to measure while a run goes on; [`ring`]: its states in memory;
+//! - [`keeper`]: states kept while a run is made, so that it need not be made again;
 //! - [`warning`], [`guard`]: a collapse announced while a run goes on, and what may keep it from coming;
 //! - [`curve`], [`onset`], [`foreign`]: runs that can only be looked at, of this trainer and of others.
 //!
@@ -48,6 +49,7 @@ pub mod foreign;
 pub mod guard;
 #[cfg(not(test))] // a test binary has no crate above it
 mod instances;
+pub mod keeper;
 pub mod onset;
 pub mod prescription;
 pub mod probe;
@@ -68,6 +70,7 @@ pub use diagnose::{Options, diagnose, diagnose_course};
 pub use diagnosis::{Diagnosis, Event, Finding, Verdict};
 pub use error::Error;
 pub use guard::Guard;
+pub use keeper::Keeper;
 pub use prescription::Prescription;
 pub use proportion::Proportion;
 pub use replay::{End, Goal, Replay, Trial, Trials};

@@ -1,15 +1,16 @@
 //! Whole diagnoses of small runs on the fixture.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flameout_cells::Tensor;
 use flameout_doctor::check::Grade;
 use flameout_doctor::{
     Cause, Change, Diagnosis, Event, Options, Subject, Verdict, counterfactuals, diagnose, diagnose_course,
 };
-use flameout_doctor::{Course, End, Goal, Replay};
+use flameout_doctor::{Course, End, Goal, Keeper, Replay};
 use flameout_experiment::dataset::Batch;
-use flameout_experiment::{Case, Dataset, Intervention, Settings};
+use flameout_experiment::{Case, Dataset, Intervention, Observer, RunOptions, Settings, StepRecord, Trainer, train};
 
 /// Eight units that reach 70 % of the mean predictor's loss within a few hundred steps.
 fn settings() -> Settings {
@@ -26,8 +27,12 @@ fn settings() -> Settings {
     settings
 }
 
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 fn dataset(settings: &Settings) -> Dataset<f32> {
-    Dataset::open(settings, &Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).unwrap()
+    Dataset::open(settings, &root()).unwrap()
 }
 
 fn subject(settings: Settings) -> Subject<f32> {
@@ -172,19 +177,24 @@ fn unbalanced_batches_and_shuffled_targets_are_seen() {
 }
 
 /// The question's failure itself, at a size that takes seconds: a GRU that trains well for 3,400 steps, and collapses.
-#[test]
-fn a_real_collapse_is_explained() {
+fn collapsing() -> Settings {
     let mut settings = Settings::for_case(Case::GruSingle);
     for (key, value) in [
         ("seed", "3"),
         ("model.units", "64"),
         ("data.words", "1000"),
         ("training.epochs", "200"),
+        ("training.stop-after-collapse", "1500"),
         ("schedule.learning-rate", "0.015"),
     ] {
         settings.set(key, value).unwrap();
     }
-    let subject = subject(settings);
+    settings
+}
+
+#[test]
+fn a_real_collapse_is_explained() {
+    let subject = subject(collapsing());
     let options = Options::default();
     let course = Course::of(&subject, options.ring_bytes, &mut |_| ()).unwrap();
     let diagnosis = diagnose_course(&subject, &course, &options).unwrap();
@@ -199,4 +209,71 @@ fn a_real_collapse_is_explained() {
     assert!(table[0].change == Change::Nothing && table[0].trials[0].end.is_bad());
     let held = table.iter().filter(|trials| !trials.trials[0].end.is_bad()).count();
     assert!(held > 0, "nothing prevents it");
+}
+
+/// Makes a run in a directory with a [`Keeper`], and stops it after so many steps, if there are so many.
+fn keep(settings: &Settings, run: &Path, resume: bool, steps: u64) {
+    struct Stop(std::sync::Arc<AtomicBool>, u64);
+    impl Observer<f32> for Stop {
+        fn step(&mut self, record: &StepRecord, _: &Trainer<f32>) {
+            self.0.store(record.step >= self.1, Ordering::Relaxed);
+        }
+    }
+    let options = RunOptions { directory: run.into(), resume, base: root() };
+    let stop = std::sync::Arc::new(AtomicBool::new(false));
+    train::<f32>(settings, &options, &stop, |begun| {
+        let warn = |error: &flameout_doctor::Error| panic!("{error}");
+        let keeper = Keeper::new(settings, begun.dataset, begun.trainer, run, 50 << 20, warn).unwrap();
+        vec![Box::new(keeper), Box::new(Stop(stop.clone(), steps))]
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_run_that_was_kept_need_not_be_made_again() {
+    let (settings, directory) = (collapsing(), tempfile::tempdir().unwrap());
+    let run = directory.path().join("run");
+    let subject = subject(settings.clone());
+    let read = || Course::read(&subject, &run, 1 << 30).unwrap();
+    keep(&settings, &run, false, 2000);
+    assert!(read().is_none(), "it is not over");
+    // Goes on from a state that lies long enough before the onset.
+    keep(&settings, &run, true, u64::MAX);
+
+    let (kept, again) = (read().expect("states"), Course::of(&subject, 1 << 30, &mut |_| ()).unwrap());
+    assert_eq!(kept.records, again.records);
+    assert_eq!((kept.event(), &kept.outcome), (again.event(), &again.outcome));
+    let diagnosis = diagnose_course(&subject, &kept, &Options::default()).unwrap();
+    assert_eq!(diagnosis.control_is_exact, Some(true));
+    assert_eq!(cause(&diagnosis), Some(Cause::LearningRate), "{:#?}", diagnosis.findings);
+
+    let states: Vec<_> = std::fs::read_dir(run.join("states")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!((5..=15).contains(&states.len()), "{states:?}");
+    std::fs::write(&states[0], "damaged").unwrap();
+    let message = Course::read(&subject, &run, 1 << 30).unwrap_err().to_string();
+    assert!(message.contains(&states[0].display().to_string()), "{message}");
+    std::fs::remove_dir_all(run.join("states")).unwrap();
+    assert!(read().is_none(), "no states");
+}
+
+#[test]
+fn states_of_another_run_are_refused() {
+    let (settings, directory) = (settings(), tempfile::tempdir().unwrap());
+    let run = directory.path().join("run");
+    let mut subject = subject(settings.clone());
+    subject.dataset.targets[(subject.dataset.train[0], 0)] = f32::NAN;
+    let trainer = Trainer::new(&settings, &subject.dataset).unwrap();
+    let keeper =
+        |dataset: &Dataset<f32>| Keeper::new(&settings, dataset, &trainer, &run, 1 << 20, |error| panic!("{error}"));
+    let mut broken = keeper(&subject.dataset).unwrap();
+    let mut trainer = Trainer::new(&settings, &subject.dataset).unwrap();
+    while !trainer.outcome().non_finite() {
+        let record = trainer.step(&subject.dataset).unwrap();
+        broken.step(&record, &trainer);
+    }
+    broken.end();
+    let message = keeper(&dataset(&settings)).unwrap_err().to_string();
+    assert!(message.contains("step-0000000000.state") && message.contains("other settings or words"), "{message}");
+    let small = Keeper::new(&settings, &subject.dataset, &trainer, &run, 1000, |error| panic!("{error}"));
+    assert!(small.unwrap_err().to_string().contains("a single snapshot takes"));
 }

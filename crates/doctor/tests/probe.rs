@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use flameout_doctor::probe::{
     Log, NonFinite, ProbeSettings, Probes, Quantity, Reading, Reference, SharedLog, read_step,
 };
-use flameout_experiment::{Case, Dataset, Ended, Observer, RunOptions, Seen, Settings, StepRecord, Trainer, train};
+use flameout_experiment::{Case, Dataset, Ended, Observer, RunOptions, Settings, StepRecord, Trainer, train};
 use flameout_optim::{Optimizer, l2_norm};
 
 fn root() -> PathBuf {
@@ -29,7 +29,7 @@ const PROBES: ProbeSettings = ProbeSettings { every: 5, reference_words: 16, pow
 struct StopAfter<'a>(u64, &'a AtomicBool);
 
 impl<T> Observer<T> for StopAfter<'_> {
-    fn step(&mut self, record: &StepRecord, _: &Seen<'_, T>) {
+    fn step(&mut self, record: &StepRecord, _: &Trainer<T>) {
         self.1.store(record.step == self.0, Ordering::Relaxed);
     }
 }
@@ -130,8 +130,7 @@ fn trained(case: Case, steps: usize) -> (Settings, Dataset<f32>, Trainer<f32>, S
 fn tensors_add_up_to_what_the_step_reports() {
     for case in Case::ALL {
         let (_, _, trainer, record) = trained(case, 4);
-        let seen = Seen { model: trainer.model(), optimizer: trainer.optimizer() };
-        let reading = read_step(&record, &seen);
+        let reading = read_step(&record, trainer.model(), trainer.optimizer());
         let count = trainer.model().tensors().len();
         for vector in
             [&reading.gradient_norm, &reading.update_norm, &reading.ratio_mean, &reading.ratio_rms, &reading.ratio_max]
@@ -158,7 +157,7 @@ fn a_broken_gradient_is_found_where_it_is() {
     gradients[at] = f32::NAN;
     gradients[at + 5] = f32::NEG_INFINITY;
     model.parameters_mut()[tensors[3].offset + 2] = f32::INFINITY;
-    let reading = read_step(&record, &Seen { model: &model, optimizer: trainer.optimizer() });
+    let reading = read_step(&record, &model, trainer.optimizer());
     assert!(reading.gradient_norm[1].is_nan() && reading.gradient_norm[0].is_finite());
     let expected = [
         NonFinite { tensor: 1, of: Quantity::Gradient, count: 2, first: 77 },
@@ -218,7 +217,7 @@ fn readings_have_the_same_bits_on_any_number_of_threads() {
     let bits = [1, 2, 3].map(|threads| {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
             let (settings, dataset, trainer, record) = trained(Case::LstmSingle, 3);
-            let reading = read_step(&record, &Seen { model: trainer.model(), optimizer: trainer.optimizer() });
+            let reading = read_step(&record, trainer.model(), trainer.optimizer());
             let network = Reference::new(trainer.model(), &settings, &dataset, 16, 20).measure(trainer.model());
             serde_json::to_string(&(reading, network)).unwrap()
         })
@@ -235,7 +234,7 @@ fn an_optimiser_without_moments_has_no_ratios() {
     let mut trainer = Trainer::new(&settings, &dataset).unwrap();
     let record = trainer.step(&dataset).unwrap();
     assert!(matches!(trainer.optimizer(), Optimizer::Sgd(_)));
-    let reading = read_step(&record, &Seen { model: trainer.model(), optimizer: trainer.optimizer() });
+    let reading = read_step(&record, trainer.model(), trainer.optimizer());
     assert!(reading.ratio_mean.is_empty() && reading.ratio_max.is_empty());
     approx::assert_relative_eq!(l2_norm(&reading.update_norm), record.update_norm, max_relative = 1e-9);
 }

@@ -49,7 +49,7 @@ pub use dataset::Dataset;
 pub use error::Error;
 pub use intervention::Intervention;
 pub use non_finite::NonFinite;
-pub use observer::{Observer, ProgressBar, Seen};
+pub use observer::{Observer, ProgressBar};
 pub use outcome::{Baseline, Outcome, Symptom};
 pub use record::{EpochRecord, Record, StepRecord};
 pub use run::{Begun, Ended, RunOptions, train};

@@ -3,25 +3,15 @@
 use std::time::{Duration, Instant};
 
 use flameout_kernels::Real;
-use flameout_model::Sequential;
-use flameout_optim::Optimizer;
 use indicatif::{ProgressBar as Bar, ProgressDrawTarget, ProgressStyle};
 
 use crate::record::{EpochRecord, StepRecord};
-
-/// The network as it is after a step.
-#[derive(Debug)]
-pub struct Seen<'a, T> {
-    /// Weights and gradients.
-    pub model: &'a Sequential<T>,
-    /// Moments.
-    pub optimizer: &'a Optimizer<T>,
-}
+use crate::trainer::Trainer;
 
 /// Sees each step and each epoch of a run. An observer must not change the run's numbers, and cannot.
 pub trait Observer<T> {
-    /// After each step.
-    fn step(&mut self, record: &StepRecord, seen: &Seen<'_, T>);
+    /// After each step: what is written down of it, and the trainer as the step has left it.
+    fn step(&mut self, record: &StepRecord, trainer: &Trainer<T>);
 
     /// After each epoch.
     fn epoch(&mut self, record: &EpochRecord) {
@@ -90,7 +80,7 @@ impl ProgressBar {
 }
 
 impl<T: Real> Observer<T> for ProgressBar {
-    fn step(&mut self, record: &StepRecord, _: &Seen<'_, T>) {
+    fn step(&mut self, record: &StepRecord, _: &Trainer<T>) {
         self.bar.set_message(format!("loss {:.5}  accuracy {:.3}", record.loss, record.accuracy));
         self.bar.inc(1);
     }

@@ -8,9 +8,9 @@ use crate::checkpoints::{Checkpoints, Origin};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::metrics_file::{Extent, MetricsWriter};
-use crate::observer::{Observer, Seen};
+use crate::observer::Observer;
 use crate::record::{EpochRecord, Record};
-use crate::run_directory::{BEST_MODEL, ENCODER, LAST_MODEL, METRICS, RunDirectory};
+use crate::run_directory::{BEST_MODEL, ENCODER, LAST_MODEL, METRICS, RunDirectory, SUMMARY};
 use crate::settings::Settings;
 use crate::summary::Summary;
 use crate::trainer::{Number, Trainer};
@@ -151,9 +151,8 @@ impl<'a, T: Number> Run<'a, T> {
         let began = Instant::now();
         let record = self.trainer.step(&self.dataset)?;
         clock.add(record.words, began.elapsed());
-        let seen = Seen { model: self.trainer.model(), optimizer: self.trainer.optimizer() };
         for observer in &mut self.observers {
-            observer.step(&record, &seen);
+            observer.step(&record, &self.trainer);
         }
         let step = record.step;
         self.write_down(Record::Step(record))?;
@@ -216,7 +215,7 @@ impl<'a, T: Number> Run<'a, T> {
         self.trainer.model().save(&self.directory.file(LAST_MODEL))?;
         // Last, because its presence says that the run is over.
         let json = serde_json::to_vec_pretty(&summary).expect("plain data");
-        self.directory.write("summary.json", &json)?;
+        self.directory.write(SUMMARY, &json)?;
         Ok(Ended::Finished(Box::new(summary)))
     }
 

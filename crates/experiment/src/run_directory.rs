@@ -35,6 +35,8 @@ pub const ENCODER: &str = "encoder.json";
 pub const METRICS: &str = "metrics.jsonl";
 /// Where the checkpoints are.
 const CHECKPOINTS: &str = "checkpoints";
+/// The file whose presence says that the run is over.
+pub(crate) const SUMMARY: &str = "summary.json";
 
 /// A run's directory, locked against other writers as long as this lives.
 #[derive(Debug)]
@@ -128,6 +130,12 @@ impl RunDirectory {
         Ok(Self { path: path.into(), _lock: lock })
     }
 
+    /// Whether there is a run in this directory that is over.
+    #[must_use]
+    pub fn is_over(path: &Path) -> bool {
+        path.join(SUMMARY).is_file()
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -153,7 +161,7 @@ impl RunDirectory {
     /// # Errors
     /// If the file is there and cannot be read.
     pub fn summary(&self) -> Result<Option<Summary>, Error> {
-        let path = self.file("summary.json");
+        let path = self.file(SUMMARY);
         if !path.exists() {
             return Ok(None);
         }

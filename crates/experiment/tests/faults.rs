@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flameout_experiment::{Case, Ended, Error, Observer, RunOptions, Seen, Settings, StepRecord, Summary, train};
+use flameout_experiment::{Case, Ended, Error, Observer, RunOptions, Settings, StepRecord, Summary, Trainer, train};
 
 /// 21 steps, 7 an epoch, a checkpoint every 4.
 fn settings() -> Settings {
@@ -26,7 +26,7 @@ fn settings() -> Settings {
 struct StopAfter(u64, Arc<AtomicBool>);
 
 impl<T> Observer<T> for StopAfter {
-    fn step(&mut self, _: &StepRecord, _: &Seen<'_, T>) {
+    fn step(&mut self, _: &StepRecord, _: &Trainer<T>) {
         self.0 -= 1;
         self.1.store(self.0 == 0, Ordering::Relaxed);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use flameout_experiment::{
-    Case, Ended, Observer, Record, RunDirectory, RunOptions, Seen, Settings, StepRecord, Summary, train,
+    Case, Ended, Observer, Record, RunDirectory, RunOptions, Settings, StepRecord, Summary, Trainer, train,
 };
 
 fn settings(case: Case) -> Settings {
@@ -32,7 +32,7 @@ fn options(directory: &Path, resume: bool) -> RunOptions {
 struct StopAfter(u64, Arc<AtomicBool>);
 
 impl<T> Observer<T> for StopAfter {
-    fn step(&mut self, _: &StepRecord, _: &Seen<'_, T>) {
+    fn step(&mut self, _: &StepRecord, _: &Trainer<T>) {
         self.0 -= 1;
         self.1.store(self.0 == 0, Ordering::Relaxed);
     }

@@ -1,6 +1,6 @@
 //! What a hunt shows while it goes on.
 
-use flameout_experiment::{Begun, EpochRecord, Number, Observer, Seen, Settings, StepRecord, Summary};
+use flameout_experiment::{Begun, EpochRecord, Number, Observer, Settings, StepRecord, Summary, Trainer};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::cells;
@@ -63,7 +63,7 @@ impl Watch for RunLine {
 }
 
 impl<T> Observer<T> for RunLine {
-    fn step(&mut self, record: &StepRecord, _: &Seen<'_, T>) {
+    fn step(&mut self, record: &StepRecord, _: &Trainer<T>) {
         if record.step.is_multiple_of(REDRAW_EVERY) {
             self.0.set_message(format!("loss {:.6}  accuracy {:.3}", record.loss, record.accuracy));
             self.0.set_position(record.step);

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use flameout_cells::Tensor;
-use flameout_experiment::{Dataset, Error, Observer, Seen, Settings, StepRecord};
+use flameout_experiment::{Dataset, Error, Number, Observer, Settings, StepRecord, Trainer};
 use flameout_kernels::Real;
 use flameout_model::Sequential;
+use flameout_optim::Optimizer;
 
 use super::log::{Log, LogWriter};
 use super::reading::{Names, NonFinite, Quantity, Reading};
@@ -87,14 +88,15 @@ impl<T: Real> Probes<T> {
     }
 }
 
-impl<T: Real> Observer<T> for Probes<T> {
-    fn step(&mut self, record: &StepRecord, seen: &Seen<'_, T>) {
-        let mut reading = read_step(record, seen);
+impl<T: Number> Observer<T> for Probes<T> {
+    fn step(&mut self, record: &StepRecord, trainer: &Trainer<T>) {
+        let model = trainer.model();
+        let mut reading = read_step(record, model, trainer.optimizer());
         if record.step.is_multiple_of(self.every) || !self.seen_any {
-            let network = self.reference.measure(seen.model);
+            let network = self.reference.measure(model);
             // A parameter that is not finite from the start spoils no gradient if nothing depends on it.
             if reading.non_finite.is_empty() && !all_finite(&network.parameter_norm) {
-                reading.non_finite = non_finite(seen.model);
+                reading.non_finite = non_finite(model);
             }
             reading.network = Some(network);
         }
@@ -111,11 +113,11 @@ impl<T: Real> Observer<T> for Probes<T> {
 /// The cheap probes of a step: one pass over gradients and moments.
 #[must_use]
 #[inline(never)] // compiled once: see `instances`
-pub fn read_step<T: Real>(record: &StepRecord, seen: &Seen<'_, T>) -> Reading {
-    let tensors = seen.model.tensors();
+pub fn read_step<T: Real>(record: &StepRecord, model: &Sequential<T>, optimizer: &Optimizer<T>) -> Reading {
+    let tensors = model.tensors();
     let totals: Vec<TensorTotals> = tensors
         .iter()
-        .map(|tensor| TensorStep::new(seen.model, seen.optimizer, record.learning_rate, tensor.range()).totals())
+        .map(|tensor| TensorStep::new(model, optimizer, record.learning_rate, tensor.range()).totals())
         .collect();
     let ratios = || totals.iter().filter_map(|totals| totals.ratio);
     let mut reading = Reading {
@@ -130,7 +132,7 @@ pub fn read_step<T: Real>(record: &StepRecord, seen: &Seen<'_, T>) -> Reading {
     };
     // A norm is finite only if every element is: elements are looked at one by one only where it is not.
     if !all_finite(&reading.gradient_norm) || !all_finite(&reading.update_norm) {
-        reading.non_finite = non_finite(seen.model);
+        reading.non_finite = non_finite(model);
     }
     reading
 }

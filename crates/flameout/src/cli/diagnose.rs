@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use flameout_doctor::curve::{Curve, Unit};
 use flameout_doctor::onset::{self, EventKind};
 use flameout_doctor::{
-    Course, Diagnosis, Options, Subject, Trials, approach, counterfactuals, diagnose, diagnose_course, foreign,
+    Course, Diagnosis, Options, Subject, Trials, approach, counterfactuals, diagnose_course, foreign,
 };
 use flameout_experiment::{Dataset, Number, Precision, Settings};
 use flameout_model::checkpoint::write_atomically;
@@ -20,8 +20,9 @@ pub const FILE: &str = "diagnosis.json";
 
 /// Finds out whether a training went well, and if not, why.
 ///
-/// A run of flameout (its directory) is made again from its beginning, which takes as long as it took and gives the same
-/// numbers to the bit. Seven checks are made; then the doctor goes back to a state shortly before the first thing that went
+/// Of a run of flameout (its directory), what was written down is taken if states were kept from before what went wrong;
+/// else the run is made again from its beginning, which takes as long as it took and gives the same numbers to the bit.
+/// Seven checks are made; then the doctor goes back to a state shortly before the first thing that went
 /// wrong, replays from there with nothing changed (it must go wrong again), and with one thing changed, each in several
 /// orders of the words. What prevents it is named as the remedy. The diagnosis is kept in the run's directory, for
 /// `flameout report`.
@@ -90,9 +91,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
     let subject = subject::<T>(settings, &base())?;
     let options = Options { lead: args.lead, hold: args.hold, orders: args.orders, ..Options::default() };
-    let bar = progress::steps("making the run again", subject.planned_steps());
-    let course = Course::of(&subject, options.ring_bytes, &mut |_| bar.inc(1))?;
-    bar.finish_and_clear();
+    let course = course(&subject, &args.run, &options)?;
     let spinner = progress::spinner("checking and replaying");
     let found: Diagnosis = diagnose_course(&subject, &course, &options).context("diagnosing")?;
     spinner.finish_and_clear();
@@ -122,14 +121,29 @@ fn subject<T: Number>(settings: Settings, base: &Path) -> Result<Subject<T>> {
     Ok(Subject::new(settings, dataset)?)
 }
 
-/// The diagnosis of the run with these settings; relative paths in them begin at `base`.
-pub fn of(settings: &Settings, base: &Path, options: &Options) -> Result<Diagnosis> {
-    fn of<T: Number>(settings: &Settings, base: &Path, options: &Options) -> Result<Diagnosis> {
-        Ok(diagnose(&subject::<T>(settings.clone(), base)?, options)?)
+/// What happened in the run in this directory: as it was written down, or else by making the run again.
+fn course<T: Number>(subject: &Subject<T>, directory: &Path, options: &Options) -> Result<Course<T>> {
+    match Course::read(subject, directory, options.ring_bytes) {
+        Ok(Some(course)) => return Ok(course),
+        Ok(None) => {}
+        Err(error) => eprintln!("warning: what was kept of the run cannot be used, so it is made again: {error}"),
+    }
+    let bar = progress::steps("making the run again", subject.planned_steps());
+    let course = Course::of(subject, options.ring_bytes, &mut |_| bar.inc(1))?;
+    bar.finish_and_clear();
+    Ok(course)
+}
+
+/// The diagnosis of the run with these settings in this directory; relative paths in them begin at `base`.
+pub fn of(settings: &Settings, directory: &Path, base: &Path, options: &Options) -> Result<Diagnosis> {
+    fn of<T: Number>(settings: &Settings, directory: &Path, base: &Path, options: &Options) -> Result<Diagnosis> {
+        let subject = subject::<T>(settings.clone(), base)?;
+        let course = course(&subject, directory, options)?;
+        Ok(diagnose_course(&subject, &course, options)?)
     }
     match settings.model.precision {
-        Precision::F32 => of::<f32>(settings, base, options),
-        Precision::F64 => of::<f64>(settings, base, options),
+        Precision::F32 => of::<f32>(settings, directory, base, options),
+        Precision::F64 => of::<f64>(settings, directory, base, options),
     }
 }
 

@@ -12,7 +12,7 @@ use flameout_model::{Cell, LayerKind};
 use serde::Deserialize;
 
 use super::interrupt::stop_on_ctrl_c;
-use super::training::{Watch, train};
+use super::training::{Watch, keeper, train};
 use super::{base, progress, setting, table};
 
 /// Trains a network to give words their vectors from their spelling.
@@ -87,6 +87,10 @@ pub struct Args {
     #[arg(long)]
     resume: bool,
 
+    /// Memory for states on the way, in MiB: should the network collapse, `flameout diagnose` need not make the run again. 0: none.
+    #[arg(long, value_name = "MIB", default_value_t = flameout_doctor::ring::DEFAULT_LIMIT >> 20)]
+    states: usize,
+
     /// Print the summary as JSON.
     #[arg(long)]
     json: bool,
@@ -110,7 +114,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let directory = args.out.clone().unwrap_or_else(|| default_directory(&settings));
     let stop = stop_on_ctrl_c()?;
     let options = RunOptions { directory: directory.clone(), resume: args.resume, base: base() };
-    let ended = train(&settings, &options, &stop, &mut Progress { batch: settings.training.batch })?;
+    let ended = train(&settings, &options, &stop, &mut Watcher { args, settings: &settings, directory: &directory })?;
     match ended {
         Ended::Stopped { step } => {
             eprintln!("Stopped after step {step}. To go on: flameout train --out {} --resume", directory.display());
@@ -212,11 +216,13 @@ fn default_directory(settings: &Settings) -> PathBuf {
     Path::new("runs").join(format!("{stem}-{}", &settings.hash()[..12]))
 }
 
-struct Progress {
-    batch: usize,
+struct Watcher<'a> {
+    args: &'a Args,
+    settings: &'a Settings,
+    directory: &'a Path,
 }
 
-impl Watch for Progress {
+impl Watch for Watcher<'_> {
     fn observers<T: Number>(&mut self, begun: &Begun<'_, T>) -> Vec<Box<dyn Observer<T>>> {
         for warning in &begun.warnings {
             eprintln!("warning: {warning}");
@@ -229,8 +235,13 @@ impl Watch for Progress {
                 dataset.encoder.max_word_len()
             );
         }
+        let limit = self.args.states.saturating_mul(1 << 20);
+        let mut observers = Vec::new();
+        if limit > 0 {
+            observers.extend(keeper(self.settings, begun, self.directory, limit));
+        }
         if progress::is_silent() {
-            return Vec::new();
+            return observers;
         }
         eprintln!(
             "{} words to train on, {} to test, vectors of {} numbers; {} parameters",
@@ -239,7 +250,8 @@ impl Watch for Progress {
             dataset.targets.ncols(),
             trainer.model().parameters().len()
         );
-        vec![Box::new(ProgressBar::new(begun.total_steps, trainer.steps(), self.batch))]
+        observers.push(Box::new(ProgressBar::new(begun.total_steps, trainer.steps(), self.settings.training.batch)));
+        observers
     }
 }
 

@@ -1,8 +1,10 @@
 //! Training with the precision that the settings name.
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
+use flameout_doctor::Keeper;
 use flameout_experiment::{Begun, Ended, Number, Observer, Precision, RunOptions, Settings};
 
 /// Who wants to see a run, whatever its precision.
@@ -54,6 +56,24 @@ pub fn train(settings: &Settings, options: &RunOptions, stop: &AtomicBool, watch
         eprintln!("The run ended because {non_finite}. The network after step {step} is kept in {directory}.");
     }
     Ok(ended)
+}
+
+/// Who keeps states of a run in this directory, so that it can be diagnosed without being made again; nobody, and a warning on
+/// standard error, if that cannot be. They take at most `limit` bytes of memory.
+pub fn keeper<T: Number>(
+    settings: &Settings,
+    begun: &Begun<'_, T>,
+    directory: &Path,
+    limit: usize,
+) -> Option<Box<dyn Observer<T>>> {
+    let warn = |error: &flameout_doctor::Error| eprintln!("warning: no states are kept for a diagnosis: {error}");
+    match Keeper::new(settings, begun.dataset, begun.trainer, directory, limit, warn) {
+        Ok(keeper) => Some(Box::new(keeper)),
+        Err(error) => {
+            warn(&error);
+            None
+        }
+    }
 }
 
 fn say_if_it_begins_again<T: Number>(begun: &Begun<'_, T>) {

@@ -1,0 +1,155 @@
+//! States of a run, kept while it is made: then a diagnosis need not make the run again.
+
+use std::path::{Path, PathBuf};
+
+use flameout_experiment::checkpoints::Origin;
+use flameout_experiment::{Dataset, Number, Observer, Settings, Snapshot, StepRecord, Trainer};
+use flameout_model::checkpoint;
+
+use crate::Error;
+use crate::approach;
+use crate::diagnose::LEAD;
+use crate::diagnosis::Event;
+use crate::ring::Ring;
+
+/// Steps between states: at the question's size, where a copy takes some twenty milliseconds, under 1 % of the run.
+const EVERY: u64 = 50;
+/// Where they go, in the run's directory.
+const DIRECTORY: &str = "states";
+/// Version of what a file's payload means.
+const VERSION: u32 = 1;
+
+/// Keeps states of a run in a [`Ring`], and writes those that a diagnosis needs beside the run when it ends, if something
+/// went wrong: `states/step-N.state`, at most fifteen, each as large as a checkpoint.
+///
+/// ```
+/// use flameout_doctor::Keeper;
+/// use flameout_experiment::{Case, Observer, RunOptions, Settings, train};
+/// # use std::sync::atomic::AtomicBool;
+/// # let directory = tempfile::tempdir()?;
+/// # let vectors = directory.path().join("vectors.txt");
+/// # std::fs::write(&vectors, "cat 1 0\ndog 0 1\nant 1 1\nbee 2 1\n")?;
+/// # let run = directory.path().join("run");
+/// # let mut settings = Settings::for_case(Case::GruSingle);
+/// # settings.data.vectors = vectors;
+/// # for (key, value) in [("model.units", "4"), ("training.batch", "1"), ("training.epochs", "40"), ("data.test-share", "0.25")] { settings.set(key, value)? }
+/// let options = RunOptions { directory: run.clone(), resume: false, base: "".into() };
+/// train::<f32>(&settings, &options, &AtomicBool::new(false), |begun| {
+///     let keeper = Keeper::new(&settings, begun.dataset, begun.trainer, &run, 1 << 30, |error| eprintln!("{error}"));
+///     vec![Box::new(keeper.expect("room for a state")) as Box<dyn Observer<f32>>]
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Keeper<T> {
+    ring: Ring<T>,
+    directory: PathBuf,
+    origin: Origin,
+    /// What has become of the run so far.
+    event: Event,
+    warn: fn(&Error),
+}
+
+impl<T: Number> Keeper<T> {
+    /// For a run with these settings on these words in this directory, of which `trainer` is what begins or goes on; states
+    /// take at most `limit` bytes of memory. If they cannot be written in the end, `warn` is told: that is no reason for a run
+    /// to fail.
+    ///
+    /// # Errors
+    /// [`Error::Experiment`] if a single state takes more than `limit`, or one that was written before the run was interrupted
+    /// is damaged or of another run.
+    #[inline(never)] // compiled once: see `instances`
+    pub fn new(
+        settings: &Settings,
+        dataset: &Dataset<T>,
+        trainer: &Trainer<T>,
+        run: &Path,
+        limit: usize,
+        warn: fn(&Error),
+    ) -> Result<Self, Error> {
+        let mut ring = Ring::new(limit);
+        // Of a run that goes on after something went wrong in it.
+        let before = written(settings, dataset, run)?.into_iter().filter(|snapshot| snapshot.step() < trainer.steps());
+        for snapshot in before.chain([trainer.snapshot()]) {
+            ring.push(snapshot)?;
+        }
+        let (directory, origin) = (run.join(DIRECTORY), origin(settings, dataset));
+        Ok(Self { ring, directory, origin, event: Event::NeverTrained, warn })
+    }
+
+    /// Those that a diagnosis looks at: on the way to what went wrong, where replays begin, and the last.
+    fn write(&self, wrong: u64) -> Result<(), Error> {
+        let steps = || self.ring.iter().map(Snapshot::step);
+        let last = self.ring.latest().map_or(0, Snapshot::step);
+        let mut wanted = approach::chosen(steps(), wrong);
+        let ends = [wrong.saturating_sub(LEAD), last / 2, last];
+        wanted.extend(ends.into_iter().filter_map(|step| self.ring.at_or_before(step)).map(Snapshot::step));
+        std::fs::create_dir_all(&self.directory).map_err(Error::io(&self.directory))?;
+        for path in files(&self.directory)? {
+            std::fs::remove_file(&path).map_err(Error::io(&path))?;
+        }
+        for snapshot in self.ring.iter().filter(|snapshot| wanted.contains(&snapshot.step())) {
+            let path = self.directory.join(format!("step-{:010}.state", snapshot.step()));
+            checkpoint::write(&path, VERSION, &(&self.origin, snapshot)).map_err(flameout_experiment::Error::from)?;
+        }
+        Ok(())
+    }
+}
+
+impl<T: Number> Observer<T> for Keeper<T> {
+    fn step(&mut self, record: &StepRecord, trainer: &Trainer<T>) {
+        let outcome = trainer.outcome();
+        self.event = Event::of(outcome, outcome.non_finite().then_some(record.step));
+        if record.step.is_multiple_of(EVERY) && !outcome.non_finite() {
+            self.ring.push(trainer.snapshot()).expect("it takes no more memory than the first, which had room");
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(wrong) = self.event.step()
+            && let Err(error) = self.write(wrong)
+        {
+            (self.warn)(&error);
+        }
+    }
+}
+
+fn origin<T: Number>(settings: &Settings, dataset: &Dataset<T>) -> Origin {
+    Origin { settings: settings.hash(), data: dataset.blake3() }
+}
+
+/// States that were written for a run with these settings on these words, by rising step; none if there are none.
+///
+/// # Errors
+/// [`Error::Io`] if files cannot be read; [`Error::Experiment`] if one is damaged or of another run.
+pub(crate) fn written<T: Number>(
+    settings: &Settings,
+    dataset: &Dataset<T>,
+    run: &Path,
+) -> Result<Vec<Snapshot<T>>, Error> {
+    let (directory, origin) = (run.join(DIRECTORY), origin(settings, dataset));
+    if !directory.is_dir() {
+        return Ok(Vec::new());
+    }
+    files(&directory)?.iter().map(|path| read(path, &origin)).collect()
+}
+
+fn read<T: Number>(path: &Path, origin: &Origin) -> Result<Snapshot<T>, Error> {
+    let (found, snapshot): (Origin, Snapshot<T>) =
+        checkpoint::read(path, VERSION).map_err(flameout_experiment::Error::from)?;
+    if found == *origin {
+        return Ok(snapshot);
+    }
+    let problem = "was kept of a run with other settings or words; remove it".into();
+    Err(flameout_experiment::Error::RunDirectory { path: path.into(), problem }.into())
+}
+
+/// By rising step.
+fn files(directory: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = std::fs::read_dir(directory).map_err(Error::io(directory))?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+    let mut paths = paths.map_err(Error::io(directory))?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "state"));
+    paths.sort();
+    Ok(paths)
+}
