@@ -21,6 +21,13 @@ pub enum Change {
     SkipBatches(BTreeSet<u64>),
     /// A tensor keeps the values that it has.
     Freeze(String),
+    /// A tensor begins with the values that it had after an earlier step; moments stay as they are.
+    Restore {
+        /// The tensor.
+        tensor: String,
+        /// The earlier step, of which a state must have been kept.
+        step: u64,
+    },
     /// These rows of the data set are not trained on.
     DropWords(Vec<usize>),
     /// Initial weights are drawn again, as the settings say. Only from the beginning of a run.
@@ -71,6 +78,7 @@ impl fmt::Display for Change {
                 _ => write!(f, "without no batch"),
             },
             Self::Freeze(tensor) => write!(f, "{tensor} frozen"),
+            Self::Restore { tensor, step } => write!(f, "{tensor} as at step {step}"),
             Self::DropWords(rows) if rows.len() == 1 => write!(f, "without one word"),
             Self::DropWords(rows) => write!(f, "without {} words", rows.len()),
             Self::DrawWeights => write!(f, "initial weights drawn again"),

@@ -2,7 +2,7 @@
 //!
 //! | | question | module |
 //! | --- | --- | --- |
-//! | 1 | Does it learn: can it fit what it is trained on? | [`curve`] |
+//! | 1 | Does it learn: can it fit what it is trained on? | [`curve`], [`slice`] |
 //! | 2 | Are the data sound? | [`data`] |
 //! | 3 | Are gradients and weights sound? | [`gradient`] |
 //! | 4 | Would a lower learning rate have prevented it? | answered by [replay](crate::replay) |
@@ -16,6 +16,7 @@ pub mod curve;
 pub mod data;
 pub mod gradient;
 pub mod scale;
+pub mod slice;
 pub mod spelling;
 
 use crate::check::{Check, Grade};

@@ -1,9 +1,9 @@
 //! What would have prevented it: a table of changes, each replayed from the same state.
 //!
-//! The changes are those that people give as advice against a training that blows up, and each tensor frozen in turn, to
-//! see which part of the network is needed for it to happen.
+//! The changes are those that people give as advice against a training that blows up; and each tensor in turn frozen, and put
+//! back to what it was long before, to see which part of the network is needed for it to happen.
 
-use flameout_experiment::{Number, StepRecord};
+use flameout_experiment::{Number, Snapshot, StepRecord};
 
 use crate::Error;
 use crate::change::Change;
@@ -13,6 +13,8 @@ use crate::replay::{Goal, Trials};
 use crate::spikes::quantile;
 use crate::subject::Subject;
 
+/// Steps before the replays' beginning to which single tensors are put back.
+const BACK: u64 = 500;
 /// Steps before the replays' beginning whose gradients say what is usual.
 const USUAL: usize = 500;
 
@@ -32,7 +34,8 @@ pub fn counterfactuals<T: Number>(
     let Some(replay) = replay else { return Ok(Vec::new()) };
     let before = &course.records[..replay.from.step() as usize];
     let mut table = Vec::new();
-    for change in changes(subject, before) {
+    let earlier = course.snapshots.at_or_before(replay.from.step().saturating_sub(BACK)).map(Snapshot::step);
+    for change in changes(subject, before, earlier) {
         let trials = replay.trials(&change, options.orders)?;
         done(&trials);
         table.push(trials);
@@ -40,7 +43,7 @@ pub fn counterfactuals<T: Number>(
     Ok(table)
 }
 
-fn changes<T: Number>(subject: &Subject<T>, before: &[StepRecord]) -> Vec<Change> {
+fn changes<T: Number>(subject: &Subject<T>, before: &[StepRecord], earlier: Option<u64>) -> Vec<Change> {
     let mut changes = vec![Change::Nothing];
     let entries = subject.settings.entries();
     let rate = entries.get("schedule.learning-rate").and_then(|value| value.parse::<f64>().ok());
@@ -66,7 +69,10 @@ fn changes<T: Number>(subject: &Subject<T>, before: &[StepRecord]) -> Vec<Change
     changes.push(Change::setting("training.batch", 4 * subject.settings.training.batch));
     let architecture = subject.settings.architecture(subject.dataset.encoder.alphabet_len(), 1);
     let tensors = flameout_model::Sequential::<T>::new(architecture).tensors().to_vec();
-    changes.extend(tensors.into_iter().map(|tensor| Change::Freeze(tensor.name)));
+    changes.extend(tensors.iter().map(|tensor| Change::Freeze(tensor.name.clone())));
+    if let Some(step) = earlier.filter(|&step| step > 0) {
+        changes.extend(tensors.into_iter().map(|tensor| Change::Restore { tensor: tensor.name, step }));
+    }
     changes
 }
 

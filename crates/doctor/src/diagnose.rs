@@ -9,6 +9,7 @@ use crate::Error;
 use crate::cause::Cause;
 use crate::change::Change;
 use crate::check::{Check, Grade};
+use crate::checks::slice::Slice;
 use crate::checks::{Checked, batches, curve, data, gradient, scale};
 use crate::course::Course;
 use crate::diagnosis::{Diagnosis, Event, Finding};
@@ -62,11 +63,13 @@ pub fn diagnose_course<T: Number>(
     options: &Options,
 ) -> Result<Diagnosis, Error> {
     let event = course.event();
-    let checked = checks(subject, course, event)?;
+    let slice = Slice::of_untrained(subject, course)?;
+    let checked = checks(subject, course, event, slice.as_ref())?;
     let mut checks: Vec<Check> = checked.iter().map(|checked| checked.check.clone()).collect();
     let mut findings: Vec<Finding> = checked.into_iter().flat_map(|checked| checked.findings).collect();
     findings.sort_by_key(|finding| rank(finding.cause));
     let mut replays = Replays::new(subject, course, options);
+    replays.cost += slice.map_or(0, |slice| slice.steps);
     let proven = findings.iter().any(|finding| finding.confirmed);
     if event == Event::Healthy {
         // What does no harm is no cause, unless it is plainly wrong.
@@ -92,9 +95,14 @@ pub fn diagnose_course<T: Number>(
     })
 }
 
-fn checks<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -> Result<Vec<Checked>, Error> {
+fn checks<T: Number>(
+    subject: &Subject<T>,
+    course: &Course<T>,
+    event: Event,
+    slice: Option<&Slice>,
+) -> Result<Vec<Checked>, Error> {
     Ok(vec![
-        curve::check_learning(subject, course),
+        curve::check_learning(subject, course, slice),
         data::check(&subject.dataset),
         gradient::check(subject, course),
         curve::check_predictions(course),
@@ -198,6 +206,7 @@ pub(crate) fn replay_of<'a, T: Number>(
     if event == Event::Healthy {
         return None;
     }
+    let earlier = &course.snapshots;
     let (from, until, goal) = match (event.step(), course.outcome.trained_well_at()) {
         (None, _) => (start, steps, Goal::Train),
         (Some(step), Some(trained)) if trained < step => {
@@ -207,7 +216,7 @@ pub(crate) fn replay_of<'a, T: Number>(
         // What goes wrong before anything is learnt must be put right from the start.
         (Some(step), _) => (start, steps.max(step + options.hold), Goal::Train),
     };
-    Some(Replay { subject, from, until, goal })
+    Some(Replay { subject, from, earlier, until, goal })
 }
 
 /// By how much to lower a learning rate. After a network has trained well, a little must do. One that never has is brought

@@ -55,6 +55,14 @@ pub enum Error {
         /// Characters of the encoded words.
         length: usize,
     },
+    /// A replay was to put a tensor back to a state that was not kept.
+    #[error("{tensor} cannot be put back to step {step}: no state of that step is kept, or there is no such tensor")]
+    NoState {
+        /// The tensor.
+        tensor: String,
+        /// The step.
+        step: u64,
+    },
     /// From an experiment: its settings, data, run directory or training.
     #[error(transparent)]
     Experiment(#[from] flameout_experiment::Error),

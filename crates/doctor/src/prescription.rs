@@ -36,7 +36,11 @@ impl Prescription {
             Change::DrawWeights => {
                 both("LSTM(units)  # with its default initializers", "module.reset_parameters()  # of every layer")
             }
-            Change::Nothing | Change::SkipBatches(_) | Change::Freeze(_) | Change::DropWords(_) => (None, None),
+            Change::Nothing
+            | Change::SkipBatches(_)
+            | Change::Freeze(_)
+            | Change::Restore { .. }
+            | Change::DropWords(_) => (None, None),
         };
         let flameout = match change {
             Change::Settings(changes) => {

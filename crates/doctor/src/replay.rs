@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
 use crate::proportion::Proportion;
+use crate::ring::Ring;
 use crate::subject::Subject;
 use crate::{Error, targets};
 
@@ -115,6 +116,8 @@ pub struct Replay<'a, T> {
     pub subject: &'a Subject<T>,
     /// Where it begins.
     pub from: &'a Snapshot<T>,
+    /// Earlier states, of which [`Change::Restore`] takes a tensor.
+    pub earlier: &'a Ring<T>,
     /// The step at which it ends, unless something goes wrong before.
     pub until: u64,
     /// What it is to reach.
@@ -126,7 +129,7 @@ impl<T: Number> Replay<'_, T> {
     ///
     /// # Errors
     /// [`Error::Experiment`] if the settings cannot be changed so; [`Error::Data`] if the change needs other data than the
-    /// subject's.
+    /// subject's; [`Error::NoState`] if it needs a state that is not there.
     pub fn trials(&self, change: &Change, orders: u64) -> Result<Trials, Error> {
         let own = std::iter::once(None);
         let trials = own.chain((1..=orders).map(Some)).map(|order| self.trial(change, order, &mut |_| {}));
@@ -136,14 +139,16 @@ impl<T: Number> Replay<'_, T> {
     /// Replays once; `see` is shown every step.
     ///
     /// # Errors
-    /// [`Error::Experiment`] if the settings cannot be changed so; [`Error::Data`] if the change needs other data than the
-    /// subject's.
+    /// As [`trials`](Self::trials).
     #[inline(never)] // compiled once: see `instances`
     pub fn trial(&self, change: &Change, order: Option<u64>, see: &mut dyn FnMut(&StepRecord)) -> Result<Trial, Error> {
         let settings = change.apply(&self.subject.settings)?;
         let changed = changed_dataset(change, &self.subject.dataset)?;
         let dataset = changed.as_ref().unwrap_or(&self.subject.dataset);
         let mut trainer = self.begin(change, &settings, dataset)?;
+        if let Change::Restore { tensor, step } = change {
+            self.put_back(tensor, *step, &mut trainer, dataset)?;
+        }
         if let Some(seed) = order {
             trainer.reorder(seed);
         }
@@ -193,6 +198,18 @@ impl<T: Number> Replay<'_, T> {
             return Ok(trainer);
         }
         Ok(Trainer::continue_with(settings, dataset, self.from.clone())?)
+    }
+
+    /// Gives a tensor the values that it had after an earlier step.
+    fn put_back(&self, name: &str, step: u64, trainer: &mut Trainer<T>, dataset: &Dataset<T>) -> Result<(), Error> {
+        let state = self.earlier.at_or_before(step).filter(|state| state.step() == step);
+        let tensor = trainer.model().tensors().iter().find(|tensor| tensor.name == name);
+        let Some((state, tensor)) = state.zip(tensor) else {
+            return Err(Error::NoState { tensor: name.into(), step });
+        };
+        let (range, mut changed) = (tensor.range(), trainer.snapshot());
+        changed.parameters_mut()[range.clone()].copy_from_slice(&state.parameters()[range]);
+        Ok(trainer.restore(dataset, changed)?)
     }
 }
 
@@ -324,7 +341,8 @@ mod tests {
     #[test]
     fn settings_of_the_data_cannot_be_replayed_but_for_less_padding() {
         let subject = subject();
-        let replay = Replay { subject: &subject, from: &subject.start, until: 3, goal: Goal::Hold };
+        let none = Ring::default();
+        let replay = Replay { subject: &subject, from: &subject.start, earlier: &none, until: 3, goal: Goal::Hold };
         let trial = |key: &str, value: &str| replay.trial(&Change::setting(key, value), None, &mut |_| {});
         assert_ne!(trial("data.length", "6").unwrap(), trial("data.length", "19").unwrap());
         for (key, value) in [

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use flameout_cells::Tensor;
 use flameout_doctor::check::Grade;
+use flameout_doctor::checks::slice::Slice;
+use flameout_doctor::ring::Ring;
 use flameout_doctor::{
     Cause, Change, Diagnosis, Event, Options, Subject, Verdict, counterfactuals, diagnose, diagnose_course,
 };
@@ -56,6 +58,64 @@ fn a_healthy_run_is_called_healthy() {
 }
 
 #[test]
+fn whether_a_few_words_can_be_learnt_by_heart_tells_a_broken_network_from_unlearnable_words() {
+    let whole = subject(settings());
+    let slice = Slice::of(&whole).unwrap();
+    assert!(slice.words == 10 && slice.grade() == Grade::Pass && slice.steps < 500, "{slice:?}");
+    let course = Course::of(&whole, 1 << 30, &mut |_| ()).unwrap();
+    assert_eq!(Slice::of_untrained(&whole, &course).unwrap(), None, "the run itself has answered");
+
+    let mut broken = subject(settings());
+    broken.start.parameters_mut().fill(0.0);
+    let slice = Slice::of(&broken).unwrap();
+    assert!(slice.steps == 500 && slice.grade() == Grade::Fail, "{slice:?}");
+    let diagnosis = diagnose(&broken, &Options::default()).unwrap();
+    let evidence = diagnosis.checks[0].evidence.join("\n");
+    assert!(evidence.contains("10 of the words alone for 500 steps"), "{evidence}");
+    assert!(diagnosis.cost >= 500, "it counts as cost");
+}
+
+/// A kernel of small positive numbers has small columns, but drives every state the same way, over and over.
+#[test]
+fn a_large_spectral_radius_is_seen_where_the_gain_is_small() {
+    let mut subject = subject(settings());
+    let trainer = Trainer::new(&subject.settings, &subject.dataset).unwrap();
+    let kernel = trainer.model().tensors()[1].range();
+    for (index, x) in subject.start.parameters_mut()[kernel].iter_mut().enumerate() {
+        *x = 0.1 + 0.001 * (index % 7) as f32;
+    }
+    let checked = flameout_doctor::checks::scale::check(&subject).unwrap();
+    let finding = checked.findings.iter().find(|finding| finding.cause == Cause::RecurrentGain).unwrap();
+    let line = &finding.evidence;
+    assert!(line.contains("a gain of 0.58 and a spectral radius of at most 3.30"), "{line}");
+}
+
+/// One tensor as it was at an earlier state, the others as they are.
+#[test]
+fn a_tensor_can_be_put_back_to_an_earlier_state() {
+    let subject = subject(settings());
+    let mut trainer = Trainer::new(&subject.settings, &subject.dataset).unwrap();
+    let mut ring = Ring::default();
+    for _ in 0..3 {
+        trainer.step(&subject.dataset).unwrap();
+        ring.push(trainer.snapshot()).unwrap();
+    }
+    let from = trainer.snapshot();
+    let replay = Replay { subject: &subject, from: &from, earlier: &ring, until: 3, goal: Goal::Hold };
+    let end = |step: u64| {
+        let change = Change::Restore { tensor: "layer0/recurrent_kernel".into(), step };
+        replay.trial(&change, None, &mut |_| {}).map(|trial| trial.weights_blake3)
+    };
+    let mut expected = from.clone();
+    let range = trainer.model().tensors()[1].range();
+    let first = ring.iter().next().unwrap();
+    expected.parameters_mut()[range.clone()].copy_from_slice(&first.parameters()[range]);
+    trainer.restore(&subject.dataset, expected).unwrap();
+    assert_eq!(end(1).unwrap(), trainer.model().weights_blake3());
+    assert!(end(7).unwrap_err().to_string().contains("step 7"));
+}
+
+#[test]
 fn a_target_that_is_not_finite_is_found_with_its_word() {
     let mut subject = subject(settings());
     let row = subject.dataset.train[7];
@@ -67,7 +127,8 @@ fn a_target_that_is_not_finite_is_found_with_its_word() {
     assert!(finding.evidence.contains(&format!("{:?}", subject.dataset.words[row])), "{}", finding.evidence);
     assert_eq!(finding.remedy, Some(Change::DropWords(vec![row])));
     // The remedy, from the start.
-    let replay = Replay { subject: &subject, from: &subject.start, until: 1200, goal: Goal::Train };
+    let none = Ring::default();
+    let replay = Replay { subject: &subject, from: &subject.start, earlier: &none, until: 1200, goal: Goal::Train };
     let trial = replay.trial(&Change::DropWords(vec![row]), None, &mut |_| {}).unwrap();
     assert_eq!(trial.end, End::Held);
 }

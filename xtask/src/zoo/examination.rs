@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use flameout_doctor::ring::Ring;
 use flameout_doctor::{
     Cause, Change, Diagnosis, End, Event, Finding, Goal, Options, Replay, Subject, Verdict, diagnose,
 };
@@ -115,6 +116,7 @@ fn end(mut subject: Subject<f32>, change: &Change) -> Result<End> {
     let steps = subject.planned_steps();
     // A change may make epochs shorter; the run stays as long as it was.
     subject.settings.training.epochs *= 100;
-    let replay = Replay { subject: &subject, from: &subject.start, until: steps, goal: Goal::Hold };
+    let none = Ring::default();
+    let replay = Replay { subject: &subject, from: &subject.start, earlier: &none, until: steps, goal: Goal::Hold };
     Ok(replay.trial(change, None, &mut |_| {})?.end)
 }

@@ -3,6 +3,7 @@
 use flameout_experiment::{Number, StepRecord};
 use flameout_optim::l2_norm;
 
+use super::slice::Slice;
 use super::{Builder, Checked};
 use crate::cause::Cause;
 use crate::change::Change;
@@ -22,10 +23,10 @@ const EXPLODING: f64 = 100.0;
 /// the same (as in `flameout_experiment::outcome`).
 const SAME: f64 = 0.05;
 
-/// Check 1: can the network fit what it is trained on? The run itself answers, if it has trained well; if it has not, its
-/// updates may have been too small.
+/// Check 1: can the network fit what it is trained on? The run itself answers, if it has trained well; if it has not, a slice
+/// of the words shows whether it can fit anything, and its updates may have been too small.
 #[must_use]
-pub fn check_learning<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Checked {
+pub fn check_learning<T: Number>(subject: &Subject<T>, course: &Course<T>, slice: Option<&Slice>) -> Checked {
     let mut check = Builder::new(1, "Does it learn: can it fit what it is trained on?");
     let outcome = &course.outcome;
     let best = outcome.best().map_or("nothing".to_owned(), |best| {
@@ -36,6 +37,7 @@ pub fn check_learning<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Ch
         Some(step) => check.note(format!("it had trained well at step {step}; its best smoothed loss is {best}")),
         None => check.grade(Grade::Fail, format!("it has not trained well; its best smoothed loss is {best}")),
     }
+    slice.into_iter().for_each(|slice| check.grade(slice.grade(), slice.describe()));
     // Not compared with the parameters of the end, beside which every update is small if they have grown without bounds.
     let initial = Some(l2_norm(subject.start.parameters())).filter(|&norm| norm > 0.0).unwrap_or(course.parameter_norm);
     let updates: Vec<f64> = course.records.iter().map(|record| record.update_norm / initial).collect();

@@ -2,6 +2,7 @@
 
 use flameout_cells::Tensor;
 use flameout_experiment::{Number, Trainer};
+use ndarray::Axis;
 
 use super::data::root_mean_square;
 use super::{Builder, Checked};
@@ -10,7 +11,7 @@ use crate::cause::Cause;
 use crate::change::Change;
 use crate::check::Grade;
 use crate::diagnosis::Finding;
-use crate::probe::Reference;
+use crate::probe::{Reference, spectral_radius};
 use crate::subject::Subject;
 
 /// Root mean square of the targets' elements from which on gates must saturate to reach them …
@@ -21,8 +22,10 @@ const SMALL_TARGETS: f64 = 1e-3;
 const PADDING: f64 = 0.85;
 /// Share of gate values without slope at the start.
 const SATURATED: f64 = 0.4;
-/// Root mean square singular value of a recurrent kernel's block. (Keras 1's is 1.1.)
+/// Root mean square singular value, or spectral radius, of a recurrent kernel's block. (Keras 1's is 1.1.)
 const GAIN: f64 = 1.5;
+/// Of the search for spectral radii.
+const POWER_ITERATIONS: u32 = 30;
 
 /// Words that the network is shown.
 const REFERENCE_WORDS: usize = 64;
@@ -85,18 +88,23 @@ fn check_weights<T: Number>(trainer: &Trainer<T>, check: &mut Builder) -> bool {
         }
     }
     for tensor in trainer.model().tensors().iter().filter(|tensor| tensor.name.ends_with("recurrent_kernel")) {
-        check_gain(tensor, parameters, check);
+        check_recurrence(tensor, parameters, check);
     }
     true
 }
 
-/// Each column of an orthogonal block with gain a has the length a.
-fn check_gain<T: Number>(tensor: &Tensor, parameters: &[T], check: &mut Builder) {
-    let (_, columns) = tensor.matrix_shape();
+/// Each column of an orthogonal block with gain a has the length a, and a is its spectral radius. Of other blocks, the one
+/// may be small and the other large.
+fn check_recurrence<T: Number>(tensor: &Tensor, parameters: &[T], check: &mut Builder) {
+    let (units, columns) = tensor.matrix_shape();
     let squares: f64 = parameters[tensor.range()].iter().map(|x| x.to_f64() * x.to_f64()).sum();
     let gain = (squares / columns as f64).sqrt();
-    let evidence = format!("{} begins with a gain of {gain:.2}", tensor.name);
-    if gain > GAIN {
+    let kernel = tensor.view(parameters);
+    let blocks = kernel.axis_chunks_iter(Axis(1), units.max(1));
+    let radius = blocks.map(|block| spectral_radius(block, POWER_ITERATIONS)).fold(0.0, f64::max);
+    let evidence =
+        format!("{} begins with a gain of {gain:.2} and a spectral radius of at most {radius:.2} a gate", tensor.name);
+    if gain > GAIN || radius > GAIN {
         let remedy = Some(Change::setting("model.recurrent-gain", 1.1));
         check.suggest(Grade::Suspect, Finding::suspected(Cause::RecurrentGain, evidence, remedy));
     } else {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use flameout_doctor::ring::Ring;
 use flameout_doctor::{Change, Goal, Replay, Subject};
 use flameout_experiment::{Dataset, Number, Precision, Settings, Snapshot, Trainer};
 
@@ -67,7 +68,8 @@ fn replay<T: Number>(args: &Args, settings: Settings, change: &Change) -> Result
     let dataset = Dataset::<T>::open(&settings, &base())?;
     let subject = Subject::new(settings, dataset)?;
     let from = state(&subject, args.at)?;
-    let replay = Replay { subject: &subject, from: &from, until: args.at.saturating_add(args.steps), goal: Goal::Hold };
+    let (none, until) = (Ring::default(), args.at.saturating_add(args.steps));
+    let replay = Replay { subject: &subject, from: &from, earlier: &none, until, goal: Goal::Hold };
     let spinner = progress::spinner("replaying");
     let both = [replay.trials(&Change::Nothing, args.orders)?, replay.trials(change, args.orders)?];
     spinner.finish_and_clear();
