@@ -61,6 +61,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 5)]
     seeds: u64,
 
+    /// Only this seed (several times).
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["half", "seeds"])]
+    seed: Vec<u64>,
+
     /// What the runs do by themselves, without the doctor.
     #[arg(long)]
     survey: bool,
@@ -126,16 +130,23 @@ fn visit<R: Row + Send>(
     Ok(if stop.load(Ordering::Relaxed) { ExitCode::from(130) } else { ExitCode::SUCCESS })
 }
 
-/// All runs with the first seed come before any with the second.
-fn specimens(args: &Args) -> Vec<Specimen> {
-    let wanted = |kind: &Kind| args.only.is_empty() || args.only.contains(kind);
-    let seeds = (0..2 * args.seeds).filter(|seed| match args.half {
+fn seeds(args: &Args) -> Vec<u64> {
+    if !args.seed.is_empty() {
+        return args.seed.clone();
+    }
+    let of_half = |seed: &u64| match args.half {
         Half::Tuning => seed.is_multiple_of(2),
         Half::HeldOut => !seed.is_multiple_of(2),
         Half::Both => true,
-    });
+    };
+    (0..2 * args.seeds).filter(of_half).collect()
+}
+
+/// All runs with the first seed come before any with the second.
+fn specimens(args: &Args) -> Vec<Specimen> {
+    let wanted = |kind: &Kind| args.only.is_empty() || args.only.contains(kind);
     let mut specimens = Vec::new();
-    for seed in seeds {
+    for seed in seeds(args) {
         for kind in Kind::all().filter(wanted) {
             let wanted = |case: &Case| kind.suits(*case) && (args.case.is_empty() || args.case.contains(case));
             specimens.extend(Case::ALL.into_iter().filter(wanted).map(|case| Specimen { kind, case, seed }));

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use flameout_experiment::Number;
 
 use crate::probe::{Curvature, Probes, Reference, last_update, read_step, scratch};
-use crate::{Course, Keeper, Replay, Subject, approach, counterfactuals, diagnose_course};
+use crate::{Course, Keeper, Replay, Subject, approach, counterfactuals, diagnose_course, remedies};
 
 #[used]
 static INSTANCES: [fn(); 2] = [instances::<f32>, instances::<f64>];
@@ -16,6 +16,7 @@ static INSTANCES: [fn(); 2] = [instances::<f32>, instances::<f64>];
 fn instances<T: Number>() {
     black_box(diagnose_course::<T> as fn(_, _, _) -> _);
     black_box(counterfactuals::<T> as fn(_, _, _, _) -> _);
+    black_box(remedies::rank::<T> as fn(_, _, _, _, _) -> _);
     black_box(approach::<T> as fn(_, _) -> _);
     black_box(Replay::<T>::trial as fn(_, _, _, _) -> _);
     black_box(Course::<T>::of as fn(_, _, _) -> _);

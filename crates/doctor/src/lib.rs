@@ -7,6 +7,7 @@
 //!
 //! - [`approach()`]: curvature, recurrent weights and gates on the way to the onset;
 //! - [`counterfactuals()`]: the table of everything that people advise, and what it would have done;
+//! - [`remedies`]: whole runs with each of several remedies, over seeds;
 //! - [`probe`]: what to measure while a run goes on; [`ring`]: its states in memory;
 //! - [`keeper`]: states kept while a run is made, so that it need not be made again;
 //! - [`warning`], [`guard`]: a collapse announced while a run goes on, and what may keep it from coming;
@@ -54,6 +55,7 @@ pub mod onset;
 pub mod prescription;
 pub mod probe;
 pub mod proportion;
+pub mod remedies;
 pub mod replay;
 pub mod ring;
 mod spikes;
@@ -73,6 +75,7 @@ pub use guard::Guard;
 pub use keeper::Keeper;
 pub use prescription::Prescription;
 pub use proportion::Proportion;
+pub use remedies::Remedy;
 pub use replay::{End, Goal, Replay, Trial, Trials};
 pub use subject::Subject;
 pub use warning::{Announcement, Warning};

@@ -10,7 +10,7 @@ use flameout_doctor::ring::Ring;
 use flameout_doctor::{
     Cause, Change, Diagnosis, Event, Options, Subject, Verdict, counterfactuals, diagnose, diagnose_course,
 };
-use flameout_doctor::{Course, End, Goal, Keeper, Replay};
+use flameout_doctor::{Course, End, Goal, Keeper, Remedy, Replay, remedies};
 use flameout_experiment::dataset::Batch;
 use flameout_experiment::{Case, Dataset, Intervention, Observer, RunOptions, Settings, StepRecord, Trainer, train};
 
@@ -288,6 +288,24 @@ fn keep(settings: &Settings, run: &Path, resume: bool, steps: u64) {
         vec![Box::new(keeper), Box::new(Stop(stop.clone(), steps))]
     })
     .unwrap();
+}
+
+#[test]
+fn remedies_are_ranked_by_what_whole_runs_come_to() {
+    let rate = |rate: f64| Change::setting("schedule.learning-rate", rate);
+    let changes = [rate(1.0), Change::setting("training.batch", 20), rate(0.0001), Change::Nothing];
+    let mut runs = 0;
+    let mut open = |settings: &Settings| Ok(dataset(settings));
+    let ranked = remedies::rank::<f32>(&settings(), &changes, &[0, 1], &mut open, &mut || runs += 1).unwrap();
+    assert_eq!(runs, 8);
+    assert!(ranked.iter().all(|remedy| remedy.seeds == [0, 1] && remedy.runs.trials.len() == 2));
+    let failed: Vec<usize> = ranked.iter().map(Remedy::failed).collect();
+    assert_eq!(failed, [0, 0, 2, 2], "{ranked:#?}");
+    assert!(ranked[0].runs.loss() < ranked[1].runs.loss() && ranked[2].runs.loss() < ranked[3].runs.loss());
+    assert_eq!(ranked[3].runs.change, rate(1.0));
+    // A larger batch makes shorter epochs, and no shorter run.
+    let steps = ranked[0].runs.trials[0].steps;
+    assert!(ranked[..3].iter().flat_map(|remedy| &remedy.runs.trials).all(|run| run.steps == steps));
 }
 
 #[test]

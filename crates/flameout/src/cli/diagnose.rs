@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail};
 use flameout_doctor::curve::{Curve, Unit};
 use flameout_doctor::onset::{self, EventKind};
 use flameout_doctor::{
-    Course, Diagnosis, Options, Subject, Trials, approach, counterfactuals, diagnose_course, foreign,
+    Change, Course, Diagnosis, End, Options, Remedy, Subject, Trials, approach, counterfactuals, diagnose_course,
+    foreign, remedies,
 };
 use flameout_experiment::{Dataset, Number, Precision, Settings};
 use flameout_model::checkpoint::write_atomically;
@@ -36,6 +37,7 @@ pub const FILE: &str = "diagnosis.json";
 ///
 ///   flameout diagnose runs/first
 ///   flameout diagnose runs/first --counterfactuals --orders 5
+///   flameout diagnose runs/first --remedies 5
 ///   flameout diagnose docs/hunt/gru-seed-2.toml
 ///   flameout diagnose training.log
 ///   flameout diagnose lightning_logs/version_0 --json
@@ -53,6 +55,11 @@ pub struct Args {
     /// Also replay every change that people advise, and every tensor frozen: what would have prevented it?
     #[arg(long)]
     counterfactuals: bool,
+
+    /// Also make whole runs, with so many seeds, with each change that prevented it in all its replays: which one costs the
+    /// least? Implies --counterfactuals, and takes many times as long as the run.
+    #[arg(long, value_name = "SEEDS")]
+    remedies: Option<u64>,
 
     /// Steps after the onset for which a replay must hold.
     #[arg(long, value_name = "STEPS", default_value_t = Options::default().hold)]
@@ -100,11 +107,12 @@ fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
         write_atomically(&file, &[&serde_json::to_vec_pretty(&found)?])?;
     }
     let mut done = |trials: &Trials| progress::note(format_args!("  {}: {} went wrong", trials.change, trials.bad()));
-    let replays =
-        if args.counterfactuals { counterfactuals(&subject, &course, &options, &mut done)? } else { Vec::new() };
+    let wanted = args.counterfactuals || args.remedies.is_some();
+    let replays = if wanted { counterfactuals(&subject, &course, &options, &mut done)? } else { Vec::new() };
+    let remedies = rank_remedies::<T>(&subject.settings, &replays, args.remedies.unwrap_or(0))?;
     if args.json {
-        let both = serde_json::json!({ "diagnosis": found, "counterfactuals": replays });
-        say!("{}", serde_json::to_string_pretty(&both)?)?;
+        let all = serde_json::json!({ "diagnosis": found, "counterfactuals": replays, "remedies": remedies });
+        say!("{}", serde_json::to_string_pretty(&all)?)?;
         return Ok(());
     }
     diagnosis::print(&found, &subject.settings)?;
@@ -112,7 +120,27 @@ fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
     if !replays.is_empty() {
         say!("\nWhat would have prevented it?\n{}", diagnosis::replays(replays.iter()))?;
     }
+    if !remedies.is_empty() {
+        let runs = remedies.iter().map(|remedy| &remedy.runs);
+        say!("\nWhole runs with each, from the start, the best first:\n{}", diagnosis::replays(runs))?;
+    }
     Ok(())
+}
+
+/// Whole runs, with so many seeds from the run's own on, with each setting that prevented it in all its replays.
+fn rank_remedies<T: Number>(settings: &Settings, replays: &[Trials], seeds: u64) -> Result<Vec<Remedy>> {
+    let held = replays.iter().filter(|trials| trials.trials.iter().all(|trial| trial.end == End::Held));
+    let changes: Vec<Change> =
+        held.map(|trials| trials.change.clone()).filter(|change| matches!(change, Change::Settings(_))).collect();
+    let seeds: Vec<u64> = (0..seeds).map(|n| settings.seed.saturating_add(n)).collect();
+    if changes.is_empty() || seeds.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bar = progress::runs("whole runs with what prevented it", (changes.len() * seeds.len()) as u64);
+    let mut open = |settings: &Settings| Ok(Dataset::open(settings, &base())?);
+    let remedies = remedies::rank::<T>(settings, &changes, &seeds, &mut open, &mut || bar.inc(1))?;
+    bar.finish_and_clear();
+    Ok(remedies)
 }
 
 /// The run with these settings, on the words that they name.

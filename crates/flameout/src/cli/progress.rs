@@ -35,6 +35,13 @@ pub fn steps(what: &str, steps: u64) -> ProgressBar {
     shown(what, ProgressBar::with_draw_target(Some(steps), target()), style.expect("a fixed template"))
 }
 
+/// A bar over runs, with the time left; where there is no terminal, a line that says what is done.
+#[must_use]
+pub fn runs(what: &str, runs: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg}  {bar:30} run {pos}/{len}  {elapsed} gone, {eta} left");
+    shown(what, ProgressBar::with_draw_target(Some(runs), target()), style.expect("a fixed template"))
+}
+
 /// Work of unknown length, and how long it has taken.
 #[must_use]
 pub fn spinner(what: &str) -> ProgressBar {
