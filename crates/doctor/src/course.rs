@@ -6,8 +6,10 @@ use flameout_cells::Tensor;
 use flameout_experiment::{EpochRecord, Number, Outcome, Record, RunDirectory, Snapshot, StepRecord, Trainer};
 use flameout_optim::l2_norm;
 
+use crate::curve::Curve;
 use crate::diagnose::LEAD;
 use crate::diagnosis::Event;
+use crate::onset::{self, Detector};
 use crate::ring::Ring;
 use crate::subject::Subject;
 use crate::{Error, keeper};
@@ -110,6 +112,18 @@ impl<T: Number> Course<T> {
     #[must_use]
     pub fn event(&self) -> Event {
         Event::of(&self.outcome, self.non_finite_step())
+    }
+
+    /// Rises of the loss out of its own band, however far below the mean predictor's loss: what [`event`](Self::event) does not
+    /// count (see [`onset`]).
+    #[must_use]
+    pub fn dips(&self) -> Vec<onset::Event> {
+        let records =
+            self.records.iter().cloned().map(Record::Step).chain(self.epochs.iter().cloned().map(Record::Epoch));
+        let curve = Curve::from_records(&records.collect::<Vec<_>>());
+        let mut events = onset::find(&curve, Some(self.outcome.baseline()));
+        events.retain(|event| event.found == Detector::Relative);
+        events
     }
 
     /// The first step whose loss, gradient or update is not finite.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
 use crate::change::Change;
-use crate::check::Check;
+use crate::check::{Check, Grade};
 use crate::replay::Trials;
 
 /// What became of the run.
@@ -121,6 +121,15 @@ impl Diagnosis {
             Some(finding) => Verdict::Cause(finding),
             None if self.event == Event::Healthy => Verdict::Healthy,
             None => Verdict::Unknown,
+        }
+    }
+
+    /// What to say where the verdict is [`Verdict::Healthy`]: a curve that dips and comes back is no smooth one.
+    #[must_use]
+    pub fn all_clear(&self) -> &'static str {
+        match self.checks.iter().any(|check| check.grade == Grade::Suspect) {
+            true => "nothing went wrong for good; see the checks that are suspect",
+            false => "nothing is wrong",
         }
     }
 

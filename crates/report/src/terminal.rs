@@ -195,7 +195,7 @@ fn diagnosis(run: &Run, colour: Colour) -> String {
     let failed =
         if failed.is_empty() { "all checks pass".into() } else { format!("look at checks {}", failed.join(", ")) };
     let (sentence, gravity) = match diagnosis.verdict() {
-        Verdict::Healthy => ("nothing is wrong".into(), Gravity::Good),
+        Verdict::Healthy => (diagnosis.all_clear().into(), Gravity::Good),
         Verdict::Unknown => (diagnosis.unexplained().into(), Gravity::Doubtful),
         Verdict::Cause(finding) => (format!("{} ({})", finding.cause.describe(), finding.evidence), Gravity::Bad),
     };

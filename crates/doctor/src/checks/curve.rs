@@ -10,6 +10,7 @@ use crate::change::Change;
 use crate::check::Grade;
 use crate::course::Course;
 use crate::diagnosis::{Event, Finding};
+use crate::onset;
 use crate::spikes::median;
 use crate::subject::Subject;
 
@@ -49,6 +50,9 @@ pub fn check_learning<T: Number>(subject: &Subject<T>, course: &Course<T>, slice
     } else {
         check.note(evidence);
     }
+    if let Some(evidence) = describe_dips(&course.dips()) {
+        check.grade(Grade::Suspect, evidence);
+    }
     let growth = course.parameter_norm / initial;
     if growth > GROWN {
         check.grade(
@@ -57,6 +61,19 @@ pub fn check_learning<T: Number>(subject: &Subject<T>, course: &Course<T>, slice
         );
     }
     check.done()
+}
+
+/// The shape of the learning curve, where it is not smooth: rises that are neither spikes nor collapses by the definition.
+fn describe_dips(dips: &[onset::Event]) -> Option<String> {
+    let first = dips.first()?;
+    let back = dips.iter().filter(|dip| dip.recovered.is_some()).count();
+    let (before, peak) = (first.before.unwrap_or(f64::NAN), first.peak.unwrap_or(f64::NAN));
+    Some(format!(
+        "{} times the loss rose out of its band and stayed below where a spike begins; {back} times it came back; first at step {}, \
+         from {before:.6} to {peak:.6}",
+        dips.len(),
+        first.onset
+    ))
 }
 
 /// Adam's usual ε where it is larger, ten times the learning rate where it is not.

@@ -14,7 +14,7 @@ use super::table;
 /// If standard output cannot be written.
 pub fn print(diagnosis: &Diagnosis, settings: &Settings) -> std::io::Result<()> {
     match diagnosis.event {
-        Event::Healthy => say!("\nThe run trained well, and nothing happened.")?,
+        Event::Healthy => say!("\nThe run trained well, and neither collapsed nor had a spike.")?,
         Event::NeverTrained => {
             say!(
                 "\nThe run never trained well: that takes at most 70 % of the loss of predicting the mean, on training words."
@@ -110,7 +110,7 @@ fn row(trials: &Trials) -> [String; 5] {
 
 fn verdict(diagnosis: &Diagnosis) -> String {
     match diagnosis.verdict() {
-        Verdict::Healthy => "nothing is wrong".into(),
+        Verdict::Healthy => diagnosis.all_clear().into(),
         Verdict::Unknown => diagnosis.unexplained().into(),
         Verdict::Cause(Finding { cause, evidence, remedy, .. }) => {
             let remedy = remedy

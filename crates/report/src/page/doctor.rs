@@ -58,7 +58,7 @@ fn of(diagnosis: &Diagnosis) -> Markup {
 
 fn verdict(diagnosis: &Diagnosis) -> Markup {
     let event = match diagnosis.event {
-        Event::Healthy => "The run trained well, and nothing happened.".into(),
+        Event::Healthy => "The run trained well, and neither collapsed nor had a spike.".into(),
         Event::NeverTrained => {
             "The run never trained well: that takes at most 70 % of the loss of predicting the mean, on training words."
                 .into()
@@ -69,7 +69,7 @@ fn verdict(diagnosis: &Diagnosis) -> Markup {
     html! {
         p { (event) }
         @match diagnosis.verdict() {
-            Verdict::Healthy => p.verdict.good { strong { "Verdict: " } "nothing is wrong." },
+            Verdict::Healthy => p.verdict.good { strong { "Verdict: " } (diagnosis.all_clear()) "." },
             Verdict::Unknown => p.verdict.doubtful {
                 strong { "Verdict: " } (diagnosis.unexplained()) "."
             },
