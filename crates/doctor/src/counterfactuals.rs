@@ -9,7 +9,7 @@ use crate::Error;
 use crate::change::Change;
 use crate::course::Course;
 use crate::diagnose::{Options, replay_of};
-use crate::replay::{Goal, Trials};
+use crate::replay::{Goal, Replay, Trials};
 use crate::spikes::quantile;
 use crate::subject::Subject;
 
@@ -32,10 +32,8 @@ pub fn counterfactuals<T: Number>(
 ) -> Result<Vec<Trials>, Error> {
     let replay = replay_of(subject, course, options).filter(|replay| replay.goal == Goal::Hold);
     let Some(replay) = replay else { return Ok(Vec::new()) };
-    let before = &course.records[..replay.from.step() as usize];
     let mut table = Vec::new();
-    let earlier = course.snapshots.at_or_before(replay.from.step().saturating_sub(BACK)).map(Snapshot::step);
-    for change in changes(subject, before, earlier) {
+    for change in advice(&replay, &course.records) {
         let trials = replay.trials(&change, options.orders)?;
         done(&trials);
         table.push(trials);
@@ -43,7 +41,13 @@ pub fn counterfactuals<T: Number>(
     Ok(table)
 }
 
-fn changes<T: Number>(subject: &Subject<T>, before: &[StepRecord], earlier: Option<u64>) -> Vec<Change> {
+/// Nothing, every change that people advise, each tensor frozen, and each put back to where it was long before. `records` are
+/// those of the run: its gradients before the replay begins say what is a usual length.
+#[must_use]
+#[inline(never)] // compiled once: see `instances`
+pub fn advice<T: Number>(replay: &Replay<'_, T>, records: &[StepRecord]) -> Vec<Change> {
+    let (subject, from) = (replay.subject, replay.from.step());
+    let before = &records[..records.len().min(from as usize)];
     let mut changes = vec![Change::Nothing];
     let entries = subject.settings.entries();
     let rate = entries.get("schedule.learning-rate").and_then(|value| value.parse::<f64>().ok());
@@ -70,6 +74,7 @@ fn changes<T: Number>(subject: &Subject<T>, before: &[StepRecord], earlier: Opti
     let architecture = subject.settings.architecture(subject.dataset.encoder.alphabet_len(), 1);
     let tensors = flameout_model::Sequential::<T>::new(architecture).tensors().to_vec();
     changes.extend(tensors.iter().map(|tensor| Change::Freeze(tensor.name.clone())));
+    let earlier = replay.earlier.at_or_before(from.saturating_sub(BACK)).map(Snapshot::step);
     if let Some(step) = earlier.filter(|&step| step > 0) {
         changes.extend(tensors.into_iter().map(|tensor| Change::Restore { tensor: tensor.name, step }));
     }

@@ -17,6 +17,7 @@ fn instances<T: Number>() {
     black_box(diagnose_course::<T> as fn(_, _, _) -> _);
     black_box(counterfactuals::<T> as fn(_, _, _, _) -> _);
     black_box(remedies::rank::<T> as fn(_, _, _, _, _) -> _);
+    black_box(counterfactuals::advice::<T> as fn(_, _) -> _);
     black_box(approach::<T> as fn(_, _) -> _);
     black_box(Replay::<T>::trial as fn(_, _, _, _) -> _);
     black_box(Course::<T>::of as fn(_, _, _) -> _);

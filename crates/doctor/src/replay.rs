@@ -19,6 +19,9 @@ use crate::ring::Ring;
 use crate::subject::Subject;
 use crate::{Error, targets};
 
+/// Steps whose mean loss counts as high.
+const AT_ONCE: usize = 10;
+
 /// How a replay ended.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -59,8 +62,19 @@ pub struct Trial {
     /// The mean training loss over the last tenth of its steps.
     #[serde(deserialize_with = "flameout_experiment::record::nan_if_null")]
     pub loss: f64,
+    /// The highest mean training loss over ten steps in a row: shows a dip that is no rise by the definition.
+    #[serde(default = "unknown", deserialize_with = "flameout_experiment::record::nan_if_null")]
+    pub highest: f64,
     /// BLAKE3 of the weights at its end.
     pub weights_blake3: String,
+}
+
+fn unknown() -> f64 {
+    f64::NAN
+}
+
+fn mean(losses: &[f64]) -> f64 {
+    losses.iter().sum::<f64>() / losses.len() as f64
 }
 
 /// Replays with the same change, in several orders of the words.
@@ -97,6 +111,12 @@ impl Trials {
     #[must_use]
     pub fn loss(&self) -> f64 {
         self.trials.iter().map(|trial| trial.loss).sum::<f64>() / self.trials.len() as f64
+    }
+
+    /// The highest of their highest losses.
+    #[must_use]
+    pub fn highest(&self) -> f64 {
+        self.trials.iter().map(|trial| trial.highest).fold(f64::NAN, f64::max)
     }
 }
 
@@ -181,7 +201,8 @@ impl<T: Number> Replay<'_, T> {
             order,
             end,
             steps: losses.len() as u64,
-            loss: tail.iter().sum::<f64>() / tail.len() as f64,
+            loss: mean(tail),
+            highest: losses.windows(AT_ONCE.min(losses.len()).max(1)).map(mean).fold(f64::NAN, f64::max),
             weights_blake3: trainer.model().weights_blake3(),
         })
     }

@@ -17,8 +17,14 @@ fn data(page: &str) -> Value {
 }
 
 fn diagnosis() -> Diagnosis {
-    let trial =
-        Trial { order: None, end: End::Rose { onset: 900 }, steps: 50, loss: 0.02, weights_blake3: "ab".into() };
+    let trial = Trial {
+        order: None,
+        end: End::Rose { onset: 900 },
+        steps: 50,
+        loss: 0.02,
+        highest: 0.03,
+        weights_blake3: "ab".into(),
+    };
     let evidence = "the word \"<img src=x onerror=alert(2)>\" is odd".to_owned();
     Diagnosis {
         event: Event::Rise { onset: 900 },

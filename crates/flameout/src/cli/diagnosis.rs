@@ -90,19 +90,20 @@ pub fn states(states: &[State]) -> Table {
 /// What became of replays.
 #[must_use]
 pub fn replays<'a>(all: impl Iterator<Item = &'a Trials>) -> Table {
-    let mut table = table::new(["changed", "went wrong", "95 % interval", "loss at the end", "steps"]);
+    let mut table = table::new(["changed", "went wrong", "95 % interval", "highest loss", "loss at the end", "steps"]);
     for trials in all {
         table.add_row(row(trials).map(|text| Cell::new(text).set_alignment(CellAlignment::Left)));
     }
     table
 }
 
-fn row(trials: &Trials) -> [String; 5] {
+fn row(trials: &Trials) -> [String; 6] {
     let (low, high) = trials.bad().wilson();
     [
         trials.change.to_string(),
         trials.describe(),
         format!("{:.0}–{:.0} %", 100.0 * low, 100.0 * high),
+        format!("{:.6}", trials.highest()),
         format!("{:.6}", trials.loss()),
         trials.cost().to_string(),
     ]

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use flameout_doctor::counterfactuals::advice;
 use flameout_doctor::ring::Ring;
 use flameout_doctor::{Change, Goal, Replay, Subject};
-use flameout_experiment::{Dataset, Number, Precision, Settings, Snapshot, Trainer};
+use flameout_experiment::{Dataset, Number, Precision, Settings, StepRecord, Trainer};
 
 use super::{base, diagnosis, progress, setting};
 
@@ -17,6 +18,7 @@ use super::{base, diagnosis, progress, setting};
 ///
 /// Examples:
 ///
+///   flameout replay runs/first --at 19000 --advice --steps 700 --orders 0
 ///   flameout replay runs/first --at 19000 --set schedule.learning-rate=0.004
 ///   flameout replay runs/first --at 19000 --set optimizer.amsgrad=true --set optimizer.epsilon=1e-4 --steps 3000
 #[derive(Debug, clap::Args)]
@@ -31,8 +33,12 @@ pub struct Args {
     at: u64,
 
     /// What is changed; several changes together are one replay.
-    #[arg(long, value_name = "KEY=VALUE", required = true)]
+    #[arg(long, value_name = "KEY=VALUE", required_unless_present = "advice")]
     set: Vec<String>,
+
+    /// Replay all that people advise, one after the other, and each tensor frozen or put back to 500 steps before.
+    #[arg(long, conflicts_with = "set")]
+    advice: bool,
 
     /// Steps to go on for.
     #[arg(long, value_name = "STEPS", default_value_t = 2000)]
@@ -58,40 +64,62 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     // Before the run is made again.
     change.apply(&settings)?;
     match settings.model.precision {
-        Precision::F32 => replay::<f32>(args, settings, &change)?,
-        Precision::F64 => replay::<f64>(args, settings, &change)?,
+        Precision::F32 => replay::<f32>(args, settings, change)?,
+        Precision::F64 => replay::<f64>(args, settings, change)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn replay<T: Number>(args: &Args, settings: Settings, change: &Change) -> Result<()> {
+fn replay<T: Number>(args: &Args, settings: Settings, change: Change) -> Result<()> {
     let dataset = Dataset::<T>::open(&settings, &base())?;
     let subject = Subject::new(settings, dataset)?;
-    let from = state(&subject, args.at)?;
-    let (none, until) = (Ring::default(), args.at.saturating_add(args.steps));
-    let replay = Replay { subject: &subject, from: &from, earlier: &none, until, goal: Goal::Hold };
-    let spinner = progress::spinner("replaying");
-    let both = [replay.trials(&Change::Nothing, args.orders)?, replay.trials(change, args.orders)?];
-    spinner.finish_and_clear();
+    let past = Past::of(&subject, args.at)?;
+    let from = past.states.latest().expect("the state after the last step");
+    let until = args.at.saturating_add(args.steps);
+    let replay = Replay { subject: &subject, from, earlier: &past.states, until, goal: Goal::Hold };
+    let changes = if args.advice { advice(&replay, &past.records) } else { vec![Change::Nothing, change] };
+    let bar = progress::runs("replaying", changes.len() as u64);
+    let mut replays = Vec::new();
+    for change in &changes {
+        replays.push(replay.trials(change, args.orders)?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
     if args.json {
-        say!("{}", serde_json::to_string_pretty(&both)?)?;
+        say!("{}", serde_json::to_string_pretty(&replays)?)?;
     } else {
-        say!("{}", diagnosis::replays(both.iter()))?;
+        say!("{}", diagnosis::replays(replays.iter()))?;
     }
     Ok(())
 }
 
-/// The state after a step of the run.
-fn state<T: Number>(subject: &Subject<T>, step: u64) -> Result<Snapshot<T>> {
-    let bar = progress::steps("making the run again", step);
-    let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
-    while trainer.steps() < step {
-        if trainer.finished() {
-            bail!("--at {step}: the run ended after step {}", trainer.steps());
+/// A run up to a step.
+struct Past<T> {
+    records: Vec<StepRecord>,
+    /// States on the way, and the one after the last step.
+    states: Ring<T>,
+}
+
+impl<T: Number> Past<T> {
+    /// Steps between states.
+    const EVERY: u64 = 100;
+
+    fn of(subject: &Subject<T>, step: u64) -> Result<Self> {
+        let bar = progress::steps("making the run again", step);
+        let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
+        let (mut records, mut states) = (Vec::new(), Ring::default());
+        while trainer.steps() < step {
+            if trainer.finished() {
+                bail!("--at {step}: the run ended after step {}", trainer.steps());
+            }
+            records.push(trainer.advance(&subject.dataset, &mut ())?.0);
+            if trainer.steps().is_multiple_of(Self::EVERY) {
+                states.push(trainer.snapshot())?;
+            }
+            bar.inc(1);
         }
-        trainer.advance(&subject.dataset, &mut ())?;
-        bar.inc(1);
+        bar.finish_and_clear();
+        states.push(trainer.snapshot())?;
+        Ok(Self { records, states })
     }
-    bar.finish_and_clear();
-    Ok(trainer.snapshot())
 }
