@@ -78,13 +78,13 @@ fn replay<T: Number>(args: &Args, settings: Settings, change: Change) -> Result<
     let until = args.at.saturating_add(args.steps);
     let replay = Replay { subject: &subject, from, earlier: &past.states, until, goal: Goal::Hold };
     let changes = if args.advice { advice(&replay, &past.records) } else { vec![Change::Nothing, change] };
-    let bar = progress::runs("replaying", changes.len() as u64);
+    progress::note(format_args!("replaying {} changes, {} steps each …", changes.len(), args.steps));
     let mut replays = Vec::new();
     for change in &changes {
-        replays.push(replay.trials(change, args.orders)?);
-        bar.inc(1);
+        let trials = replay.trials(change, args.orders)?;
+        progress::note(format_args!("  {change}: {} went wrong", trials.bad()));
+        replays.push(trials);
     }
-    bar.finish_and_clear();
     if args.json {
         say!("{}", serde_json::to_string_pretty(&replays)?)?;
     } else {
