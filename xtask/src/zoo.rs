@@ -3,6 +3,8 @@
 mod examination;
 mod fault;
 mod ground;
+mod late;
+mod onset;
 mod rows;
 mod sabotage;
 mod score;
@@ -31,10 +33,12 @@ use specimen::{Kind, Specimen};
 /// tuning the doctor, odd seeds are held out. What the doctor names as the cause is compared with what was put in, and its
 /// remedy is applied from the first step on: then the run has to train well.
 ///
-/// With --survey the doctor stays away: shows what the runs do by themselves.
+/// With --survey the doctor stays away: shows what the runs do by themselves. With --onset only their logs are looked at, as
+/// if they were another program's, and what is found there is compared with what happened; some more runs, in which a fault
+/// comes late, are made for it.
 ///
-/// Runs that have a row in DIR/results.jsonl (DIR/survey.jsonl) are not made again. Ctrl-C ends after the runs that are
-/// going on; the same command goes on from there.
+/// Runs that have a row in DIR/results.jsonl (DIR/survey.jsonl, DIR/onset.jsonl) are not made again. Ctrl-C ends after the
+/// runs that are going on; the same command goes on from there.
 ///
 /// Examples:
 ///
@@ -42,6 +46,7 @@ use specimen::{Kind, Specimen};
 ///   cargo xtask zoo --only sorted-words --only padding --again
 ///   cargo xtask zoo --survey --seeds 1
 ///   cargo xtask zoo --half held-out --table
+///   cargo xtask zoo --onset --seed 3 --seed 5
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -68,6 +73,10 @@ pub struct Args {
     /// What the runs do by themselves, without the doctor.
     #[arg(long)]
     survey: bool,
+
+    /// Whether events are found from logs alone.
+    #[arg(long, conflicts_with = "survey")]
+    onset: bool,
 
     /// Make runs again that have a row.
     #[arg(long)]
@@ -102,6 +111,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let directory = root().join(&args.results);
     if args.survey {
         visit(args, &Rows::open(&directory.join("survey.jsonl"))?, survey::see, survey::print)
+    } else if args.onset {
+        visit(args, &Rows::open(&directory.join("onset.jsonl"))?, onset::look, onset::print)
     } else {
         visit(args, &Rows::open(&directory.join("results.jsonl"))?, examination::examine, score::print)
     }
@@ -145,9 +156,11 @@ fn seeds(args: &Args) -> Vec<u64> {
 /// All runs with the first seed come before any with the second.
 fn specimens(args: &Args) -> Vec<Specimen> {
     let wanted = |kind: &Kind| args.only.is_empty() || args.only.contains(kind);
+    let late = Kind::late().filter(|_| args.onset);
+    let kinds: Vec<Kind> = Kind::all().chain(late).filter(wanted).collect();
     let mut specimens = Vec::new();
     for seed in seeds(args) {
-        for kind in Kind::all().filter(wanted) {
+        for &kind in &kinds {
             let wanted = |case: &Case| kind.suits(*case) && (args.case.is_empty() || args.case.contains(case));
             specimens.extend(Case::ALL.into_iter().filter(wanted).map(|case| Specimen { kind, case, seed }));
         }

@@ -70,3 +70,15 @@ fn what_there_is_not_is_told() {
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(message.contains("there is no such kind of run") && message.contains("nan-target,"), "{message}");
 }
+
+#[test]
+fn a_late_fault_is_found_in_logs() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = succeeded(&zoo(directory.path(), &["--onset", "--only", "late-nan"]));
+    assert!(output.contains("late-nan"), "{output}");
+    let rows = rows(&directory.path().join("onset.jsonl"));
+    assert_eq!((&rows[0]["fault-at"], &rows[0]["truth"][0]["onset"]), (&Value::from(2000), &Value::from(2000)));
+    for log in rows[0]["logs"].as_array().unwrap() {
+        assert_eq!(log["events"][0]["symptom"], "non-finite", "{log}");
+    }
+}

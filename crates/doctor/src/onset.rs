@@ -29,6 +29,7 @@ mod definition;
 mod divergence;
 mod non_finite;
 mod series;
+mod symptom;
 
 use flameout_experiment::Baseline;
 use serde::{Deserialize, Serialize};
@@ -136,6 +137,9 @@ pub fn find(curve: &Curve, baseline: Option<&Baseline>) -> Vec<Event> {
     }
     let diverged = divergence::event(&series, &reference).into_iter().collect();
     let relative = band::events(&series, &reference, baseline.is_none());
+    if baseline.is_none() {
+        bridge_dips(&mut defined, &relative, &series, &reference);
+    }
     // What comes first decides what an event is called.
     let by_authority = if baseline.is_some() {
         [defined, not_finite, diverged, relative]
@@ -145,6 +149,8 @@ pub fn find(curve: &Curve, baseline: Option<&Baseline>) -> Vec<Event> {
     let mut events = by_authority.into_iter().flatten().fold(Vec::new(), |events, event| join(events, event, &series));
     events.sort_by_key(|event| event.first_sign);
     for event in &mut events {
+        let spread = baseline.map_or_else(|| symptom::spread_before(event, curve), |baseline| baseline.spread);
+        event.symptom = symptom::of(event, curve, &series, &Baseline { spread, ..reference });
         series.measure(event);
     }
     events
@@ -174,6 +180,18 @@ pub fn baseline_of_loss(loss: f64) -> Baseline {
     Baseline { train_loss: loss, test_loss: loss, accuracy: 0.0, spread: 0.0 }
 }
 
+/// Makes one collapse of what the definition sees during a collapse that the band sees, if the first of it is a spike that did
+/// not really come back. Short epochs smooth little: in noise, one dip below half-way would end the event.
+fn bridge_dips(defined: &mut Vec<Event>, relative: &[Event], series: &Series, reference: &Baseline) {
+    let Some(collapse) = relative.iter().find(|event| event.kind == EventKind::Collapse) else { return };
+    let Some(first) = defined.iter().position(|event| series.end(event) >= collapse.first_sign) else { return };
+    let during = &defined[first..];
+    if series.is_dip(&during[0], reference) && during.iter().all(|event| event.symptom != Some(Symptom::NonFinite)) {
+        defined[first] = Event { kind: EventKind::Collapse, recovered: None, ..defined[first] };
+        defined.truncate(first + 1);
+    }
+}
+
 /// Adds an event, or, if it overlaps one that is there, what it knows of it.
 fn join(mut events: Vec<Event>, event: Event, series: &Series) -> Vec<Event> {
     let overlap =
@@ -184,8 +202,13 @@ fn join(mut events: Vec<Event>, event: Event, series: &Series) -> Vec<Event> {
     };
     let mut joined = events[at];
     joined.first_sign = joined.first_sign.min(event.first_sign);
+    if joined.found == Detector::Divergence {
+        // This says only since when the loss has been above for good.
+        joined.onset = joined.onset.min(event.onset);
+        joined.risen = joined.risen.min(event.risen);
+    }
     if (0..events.len()).any(|other| other != at && overlap(&events[other], &joined)) {
-        joined.first_sign = events[at].first_sign;
+        joined = events[at];
     }
     if joined.kind != EventKind::Spike {
         joined.symptom = joined.symptom.or(event.symptom);

@@ -161,6 +161,52 @@ fn without_a_baseline_a_rise_to_the_start_is_a_collapse() {
 }
 
 #[test]
+fn without_a_baseline_what_had_been_learnt_may_be_little() {
+    // The mean predictor's loss is 0.8, the start is above it, and the best is half of it.
+    let begin = |count| (0..count).map(|step| if step < 12 { 1.0 } else { 0.4 + 0.4 * 0.98_f64.powi(step) });
+    let steps: Vec<f64> = begin(600).chain(std::iter::repeat_n(0.8, 1500)).collect();
+    let epochs: Vec<f64> = begin(300).skip(11).chain(std::iter::repeat_n(0.8, 20)).collect();
+    for (unit, losses, first) in [(Unit::Step, steps, 601), (Unit::Epoch, epochs, 290)] {
+        let events = onset::find(&Curve::from_losses(unit, losses), None);
+        assert_eq!(events.len(), 1, "{events:?}");
+        assert_eq!((events[0].kind, events[0].found), (EventKind::Collapse, Detector::Relative));
+        assert!(events[0].first_sign.abs_diff(first) <= 1, "{events:?}");
+    }
+}
+
+#[test]
+fn a_divergence_begins_where_the_loss_first_rose() {
+    let losses = [(20, 1.0), (500, 0.1), (1500, 1.0), (500, 5.0)];
+    let losses = losses.iter().flat_map(|&(steps, loss)| std::iter::repeat_n(loss, steps));
+    let events = onset::find(&Curve::from_losses(Unit::Step, losses), None);
+    assert_eq!((events.len(), events[0].found, events[0].first_sign), (1, Detector::Divergence, 521));
+    assert!((521..=621).contains(&events[0].onset), "{events:?}");
+}
+
+#[test]
+fn noise_does_not_end_a_collapse() {
+    // Ten steps an epoch, so that the definition smooths over ten: four of them take it below half-way, in whose middle the
+    // loss is back up.
+    let dips = [(2, 0.0001), (2, 0.0095), (2, 0.0001)];
+    let (before, after) = ([(100, 0.01), (200, 0.002), (300, 0.0095)], [(1500, 0.0095)]);
+    let records = records(&[&before[..], &dips, &after].concat());
+    assert_eq!(outcome(&records).spikes().len(), 1);
+    let events = onset::find(&Curve::from_records(&records), None);
+    assert_eq!((events.len(), events[0].kind, events[0].first_sign), (1, EventKind::Collapse, 301), "{events:?}");
+}
+
+#[test]
+fn outputs_tell_the_symptom_of_any_collapse() {
+    // The start is twice the mean predictor's loss: the definition, which takes it for that, sees nothing.
+    for (loss, symptom) in [(0.012, Symptom::SameOutput), (0.015, Symptom::RandomOutput)] {
+        let records = records(&[(100, 0.02), (200, 0.002), (1100, loss)]);
+        let events = onset::find(&Curve::from_records(&records), None);
+        assert_eq!((events.len(), events[0].found, events[0].kind), (1, Detector::Relative, EventKind::Collapse));
+        assert_eq!((events[0].first_sign, events[0].symptom), (301, Some(symptom)));
+    }
+}
+
+#[test]
 fn where_there_is_nothing_to_compare() {
     assert!(onset::find(&Curve::from_losses(Unit::Step, []), None).is_empty());
     assert!(onset::find(&Curve::from_losses(Unit::Step, [0.0; 10]), None).is_empty());

@@ -26,6 +26,10 @@ const TRAINED_LOSS: f64 = 0.7;
 const TRAINED_ACCURACY: f64 = 5.0;
 /// Share of the mean predictor's loss from which on the loss has risen.
 const RISEN_LOSS: f64 = 0.9;
+/// Share of the targets' spread below which outputs are nearly the same.
+const SAME_SPREAD: f64 = 0.05;
+/// Share of identical outputs above which they are.
+const SAME_SHARE: f64 = 0.5;
 /// Steps within which a rise must come back to be a mere spike.
 pub const PATIENCE_STEPS: u64 = 1000;
 /// Epochs within which it must, if they are longer.
@@ -66,6 +70,14 @@ impl Baseline {
             accuracy: metrics::most_common_arg_max(train),
             spread: metrics::spread(train),
         }
+    }
+
+    /// What outputs look like of a network that has lost what it had learnt, given their spread over inputs and the share of
+    /// identical ones.
+    #[must_use]
+    pub fn symptom(&self, spread: f64, identical: f64) -> Symptom {
+        let same = spread < SAME_SPREAD * self.spread || identical > SAME_SHARE;
+        if same { Symptom::SameOutput } else { Symptom::RandomOutput }
     }
 
     fn trained_accuracy(&self) -> f64 {
@@ -284,8 +296,7 @@ impl Outcome {
             return Some(Symptom::NonFinite);
         }
         self.collapse_onset?;
-        let same = spread < 0.05 * self.baseline.spread || identical > 0.5;
-        Some(if same { Symptom::SameOutput } else { Symptom::RandomOutput })
+        Some(self.baseline.symptom(spread, identical))
     }
 }
 

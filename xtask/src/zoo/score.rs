@@ -76,6 +76,7 @@ fn line(kind: Kind, rows: &[&Examined]) -> [String; 5] {
     let right = |row: &&Examined| match kind {
         Kind::Fault(_) => row.is_right(),
         Kind::Healthy(_) => row.answer == Answer::Healthy,
+        Kind::Late(_) => false,
     };
     let mut others: BTreeMap<String, u64> = BTreeMap::new();
     for row in rows.iter().filter(|row| !right(row)) {

@@ -9,6 +9,7 @@ use flameout_experiment::Case;
 use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
+use super::late::Late;
 use super::variation::Variation;
 
 /// A fault, or none.
@@ -19,6 +20,8 @@ pub enum Kind {
     Fault(Fault),
     /// None.
     Healthy(Variation),
+    /// A fault that comes late. The doctor was not built for these: they are there for `--onset` alone.
+    Late(Late),
 }
 
 impl Kind {
@@ -28,27 +31,33 @@ impl Kind {
         faults.chain(Variation::value_variants().iter().copied().map(Self::Healthy))
     }
 
+    /// Late faults.
+    pub fn late() -> impl Iterator<Item = Self> {
+        Late::value_variants().iter().copied().map(Self::Late)
+    }
+
     /// Whether there is such a run of this network.
     pub fn suits(self, case: Case) -> bool {
         match self {
-            Self::Fault(_) => true,
+            Self::Fault(_) | Self::Late(_) => true,
             Self::Healthy(variation) => variation.suits(case),
         }
     }
 
     /// As commands and tables spell it.
     pub fn name(self) -> String {
-        let value = match self {
-            Self::Fault(fault) => fault.to_possible_value(),
-            Self::Healthy(variation) => variation.to_possible_value(),
+        let (before, value) = match self {
+            Self::Fault(fault) => ("", fault.to_possible_value()),
+            Self::Healthy(variation) => ("", variation.to_possible_value()),
+            Self::Late(late) => ("late-", late.to_possible_value()),
         };
-        value.map(|value| value.get_name().to_owned()).unwrap_or_default()
+        value.map(|value| before.to_owned() + value.get_name()).unwrap_or_default()
     }
 
     /// The kind with this name.
     pub fn parse(name: &str) -> Result<Self> {
-        let Some(kind) = Self::all().find(|kind| kind.name() == name) else {
-            let names: Vec<String> = Self::all().map(Self::name).collect();
+        let Some(kind) = Self::all().chain(Self::late()).find(|kind| kind.name() == name) else {
+            let names: Vec<String> = Self::all().chain(Self::late()).map(Self::name).collect();
             bail!("there is no such kind of run; there are {}", names.join(", "));
         };
         Ok(kind)
@@ -72,6 +81,7 @@ impl Specimen {
         match self.kind {
             Kind::Fault(fault) => fault.subject(self.case, self.seed),
             Kind::Healthy(variation) => variation.subject(self.case, self.seed),
+            Kind::Late(late) => late.subject(self.case, self.seed),
         }
     }
 }

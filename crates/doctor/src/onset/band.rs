@@ -9,13 +9,19 @@
 //!   and a 1.645th of the distance from their median to their 95th percentile. For normal noise both are its standard
 //!   deviation; the latter minds noise with a heavy upper tail. The last 25 points are left out: they may be the rise.
 //! - *Outside*: ℓ is smoothed by a median and is above the level by more than a factor and more than a multiple of σ, for
-//!   some points in a row. There are two scales, one for short rises, one for lasting ones that noise would hide:
+//!   some points in a row. There is a scale for short rises, and one for lasting ones that
+//!   noise would hide:
 //!
 //!   | scale | median of | factor | multiple of σ | in a row |
 //!   | --- | --- | --- | --- | --- |
 //!   | short | 5 points | 5 | 4 | 6 |
 //!   | lasting | 25 points | 3 | 2 | 25 |
+//!   | lost | 25 points | 1.5 | 2 | 50 |
 //!   | epochs, which are means already | 1 | 5 | 5 | 1 |
+//!   | epochs, lost | 3 | 1.5 | 5 | 3 |
+//!
+//!   The scales called *lost* are for networks that had not learnt so much that losing it is a large factor. They are looked at
+//!   only where the baseline is a guess, and see only what is above half of it: with a baseline, the definition sees that better.
 //!
 //! - *First sign*: from there back, the first of the points that are, without a gap, above the level by a factor of 2 and by
 //!   3 σ (medians of 5).
@@ -28,17 +34,20 @@ use std::collections::VecDeque;
 
 use flameout_experiment::Baseline;
 
-use super::divergence::is_diverged;
 use super::series::{LEVEL, Series, median};
-use super::{Detector, Event, EventKind, Symptom};
+use super::{Detector, Event, EventKind};
 use crate::curve::Unit;
 
 /// The scales of steps, and that of epochs.
-const STEPS: [Scale; 2] = [
-    Scale { around: 2, factor: 5.0, noise: 4.0, in_a_row: 6 },
-    Scale { around: 12, factor: 3.0, noise: 2.0, in_a_row: 25 },
+const STEPS: [Scale; 3] = [
+    Scale { around: 2, factor: 5.0, noise: 4.0, in_a_row: 6, lost: false },
+    Scale { around: 12, factor: 3.0, noise: 2.0, in_a_row: 25, lost: false },
+    Scale { around: 12, factor: 1.5, noise: 2.0, in_a_row: 50, lost: true },
 ];
-const EPOCHS: [Scale; 1] = [Scale { around: 0, factor: 5.0, noise: 5.0, in_a_row: 1 }];
+const EPOCHS: [Scale; 2] = [
+    Scale { around: 0, factor: 5.0, noise: 5.0, in_a_row: 1, lost: false },
+    Scale { around: 1, factor: 1.5, noise: 5.0, in_a_row: 3, lost: true },
+];
 /// What the first sign of a rise exceeds.
 const SIGN_FACTOR: f64 = 2.0;
 const SIGN_NOISE: f64 = 3.0;
@@ -62,33 +71,31 @@ const PERCENTILE_95: f64 = 1.645;
 /// definition's word.
 pub(super) fn events(series: &Series, reference: &Baseline, may_collapse: bool) -> Vec<Event> {
     let mut events = Vec::new();
-    let mut band = Band::new(series);
+    let lost = if may_collapse { libm::log(LOST * reference.train_loss) } else { f64::INFINITY };
+    let mut band = Band::new(series, lost);
     let mut at = 0;
     while let Some(rise) = band.rise(series, at) {
         let (end, back) = band.way_back(series, &rise);
         let kind = if back {
             EventKind::Spike
         } else if end < series.log.len() {
-            let level = series.median(rise.outside, end);
-            let lost = may_collapse && level > libm::log(LOST * reference.train_loss);
-            if lost { EventKind::Collapse } else { EventKind::Setback }
+            if series.median(rise.outside, end) > lost { EventKind::Collapse } else { EventKind::Setback }
         } else {
             EventKind::Unsettled
         };
-        let diverged = kind != EventKind::Spike && is_diverged(series, rise.outside, end, reference);
         events.push(Event {
             onset: series.steps[rise.sign],
             first_sign: series.steps[rise.sign],
             risen: series.steps[rise.certain],
             recovered: back.then(|| series.steps[end]),
             kind,
-            symptom: diverged.then_some(Symptom::Divergence),
+            symptom: None,
             found: Detector::Relative,
             before: None,
             peak: None,
         });
         if kind == EventKind::Setback {
-            band = Band::new(series);
+            band = Band::new(series, lost);
         }
         if kind == EventKind::Collapse {
             break;
@@ -101,7 +108,7 @@ pub(super) fn events(series: &Series, reference: &Baseline, may_collapse: bool) 
 /// The first point, by index and not before `begin`, of the rise that has led up to `risen`; the band is that of the points before `settled`.
 /// `None` if the point at `risen` is in the band, or the band is not known.
 pub(super) fn first_sign(series: &Series, begin: usize, settled: usize, risen: usize) -> Option<usize> {
-    let mut band = Band::new(series);
+    let mut band = Band::new(series, f64::INFINITY);
     let learnt = settled.saturating_sub(NOISE_WINDOW + UNSURE + LEVEL);
     series.log[learnt..settled].iter().for_each(|&log| band.take(log));
     // A rise that ends in a number that is not finite may be certain only after the last finite loss.
@@ -122,10 +129,14 @@ struct Scale {
     factor: f64,
     noise: f64,
     in_a_row: usize,
+    /// Whether it sees only what is above the share [`LOST`] of a baseline that is a guess.
+    lost: bool,
 }
 
 /// What is known of a curve so far.
 struct Band {
+    /// The logarithm of the loss above which what was learnt is lost; infinite where that is the definition's word.
+    lost: f64,
     scales: &'static [Scale],
     /// Points that make a level.
     needed: usize,
@@ -149,13 +160,13 @@ struct Rise {
 }
 
 impl Band {
-    fn new(series: &Series) -> Self {
+    fn new(series: &Series, lost: f64) -> Self {
         let (scales, needed, unsure): (&[Scale], usize, usize) = match series.unit {
             Unit::Step => (&STEPS, LEVEL, UNSURE),
             Unit::Epoch => (&EPOCHS, EPOCHS_LEVEL, 0),
         };
         let (recent, distances, lowest) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
-        Self { scales, needed, unsure, recent, distances, taken: 0, lowest }
+        Self { lost, scales, needed, unsure, recent, distances, taken: 0, lowest }
     }
 
     /// Takes a point into the band.
@@ -202,8 +213,11 @@ impl Band {
 
     fn is_outside(&self, series: &Series, scale: Scale, index: usize) -> bool {
         let Some(level) = self.level() else { return false };
-        let above = series.smooth(index, scale.around) - level;
-        above > libm::log(scale.factor) && above > self.height(scale.factor, scale.noise)
+        let smooth = series.smooth(index, scale.around);
+        let above = smooth - level;
+        (!scale.lost || smooth > self.lost)
+            && above > libm::log(scale.factor)
+            && above > self.height(scale.factor, scale.noise)
     }
 
     /// Takes points into the band from an index on, until there is a rise.
@@ -237,7 +251,7 @@ impl Band {
 
     /// Where a rise ends, and whether because it is back.
     fn way_back(&self, series: &Series, rise: &Rise) -> (usize, bool) {
-        let Scale { around, factor, noise, in_a_row } = rise.scale;
+        let Scale { around, factor, noise, in_a_row, .. } = rise.scale;
         let inside = self.level().unwrap_or(f64::INFINITY) + 0.5 * self.height(factor, noise);
         let last = rise.outside.saturating_add(series.patience).min(series.log.len());
         let mut back = 0;

@@ -3,7 +3,6 @@
 use flameout_experiment::{Baseline, EpochRecord, Outcome, StepRecord};
 
 use super::band::first_sign;
-use super::divergence::is_diverged;
 use super::series::Series;
 use super::{Detector, Event, EventKind, Symptom};
 use crate::curve::{Curve, Point, Unit};
@@ -34,7 +33,7 @@ pub(super) fn events(curve: &Curve, series: &Series, reference: &Baseline) -> Ve
         }
     }
     watch.unsettled();
-    let watched = Watched { curve, series, reference, clock: &clock, outcome: &watch.outcome };
+    let watched = Watched { curve, series, clock: &clock, outcome: &watch.outcome };
     let mut events: Vec<Event> = Vec::new();
     for rise in &watch.rises {
         let over = events.last().and_then(|before| before.recovered).unwrap_or(0);
@@ -120,7 +119,6 @@ impl Watch {
 struct Watched<'a> {
     curve: &'a Curve,
     series: &'a Series,
-    reference: &'a Baseline,
     clock: &'a Clock,
     outcome: &'a Outcome,
 }
@@ -134,36 +132,17 @@ impl Watched<'_> {
         let settled = self.series.index(begin).saturating_sub(self.series.window);
         let risen = self.series.index(step(rise.risen));
         let sign = first_sign(self.series, self.series.index(over), settled, risen);
-        let end = rise.recovered.unwrap_or(self.curve.points.len() - 1);
+        let not_finite = self.outcome.non_finite() && rise.kind != EventKind::Spike;
         Event {
             onset: step(self.clock.index(rise.onset)),
             first_sign: sign.map_or(begin, |sign| self.series.steps[sign].min(begin)),
             risen: step(rise.risen),
             recovered: rise.recovered.map(step),
             kind: rise.kind,
-            symptom: if rise.kind == EventKind::Spike { None } else { self.symptom(begin, step(end)) },
+            symptom: not_finite.then_some(Symptom::NonFinite),
             found: Detector::Definition,
             before: None,
             peak: None,
-        }
-    }
-
-    /// What the outcome says of the outputs that were tested last, and what the loss says.
-    fn symptom(&self, begin: u64, end: u64) -> Option<Symptom> {
-        let tested = self.curve.epochs.iter().rev().filter(|test| test.step.is_some_and(|step| step >= begin));
-        let outputs = tested.map(|test| (test.spread, test.identical)).find(|outputs| *outputs != (None, None));
-        let seen = match outputs {
-            Some((spread, identical)) => {
-                self.outcome.symptom(spread.unwrap_or(f64::INFINITY), identical.unwrap_or(0.0))
-            }
-            None => self.outcome.non_finite().then_some(flameout_experiment::Symptom::NonFinite),
-        };
-        let (begin, end) = (self.series.index(begin), self.series.index(end.saturating_add(1)));
-        match seen.map(Symptom::from) {
-            None | Some(Symptom::RandomOutput) if is_diverged(self.series, begin, end, self.reference) => {
-                Some(Symptom::Divergence)
-            }
-            seen => seen,
         }
     }
 }

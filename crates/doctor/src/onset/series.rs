@@ -1,5 +1,6 @@
 //! A curve's losses as logarithms, and what is measured on stretches of them.
 
+use flameout_experiment::Baseline;
 use flameout_experiment::outcome::{PATIENCE_EPOCHS, PATIENCE_STEPS, WINDOW};
 
 use super::band::noise;
@@ -10,6 +11,9 @@ use crate::curve::{Curve, Unit};
 pub(super) const LEVEL: usize = 25;
 /// Points before an event that it is compared with.
 const MOST_COMPARED: usize = 100;
+/// After an event, this part of the points that it has to come back shows whether it has; and so many at the least.
+const AFTERWARDS: usize = 10;
+const FEWEST: usize = 3;
 /// Share of the loss at the start below which differences are rounding's.
 const FLOOR: f64 = 1e-9;
 
@@ -99,6 +103,20 @@ impl Series {
         let fewest = (begin - before).min(end - begin).min(MOST_COMPARED);
         let error = 6.0 * 1.25 * noise(&self.log) / libm::sqrt(fewest as f64);
         self.median(begin, end) - self.median(before, begin) > libm::log(1.5).max(error)
+    }
+
+    /// Whether an event that is said to have come back has not: after it, too, the level is above half-way from what it was
+    /// before to the baseline.
+    pub(super) fn is_dip(&self, event: &Event, reference: &Baseline) -> bool {
+        let (first, Some(back)) = (self.index(event.first_sign), event.recovered.map(|step| self.index(step))) else {
+            return false;
+        };
+        let end = back.saturating_add((self.patience / AFTERWARDS).max(FEWEST)).min(self.log.len());
+        if first == 0 || back >= end {
+            return false;
+        }
+        let before = libm::exp(self.median(first.saturating_sub(LEVEL), first));
+        libm::exp(self.median(back, end)) > 0.5 * (before + reference.train_loss)
     }
 
     /// Fills in the losses before an event and at its worst.
