@@ -14,8 +14,8 @@ use crate::{Real, team};
 /// Rows of a tile of the left operand.
 pub const TILE_ROWS: usize = 8;
 
-/// Elements below which packing is not worth a second thread.
-const PARALLEL_ELEMENTS: usize = 1 << 14;
+/// Elements below which packing is not worth a second thread. Fewer under Miri, so that it sees packing shared.
+const PARALLEL_ELEMENTS: usize = if cfg!(miri) { 1 << 6 } else { 1 << 14 };
 
 /// Depths that are packed at a time: what is written in the meantime stays in the first-level cache.
 const DEPTHS: usize = 64;

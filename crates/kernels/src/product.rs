@@ -7,12 +7,12 @@ use crate::packed::TILE_ROWS;
 use crate::start::Start;
 use crate::{PackedLeft, PackedRight, Path, Real, team};
 
-/// Multiply-adds below which a product stays on one thread.
-const PARALLEL_TERMS: usize = 1 << 18;
+/// Multiply-adds below which a product stays on one thread. Fewer under Miri, so that it sees products shared.
+const PARALLEL_TERMS: usize = if cfg!(miri) { 1 << 12 } else { 1 << 18 };
 
 /// Bytes of the left operand that one thread works through before it goes on: they should stay in its second-level
-/// cache while the panels of the right operand pass by.
-const BLOCK_BYTES: usize = 1 << 19;
+/// cache while the panels of the right operand pass by. Fewer under Miri, so that its small products have several blocks.
+const BLOCK_BYTES: usize = if cfg!(miri) { 1 << 8 } else { 1 << 19 };
 
 /// Runs of neighbouring panels that a product is shared out in: while a thread works on a panel, it fetches the one that
 /// lies behind it. More runs share the work more evenly.
@@ -146,6 +146,10 @@ mod tests {
             pool.install(|| {
                 check::<f32>(33, depth, columns, Start::Out);
                 check::<f64>(33, depth, columns, Start::Zero);
+                // So deep that each tile of the left operand is a block.
+                if !cfg!(miri) {
+                    check::<f32>(17, 20_000, 3, Start::Out);
+                }
             });
         }
     }

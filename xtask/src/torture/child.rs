@@ -69,6 +69,12 @@ impl Training {
         Self::spawn(shell, run, false)
     }
 
+    /// Begins where permissions bind the superuser, too.
+    #[cfg(unix)]
+    pub fn start_bound_by_permissions(run: &Path) -> Result<Self> {
+        bound_by_permissions(|| Self::start(run, false))?
+    }
+
     fn spawn(mut command: Command, run: &Path, resume: bool) -> Result<Self> {
         // A pipe, as a file would be under the limit too.
         let (mut reader, writer) = std::io::pipe()?;
@@ -125,6 +131,25 @@ impl Training {
     }
 }
 
+/// Runs `start` where what it starts may not write what its permissions forbid, whoever the user is.
+///
+/// On Linux the superuser may do without asking because it has a capability, which a thread can give up for itself and
+/// for the programs that it starts. (Another user might not even be allowed to read this program.)
+#[cfg(unix)]
+pub fn bound_by_permissions<R: Send>(start: impl FnOnce() -> R + Send) -> Result<R> {
+    let bound = || {
+        if rustix::process::geteuid().is_root() {
+            #[cfg(target_os = "linux")]
+            rustix::thread::remove_capability_from_bounding_set(rustix::thread::CapabilitySet::DAC_OVERRIDE)
+                .context("giving up CAP_DAC_OVERRIDE")?;
+            #[cfg(not(target_os = "linux"))]
+            bail!("the superuser needs no permission");
+        }
+        Ok(start())
+    };
+    std::thread::scope(|scope| scope.spawn(bound).join().expect("starting does not panic"))
+}
+
 impl Drop for Training {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -173,5 +198,20 @@ mod tests {
         ] {
             assert!(bad.refusal(run).is_err(), "{bad:?}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_bound_by_permissions_cannot_write_without() {
+        use std::fs::{Permissions, set_permissions};
+        use std::os::unix::fs::PermissionsExt;
+
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        let touch = || Command::new("touch").arg(&file).stderr(Stdio::null()).status().unwrap();
+        set_permissions(directory.path(), Permissions::from_mode(0o555)).unwrap();
+        assert!(!bound_by_permissions(touch).unwrap().success() && !file.exists());
+        set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+        assert!(bound_by_permissions(touch).unwrap().success() && file.exists());
     }
 }

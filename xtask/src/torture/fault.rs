@@ -89,7 +89,7 @@ impl Kind {
     /// Those that cannot, and why.
     pub fn left_out() -> Vec<(Self, &'static str)> {
         #[cfg(unix)]
-        if rustix::process::geteuid().is_root() {
+        if super::child::bound_by_permissions(|| ()).is_err() {
             return vec![(Self::NoPermission, "the superuser needs none; something in the way has to do")];
         }
         Vec::new()

@@ -114,8 +114,14 @@ impl<'a> Trial<'a> {
 
     /// Begins the run and waits until it has come to some step; it may be over before it is noticed.
     pub fn begin(&mut self) -> Result<Training> {
+        self.begin_by(|run| Training::start(run, false))
+    }
+
+    /// As [`begin`](Self::begin), where `start` begins the run.
+    pub fn begin_by(&mut self, start: impl FnOnce(&Path) -> Result<Training>) -> Result<Training> {
         let step = self.rng.random_range(1..self.reference.steps);
-        let (run, mut training) = (self.run(), Training::start(&self.run(), false)?);
+        let run = self.run();
+        let mut training = start(&run)?;
         training.wait_until(self.stop, || steps_made(&run) >= step)?;
         Ok(training)
     }

@@ -31,14 +31,17 @@ pub fn no_permission(trial: &mut Trial<'_>) -> Result<Blow> {
     use std::fs::{Permissions, set_permissions};
     use std::os::unix::fs::PermissionsExt;
 
-    let training = trial.begin()?;
+    use crate::torture::child::Training;
+
+    let training = trial.begin_by(Training::start_bound_by_permissions)?;
     let checkpoints = trial.run().join("checkpoints");
     set_permissions(&checkpoints, Permissions::from_mode(0o555))?;
     let exit = trial.end(training)?;
     set_permissions(&checkpoints, Permissions::from_mode(0o755))?;
     let blow = trial.blow(Remedy::None);
     if blow.hit {
-        exit.refusal(&trial.run())?;
+        let line = exit.refusal(&trial.run())?;
+        ensure!(line.contains("Permission denied"), "it failed otherwise: {line}");
     }
     Ok(blow)
 }
