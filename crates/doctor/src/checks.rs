@@ -2,7 +2,7 @@
 //!
 //! | | question | module |
 //! | --- | --- | --- |
-//! | 1 | Does it learn: can it fit what it is trained on? | [`curve`], [`slice`] |
+//! | 1 | Does it learn: can it fit what it is trained on? | [`curve`], [`slice`](mod@slice) |
 //! | 2 | Are the data sound? | [`data`] |
 //! | 3 | Are gradients and weights sound? | [`gradient`] |
 //! | 4 | Would a lower learning rate have prevented it? | answered by [replay](crate::replay) |

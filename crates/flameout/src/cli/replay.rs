@@ -24,8 +24,8 @@ use super::{base, diagnosis, progress, setting};
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
-    /// The run's directory.
-    #[arg(value_name = "DIR")]
+    /// The run's directory, or a file of settings.
+    #[arg(value_name = "DIR|FILE")]
     run: PathBuf,
 
     /// The last step that is as it was.
@@ -55,7 +55,9 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let settings = Settings::read(&args.run.join("settings.toml")).context("the run's settings")?;
+    let is_settings = args.run.extension().is_some_and(|extension| extension == "toml");
+    let file = if is_settings { args.run.clone() } else { args.run.join("settings.toml") };
+    let settings = Settings::read(&file).context("the run's settings")?;
     let pair = |change: &String| -> Result<(String, String)> {
         let (key, value) = setting::pair(change)?;
         Ok((key.to_owned(), value.to_owned()))
