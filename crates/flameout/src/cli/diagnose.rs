@@ -121,8 +121,7 @@ fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
         say!("\nWhat would have prevented it?\n{}", diagnosis::replays(replays.iter()))?;
     }
     if !remedies.is_empty() {
-        let runs = remedies.iter().map(|remedy| &remedy.runs);
-        say!("\nWhole runs with each, from the start, the best first:\n{}", diagnosis::replays(runs))?;
+        diagnosis::print_remedies(&remedies, &subject.settings)?;
     }
     Ok(())
 }

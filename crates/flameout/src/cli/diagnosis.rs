@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment, Table};
 use flameout_doctor::approach::State;
 use flameout_doctor::check::Grade;
-use flameout_doctor::{Diagnosis, Event, Finding, Prescription, Trials, Verdict};
+use flameout_doctor::{Change, Diagnosis, Event, Finding, Prescription, Remedy, Trials, Verdict};
 use flameout_experiment::Settings;
 
 use super::table;
@@ -37,13 +37,35 @@ pub fn print(diagnosis: &Diagnosis, settings: &Settings) -> std::io::Result<()> 
     }
     say!("\nverdict: {}", verdict(diagnosis))?;
     if let Verdict::Cause(Finding { remedy: Some(remedy), .. }) = diagnosis.verdict() {
-        // A remedy that the replays could not be given is none: it has no lines either.
-        for (program, line) in Prescription::of(remedy, settings).unwrap_or_default().lines() {
-            say!("  {program:9} {line}")?;
-        }
+        print_prescription(remedy, settings)?;
     }
     let share = 100.0 * diagnosis.cost as f64 / diagnosis.run_steps as f64;
     say!("The replays took {} steps, {share:.0} % of the run's own.", diagnosis.cost)?;
+    Ok(())
+}
+
+/// Remedies as [ranked](flameout_doctor::remedies) for a run with these settings: what became of the runs with each, and how to
+/// write those that never failed.
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn print_remedies(remedies: &[Remedy], settings: &Settings) -> std::io::Result<()> {
+    say!(
+        "\nWhole runs with each, from the start, the best first:\n{}",
+        replays(remedies.iter().map(|remedy| &remedy.runs))
+    )?;
+    for remedy in remedies.iter().filter(|remedy| remedy.failed() == 0) {
+        say!("{}", remedy.runs.change)?;
+        print_prescription(&remedy.runs.change, settings)?;
+    }
+    Ok(())
+}
+
+/// A line for each program. A change that the replays could not be given is none: it has no lines either.
+fn print_prescription(change: &Change, settings: &Settings) -> std::io::Result<()> {
+    for (program, line) in Prescription::of(change, settings).unwrap_or_default().lines() {
+        say!("  {program:9} {line}")?;
+    }
     Ok(())
 }
 
