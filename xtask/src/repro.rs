@@ -11,7 +11,9 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use flameout_doctor::ring::DEFAULT_LIMIT;
 use flameout_doctor::{Change, Finding, Options, Verdict};
-use flameout_experiment::{Begun, Case, Ended, Number, Observer, ProgressBar, RunOptions, Settings, Summary};
+use flameout_experiment::{
+    Begun, Case, Ended, Number, Observer, ProgressBar, RunDirectory, RunOptions, Settings, Summary,
+};
 
 use crate::root;
 use flameout::cli::interrupt::stop_on_ctrl_c;
@@ -176,10 +178,10 @@ impl Watch for Watcher<'_> {
 
 /// The summary, if the directory holds this very run and it is over.
 fn finished_before(settings: &Settings, directory: &Path) -> Result<Option<Summary>> {
-    if !directory.join("summary.json").is_file() {
+    if !RunDirectory::is_over(directory) {
         return Ok(None);
     }
-    let held = flameout_experiment::RunDirectory::open(directory)?;
+    let held = RunDirectory::open(directory)?;
     let same = held.settings()?.hash() == settings.hash();
     Ok(if same { held.summary()? } else { None })
 }

@@ -32,13 +32,7 @@ pub fn counterfactuals<T: Number>(
 ) -> Result<Vec<Trials>, Error> {
     let replay = replay_of(subject, course, options).filter(|replay| replay.goal == Goal::Hold);
     let Some(replay) = replay else { return Ok(Vec::new()) };
-    let mut table = Vec::new();
-    for change in advice(&replay, &course.records) {
-        let trials = replay.trials(&change, options.orders)?;
-        done(&trials);
-        table.push(trials);
-    }
-    Ok(table)
+    replay.each(&advice(&replay, &course.records), options.orders, done)
 }
 
 /// Nothing, every change that people advise, each tensor frozen, and each put back to where it was long before. `records` are

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use flameout_experiment::checkpoints::Origin;
+use flameout_experiment::checkpoints::{Origin, files};
 use flameout_experiment::{Dataset, Number, Observer, Settings, Snapshot, StepRecord, Trainer};
 use flameout_model::checkpoint;
 
@@ -17,6 +17,8 @@ use crate::ring::Ring;
 const EVERY: u64 = 50;
 /// Where they go, in the run's directory.
 const DIRECTORY: &str = "states";
+/// What the names of their files end with.
+const EXTENSION: &str = "state";
 /// Version of what a file's payload means.
 const VERSION: u32 = 1;
 
@@ -74,7 +76,7 @@ impl<T: Number> Keeper<T> {
         for snapshot in before.chain([trainer.snapshot()]) {
             ring.push(snapshot)?;
         }
-        let (directory, origin) = (run.join(DIRECTORY), origin(settings, dataset));
+        let (directory, origin) = (run.join(DIRECTORY), Origin::of(settings, dataset));
         Ok(Self { ring, directory, origin, event: Event::NeverTrained, warn })
     }
 
@@ -86,11 +88,11 @@ impl<T: Number> Keeper<T> {
         let ends = [wrong.saturating_sub(LEAD), last / 2, last];
         wanted.extend(ends.into_iter().filter_map(|step| self.ring.at_or_before(step)).map(Snapshot::step));
         std::fs::create_dir_all(&self.directory).map_err(Error::io(&self.directory))?;
-        for path in files(&self.directory)? {
+        for path in files(&self.directory, EXTENSION)? {
             std::fs::remove_file(&path).map_err(Error::io(&path))?;
         }
         for snapshot in self.ring.iter().filter(|snapshot| wanted.contains(&snapshot.step())) {
-            let path = self.directory.join(format!("step-{:010}.state", snapshot.step()));
+            let path = self.directory.join(format!("step-{:010}.{EXTENSION}", snapshot.step()));
             checkpoint::write(&path, VERSION, &(&self.origin, snapshot)).map_err(flameout_experiment::Error::from)?;
         }
         Ok(())
@@ -115,24 +117,20 @@ impl<T: Number> Observer<T> for Keeper<T> {
     }
 }
 
-fn origin<T: Number>(settings: &Settings, dataset: &Dataset<T>) -> Origin {
-    Origin { settings: settings.hash(), data: dataset.blake3() }
-}
-
 /// States that were written for a run with these settings on these words, by rising step; none if there are none.
 ///
 /// # Errors
-/// [`Error::Io`] if files cannot be read; [`Error::Experiment`] if one is damaged or of another run.
+/// [`Error::Experiment`] if files cannot be read, or one is damaged or of another run.
 pub(crate) fn written<T: Number>(
     settings: &Settings,
     dataset: &Dataset<T>,
     run: &Path,
 ) -> Result<Vec<Snapshot<T>>, Error> {
-    let (directory, origin) = (run.join(DIRECTORY), origin(settings, dataset));
+    let (directory, origin) = (run.join(DIRECTORY), Origin::of(settings, dataset));
     if !directory.is_dir() {
         return Ok(Vec::new());
     }
-    files(&directory)?.iter().map(|path| read(path, &origin)).collect()
+    files(&directory, EXTENSION)?.iter().map(|path| read(path, &origin)).collect()
 }
 
 fn read<T: Number>(path: &Path, origin: &Origin) -> Result<Snapshot<T>, Error> {
@@ -143,14 +141,4 @@ fn read<T: Number>(path: &Path, origin: &Origin) -> Result<Snapshot<T>, Error> {
     }
     let problem = "was kept of a run with other settings or words; remove it".into();
     Err(flameout_experiment::Error::RunDirectory { path: path.into(), problem }.into())
-}
-
-/// By rising step.
-fn files(directory: &Path) -> Result<Vec<PathBuf>, Error> {
-    let entries = std::fs::read_dir(directory).map_err(Error::io(directory))?;
-    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
-    let mut paths = paths.map_err(Error::io(directory))?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "state"));
-    paths.sort();
-    Ok(paths)
 }

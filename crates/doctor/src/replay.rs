@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::change::Change;
 use crate::proportion::Proportion;
 use crate::ring::Ring;
-use crate::subject::Subject;
+use crate::subject::{Subject, begin_with};
 use crate::{Error, targets};
 
 /// Steps whose mean loss counts as high.
@@ -156,6 +156,15 @@ impl<T: Number> Replay<'_, T> {
         Ok(Trials { change: change.clone(), trials: trials.collect::<Result<_, _>>()? })
     }
 
+    /// Replays with each of these changes, one after the other; `done` is told after each.
+    ///
+    /// # Errors
+    /// As [`trials`](Self::trials).
+    pub fn each(&self, changes: &[Change], orders: u64, done: &mut dyn FnMut(&Trials)) -> Result<Vec<Trials>, Error> {
+        let replay = |change: &Change| self.trials(change, orders).inspect(&mut *done);
+        changes.iter().map(replay).collect()
+    }
+
     /// Replays once; `see` is shown every step.
     ///
     /// # Errors
@@ -210,13 +219,10 @@ impl<T: Number> Replay<'_, T> {
     fn begin(&self, change: &Change, settings: &Settings, dataset: &Dataset<T>) -> Result<Trainer<T>, Error> {
         if self.from.step() == 0 {
             // The baseline belongs to the data, which may have changed, and initial weights to the settings.
-            let mut trainer = Trainer::new(settings, dataset)?;
-            if !redraws(change) {
-                let mut begun = trainer.snapshot();
-                begun.parameters_mut().copy_from_slice(self.from.parameters());
-                trainer.restore(dataset, begun)?;
-            }
-            return Ok(trainer);
+            return match redraws(change) {
+                true => Ok(Trainer::new(settings, dataset)?),
+                false => begin_with(settings, dataset, self.from.parameters()),
+            };
         }
         Ok(Trainer::continue_with(settings, dataset, self.from.clone())?)
     }

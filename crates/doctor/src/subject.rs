@@ -51,6 +51,20 @@ impl<T: Number> Subject<T> {
     }
 }
 
+/// A trainer before its first step, with these weights. All else belongs to the settings and the words, which need not be those
+/// that the weights come from.
+pub(crate) fn begin_with<T: Number>(
+    settings: &Settings,
+    dataset: &Dataset<T>,
+    parameters: &[T],
+) -> Result<Trainer<T>, Error> {
+    let mut trainer = Trainer::new(settings, dataset)?;
+    let mut begun = trainer.snapshot();
+    begun.parameters_mut().copy_from_slice(parameters);
+    trainer.restore(dataset, begun)?;
+    Ok(trainer)
+}
+
 impl<T> fmt::Debug for Subject<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subject").field("settings", &self.settings).finish_non_exhaustive()

@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use flameout_model::checkpoint;
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::metrics_file::{Extent, has_lines};
+use crate::settings::Settings;
 use crate::trainer::{Number, Snapshot};
 
 /// Version of what a checkpoint's payload means.
@@ -28,6 +30,14 @@ pub struct Origin {
     pub settings: String,
     /// See [`Dataset::blake3`](crate::Dataset::blake3).
     pub data: String,
+}
+
+impl Origin {
+    /// Of a run with these settings on these words.
+    #[must_use]
+    pub fn of<T: Number>(settings: &Settings, dataset: &Dataset<T>) -> Self {
+        Self { settings: settings.hash(), data: dataset.blake3() }
+    }
 }
 
 /// A checkpoint file's payload in version 2. In version 3 the hash of the metrics follows.
@@ -145,15 +155,21 @@ impl Checkpoints {
 
     /// Oldest first.
     fn files(&self) -> Result<Vec<PathBuf>, Error> {
-        let entries = std::fs::read_dir(&self.directory).map_err(Error::io(&self.directory))?;
-        let mut paths = entries
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(Error::io(&self.directory))?;
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "ckpt"));
-        paths.sort();
-        Ok(paths)
+        files(&self.directory, "ckpt")
     }
+}
+
+/// The files in a directory whose names end so, in the order of their names.
+///
+/// # Errors
+/// [`Error::Io`] if the directory cannot be read.
+pub fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
+    let entries = std::fs::read_dir(directory).map_err(Error::io(directory))?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+    let mut paths = paths.map_err(Error::io(directory))?;
+    paths.retain(|path| path.extension().is_some_and(|found| found == extension));
+    paths.sort();
+    Ok(paths)
 }
 
 fn read<T: Number>(path: &Path) -> Result<(Content<T>, Extent), Error> {

@@ -113,7 +113,7 @@ impl<'a, T: Number> Run<'a, T> {
         let encoder = serde_json::to_vec_pretty(&dataset.encoder).expect("plain data");
         directory.write(ENCODER, &encoder)?;
         let mut trainer = Trainer::new(settings, &dataset)?;
-        let origin = Origin { settings: settings.hash(), data: dataset.blake3() };
+        let origin = Origin::of(settings, &dataset);
         let (mut checkpoints, metrics) = (directory.checkpoints(), directory.file(METRICS));
         let found = checkpoints.newest::<T>(&origin, &metrics)?;
         let is_new = found.sound.is_none();

@@ -1,6 +1,6 @@
 //! Checks 1, 5 and 8: what the curves say.
 
-use flameout_experiment::{Number, StepRecord};
+use flameout_experiment::{Number, StepRecord, Symptom};
 use flameout_optim::l2_norm;
 
 use super::slice::Slice;
@@ -20,9 +20,6 @@ const SMALL_UPDATE: f64 = 1e-7;
 const GROWN: f64 = 100.0;
 /// A gradient so many times as long as usual before is called exploding.
 const EXPLODING: f64 = 100.0;
-/// Outputs that differ between inputs by so little of what the targets do, or a share of equal ones above 0.5, are
-/// the same (as in `flameout_experiment::outcome`).
-const SAME: f64 = 0.05;
 
 /// Check 1: can the network fit what it is trained on? The run itself answers, if it has trained well; if it has not, a slice
 /// of the words shows whether it can fit anything, and its updates may have been too small.
@@ -95,11 +92,11 @@ pub fn check_predictions<T: Number>(course: &Course<T>) -> Checked {
         check.grade(Grade::NotApplicable, "no epoch has ended".into());
         return check.done();
     };
-    let (share, identical) = (last.spread / course.outcome.baseline().spread, last.identical);
-    let (of_targets, equal) = (100.0 * share, 100.0 * identical);
+    let baseline = course.outcome.baseline();
+    let (of_targets, equal) = (100.0 * last.spread / baseline.spread, 100.0 * last.identical);
     let evidence =
         format!("in the end, outputs differ by {of_targets:.0} % of what targets do; {equal:.0} % of them are equal");
-    if share.is_nan() || share < SAME || identical > 0.5 {
+    if of_targets.is_nan() || baseline.symptom(last.spread, last.identical) == Symptom::SameOutput {
         check.grade(Grade::Fail, evidence);
     } else {
         check.note(evidence);

@@ -5,12 +5,12 @@
 //! any few words; what is wrong with the words as a whole (targets that do not follow from the spelling, unbalanced
 //! batches) does not.
 
-use flameout_experiment::{Number, Trainer};
+use flameout_experiment::Number;
 
 use crate::Error;
 use crate::check::Grade;
 use crate::course::Course;
-use crate::subject::Subject;
+use crate::subject::{Subject, begin_with};
 
 /// Share of the mean predictor's loss at which the words are known by heart.
 const BY_HEART: f64 = 0.1;
@@ -52,10 +52,7 @@ impl Slice {
         dataset.test.clear();
         // An epoch is one step.
         (settings.training.epochs, settings.training.patience) = (STEPS, None);
-        let mut trainer = Trainer::new(&settings, &dataset)?;
-        let mut begun = trainer.snapshot();
-        begun.parameters_mut().copy_from_slice(subject.start.parameters());
-        trainer.restore(&dataset, begun)?;
+        let mut trainer = begin_with(&settings, &dataset, subject.start.parameters())?;
         let mut intervention = subject.intervention();
         let baseline = trainer.outcome().baseline().train_loss;
         let mut best = f64::INFINITY;

@@ -13,7 +13,7 @@ use flameout_doctor::{
 use flameout_experiment::{Dataset, Number, Precision, Settings};
 use flameout_model::checkpoint::write_atomically;
 
-use super::{base, diagnosis, progress, table};
+use super::{base, diagnosis, progress, setting, table};
 use crate::embedder::NGRAMS;
 
 /// The file in a run's directory that the diagnosis is kept in.
@@ -76,9 +76,8 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let is_settings = args.run.extension().is_some_and(|extension| extension == "toml");
-    let file = if is_settings { args.run.clone() } else { args.run.join("settings.toml") };
-    if is_settings || file.is_file() {
+    let file = setting::file_of(&args.run);
+    if file == args.run || file.is_file() {
         let settings = Settings::read(&file)?;
         match settings.model.precision {
             Precision::F32 => examine::<f32>(args, settings)?,
@@ -106,9 +105,8 @@ fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
         let file = args.run.join(FILE);
         write_atomically(&file, &[&serde_json::to_vec_pretty(&found)?])?;
     }
-    let mut done = |trials: &Trials| progress::note(format_args!("  {}: {} went wrong", trials.change, trials.bad()));
     let wanted = args.counterfactuals || args.remedies.is_some();
-    let replays = if wanted { counterfactuals(&subject, &course, &options, &mut done)? } else { Vec::new() };
+    let replays = if wanted { counterfactuals(&subject, &course, &options, &mut diagnosis::note)? } else { Vec::new() };
     let remedies = rank_remedies::<T>(&subject.settings, &replays, args.remedies.unwrap_or(0))?;
     if args.json {
         let all = serde_json::json!({ "diagnosis": found, "counterfactuals": replays, "remedies": remedies });

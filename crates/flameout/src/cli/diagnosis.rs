@@ -6,7 +6,7 @@ use flameout_doctor::check::Grade;
 use flameout_doctor::{Change, Diagnosis, Event, Finding, Prescription, Remedy, Trials, Verdict};
 use flameout_experiment::Settings;
 
-use super::table;
+use super::{progress, table};
 
 /// The diagnosis of a run with these settings as text and tables.
 ///
@@ -117,6 +117,11 @@ pub fn replays<'a>(all: impl Iterator<Item = &'a Trials>) -> Table {
         table.add_row(row(trials).map(|text| Cell::new(text).set_alignment(CellAlignment::Left)));
     }
     table
+}
+
+/// A line of progress for replays that have been made.
+pub fn note(trials: &Trials) {
+    progress::note(format_args!("  {}: {} went wrong", trials.change, trials.bad()));
 }
 
 fn row(trials: &Trials) -> [String; 6] {

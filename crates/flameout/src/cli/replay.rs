@@ -55,9 +55,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let is_settings = args.run.extension().is_some_and(|extension| extension == "toml");
-    let file = if is_settings { args.run.clone() } else { args.run.join("settings.toml") };
-    let settings = Settings::read(&file).context("the run's settings")?;
+    let settings = Settings::read(&setting::file_of(&args.run)).context("the run's settings")?;
     let pair = |change: &String| -> Result<(String, String)> {
         let (key, value) = setting::pair(change)?;
         Ok((key.to_owned(), value.to_owned()))
@@ -81,12 +79,7 @@ fn replay<T: Number>(args: &Args, settings: Settings, change: Change) -> Result<
     let replay = Replay { subject: &subject, from, earlier: &past.states, until, goal: Goal::Hold };
     let changes = if args.advice { advice(&replay, &past.records) } else { vec![Change::Nothing, change] };
     progress::note(format_args!("replaying {} changes, {} steps each …", changes.len(), args.steps));
-    let mut replays = Vec::new();
-    for change in &changes {
-        let trials = replay.trials(change, args.orders)?;
-        progress::note(format_args!("  {change}: {} went wrong", trials.bad()));
-        replays.push(trials);
-    }
+    let replays = replay.each(&changes, args.orders, &mut diagnosis::note)?;
     if args.json {
         say!("{}", serde_json::to_string_pretty(&replays)?)?;
     } else {

@@ -1,7 +1,16 @@
-//! Settings on the command line: `--set KEY=VALUE`.
+//! Settings on the command line: `--set KEY=VALUE`, and files of them.
+
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use flameout_experiment::Settings;
+
+/// The file of a run's settings, given its directory; a file of settings (.toml) is its own.
+#[must_use]
+pub fn file_of(run: &Path) -> PathBuf {
+    let is_settings = run.extension().is_some_and(|extension| extension == "toml");
+    if is_settings { run.into() } else { run.join("settings.toml") }
+}
 
 /// The key and the value of `KEY=VALUE`.
 ///
