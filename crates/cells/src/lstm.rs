@@ -229,8 +229,7 @@ impl<T: Real> Layer<T> for Lstm<T> {
         assert_eq!(parameters.len(), self.parameter_count(), "parameters of an LSTM");
         let [kernel, recurrent, bias] = &self.tensors[..] else { unreachable!("three tensors") };
         self.projection.load(kernel.view(parameters), &parameters[bias.range()]);
-        self.recurrent.pack(recurrent.view(parameters));
-        self.recurrent_transposed.pack(recurrent.view(parameters).reversed_axes());
+        self.recurrent.pack_with_transposed(&mut self.recurrent_transposed, recurrent.view(parameters));
     }
 
     fn forward(&mut self, input: Input<'_, T>) {

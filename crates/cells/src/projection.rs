@@ -53,8 +53,7 @@ impl<T: Real> Projection<T> {
                 }
             }
             Inputs::Features(_) => {
-                self.kernel.pack(kernel);
-                self.kernel_transposed.pack(kernel.reversed_axes());
+                self.kernel.pack_with_transposed(&mut self.kernel_transposed, kernel);
                 self.bias.clear();
                 self.bias.extend_from_slice(bias);
             }

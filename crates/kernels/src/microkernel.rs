@@ -14,7 +14,7 @@ mod x86;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::aligned::AlignedBuffer;
-use crate::packed::{TILE_ROWS, pack_strips};
+use crate::packed::{TILE_ROWS, pack_both_ways, pack_strips};
 use crate::start::Start;
 use crate::{Path, Real};
 
@@ -60,6 +60,14 @@ pub trait Microkernels: Sized {
     #[doc(hidden)]
     fn pack_panels(data: &mut AlignedBuffer<Self>, transposed: ArrayView2<'_, Self>);
 
+    /// Packs a right operand `(depth, columns)` into panels, and its transpose into others.
+    #[doc(hidden)]
+    fn pack_both_ways(
+        data: &mut AlignedBuffer<Self>,
+        transposed: &mut AlignedBuffer<Self>,
+        matrix: ArrayView2<'_, Self>,
+    );
+
     /// Runs one panel on a path that this machine has.
     #[doc(hidden)]
     fn run_panel(path: Path, panel: Panel<'_, Self>);
@@ -70,6 +78,14 @@ macro_rules! impl_microkernels {
         impl Microkernels for $type {
             fn pack_panels(data: &mut AlignedBuffer<Self>, transposed: ArrayView2<'_, Self>) {
                 pack_strips::<Self, { Self::PANEL }>(data, transposed);
+            }
+
+            fn pack_both_ways(
+                data: &mut AlignedBuffer<Self>,
+                transposed: &mut AlignedBuffer<Self>,
+                matrix: ArrayView2<'_, Self>,
+            ) {
+                pack_both_ways::<Self, { Self::PANEL }>(data, transposed, matrix);
             }
 
             fn run_panel(path: Path, panel: Panel<'_, Self>) {

@@ -6,10 +6,10 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView2, Axis};
+use ndarray::{ArrayView2, ArrayViewMut3, Axis};
 
 use crate::aligned::AlignedBuffer;
-use crate::{Real, team};
+use crate::{Real, dispatch, team};
 
 /// Rows of a tile of the left operand.
 pub const TILE_ROWS: usize = 8;
@@ -73,6 +73,14 @@ impl<T: Real> PackedRight<T> {
         T::pack_panels(&mut self.data, matrix.reversed_axes());
     }
 
+    /// Packs a matrix, and its transpose into `transposed`: the same as [`pack`](Self::pack) of either, but the matrix comes
+    /// from memory once.
+    pub fn pack_with_transposed(&mut self, transposed: &mut Self, matrix: ArrayView2<'_, T>) {
+        (self.depth, self.columns) = matrix.dim();
+        (transposed.columns, transposed.depth) = matrix.dim();
+        T::pack_both_ways(&mut self.data, &mut transposed.data, matrix);
+    }
+
     /// Columns of the operand.
     #[must_use]
     pub fn columns(&self) -> usize {
@@ -126,13 +134,56 @@ pub(crate) fn pack_strips<T: Real, const WIDTH: usize>(data: &mut AlignedBuffer<
     }
 }
 
-fn pack_strip<T: Real, const WIDTH: usize>(strip: &mut [T], lanes: ArrayView2<'_, T>) {
-    let blocks = strip.chunks_mut(DEPTHS * WIDTH);
-    for (block, lanes) in blocks.zip(lanes.axis_chunks_iter(Axis(1), DEPTHS)) {
-        pack_block::<T, WIDTH>(block, lanes);
+/// Packs `matrix (depth, columns)` into panels of `WIDTH` columns, and its transpose into panels of `WIDTH` depths: a square
+/// at a time, which is still in the cache when it is read again.
+pub(crate) fn pack_both_ways<T: Real, const WIDTH: usize>(
+    data: &mut AlignedBuffer<T>,
+    transposed: &mut AlignedBuffer<T>,
+    matrix: ArrayView2<'_, T>,
+) {
+    let (depth, columns) = matrix.dim();
+    let panels = columns.div_ceil(WIDTH);
+    data.resize(panels * depth * WIDTH);
+    transposed.resize(depth.div_ceil(WIDTH) * columns * WIDTH);
+    if matrix.is_empty() {
+        return;
+    }
+    let mut panels = ArrayViewMut3::from_shape((panels, depth, WIDTH), data.as_mut_slice()).expect("the size above");
+    let bands = panels
+        .axis_chunks_iter_mut(Axis(1), WIDTH)
+        .zip(transposed.as_mut_slice().chunks_mut(columns * WIDTH))
+        .zip(matrix.axis_chunks_iter(Axis(0), WIDTH));
+    let pack = |((mut panels, transposed), rows): ((ArrayViewMut3<'_, T>, &mut [T]), ArrayView2<'_, T>)| {
+        let blocks = panels.outer_iter_mut().zip(transposed.chunks_mut(WIDTH * WIDTH));
+        for ((panel, block), square) in blocks.zip(rows.axis_chunks_iter(Axis(1), WIDTH)) {
+            let panel = panel.into_slice().expect("depths of a panel lie together");
+            dispatch(
+                #[inline(always)]
+                || {
+                    pack_block::<T, WIDTH>(panel, square.reversed_axes());
+                    pack_block::<T, WIDTH>(block, square);
+                },
+            );
+        }
+    };
+    if matrix.len() < PARALLEL_ELEMENTS {
+        bands.for_each(pack);
+    } else {
+        team::for_each(bands, pack);
     }
 }
 
+fn pack_strip<T: Real, const WIDTH: usize>(strip: &mut [T], lanes: ArrayView2<'_, T>) {
+    let blocks = strip.chunks_mut(DEPTHS * WIDTH);
+    for (block, lanes) in blocks.zip(lanes.axis_chunks_iter(Axis(1), DEPTHS)) {
+        dispatch(
+            #[inline(always)]
+            || pack_block::<T, WIDTH>(block, lanes),
+        );
+    }
+}
+
+#[inline(always)]
 fn pack_block<T: Real, const WIDTH: usize>(block: &mut [T], lanes: ArrayView2<'_, T>) {
     let groups = block.as_chunks_mut::<WIDTH>().0;
     if lanes.strides()[0] == 1 {
@@ -148,18 +199,36 @@ fn pack_block<T: Real, const WIDTH: usize>(block: &mut [T], lanes: ArrayView2<'_
             }
         }
     } else if lanes.strides()[1] == 1 {
-        // The depths of one lane are: read them in one go, write them one to a group.
-        for (lane, row) in lanes.rows().into_iter().enumerate() {
-            for (group, x) in groups.iter_mut().zip(row.to_slice().expect("the stride is 1")) {
-                group[lane] = *x;
-            }
-        }
-        groups.iter_mut().for_each(|group| group[lanes.nrows()..].fill(T::ZERO));
+        transpose_block(groups, lanes);
     } else {
         for (group, column) in groups.iter_mut().zip(lanes.columns()) {
             copy_padded(group, column.iter().copied());
         }
     }
+}
+
+/// Packs lanes whose depths are neighbours in memory. Four lanes are interleaved at a time, a loop that compiles to vector
+/// instructions, and then written four to a group.
+#[inline(always)]
+fn transpose_block<T: Real, const WIDTH: usize>(groups: &mut [[T; WIDTH]], lanes: ArrayView2<'_, T>) {
+    let lane = |index| lanes.row(index).to_slice().expect("the stride is 1");
+    let whole = lanes.nrows() / 4 * 4;
+    for first in (0..whole).step_by(4) {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|i| lane(first + i));
+        let mut fours = [[T::ZERO; 4]; DEPTHS];
+        for ((((four, a), b), c), d) in fours.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            *four = [*a, *b, *c, *d];
+        }
+        for (group, four) in groups.iter_mut().zip(&fours) {
+            group[first..first + 4].copy_from_slice(four);
+        }
+    }
+    for index in whole..lanes.nrows() {
+        for (group, x) in groups.iter_mut().zip(lane(index)) {
+            group[index] = *x;
+        }
+    }
+    groups.iter_mut().for_each(|group| group[lanes.nrows()..].fill(T::ZERO));
 }
 
 fn copy_padded<T: Real>(group: &mut [T], values: impl Iterator<Item = T>) {
@@ -206,6 +275,29 @@ mod tests {
                 PackedRight::from(matrix.view()).data.as_slice(),
                 PackedRight::from(transposed.t()).data.as_slice()
             );
+        }
+    }
+
+    fn check_both_ways<T: Real>(depth: usize, columns: usize) {
+        let matrix = counted(depth, columns).mapv(|x| T::from_f64(f64::from(x)));
+        // What lay there before has another shape.
+        let mut right = PackedRight::from(matrix.view());
+        let mut transposed = PackedRight::from(matrix.slice(ndarray::s![..depth / 2, ..]));
+        for matrix in [matrix.view(), matrix.t()] {
+            right.pack_with_transposed(&mut transposed, matrix);
+            for (packed, alone) in [(&right, PackedRight::from(matrix)), (&transposed, PackedRight::from(matrix.t()))] {
+                assert_eq!((packed.depth, packed.columns), (alone.depth, alone.columns));
+                assert!(packed.data.as_slice() == alone.data.as_slice(), "{depth} x {columns}");
+            }
+        }
+    }
+
+    #[test]
+    fn packing_both_ways_is_packing_twice() {
+        let large = [(200, 300)].into_iter().filter(|_| !cfg!(miri));
+        for (depth, columns) in [(0, 3), (3, 0), (1, 1), (5, 2), (48, 9), (50, 49)].into_iter().chain(large) {
+            check_both_ways::<f32>(depth, columns);
+            check_both_ways::<f64>(depth, columns);
         }
     }
 

@@ -29,8 +29,7 @@ pub(super) struct ResetAfter<T> {
 
 impl<T: Real> ResetAfter<T> {
     pub(super) fn load(&mut self, recurrent: ArrayView2<'_, T>, bias: &[T]) {
-        self.kernel.pack(recurrent);
-        self.kernel_transposed.pack(recurrent.reversed_axes());
+        self.kernel.pack_with_transposed(&mut self.kernel_transposed, recurrent);
         self.bias.clear();
         self.bias.extend_from_slice(bias);
     }

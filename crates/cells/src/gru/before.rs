@@ -40,10 +40,8 @@ struct Kernels<T> {
 impl<T: Real> ResetBefore<T> {
     pub(super) fn load(&mut self, recurrent: ArrayView2<'_, T>, units: usize) {
         let (gates, candidate) = recurrent.split_at(Axis(1), 2 * units);
-        self.kernels.gates.pack(gates);
-        self.kernels.gates_transposed.pack(gates.reversed_axes());
-        self.kernels.candidate.pack(candidate);
-        self.kernels.candidate_transposed.pack(candidate.reversed_axes());
+        self.kernels.gates.pack_with_transposed(&mut self.kernels.gates_transposed, gates);
+        self.kernels.candidate.pack_with_transposed(&mut self.kernels.candidate_transposed, candidate);
     }
 
     /// From the arguments that come from the input (in `gates`), the gates and states of all steps.

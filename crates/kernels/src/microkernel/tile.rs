@@ -16,6 +16,9 @@ const SCRATCH: usize = TILE_ROWS * 48;
 /// of the left operand passes by, and this much of a tile in the first. The sums pause in `out`, which changes no bit.
 const DEPTH_BLOCK: usize = 640;
 
+/// Inner indices in a round of the innermost loop: counting and branching take their turn from the multiply-adds.
+const ROUND: usize = 4;
+
 /// Runs a whole panel with `ROWS` rows of accumulators at a time (a divisor of [`TILE_ROWS`]).
 ///
 /// # Safety
@@ -29,8 +32,8 @@ pub(crate) unsafe fn panel<V: Vector, const ROWS: usize>(panel: Panel<'_, V::Sca
     for first in (0..panel.depth.max(1)).step_by(block) {
         let depth = block.min(panel.depth - first);
         let start = if first == 0 { panel.start } else { Start::Out };
-        // The next block comes from memory while this one is at work, the same share of it with every tile: one tile
-        // would have to wait for what four can fetch at leisure.
+        // The next block comes from memory while this one is at work, the same share of it with every tile, a line at most
+        // with every inner index: one tile would have to wait for what four can fetch at leisure.
         let next = panel.right.as_ptr().wrapping_add((first + depth) * V::Scalar::PANEL);
         let fetch_step = V::Scalar::PANEL.div_ceil(panel.rows.div_ceil(TILE_ROWS));
         for (index, tile_row) in (0..panel.rows).step_by(TILE_ROWS).enumerate() {
@@ -179,12 +182,12 @@ unsafe fn accumulate<V: Vector, const HEIGHT: usize, const WIDTH: usize>(tile: T
             }
         }
         let (mut left, mut right, mut fetch) = (tile.left, tile.right, tile.fetch);
-        for _ in 0..tile.depth {
+        let mut add_one_index = || {
             let mut b = [V::splat(V::Scalar::ZERO); WIDTH];
             for (v, b) in b.iter_mut().enumerate() {
                 *b = V::load(right.add(v * V::LANES));
-                V::prefetch(fetch.wrapping_add(v * V::LANES));
             }
+            V::prefetch(fetch);
             for (row, acc) in acc.iter_mut().enumerate() {
                 let a = V::splat(*left.add(row));
                 for (acc, b) in acc.iter_mut().zip(b) {
@@ -195,7 +198,11 @@ unsafe fn accumulate<V: Vector, const HEIGHT: usize, const WIDTH: usize>(tile: T
             left = left.wrapping_add(TILE_ROWS);
             right = right.wrapping_add(V::Scalar::PANEL);
             fetch = fetch.wrapping_add(tile.fetch_step);
+        };
+        for _ in 0..tile.depth / ROUND {
+            (0..ROUND).for_each(|_| add_one_index());
         }
+        (0..tile.depth % ROUND).for_each(|_| add_one_index());
         for (row, acc) in acc.iter().enumerate() {
             for (v, acc) in acc.iter().enumerate() {
                 acc.store(tile.out.add(row * tile.stride + v * V::LANES));
