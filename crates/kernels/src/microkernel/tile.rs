@@ -181,32 +181,48 @@ unsafe fn accumulate<V: Vector, const HEIGHT: usize, const WIDTH: usize>(tile: T
                 }
             }
         }
-        let (mut left, mut right, mut fetch) = (tile.left, tile.right, tile.fetch);
-        let mut add_one_index = || {
-            let mut b = [V::splat(V::Scalar::ZERO); WIDTH];
-            for (v, b) in b.iter_mut().enumerate() {
-                *b = V::load(right.add(v * V::LANES));
-            }
-            V::prefetch(fetch);
-            for (row, acc) in acc.iter_mut().enumerate() {
-                let a = V::splat(*left.add(row));
-                for (acc, b) in acc.iter_mut().zip(b) {
-                    *acc = a.mul_add(b, *acc);
-                }
-            }
-            // After the last group these lie past the end, where `add` may not go.
-            left = left.wrapping_add(TILE_ROWS);
-            right = right.wrapping_add(V::Scalar::PANEL);
-            fetch = fetch.wrapping_add(tile.fetch_step);
-        };
+        let mut at = tile;
         for _ in 0..tile.depth / ROUND {
-            (0..ROUND).for_each(|_| add_one_index());
+            for _ in 0..ROUND {
+                add_one_index(&mut acc, &mut at);
+            }
         }
-        (0..tile.depth % ROUND).for_each(|_| add_one_index());
+        for _ in 0..tile.depth % ROUND {
+            add_one_index(&mut acc, &mut at);
+        }
         for (row, acc) in acc.iter().enumerate() {
             for (v, acc) in acc.iter().enumerate() {
                 acc.store(tile.out.add(row * tile.stride + v * V::LANES));
             }
         }
     }
+}
+
+/// Adds one inner index' products to all accumulators, and moves on to the next index.
+///
+/// # Safety
+/// As [`accumulate`], with `at.left` and `at.right` at one of the `depth` groups.
+#[inline(always)]
+unsafe fn add_one_index<V: Vector, const HEIGHT: usize, const WIDTH: usize>(
+    acc: &mut [[V; WIDTH]; HEIGHT],
+    at: &mut Tile<V::Scalar>,
+) {
+    // SAFETY: a group has TILE_ROWS ≥ HEIGHT and PANEL ≥ WIDTH · LANES elements.
+    unsafe {
+        let mut b = [V::splat(V::Scalar::ZERO); WIDTH];
+        for (v, b) in b.iter_mut().enumerate() {
+            *b = V::load(at.right.add(v * V::LANES));
+        }
+        V::prefetch(at.fetch);
+        for (row, acc) in acc.iter_mut().enumerate() {
+            let a = V::splat(*at.left.add(row));
+            for (acc, b) in acc.iter_mut().zip(b) {
+                *acc = a.mul_add(b, *acc);
+            }
+        }
+    }
+    // After the last group these lie past the end, where `add` may not go.
+    at.left = at.left.wrapping_add(TILE_ROWS);
+    at.right = at.right.wrapping_add(V::Scalar::PANEL);
+    at.fetch = at.fetch.wrapping_add(at.fetch_step);
 }
