@@ -23,8 +23,8 @@ macro_rules! exp_impl {
             let shifted = clamped.mul_add(std::$type::consts::LOG2_E, $shift);
             let n = shifted - $shift;
             let exact = n.mul_add(-$hi, clamped);
-            let r = n.mul_add(-$lo, exact);
-            let r_lost = n.mul_add(-$lo, exact - r);
+            let r = n.mul_add(-($lo), exact);
+            let r_lost = n.mul_add(-($lo), exact - r);
 
             // exp(r) = 1 + r + r²·q(r), with q by Horner from the highest coefficient down; what rounding took from r
             // and takes from 1 + r is carried along.
