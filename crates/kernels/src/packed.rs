@@ -211,6 +211,7 @@ fn pack_block<T: Real, const WIDTH: usize>(block: &mut [T], lanes: ArrayView2<'_
 /// instructions, and then written four to a group.
 #[inline(always)]
 fn transpose_block<T: Real, const WIDTH: usize>(groups: &mut [[T; WIDTH]], lanes: ArrayView2<'_, T>) {
+    debug_assert!(groups.len() <= DEPTHS, "what is interleaved at a time");
     let lane = |index| lanes.row(index).to_slice().expect("the stride is 1");
     let whole = lanes.nrows() / 4 * 4;
     for first in (0..whole).step_by(4) {
