@@ -48,6 +48,11 @@ fn packing(criterion: &mut Criterion) {
     group.bench_function("its transpose 4096x1024, right", |bencher| {
         bencher.iter(|| right.pack(black_box(weights.t())));
     });
+    let mut transposed = PackedRight::default();
+    group.throughput(Throughput::Bytes((2 * weights.len() * size_of::<f32>()) as u64));
+    group.bench_function("recurrent kernel and its transpose at once, right", |bencher| {
+        bencher.iter(|| right.pack_with_transposed(&mut transposed, black_box(weights.view())));
+    });
 
     let mut left = PackedLeft::default();
     let states = matrix(608, 1024);
