@@ -101,6 +101,10 @@ fn series(rows: &[Row]) -> Vec<Series> {
     groups.into_iter().map(|(name, rates)| Series { name, rates: rates.into_iter().map(rate).collect() }).collect()
 }
 
+/// Numbers of words whose runs are drawn: all of the file's, as in the question, and the small networks'. Plans about the
+/// number of words have tables.
+const WORDS: [u64; 2] = [0, 1000];
+
 /// None for runs that differ from the question's in anything else.
 fn name_and_rate(settings: &Settings) -> Option<(String, f64)> {
     let question = Settings::for_case(settings.case).entries();
@@ -119,7 +123,8 @@ fn name_and_rate(settings: &Settings) -> Option<(String, f64)> {
     let rate = entries.get("schedule.learning-rate")?.parse().ok()?;
     let units = settings.model.units.unwrap_or(settings.case.units());
     let words = if settings.data.words == 0 { "all".into() } else { settings.data.words.to_string() };
-    same.then(|| (format!("{} {units} units, {words} words", settings.case.name()), rate))
+    let drawn = same && WORDS.contains(&settings.data.words);
+    drawn.then(|| (format!("{} {units} units, {words} words", settings.case.name()), rate))
 }
 
 /// The runs of a case that have a curve.
