@@ -127,10 +127,15 @@ pub(crate) fn pack_strips<T: Real, const WIDTH: usize>(data: &mut AlignedBuffer<
     }
     let pack = |(strip, lanes): (&mut [T], ArrayView2<'_, T>)| pack_strip::<T, WIDTH>(strip, lanes);
     let strips = data.as_mut_slice().chunks_mut(strip_len).zip(matrix.axis_chunks_iter(Axis(0), WIDTH));
-    if lanes * depth < PARALLEL_ELEMENTS {
-        strips.for_each(pack);
+    for_each(matrix.len(), strips, pack);
+}
+
+/// Calls `pack` with each item, on several threads if there are elements enough.
+fn for_each<I>(elements: usize, items: impl Iterator<Item = I> + Send, pack: impl Fn(I) + Sync) {
+    if elements < PARALLEL_ELEMENTS {
+        items.for_each(pack);
     } else {
-        team::for_each(strips, pack);
+        team::for_each(items, pack);
     }
 }
 
@@ -166,11 +171,7 @@ pub(crate) fn pack_both_ways<T: Real, const WIDTH: usize>(
             );
         }
     };
-    if matrix.len() < PARALLEL_ELEMENTS {
-        bands.for_each(pack);
-    } else {
-        team::for_each(bands, pack);
-    }
+    for_each(matrix.len(), bands, pack);
 }
 
 fn pack_strip<T: Real, const WIDTH: usize>(strip: &mut [T], lanes: ArrayView2<'_, T>) {

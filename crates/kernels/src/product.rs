@@ -15,7 +15,7 @@ const PARALLEL_TERMS: usize = if cfg!(miri) { 1 << 12 } else { 1 << 18 };
 const BLOCK_BYTES: usize = if cfg!(miri) { 1 << 8 } else { 1 << 19 };
 
 /// Runs of neighbouring panels that a product is shared out in: while a thread works on a panel, it fetches the one that
-/// lies behind it. More runs share the work more evenly.
+/// lies behind it. More runs share the work more evenly, and begin more often with a panel that nobody has fetched.
 const RUNS_PER_THREAD: usize = 2;
 
 /// `out = left · right`, or `out += left · right`: `(rows, depth) · (depth, columns) -> (rows, columns)`.
