@@ -11,7 +11,7 @@ use ndarray_rand::rand::seq::SliceRandom;
 use crate::error::Error;
 use crate::outcome::Baseline;
 use crate::rng::{Purpose, stream};
-use crate::settings::Settings;
+use crate::settings::{Settings, TrainingSettings};
 
 /// Encoded words with their vectors, split into training and test words.
 #[derive(Debug, Clone)]
@@ -173,21 +173,23 @@ impl<T: Real> Dataset<T> {
         batch
     }
 
-    /// Rows of the training words in the order of an epoch: shuffled as seed and epoch decide, or as in the file.
+    /// Rows of the words that an epoch trains on, in its order: shuffled as seed and epoch decide, or as in the file.
     #[must_use]
     #[inline(never)] // compiled once: see `instances`
-    pub fn epoch_order(&self, shuffle: bool, seed: u64, epoch: u64) -> Vec<usize> {
+    pub fn epoch_order(&self, training: &TrainingSettings, seed: u64, epoch: u64) -> Vec<usize> {
         let mut order = self.train.clone();
-        if shuffle {
+        if training.shuffle {
             order.shuffle(&mut stream(seed, Purpose::Epoch(epoch)));
         }
+        order.truncate(training.words_of_epoch(order.len()));
         order
     }
 
     /// Batches in an epoch; the last may be smaller.
     #[must_use]
     pub fn steps_per_epoch(&self, settings: &Settings) -> u64 {
-        self.train.len().div_ceil(settings.training.batch) as u64
+        let training = &settings.training;
+        training.words_of_epoch(self.train.len()).div_ceil(training.batch) as u64
     }
 
     /// What a network that has learnt nothing reaches on training and test words.
@@ -213,7 +215,7 @@ fn split(count: usize, settings: &Settings) -> (Vec<usize>, Vec<usize>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Case;
+    use crate::settings::{Case, Remainder};
 
     fn vectors(words: &[&str]) -> WordVectors {
         let matrix = Array2::from_shape_fn((words.len(), 3), |(i, j)| ((i * 7 + j * 5 + i * j) % 11) as f32);
@@ -232,14 +234,32 @@ mod tests {
         all.sort_unstable();
         assert_eq!(all, (0..10).collect::<Vec<_>>());
 
-        let order = dataset.epoch_order(true, 1, 3);
-        assert_eq!(order, dataset.epoch_order(true, 1, 3));
-        assert_ne!(order, dataset.epoch_order(true, 1, 4));
+        let training = &settings.training;
+        let order = dataset.epoch_order(training, 1, 3);
+        assert_eq!(order, dataset.epoch_order(training, 1, 3));
+        assert_ne!(order, dataset.epoch_order(training, 1, 4));
         let mut sorted = order.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, dataset.train);
         settings.seed = 1;
         assert_ne!(dataset.test, Dataset::<f32>::new(&settings, vectors(&WORDS)).unwrap().test);
+    }
+
+    #[test]
+    fn an_epoch_can_leave_out_what_does_not_fill_a_batch() {
+        let mut settings = Settings::for_case(Case::LstmSingle);
+        settings.data.test_share = 0.3;
+        let dataset = Dataset::<f32>::new(&settings, vectors(&WORDS)).unwrap();
+        let mut epoch = |batch, remainder| {
+            (settings.training.batch, settings.training.remainder) = (batch, remainder);
+            (dataset.epoch_order(&settings.training, 1, 0), dataset.steps_per_epoch(&settings))
+        };
+        let whole = epoch(3, None);
+        assert_eq!((whole.0.len(), whole.1), (7, 3));
+        assert_eq!(epoch(3, Some(Remainder::Weigh)), whole);
+        assert_eq!(epoch(3, Some(Remainder::Drop)), (whole.0[..6].to_vec(), 2));
+        assert_eq!(epoch(7, Some(Remainder::Drop)), (whole.0.clone(), 1), "nothing is left over");
+        assert_eq!(epoch(32, Some(Remainder::Drop)), (whole.0, 1), "all the words make no whole batch");
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub use outcome::{Baseline, Outcome, Symptom};
 pub use record::{EpochRecord, Record, StepRecord};
 pub use run::{Begun, Ended, RunOptions, train};
 pub use run_directory::RunDirectory;
-pub use settings::{Case, Precision, Settings};
+pub use settings::{Case, Precision, Remainder, Settings};
 pub use summary::Summary;
 pub use trainer::{Number, Snapshot, Trainer};
 

@@ -112,6 +112,8 @@ pub struct TrainingSettings {
     pub loss: Loss,
     /// Words a step; the last batch of an epoch may be smaller. Larger than the training set: the whole set.
     pub batch: usize,
+    /// What becomes of the smaller batch at the end of an epoch; it is trained on like any other if not given.
+    pub remainder: Option<Remainder>,
     /// Passes over the training words.
     pub epochs: u64,
     /// Whether each epoch has an order of its own (Keras' `shuffle`).
@@ -123,6 +125,18 @@ pub struct TrainingSettings {
     /// End the run after so many epochs without a lower loss on the test words, and keep the network of the lowest as well;
     /// not if not given.
     pub patience: Option<u64>,
+}
+
+/// What becomes of the words of an epoch that are too few for a whole batch.
+///
+/// A loss that is a mean over the batch gives each of four words eight times the weight that it has among 32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Remainder {
+    /// They are left out of this epoch (Keras' `drop_remainder`, PyTorch's `drop_last`).
+    Drop,
+    /// Their gradient is multiplied by their share of a whole batch, so that each weighs as much as any other word.
+    Weigh,
 }
 
 impl Default for DataSettings {
@@ -164,11 +178,30 @@ impl Default for TrainingSettings {
         Self {
             loss: Loss::Mse,
             batch: 32,
+            remainder: None,
             epochs: 50,
             shuffle: true,
             checkpoint_every: 500,
             stop_after_collapse: None,
             patience: None,
+        }
+    }
+}
+
+impl TrainingSettings {
+    /// Of so many training words, how many an epoch uses.
+    pub(crate) fn words_of_epoch(&self, words: usize) -> usize {
+        match self.remainder {
+            Some(Remainder::Drop) if words > self.batch => words - words % self.batch,
+            _ => words,
+        }
+    }
+
+    /// What the gradient of a batch of `size` words is multiplied by, in an epoch of so many.
+    pub(crate) fn weight_of_batch(&self, size: usize, words: usize) -> f64 {
+        match self.remainder {
+            Some(Remainder::Weigh) => size as f64 / self.batch.min(words) as f64,
+            _ => 1.0,
         }
     }
 }

@@ -126,7 +126,7 @@ impl<T: Number> Trainer<T> {
             outcome: Outcome::new(dataset.baseline(settings), dataset.steps_per_epoch(settings)),
         };
         let order_seed = settings.seed;
-        let order = dataset.epoch_order(settings.training.shuffle, order_seed, 0);
+        let order = dataset.epoch_order(&settings.training, order_seed, 0);
         let (settings, batch) = (settings.clone(), Batch::new());
         Ok(Self { settings, model, state, tensors, order_seed, order, batch, non_finite: None })
     }
@@ -158,6 +158,7 @@ impl<T: Number> Trainer<T> {
 
         let learning_rate = self.state.learning_rate.at(self.state.step);
         let (parameters, gradients) = self.model.parameters_and_gradients();
+        weigh(gradients, self.settings.training.weight_of_batch(words, self.order.len()));
         intervention.gradients(step, &self.tensors, gradients);
         let gradient_norm = clip(gradients, &self.settings.clipping);
         let report = self.state.optimizer.step(parameters, gradients, learning_rate)?;
@@ -279,7 +280,7 @@ impl<T: Number> Trainer<T> {
         self.state.used = 0;
         self.state.loss_sum = 0.0;
         self.state.accuracy_sum = 0.0;
-        self.order = dataset.epoch_order(self.settings.training.shuffle, self.order_seed, self.state.epoch);
+        self.order = dataset.epoch_order(&self.settings.training, self.order_seed, self.state.epoch);
     }
 
     /// A copy of everything that changes.
@@ -297,7 +298,7 @@ impl<T: Number> Trainer<T> {
     pub fn restore(&mut self, dataset: &Dataset<T>, snapshot: Snapshot<T>) -> Result<(), Error> {
         let parameters = self.model.parameters_mut();
         let state = &snapshot.state;
-        if snapshot.parameters.len() != parameters.len() || state.used > self.order.len() {
+        if snapshot.parameters.len() != parameters.len() || state.used > dataset.train.len() {
             return Err(Error::Data { problem: "the snapshot was made with another network or other words".into() });
         }
         let counted = state.step.max(state.epoch).max(state.optimizer.steps());
@@ -310,7 +311,9 @@ impl<T: Number> Trainer<T> {
         self.state = snapshot.state;
         self.non_finite = None;
         self.order_seed = self.settings.seed;
-        self.order = dataset.epoch_order(self.settings.training.shuffle, self.order_seed, self.state.epoch);
+        self.order = dataset.epoch_order(&self.settings.training, self.order_seed, self.state.epoch);
+        // Of a run that trains on the remainder of an epoch, which these settings may leave out.
+        self.state.used = self.state.used.min(self.order.len());
         Ok(())
     }
 
@@ -374,5 +377,13 @@ impl<T: Number> Trainer<T> {
             _ => false,
         };
         epochs_over || patience_over || collapse_over || outcome.non_finite()
+    }
+}
+
+/// Multiplies the gradients of a batch by its weight.
+fn weigh<T: Real>(gradients: &mut [T], weight: f64) {
+    if weight != 1.0 {
+        let weight = T::from_f64(weight);
+        gradients.iter_mut().for_each(|gradient| *gradient = *gradient * weight);
     }
 }

@@ -55,6 +55,8 @@ fn each_change_takes_another_path() {
         ("clipping", "{ kind = \"global-norm\", limit = 0.001 }"),
         ("model.gate-activation", "sigmoid"),
         ("training.batch", "20"),
+        ("training.remainder", "drop"),
+        ("training.remainder", "weigh"),
     ] {
         let mut changed = original.clone();
         changed.set(key, value).unwrap();
@@ -63,6 +65,41 @@ fn each_change_takes_another_path() {
         assert!(!seen.contains(&weights), "{key} changed nothing");
         seen.push(weights);
     }
+}
+
+/// 54 words in batches of 10 leave four.
+#[test]
+fn the_words_left_over_can_weigh_as_much_as_others() {
+    let (dataset, trainer) = begun(&settings());
+    let last_of_epoch = |remainder: &str| {
+        let mut changed = settings();
+        changed.set("training.remainder", remainder).unwrap();
+        let mut trainer = Trainer::continue_with(&changed, &dataset, trainer.snapshot()).unwrap();
+        let records: Vec<_> = (9..=12).map(|_| trainer.step(&dataset).unwrap()).collect();
+        assert!(trainer.at_end_of_epoch() || remainder == "drop");
+        records
+    };
+    let mut kept = begun(&settings()).1;
+    let kept: Vec<_> = (9..=12).map(|_| kept.step(&dataset).unwrap()).collect();
+    let (weighed, dropped) = (last_of_epoch("weigh"), last_of_epoch("drop"));
+    assert_eq!(weighed[..3], kept[..3], "whole batches are as they were");
+    assert_eq!((kept[3].words, kept[3].loss), (4, weighed[3].loss));
+    approx::assert_relative_eq!(weighed[3].gradient_norm, 0.4 * kept[3].gradient_norm, max_relative = 1e-6);
+    assert_eq!(dropped[..3], kept[..3]);
+    assert_eq!((dropped[3].words, dropped[3].epoch), (10, 3), "the next epoch begins");
+}
+
+#[test]
+fn the_words_left_over_can_be_left_out_from_the_end_of_an_epoch_on() {
+    let (dataset, mut trainer) = begun(&settings());
+    (9..=12).for_each(|_| drop(trainer.step(&dataset).unwrap()));
+    assert!(trainer.at_end_of_epoch());
+    let mut changed = settings();
+    changed.set("training.remainder", "drop").unwrap();
+    let mut again = Trainer::continue_with(&changed, &dataset, trainer.snapshot()).unwrap();
+    assert!(again.at_end_of_epoch(), "all 54 words are used, though this epoch would have had 50");
+    let epochs: Vec<_> = (13..=18).map(|_| again.step(&dataset).unwrap().epoch).collect();
+    assert_eq!(epochs, [3, 3, 3, 3, 3, 4]);
 }
 
 #[test]

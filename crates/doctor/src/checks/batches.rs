@@ -28,7 +28,7 @@ const SORTED_OUTPUT: f64 = 16.0;
 #[must_use]
 pub fn check<T: Number>(settings: &Settings, dataset: &Dataset<T>) -> Checked {
     let mut check = Builder::new(6, "Are the batches balanced?");
-    let order = dataset.epoch_order(settings.training.shuffle, settings.seed, 0);
+    let order = dataset.epoch_order(&settings.training, settings.seed, 0);
     let batch = settings.training.batch;
     if order.len() < 4 * batch || batch < 2 {
         check.grade(Grade::NotApplicable, "there are fewer than four batches of two words an epoch".into());
