@@ -65,6 +65,9 @@ pub fn advice<T: Number>(replay: &Replay<'_, T>, records: &[StepRecord]) -> Vec<
     }
     changes.push(Change::setting("model.gate-activation", "\"sigmoid\""));
     changes.push(Change::setting("training.batch", 4 * subject.settings.training.batch));
+    if subject.settings.training.remainder.is_none() {
+        changes.extend(["drop", "weigh"].map(|remainder| Change::setting("training.remainder", remainder)));
+    }
     let architecture = subject.settings.architecture(subject.dataset.encoder.alphabet_len(), 1);
     let tensors = flameout_model::Sequential::<T>::new(architecture).tensors().to_vec();
     changes.extend(tensors.iter().map(|tensor| Change::Freeze(tensor.name.clone())));

@@ -1,6 +1,6 @@
 //! A change as the line to write in a program.
 
-use flameout_experiment::Settings;
+use flameout_experiment::{Remainder, Settings};
 use flameout_optim::{Clipping, OptimizerSettings, Schedule};
 
 use crate::{Change, Error};
@@ -112,6 +112,17 @@ fn of_setting(key: &str, settings: &Settings) -> (Option<String>, Option<String>
             format!("model.fit(…, batch_size={})", settings.training.batch),
             format!("DataLoader(…, batch_size={})", settings.training.batch),
         ),
+        ("training.remainder", _) => match settings.training.remainder {
+            Some(Remainder::Drop) => {
+                both("dataset.batch(…, drop_remainder=True)  # tf.data".into(), "DataLoader(…, drop_last=True)".into())
+            }
+            // A sum gives every word the same weight; that it is longer than a mean, Adam divides out.
+            Some(Remainder::Weigh) => both(
+                "keras.losses.MeanSquaredError(reduction=\"sum\")".into(),
+                "loss = loss * len(x) / batch_size  # before loss.backward()".into(),
+            ),
+            None => (None, None),
+        },
         ("data.length", _) => {
             let length = settings.data.length;
             both(format!("keras.utils.pad_sequences(…, maxlen={length})"), format!("indices = indices[:, :{length}]"))
@@ -148,6 +159,16 @@ mod tests {
         let schedule = lines(&Change::setting("schedule", "{ kind = \"constant\", learning-rate = 0.004 }"));
         assert_eq!(schedule[2].1, "torch.optim.Adam(model.parameters(), lr=0.004)");
         assert_eq!(lines(&Change::setting("optimizer.beta2", 0.999))[2].1.matches("(0.9, 0.999)").count(), 1);
+    }
+
+    #[test]
+    fn a_small_last_batch_is_left_out_or_weighed() {
+        let drop = lines(&Change::setting("training.remainder", "drop"));
+        assert_eq!(drop[0].1, "--set training.remainder=drop");
+        assert_eq!(drop[2].1, "DataLoader(…, drop_last=True)");
+        let weigh = lines(&Change::setting("training.remainder", "weigh"));
+        assert_eq!(weigh[1].1, "keras.losses.MeanSquaredError(reduction=\"sum\")");
+        assert_eq!(weigh[2].1, "loss = loss * len(x) / batch_size  # before loss.backward()");
     }
 
     #[test]

@@ -30,6 +30,10 @@ pub fn check<T: Number>(settings: &Settings, dataset: &Dataset<T>) -> Checked {
     let mut check = Builder::new(6, "Are the batches balanced?");
     let order = dataset.epoch_order(&settings.training, settings.seed, 0);
     let batch = settings.training.batch;
+    if let Some(evidence) = small_last_batch(settings, order.len()) {
+        check.grade(Grade::Suspect, evidence);
+        check.note("networks collapse sooner for such a batch than with `training.remainder = weigh`".into());
+    }
     if order.len() < 4 * batch || batch < 2 {
         check.grade(Grade::NotApplicable, "there are fewer than four batches of two words an epoch".into());
         return check.done();
@@ -46,6 +50,17 @@ pub fn check<T: Number>(settings: &Settings, dataset: &Dataset<T>) -> Checked {
         check.note(evidence);
     }
     check.done()
+}
+
+/// What is unusual about the last batch of an epoch of so many words: fewer than half of the others' words, which are given
+/// more than twice the weight of theirs. It is no cause by itself, as networks collapse without it too, but later.
+fn small_last_batch(settings: &Settings, words: usize) -> Option<String> {
+    let (batch, left) = (settings.training.batch, words.checked_rem(settings.training.batch)?);
+    let unusual = settings.training.remainder.is_none() && words > batch && left > 0 && 2 * left < batch;
+    unusual.then(|| {
+        let weight = batch as f64 / left as f64;
+        format!("an epoch's last batch has {left} of {batch} words: each weighs {weight:.1} times as much as any other")
+    })
 }
 
 struct Scatter {
@@ -80,4 +95,27 @@ fn scatter<T: Number>(dataset: &Dataset<T>, order: &[usize], batch: usize) -> Sc
         .max_by(|a, b| a.1.total_cmp(&b.1))
         .unwrap_or((0, 0.0));
     Scatter { ratio: ratio(between.iter().sum(), within.iter().sum()), most, output }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flameout_experiment::Case;
+
+    #[test]
+    fn fewer_than_half_a_batch_left_over_is_unusual() {
+        let settings = |batch: &str, remainder: Option<&str>| {
+            let mut settings = Settings::for_case(Case::GruSingle);
+            settings.set("training.batch", batch).unwrap();
+            remainder.into_iter().for_each(|remainder| settings.set("training.remainder", remainder).unwrap());
+            settings
+        };
+        let found = small_last_batch(&settings("32", None), 900).unwrap();
+        assert!(found.contains("4 of 32 words") && found.contains("8.0 times"), "{found}");
+        for (batch, words, remainder) in
+            [("32", 896, None), ("32", 3600, None), ("900", 900, None), ("1024", 900, None), ("32", 900, Some("weigh"))]
+        {
+            assert_eq!(small_last_batch(&settings(batch, remainder), words), None, "{words} in batches of {batch}");
+        }
+    }
 }
