@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use flameout_cells::{Activation, Initialisation, Initializer};
 use flameout_encoder::{EncoderSettings, TooLongPolicy, UnknownPolicy};
 use flameout_model::{Architecture, Flavour, LayerKind, Loss};
-use flameout_optim::{Clipping, Constant, OptimizerSettings, Schedule};
+use flameout_optim::{Clipping, Constant, Constraint, OptimizerSettings, Schedule};
 use flameout_word2vec::Normalization;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,8 @@ pub struct Settings {
     /// Gradient clipping; none by default.
     #[serde(default = "default_clipping")]
     pub clipping: Clipping,
+    /// What kernels are held to after each update; nothing if not given.
+    pub constraint: Option<Constraint>,
 }
 
 /// The question's networks.
@@ -251,6 +253,7 @@ impl Settings {
             optimizer: OptimizerSettings::default(),
             schedule: default_schedule(),
             clipping: default_clipping(),
+            constraint: None,
         }
     }
 
@@ -335,6 +338,8 @@ impl Settings {
         self.optimizer.check().map_err(|error| of_section("optimizer", error))?;
         self.schedule.check().map_err(|error| of_section("schedule", error))?;
         self.clipping.check().map_err(|error| of_section("clipping", error))?;
+        let constraint = self.constraint.as_ref().map_or(Ok(()), Constraint::check);
+        constraint.map_err(|error| of_section("constraint", error))?;
         // Stricter than text, which may hold whole numbers beyond what a table can.
         let written = toml::Table::try_from(self).map(drop);
         written

@@ -3,7 +3,7 @@
 use flameout_cells::Tensor;
 use flameout_kernels::Real;
 use flameout_model::{Sequential, metrics};
-use flameout_optim::{LearningRate, Optimizer, clip, l2_norm};
+use flameout_optim::{Constraint, LearningRate, Optimizer, clip, hold_columns, l2_norm};
 use ndarray::Array2;
 use ndarray_rand::rand::seq::SliceRandom;
 use serde::de::DeserializeOwned;
@@ -39,6 +39,8 @@ pub struct Trainer<T> {
     /// The rows of the training words in the order of the current epoch.
     order: Vec<usize>,
     batch: Batch<T>,
+    /// Memory for the lengths of a kernel's columns.
+    lengths: Vec<f64>,
     /// Where the first number that was not finite was, if there was one since the last `restore`.
     non_finite: Option<NonFinite>,
 }
@@ -114,6 +116,7 @@ impl<T: Number> Trainer<T> {
         let mut model = Sequential::new(architecture);
         model.initialise(&settings.initialisation(), settings.seed);
         let tensors = model.tensors().to_vec();
+        settings.constraint.as_ref().map_or(Ok(()), |constraint| require_one(constraint, &tensors))?;
         let ranges: Vec<_> = tensors.iter().map(Tensor::range).collect();
         let state = State {
             optimizer: Optimizer::for_tensors(settings.optimizer, &ranges)?,
@@ -127,8 +130,8 @@ impl<T: Number> Trainer<T> {
         };
         let order_seed = settings.seed;
         let order = dataset.epoch_order(&settings.training, order_seed, 0);
-        let (settings, batch) = (settings.clone(), Batch::new());
-        Ok(Self { settings, model, state, tensors, order_seed, order, batch, non_finite: None })
+        let (settings, batch, lengths) = (settings.clone(), Batch::new(), Vec::new());
+        Ok(Self { settings, model, state, tensors, order_seed, order, batch, lengths, non_finite: None })
     }
 
     /// Trains on the next batch.
@@ -162,6 +165,9 @@ impl<T: Number> Trainer<T> {
         intervention.gradients(step, &self.tensors, gradients);
         let gradient_norm = clip(gradients, &self.settings.clipping);
         let report = self.state.optimizer.step(parameters, gradients, learning_rate)?;
+        if let Some(constraint) = &self.settings.constraint {
+            constrain(constraint, &self.tensors, parameters, &mut self.lengths);
+        }
         intervention.parameters(step, &self.tensors, parameters);
         // One pass over the parameters, where the step itself has made dozens.
         let parameter_norm = l2_norm(parameters);
@@ -386,4 +392,22 @@ fn weigh<T: Real>(gradients: &mut [T], weight: f64) {
         let weight = T::from_f64(weight);
         gradients.iter_mut().for_each(|gradient| *gradient = *gradient * weight);
     }
+}
+
+/// Holds the tensors to the constraint.
+fn constrain<T: Real>(constraint: &Constraint, tensors: &[Tensor], parameters: &mut [T], lengths: &mut Vec<f64>) {
+    for tensor in tensors.iter().filter(|tensor| constraint.holds(&tensor.name)) {
+        let columns = tensor.matrix_shape().1;
+        hold_columns(&mut parameters[tensor.range()], columns, constraint.max_norm, lengths);
+    }
+}
+
+/// Whether there is a tensor that the constraint holds.
+fn require_one(constraint: &Constraint, tensors: &[Tensor]) -> Result<(), Error> {
+    if tensors.iter().any(|tensor| constraint.holds(&tensor.name)) {
+        return Ok(());
+    }
+    let names: Vec<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+    let problem = format!("is `{}`, but the network's tensors are {}", constraint.tensor, names.join(", "));
+    Err(Error::setting("constraint.tensor", problem))
 }

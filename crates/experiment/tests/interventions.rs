@@ -57,6 +57,7 @@ fn each_change_takes_another_path() {
         ("training.batch", "20"),
         ("training.remainder", "drop"),
         ("training.remainder", "weigh"),
+        ("constraint", "{ tensor = \"kernel\", max-norm = 0.5 }"),
     ] {
         let mut changed = original.clone();
         changed.set(key, value).unwrap();
@@ -100,6 +101,27 @@ fn the_words_left_over_can_be_left_out_from_the_end_of_an_epoch_on() {
     assert!(again.at_end_of_epoch(), "all 54 words are used, though this epoch would have had 50");
     let epochs: Vec<_> = (13..=18).map(|_| again.step(&dataset).unwrap().epoch).collect();
     assert_eq!(epochs, [3, 3, 3, 3, 3, 4]);
+}
+
+#[test]
+fn kernels_are_held_to_the_constraint() {
+    let mut constrained = settings();
+    constrained.set("constraint", "{ tensor = \"recurrent_kernel\", max-norm = 0.5 }").unwrap();
+    let (_, trainer) = begun(&constrained);
+    let lengths = |name: &str| -> Vec<f32> {
+        let tensor = trainer.model().tensors().iter().find(|tensor| tensor.name == name).unwrap();
+        let kernel = tensor.view(trainer.model().parameters());
+        kernel.columns().into_iter().map(|column| column.dot(&column).sqrt()).collect()
+    };
+    // They begin with 1.1.
+    assert!(lengths("layer0/recurrent_kernel").iter().all(|&length| 0.4 < length && length < 0.500_001));
+    assert!(lengths("layer0/kernel").iter().any(|&length| length > 0.6));
+
+    constrained.set("constraint.tensor", "recurent_kernel").unwrap();
+    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let dataset = Dataset::<f32>::open(&constrained, &base).unwrap();
+    let message = Trainer::new(&constrained, &dataset).unwrap_err().to_string();
+    assert!(message.contains("`recurent_kernel`") && message.contains("layer0/recurrent_kernel"), "{message}");
 }
 
 #[test]
