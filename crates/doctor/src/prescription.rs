@@ -1,7 +1,7 @@
 //! A change as the line to write in a program.
 
 use flameout_experiment::{Remainder, Settings};
-use flameout_optim::{Clipping, OptimizerSettings, Schedule};
+use flameout_optim::{Clipping, Constraint, OptimizerSettings, Schedule};
 
 use crate::{Change, Error};
 
@@ -108,6 +108,13 @@ fn of_setting(key: &str, settings: &Settings) -> (Option<String>, Option<String>
             ),
             None => (None, None),
         },
+        ("constraint", _) => match &settings.constraint {
+            Some(Constraint { tensor, max_norm }) if tensor == "recurrent_kernel" => both(
+                format!("LSTM(units, recurrent_constraint=keras.constraints.MaxNorm({max_norm:?}, axis=0))"),
+                format!("layer.weight_hh_l0.data.renorm_(2, 0, {max_norm:?})  # after optimizer.step()"),
+            ),
+            _ => (None, None),
+        },
         ("training.batch", _) => both(
             format!("model.fit(…, batch_size={})", settings.training.batch),
             format!("DataLoader(…, batch_size={})", settings.training.batch),
@@ -169,6 +176,13 @@ mod tests {
         let weigh = lines(&Change::setting("training.remainder", "weigh"));
         assert_eq!(weigh[1].1, "keras.losses.MeanSquaredError(reduction=\"sum\")");
         assert_eq!(weigh[2].1, "loss = loss * len(x) / batch_size  # before loss.backward()");
+    }
+
+    #[test]
+    fn a_recurrent_kernel_is_held_by_a_constraint() {
+        let held = lines(&Change::setting("constraint", "{ tensor = \"recurrent_kernel\", max-norm = 3.0 }"));
+        assert_eq!(held[1].1, "LSTM(units, recurrent_constraint=keras.constraints.MaxNorm(3.0, axis=0))");
+        assert_eq!(held[2].1, "layer.weight_hh_l0.data.renorm_(2, 0, 3.0)  # after optimizer.step()");
     }
 
     #[test]

@@ -29,6 +29,13 @@ fn settings() -> Settings {
     settings
 }
 
+/// The same in batches of nine, which divide the 54 training words.
+fn whole_batches() -> Settings {
+    let mut settings = settings();
+    settings.set("training.batch", "9").unwrap();
+    settings
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -51,7 +58,7 @@ fn cause(diagnosis: &Diagnosis) -> Option<Cause> {
 
 #[test]
 fn a_healthy_run_is_called_healthy() {
-    let diagnosis = diagnose(&subject(settings()), &Options::default()).unwrap();
+    let diagnosis = diagnose(&subject(whole_batches()), &Options::default()).unwrap();
     assert_eq!((diagnosis.event, diagnosis.verdict(), diagnosis.cost), (Event::Healthy, Verdict::Healthy, 0));
     assert_eq!(diagnosis.checks.iter().map(|check| check.number).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8]);
     assert!(diagnosis.checks.iter().all(|check| check.grade != Grade::Fail), "{:#?}", diagnosis.checks);
@@ -252,7 +259,7 @@ fn unbalanced_batches_and_shuffled_targets_are_seen() {
     let column: Vec<f32> = subject.dataset.targets.column(0).to_vec();
     subject.dataset.train.sort_by(|&a, &b| column[a].total_cmp(&column[b]));
     let check = flameout_doctor::checks::batches::check(&subject.settings, &subject.dataset);
-    let random = flameout_doctor::checks::batches::check(&settings(), &dataset(&settings()));
+    let random = flameout_doctor::checks::batches::check(&whole_batches(), &dataset(&settings()));
     assert_eq!((check.check.grade == Grade::Pass, random.check.grade), (false, Grade::Pass), "{:?}", check.check);
 
     let agreement = flameout_doctor::checks::spelling::agreement(&subject.dataset).unwrap();
@@ -288,6 +295,10 @@ fn a_real_collapse_is_explained() {
     assert_eq!(diagnosis.event, Event::Rise { onset: 3388 });
     assert_eq!(diagnosis.control_is_exact, Some(true));
     assert_eq!(cause(&diagnosis), Some(Cause::LearningRate), "{:#?}", diagnosis.findings);
+    let (weights, batches) = (&diagnosis.checks[2], &diagnosis.checks[5]);
+    let growth = weights.evidence.last().unwrap();
+    assert!(growth.contains("by step 3375, the mean length of layer0/recurrent_kernel's columns has gone from 1.1 to"));
+    assert_eq!((batches.number, batches.grade), (6, Grade::Suspect), "900 words in batches of 32 leave four");
 
     let mut changes = 0;
     let options = Options { orders: 0, hold: 50, ..options };

@@ -6,7 +6,7 @@ use flameout_cells::Tensor;
 use flameout_experiment::dataset::Batch;
 use flameout_experiment::{Number, Snapshot};
 use flameout_model::{Architecture, Cell, LayerKind, Sequential};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use super::{Builder, Checked};
 use crate::cause::Cause;
@@ -50,7 +50,35 @@ pub fn check<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Checked {
         let evidence = format!("{tensor} ended with the values that it began with, while others moved");
         check.suggest(Grade::Fail, Finding::direct(Cause::FrozenTensor, evidence, None));
     }
+    growth(subject, course).into_iter().for_each(|evidence| check.note(evidence));
     check.done()
+}
+
+/// How much longer the recurrent kernels' columns, the weights from all units to one, have become until it went wrong, or
+/// until the end. Small networks whose kernels were kept from growing so did not collapse; of how long is too long, no
+/// threshold is known for networks of all kinds.
+fn growth<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Vec<String> {
+    let until = course.event().step().unwrap_or(u64::MAX);
+    let Some(state) = course.snapshots.at_or_before(until).filter(|state| state.step() > 0) else { return Vec::new() };
+    let architecture = subject.settings.architecture(subject.dataset.encoder.alphabet_len(), 1);
+    let model = Sequential::<T>::new(architecture);
+    let recurrent = model.tensors().iter().filter(|tensor| tensor.name.ends_with("recurrent_kernel"));
+    recurrent
+        .map(|tensor| {
+            let [before, after] =
+                [&subject.start, state].map(|state| mean_column_length(tensor.view(state.parameters())));
+            format!(
+                "by step {}, the mean length of {}'s columns has gone from {before:.1} to {after:.1}",
+                state.step(),
+                tensor.name
+            )
+        })
+        .collect()
+}
+
+fn mean_column_length<T: Number>(kernel: ArrayView2<'_, T>) -> f64 {
+    let length = |column: ArrayView1<'_, T>| norm(&column.iter().map(|x| x.to_f64()).collect::<Vec<_>>());
+    kernel.columns().into_iter().map(length).sum::<f64>() / kernel.ncols() as f64
 }
 
 /// Whether the network's own gradient for a tensor, before anything reaches into it, is not zero at one of these places.
