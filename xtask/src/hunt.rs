@@ -3,7 +3,7 @@
 mod cells;
 pub mod curve;
 mod display;
-mod plan;
+pub mod plan;
 pub mod results;
 mod worker;
 

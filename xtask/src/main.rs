@@ -5,6 +5,7 @@ mod baselines;
 mod bench;
 mod csv_file;
 mod early;
+mod growth;
 mod guard;
 mod hunt;
 mod jobs;
@@ -33,6 +34,7 @@ struct Cli {
 enum Task {
     Repro(repro::Args),
     Hunt(hunt::Args),
+    Growth(growth::Args),
     Map(map::Args),
     Zoo(zoo::Args),
     Warning(warning::Args),
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Repro(args) => repro::run(&args),
         Task::Hunt(args) => hunt::run(&args),
+        Task::Growth(args) => growth::run(&args),
         Task::Map(args) => map::run(&args),
         Task::Zoo(args) => zoo::run(&args),
         Task::Warning(args) => warning::run(&args),

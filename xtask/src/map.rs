@@ -12,7 +12,7 @@ use flameout_experiment::{Case, Settings};
 
 use crate::hunt::curve::Point;
 use crate::hunt::results::{Results, Row};
-use crate::root;
+use crate::{growth, root};
 
 /// Draws what the hunts have found, from the rows and curves in the repository; nothing is trained.
 ///
@@ -21,7 +21,8 @@ use crate::root;
 /// - spike-probability.svg: the same of those with a rise as high that came back;
 /// - onset.svg: when they did;
 /// - collapse-CASE.svg: loss and accuracy of one run of each case that collapsed;
-/// - question-CASE.svg: of the longest run of each case with all of the question's settings.
+/// - question-CASE.svg: of the longest run of each case with all of the question's settings;
+/// - growth-CASE-UNITS.svg: how the recurrent kernel grew (`cargo xtask growth`), and when networks collapsed.
 ///
 /// Only runs with the question's settings but for size, words and learning rate are in the first three. A seed that was run
 /// several times, for more or fewer steps, counts once.
@@ -53,6 +54,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     for case in Case::ALL {
         draw(&results, collapsed_run(&results, &rows, case), &out.join(format!("collapse-{}.svg", case.name())))?;
         draw(&results, question_run(&results, &rows, case), &out.join(format!("question-{}.svg", case.name())))?;
+    }
+    let samples = growth::read(&root().join(&args.results).join("growth.csv"))?;
+    for of_network in samples.chunk_by(|a, b| a.network == b.network) {
+        let name = of_network[0].network.replace(' ', "-");
+        chart::growth(&out.join(format!("growth-{name}.svg")), of_network)?;
     }
     println!("{} rows drawn in {}", rows.len(), args.out.display());
     Ok(ExitCode::SUCCESS)

@@ -25,6 +25,7 @@
 //! | [`Curvature::along`] | 2 to 2.5 |
 //! | [`Curvature::largest_preconditioned`] | 2 to 2.5 an iteration |
 
+mod columns;
 mod curvature;
 mod elementwise;
 mod lanczos;
@@ -39,6 +40,7 @@ mod spectral;
 mod totals;
 mod update;
 
+pub use columns::mean_column_length;
 pub use curvature::{Along, Curvature, Sharpness, scratch};
 pub use lanczos::Eigenvalue;
 pub use log::Log;

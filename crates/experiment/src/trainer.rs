@@ -390,7 +390,7 @@ impl<T: Number> Trainer<T> {
 fn weigh<T: Real>(gradients: &mut [T], weight: f64) {
     if weight != 1.0 {
         let weight = T::from_f64(weight);
-        gradients.iter_mut().for_each(|gradient| *gradient = *gradient * weight);
+        gradients.iter_mut().for_each(|gradient| *gradient *= weight);
     }
 }
 

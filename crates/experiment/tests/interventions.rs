@@ -93,7 +93,9 @@ fn the_words_left_over_can_weigh_as_much_as_others() {
 #[test]
 fn the_words_left_over_can_be_left_out_from_the_end_of_an_epoch_on() {
     let (dataset, mut trainer) = begun(&settings());
-    (9..=12).for_each(|_| drop(trainer.step(&dataset).unwrap()));
+    for _ in 9..=12 {
+        trainer.step(&dataset).unwrap();
+    }
     assert!(trainer.at_end_of_epoch());
     let mut changed = settings();
     changed.set("training.remainder", "drop").unwrap();

@@ -9,6 +9,7 @@ use plotters::prelude::*;
 use flameout_doctor::Proportion;
 
 use super::{Rate, Series};
+use crate::growth::Sample;
 use crate::hunt::curve::Point;
 use crate::hunt::results::Row;
 
@@ -125,6 +126,47 @@ pub fn onsets(path: &Path, series: &[Series]) -> Result<()> {
             .legend(move |(x, y)| Circle::new((x + 9, y), 4, color.filled()));
     }
     legend(&mut chart, SeriesLabelPosition::MiddleRight)?;
+    area.present().map_err(drawing)
+}
+
+/// The length of the recurrent kernel's columns over the steps of each run of a network, with a point where it collapsed.
+pub fn growth(path: &Path, samples: &[Sample]) -> Result<()> {
+    // The first point is of before the first step, which a logarithmic axis does not have.
+    let drawn = || samples.iter().filter(|sample| sample.step > 0);
+    let (last, longest) =
+        drawn().fold((1, 0.0_f64), |(step, length), sample| (step.max(sample.step), length.max(sample.length)));
+    let first = drawn().map(|sample| sample.step).min().unwrap_or(1);
+    let area = area(path)?;
+    let title = format!("{} units: the recurrent kernel, and where networks collapsed", samples[0].network);
+    let mut chart = ChartBuilder::on(&area)
+        .caption(title, TITLE)
+        .margin(12)
+        .x_label_area_size(45)
+        .y_label_area_size(55)
+        .build_cartesian_2d((first as f64..last as f64 * 1.2).log_scale(), 0.0..longest * 1.05)
+        .map_err(drawing)?;
+    chart
+        .configure_mesh()
+        .x_desc("step")
+        .y_desc("mean length of a column")
+        .label_style(FONT)
+        .draw()
+        .map_err(drawing)?;
+    for (index, of_rate) in samples.chunk_by(|a, b| a.rate == b.rate).enumerate() {
+        let color = Palette99::pick(index).to_rgba();
+        for (number, run) in of_rate.chunk_by(|a, b| a.seed == b.seed).enumerate() {
+            let points: Vec<(f64, f64)> =
+                run.iter().filter(|sample| sample.step > 0).map(|sample| (sample.step as f64, sample.length)).collect();
+            let end = points.last().copied().filter(|_| run[0].onset.is_some());
+            let line = chart.draw_series(LineSeries::new(points, color.stroke_width(1))).map_err(drawing)?;
+            if number == 0 {
+                line.label(format!("rate {}", rounded(&run[0].rate)))
+                    .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+            }
+            chart.draw_series(end.map(|end| Circle::new(end, 5, color.filled()))).map_err(drawing)?;
+        }
+    }
+    legend(&mut chart, SeriesLabelPosition::UpperLeft)?;
     area.present().map_err(drawing)
 }
 

@@ -6,13 +6,14 @@ use flameout_cells::Tensor;
 use flameout_experiment::dataset::Batch;
 use flameout_experiment::{Number, Snapshot};
 use flameout_model::{Architecture, Cell, LayerKind, Sequential};
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::Array2;
 
 use super::{Builder, Checked};
 use crate::cause::Cause;
 use crate::check::Grade;
 use crate::course::Course;
 use crate::diagnosis::Finding;
+use crate::probe::mean_column_length;
 use crate::subject::Subject;
 
 /// Words of the batch that gradients are checked on.
@@ -74,11 +75,6 @@ fn growth<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Vec<String> {
             )
         })
         .collect()
-}
-
-fn mean_column_length<T: Number>(kernel: ArrayView2<'_, T>) -> f64 {
-    let length = |column: ArrayView1<'_, T>| norm(&column.iter().map(|x| x.to_f64()).collect::<Vec<_>>());
-    kernel.columns().into_iter().map(length).sum::<f64>() / kernel.ncols() as f64
 }
 
 /// Whether the network's own gradient for a tensor, before anything reaches into it, is not zero at one of these places.

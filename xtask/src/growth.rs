@@ -1,0 +1,227 @@
+//! `cargo xtask growth`: how long the weights of the recurrent kernel are on the way to a collapse.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result, ensure};
+use flameout::cli::interrupt::stop_on_ctrl_c;
+use flameout::cli::table;
+use flameout_doctor::probe::mean_column_length;
+use flameout_experiment::{Dataset, Settings, Trainer};
+use serde::{Deserialize, Serialize};
+
+use crate::hunt::plan::Plan;
+use crate::{csv_file, jobs, root};
+
+/// Makes the runs of plans again and measures, on the way, the mean length of the columns of the first layer's recurrent
+/// kernel: of the weights that lead from all units to one.
+///
+/// A run ends when it has collapsed. The table has the length about a hundred steps before the onset, or at the end of runs
+/// that did not collapse; the file a point about every tenth of the way, which `cargo xtask map` draws.
+///
+/// Examples:
+///
+///   cargo xtask growth docs/hunt/plans/gru-learning-rate.toml docs/hunt/plans/gru-ten-seeds.toml
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The plans.
+    #[arg(required = true, value_name = "PLAN.toml")]
+    plans: Vec<PathBuf>,
+
+    /// Runs at a time, each on one core [default: one a core].
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+
+    /// Where the lengths are written.
+    #[arg(long, value_name = "FILE", default_value = "docs/hunt/growth.csv")]
+    out: PathBuf,
+}
+
+/// Steps between measurements.
+const EVERY: u64 = 50;
+/// A length is of before the collapse if it was measured so many steps before the onset: the loss is a mean over as many.
+const BEFORE: u64 = 100;
+/// Points that are kept grow apart by this factor.
+const APART: f64 = 1.1;
+
+/// The length at a step of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Which network, with its number of units.
+    pub network: String,
+    /// The learning rate.
+    pub rate: f64,
+    /// The seed.
+    pub seed: u64,
+    /// The first step of the collapse, if there was one.
+    pub onset: Option<u64>,
+    /// The step.
+    pub step: u64,
+    /// The mean length of the columns.
+    pub length: f64,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let stop = stop_on_ctrl_c()?;
+    let runs = runs(&args.plans)?;
+    let measured = Mutex::new(Vec::new());
+    jobs::do_all(&runs, jobs::at_a_time(args.jobs, runs.len())?, 1, &stop, |settings| {
+        // A run that never trained well cannot collapse, and says nothing.
+        if let Some(samples) = measure(settings)? {
+            let last = samples.last().context("a run has at least one step")?;
+            eprintln!("{} {} seed {}: {:.2}", last.network, last.rate, last.seed, last.length);
+            measured.lock().unwrap_or_else(PoisonError::into_inner).push(samples);
+        }
+        Ok(())
+    })?;
+    if stop.load(Ordering::Relaxed) {
+        return Ok(ExitCode::from(130));
+    }
+    let mut measured = measured.into_inner().unwrap_or_else(PoisonError::into_inner);
+    measured.sort_by(|a, b| {
+        let key = |samples: &[Sample]| (samples[0].network.clone(), samples[0].rate.to_bits(), samples[0].seed);
+        key(a).cmp(&key(b))
+    });
+    print(&measured);
+    csv_file::write(measured.into_iter().flatten(), &root().join(&args.out))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The runs of the plans, each once; of those that differ in their length alone, the longest.
+fn runs(plans: &[PathBuf]) -> Result<Vec<Settings>> {
+    let mut runs: Vec<Settings> = Vec::new();
+    for path in plans {
+        for mut settings in Plan::read(path)?.runs(&root())? {
+            ensure!(settings.entries().contains_key("schedule.learning-rate"), "{}: no rate", path.display());
+            (settings.training.stop_after_collapse, settings.training.checkpoint_every) = (Some(0), 500);
+            let epochs = settings.training.epochs;
+            let same = |other: &&mut Settings| {
+                let mut longer = settings.clone();
+                longer.training.epochs = other.training.epochs;
+                longer == **other
+            };
+            match runs.iter_mut().find(same) {
+                Some(other) => other.training.epochs = other.training.epochs.max(epochs),
+                None => runs.push(settings),
+            }
+        }
+    }
+    Ok(runs)
+}
+
+/// Makes a run and measures it; None if it never trained well.
+fn measure(settings: &Settings) -> Result<Option<Vec<Sample>>> {
+    let dataset = Dataset::<f32>::open(settings, &root())?;
+    let mut trainer = Trainer::new(settings, &dataset)?;
+    let kernel = trainer.model().tensors().iter().find(|tensor| tensor.name.ends_with("recurrent_kernel")).cloned();
+    let kernel = kernel.context("the network has no recurrent layer")?;
+    let length = |trainer: &Trainer<f32>| mean_column_length(kernel.view(trainer.model().parameters()));
+    let mut lengths = vec![(0, length(&trainer))];
+    while !trainer.finished() {
+        trainer.advance(&dataset, &mut ())?;
+        if trainer.steps().is_multiple_of(EVERY) {
+            lengths.push((trainer.steps(), length(&trainer)));
+        }
+    }
+    let outcome = trainer.outcome();
+    let onset = outcome.collapse_onset();
+    let until = onset.map_or(u64::MAX, |onset| onset.saturating_sub(BEFORE));
+    lengths.retain(|&(step, _)| step <= until);
+    let sample = |(step, length)| Sample {
+        network: format!("{} {}", settings.case.name(), settings.model.units.unwrap_or(settings.case.units())),
+        rate: settings.entries()["schedule.learning-rate"].parse().expect("a number, as `runs` has seen to"),
+        seed: settings.seed,
+        onset,
+        step,
+        length,
+    };
+    Ok(outcome.trained_well_at().map(|_| thinned(&lengths).into_iter().map(sample).collect()))
+}
+
+/// Points that lie apart by a factor, and the last.
+fn thinned(lengths: &[(u64, f64)]) -> Vec<(u64, f64)> {
+    let mut kept: Vec<(u64, f64)> = Vec::new();
+    for &point in lengths {
+        if kept.last().is_none_or(|last| point.0 as f64 >= APART * last.0 as f64) {
+            kept.push(point);
+        }
+    }
+    if kept.last() != lengths.last() {
+        kept.extend(lengths.last());
+    }
+    kept
+}
+
+/// Reads what the command has written; nothing if it has not yet.
+pub fn read(path: &Path) -> Result<Vec<Sample>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let mut reader = csv::Reader::from_path(path).with_context(|| format!("reading {}", path.display()))?;
+    reader.deserialize().collect::<Result<_, _>>().with_context(|| path.display().to_string())
+}
+
+/// A line for each network and rate.
+fn print(measured: &[Vec<Sample>]) {
+    let mut table = table::new([
+        "network",
+        "learning rate",
+        "trained well",
+        "collapsed",
+        "steps of the onsets",
+        "length 100 steps before",
+        "length at the end of the others",
+    ]);
+    for runs in measured.chunk_by(|a, b| (&a[0].network, a[0].rate) == (&b[0].network, b[0].rate)) {
+        let last = |run: &Vec<Sample>| run.last().expect("not empty").length;
+        let (collapsed, held): (Vec<_>, Vec<_>) = runs.iter().partition(|run| run[0].onset.is_some());
+        let onsets: Vec<f64> = collapsed.iter().filter_map(|run| run[0].onset).map(|onset| onset as f64).collect();
+        table.add_row([
+            runs[0][0].network.clone(),
+            runs[0][0].rate.to_string(),
+            runs.len().to_string(),
+            collapsed.len().to_string(),
+            range(&onsets, 0),
+            range(&collapsed.into_iter().map(last).collect::<Vec<_>>(), 1),
+            range(&held.into_iter().map(last).collect::<Vec<_>>(), 1),
+        ]);
+    }
+    println!("{table}");
+}
+
+/// From the lowest to the highest.
+fn range(values: &[f64], digits: usize) -> String {
+    let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &x| (l.min(x), h.max(x)));
+    match values {
+        [] => String::new(),
+        [one] => format!("{one:.digits$}"),
+        _ => format!("{low:.digits$} to {high:.digits$}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_and_last_points_are_kept_and_few_between() {
+        let lengths: Vec<(u64, f64)> = (0..=400).map(|i| (50 * i, i as f64)).collect();
+        let kept = thinned(&lengths);
+        assert_eq!((kept[0], kept[1], kept.last()), ((0, 0.0), (50, 1.0), lengths.last()));
+        assert!(kept.len() < 60, "{}", kept.len());
+        assert!(kept.windows(2).all(|two| two[0].0 < two[1].0));
+    }
+
+    #[test]
+    fn a_run_of_two_plans_is_made_once() {
+        let plan = |name: &str| root().join("docs/hunt/plans").join(name);
+        let both = runs(&[plan("gru-learning-rate.toml"), plan("gru-ten-seeds.toml")]).unwrap();
+        // 20 of the first; of the second's 20, five are the same.
+        assert_eq!(both.len(), 35);
+    }
+}
