@@ -14,10 +14,12 @@ use flameout_experiment::{Dataset, Settings, Trainer};
 use serde::{Deserialize, Serialize};
 
 use crate::hunt::plan::Plan;
+use crate::map::name_and_rate;
 use crate::{csv_file, jobs, root};
 
 /// Makes the runs of plans again and measures, on the way, the mean length of the columns of the first layer's recurrent
-/// kernel: of the weights that lead from all units to one.
+/// kernel: of the weights that lead from all units to one. Runs may differ from the question in size, words, learning rate and
+/// seed alone.
 ///
 /// A run ends when it has collapsed. The table has the length about a hundred steps before the onset, or at the end of runs
 /// that did not collapse; the file a point about every tenth of the way, which `cargo xtask map` draws.
@@ -97,7 +99,8 @@ fn runs(plans: &[PathBuf]) -> Result<Vec<Settings>> {
     let mut runs: Vec<Settings> = Vec::new();
     for path in plans {
         for mut settings in Plan::read(path)?.runs(&root())? {
-            ensure!(settings.entries().contains_key("schedule.learning-rate"), "{}: no rate", path.display());
+            let known = name_and_rate(&settings).is_some();
+            ensure!(known, "{}: its runs differ in more than size, words, rate and seed", path.display());
             (settings.training.stop_after_collapse, settings.training.checkpoint_every) = (Some(0), 500);
             let epochs = settings.training.epochs;
             let same = |other: &&mut Settings| {
@@ -128,13 +131,14 @@ fn measure(settings: &Settings) -> Result<Option<Vec<Sample>>> {
             lengths.push((trainer.steps(), length(&trainer)));
         }
     }
+    let (_, rate) = name_and_rate(settings).context("the run has a setting that is not told of here")?;
     let outcome = trainer.outcome();
     let onset = outcome.collapse_onset();
     let until = onset.map_or(u64::MAX, |onset| onset.saturating_sub(BEFORE));
     lengths.retain(|&(step, _)| step <= until);
     let sample = |(step, length)| Sample {
         network: format!("{} {}", settings.case.name(), settings.model.units.unwrap_or(settings.case.units())),
-        rate: settings.entries()["schedule.learning-rate"].parse().expect("a number, as `runs` has seen to"),
+        rate,
         seed: settings.seed,
         onset,
         step,

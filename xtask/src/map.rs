@@ -112,14 +112,13 @@ fn series(rows: &[Row]) -> Vec<Series> {
 const WORDS: [u64; 2] = [0, 1000];
 
 /// None for runs that differ from the question's in anything else.
-fn name_and_rate(settings: &Settings) -> Option<(String, f64)> {
+pub fn name_and_rate(settings: &Settings) -> Option<(String, f64)> {
     let question = Settings::for_case(settings.case).entries();
     let entries = settings.entries();
     let free = [
         "seed",
         "model.units",
         "data.words",
-        "data.vectors",
         "schedule.learning-rate",
         "training.epochs",
         "training.checkpoint-every",
