@@ -13,13 +13,12 @@ use flameout_doctor::probe::mean_column_length;
 use flameout_experiment::{Dataset, Settings, Trainer};
 use serde::{Deserialize, Serialize};
 
+use crate::hunt::cells::changes;
 use crate::hunt::plan::Plan;
-use crate::map::name_and_rate;
 use crate::{csv_file, jobs, root};
 
 /// Makes the runs of plans again and measures, on the way, the mean length of the columns of the first layer's recurrent
-/// kernel: of the weights that lead from all units to one. Runs may differ from the question in size, words, learning rate and
-/// seed alone.
+/// kernel: of the weights that lead from all units to one.
 ///
 /// A run ends when it has collapsed. The table has the length about a hundred steps before the onset, or at the end of runs
 /// that did not collapse; the file a point about every tenth of the way, which `cargo xtask map` draws.
@@ -27,6 +26,7 @@ use crate::{csv_file, jobs, root};
 /// Examples:
 ///
 ///   cargo xtask growth docs/hunt/plans/gru-learning-rate.toml docs/hunt/plans/gru-ten-seeds.toml
+///   cargo xtask growth docs/hunt/plans/gru-remedies.toml --out runs/remedies.csv
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -55,7 +55,9 @@ const APART: f64 = 1.1;
 pub struct Sample {
     /// Which network, with its number of units.
     pub network: String,
-    /// The learning rate.
+    /// What differs from the question, but for units, words and learning rate; nothing in most runs.
+    pub changed: String,
+    /// The learning rate; where it falls, the first.
     pub rate: f64,
     /// The seed.
     pub seed: u64,
@@ -65,6 +67,13 @@ pub struct Sample {
     pub step: u64,
     /// The mean length of the columns.
     pub length: f64,
+}
+
+impl Sample {
+    /// Whether it is of a run that differs in its seed alone.
+    fn is_like(&self, other: &Self) -> bool {
+        (&self.network, &self.changed, self.rate) == (&other.network, &other.changed, other.rate)
+    }
 }
 
 /// Runs the command.
@@ -86,7 +95,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let mut measured = measured.into_inner().unwrap_or_else(PoisonError::into_inner);
     measured.sort_by(|a, b| {
-        let key = |samples: &[Sample]| (samples[0].network.clone(), samples[0].rate.to_bits(), samples[0].seed);
+        let key = |samples: &[Sample]| {
+            let first = &samples[0];
+            (first.network.clone(), first.changed.clone(), first.rate.to_bits(), first.seed)
+        };
         key(a).cmp(&key(b))
     });
     print(&measured);
@@ -99,8 +111,7 @@ fn runs(plans: &[PathBuf]) -> Result<Vec<Settings>> {
     let mut runs: Vec<Settings> = Vec::new();
     for path in plans {
         for mut settings in Plan::read(path)?.runs(&root())? {
-            let known = name_and_rate(&settings).is_some();
-            ensure!(known, "{}: its runs differ in more than size, words, rate and seed", path.display());
+            ensure!(rate(&settings).is_some(), "{}: a run's schedule has no learning rate of its own", path.display());
             (settings.training.stop_after_collapse, settings.training.checkpoint_every) = (Some(0), 500);
             let epochs = settings.training.epochs;
             let same = |other: &&mut Settings| {
@@ -131,13 +142,15 @@ fn measure(settings: &Settings) -> Result<Option<Vec<Sample>>> {
             lengths.push((trainer.steps(), length(&trainer)));
         }
     }
-    let (_, rate) = name_and_rate(settings).context("the run has a setting that is not told of here")?;
+    let rate = rate(settings).context("the schedule has no learning rate of its own")?;
+    let changed = changes(settings, &["model.units", "data.words", "schedule.learning-rate"]);
     let outcome = trainer.outcome();
     let onset = outcome.collapse_onset();
     let until = onset.map_or(u64::MAX, |onset| onset.saturating_sub(BEFORE));
     lengths.retain(|&(step, _)| step <= until);
     let sample = |(step, length)| Sample {
         network: format!("{} {}", settings.case.name(), settings.model.units.unwrap_or(settings.case.units())),
+        changed: changed.clone(),
         rate,
         seed: settings.seed,
         onset,
@@ -170,10 +183,15 @@ pub fn read(path: &Path) -> Result<Vec<Sample>> {
     reader.deserialize().collect::<Result<_, _>>().with_context(|| path.display().to_string())
 }
 
-/// A line for each network and rate.
+fn rate(settings: &Settings) -> Option<f64> {
+    settings.entries().get("schedule.learning-rate")?.parse().ok()
+}
+
+/// A line for each network, change and rate.
 fn print(measured: &[Vec<Sample>]) {
     let mut table = table::new([
         "network",
+        "changed",
         "learning rate",
         "trained well",
         "collapsed",
@@ -181,12 +199,13 @@ fn print(measured: &[Vec<Sample>]) {
         "length 100 steps before",
         "length at the end of the others",
     ]);
-    for runs in measured.chunk_by(|a, b| (&a[0].network, a[0].rate) == (&b[0].network, b[0].rate)) {
+    for runs in measured.chunk_by(|a, b| a[0].is_like(&b[0])) {
         let last = |run: &Vec<Sample>| run.last().expect("not empty").length;
         let (collapsed, held): (Vec<_>, Vec<_>) = runs.iter().partition(|run| run[0].onset.is_some());
         let onsets: Vec<f64> = collapsed.iter().filter_map(|run| run[0].onset).map(|onset| onset as f64).collect();
         table.add_row([
             runs[0][0].network.clone(),
+            runs[0][0].changed.clone(),
             runs[0][0].rate.to_string(),
             runs.len().to_string(),
             collapsed.len().to_string(),

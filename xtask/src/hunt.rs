@@ -1,6 +1,6 @@
 //! `cargo xtask hunt`: runs a plan of many trainings, and keeps a row of results for each.
 
-mod cells;
+pub mod cells;
 pub mod curve;
 mod display;
 pub mod plan;

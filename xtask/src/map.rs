@@ -56,7 +56,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         draw(&results, question_run(&results, &rows, case), &out.join(format!("question-{}.svg", case.name())))?;
     }
     let samples = growth::read(&root().join(&args.results).join("growth.csv"))?;
-    for of_network in samples.chunk_by(|a, b| a.network == b.network) {
+    let plain: Vec<_> = samples.into_iter().filter(|sample| sample.changed.is_empty()).collect();
+    for of_network in plain.chunk_by(|a, b| a.network == b.network) {
         let name = of_network[0].network.replace(' ', "-");
         chart::growth(&out.join(format!("growth-{name}.svg")), of_network)?;
     }
@@ -112,7 +113,7 @@ fn series(rows: &[Row]) -> Vec<Series> {
 const WORDS: [u64; 2] = [0, 1000];
 
 /// None for runs that differ from the question's in anything else.
-pub fn name_and_rate(settings: &Settings) -> Option<(String, f64)> {
+fn name_and_rate(settings: &Settings) -> Option<(String, f64)> {
     let question = Settings::for_case(settings.case).entries();
     let entries = settings.entries();
     let free = [

@@ -10,14 +10,20 @@ use super::results::Row;
 
 /// A few words that tell a run from the question's.
 pub fn label(settings: &Settings) -> String {
+    format!("{} seed {} {}", settings.case.name(), settings.seed, changes(settings, &[]))
+}
+
+/// What differs from the question's settings, but for the case, the seed, how long the run is, and `known` settings.
+pub fn changes(settings: &Settings, known: &[&str]) -> String {
     let question = Settings::for_case(settings.case).entries();
     let dull = ["case", "seed", "training.epochs", "training.checkpoint-every", "training.stop-after-collapse"];
     let changes = settings.entries().into_iter().filter(|(key, value)| {
-        !dull.contains(&key.as_str()) && question.get(key).is_none_or(|original| original != value)
+        let told = dull.contains(&key.as_str()) || known.contains(&key.as_str());
+        !told && question.get(key).is_none_or(|original| original != value)
     });
     let changes: Vec<String> =
         changes.map(|(key, value)| format!("{}={value}", key.rsplit('.').next().unwrap_or(&key))).collect();
-    format!("{} seed {} {}", settings.case.name(), settings.seed, changes.join(" "))
+    changes.join(" ")
 }
 
 /// What became of a run, in a few words.
