@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | 1 | Does it learn: can it fit what it is trained on? | [`curve`], [`slice`](mod@slice) |
 //! | 2 | Are the data sound? | [`data`] |
-//! | 3 | Are gradients and weights sound? | [`gradient`] |
+//! | 3 | Are gradients and weights sound? | [`gradient`], [`growth`] |
 //! | 4 | Would a lower learning rate have prevented it? | answered by [replay](crate::replay) |
 //! | 5 | Are the predictions all the same? | [`curve`] |
 //! | 6 | Are the batches balanced? | [`batches`] |
@@ -15,6 +15,7 @@ pub mod batches;
 pub mod curve;
 pub mod data;
 pub mod gradient;
+pub mod growth;
 pub mod scale;
 pub mod slice;
 pub mod spelling;

@@ -296,8 +296,12 @@ fn a_real_collapse_is_explained() {
     assert_eq!(diagnosis.control_is_exact, Some(true));
     assert_eq!(cause(&diagnosis), Some(Cause::LearningRate), "{:#?}", diagnosis.findings);
     let (weights, batches) = (&diagnosis.checks[2], &diagnosis.checks[5]);
-    let growth = weights.evidence.last().unwrap();
-    assert!(growth.contains("by step 3375, the mean length of layer0/recurrent_kernel's columns has gone from 1.1 to"));
+    let growth = &weights.evidence[weights.evidence.len() - 2..];
+    assert!(
+        growth[0].contains("by step 3375, the mean length of layer0/recurrent_kernel's columns has gone from 1.1 to")
+    );
+    assert!(growth[1].ends_with("constraint = { tensor = \"recurrent_kernel\", max-norm = 1.8 }"), "{growth:?}");
+    assert_eq!((weights.number, weights.grade), (3, Grade::Suspect));
     assert_eq!((batches.number, batches.grade), (6, Grade::Suspect), "900 words in batches of 32 leave four");
 
     let mut changes = 0;

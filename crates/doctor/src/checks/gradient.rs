@@ -8,12 +8,12 @@ use flameout_experiment::{Number, Snapshot};
 use flameout_model::{Architecture, Cell, LayerKind, Sequential};
 use ndarray::Array2;
 
+use super::growth::{self, Growth};
 use super::{Builder, Checked};
 use crate::cause::Cause;
 use crate::check::Grade;
 use crate::course::Course;
-use crate::diagnosis::Finding;
-use crate::probe::mean_column_length;
+use crate::diagnosis::{Event, Finding};
 use crate::subject::Subject;
 
 /// Words of the batch that gradients are checked on.
@@ -51,30 +51,20 @@ pub fn check<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Checked {
         let evidence = format!("{tensor} ended with the values that it began with, while others moved");
         check.suggest(Grade::Fail, Finding::direct(Cause::FrozenTensor, evidence, None));
     }
-    growth(subject, course).into_iter().for_each(|evidence| check.note(evidence));
+    tell_growth(&mut check, course.event(), &Growth::of(subject, course));
     check.done()
 }
 
-/// How much longer the recurrent kernels' columns, the weights from all units to one, have become until it went wrong, or
-/// until the end. Small networks whose kernels were kept from growing so did not collapse; of how long is too long, no
-/// threshold is known for networks of all kinds.
-fn growth<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Vec<String> {
-    let until = course.event().step().unwrap_or(u64::MAX);
-    let Some(state) = course.snapshots.at_or_before(until).filter(|state| state.step() > 0) else { return Vec::new() };
-    let architecture = subject.settings.architecture(subject.dataset.encoder.alphabet_len(), 1);
-    let model = Sequential::<T>::new(architecture);
-    let recurrent = model.tensors().iter().filter(|tensor| tensor.name.ends_with("recurrent_kernel"));
-    recurrent
-        .map(|tensor| {
-            let [before, after] =
-                [&subject.start, state].map(|state| mean_column_length(tensor.view(state.parameters())));
-            format!(
-                "by step {}, the mean length of {}'s columns has gone from {before:.1} to {after:.1}",
-                state.step(),
-                tensor.name
-            )
-        })
-        .collect()
+/// How the recurrent kernels have grown; suspect if that can be what went wrong.
+fn tell_growth(check: &mut Builder, event: Event, growths: &[Growth]) {
+    let went_wrong = matches!(event, Event::Rise { .. });
+    for growth in growths {
+        let grade = if went_wrong && growth.is_large() { Grade::Suspect } else { Grade::Pass };
+        check.grade(grade, growth.to_string());
+    }
+    if let Some(bound) = growth::bound(growths).filter(|_| went_wrong) {
+        check.note(format!("small networks whose kernel was held to a third of that did not collapse: {bound}"));
+    }
 }
 
 /// Whether the network's own gradient for a tensor, before anything reaches into it, is not zero at one of these places.

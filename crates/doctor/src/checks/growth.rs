@@ -1,0 +1,94 @@
+//! Check 3's look at the recurrent kernels: how much longer have they become?
+//!
+//! Nothing in a loss holds them back. Of small networks that collapse, those whose recurrent kernel was kept from growing from
+//! the start did not, and those whose other kernels were did (docs/the-collapse.md). What is long enough to collapse differs
+//! from one kind of network to another: 5 to 8 in GRUs of 64 units, 18 to 33 in LSTMs.
+
+use std::fmt;
+
+use flameout_experiment::Number;
+use flameout_model::Sequential;
+
+use crate::change::Change;
+use crate::course::Course;
+use crate::probe::mean_column_length;
+use crate::subject::Subject;
+
+/// Growth below this factor is every healthy network's.
+const LARGE: f64 = 3.0;
+/// The share of their length at the collapse to hold them to. None of 20 networks collapsed whose kernels were held to about so
+/// much or less (GRUs to 2, 3 and 4, LSTMs to 8), and four of ten that were held to more (GRUs to 5, LSTMs to 12).
+const HELD: f64 = 1.0 / 3.0;
+
+/// The mean length of a kernel's columns, the weights from all units to one, at the start and later.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Growth {
+    /// The kernel.
+    pub tensor: String,
+    /// Before the first step.
+    pub before: f64,
+    /// The step of the later state.
+    pub step: u64,
+    /// At that step.
+    pub after: f64,
+}
+
+impl Growth {
+    /// Of each recurrent kernel, until something went wrong or until the end. Nothing if no later state was kept.
+    #[must_use]
+    pub fn of<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Vec<Self> {
+        let until = course.event().step().unwrap_or(u64::MAX);
+        let later = course.snapshots.at_or_before(until).filter(|state| state.step() > 0);
+        let Some(state) = later else { return Vec::new() };
+        let architecture = subject.settings.architecture(subject.dataset.encoder.alphabet_len(), 1);
+        let model = Sequential::<T>::new(architecture);
+        let recurrent = model.tensors().iter().filter(|tensor| tensor.name.ends_with("recurrent_kernel"));
+        recurrent
+            .map(|tensor| Self {
+                tensor: tensor.name.clone(),
+                before: mean_column_length(tensor.view(subject.start.parameters())),
+                step: state.step(),
+                after: mean_column_length(tensor.view(state.parameters())),
+            })
+            .collect()
+    }
+
+    /// Whether it is long enough to be what made a network collapse.
+    #[must_use]
+    pub fn is_large(&self) -> bool {
+        self.after >= LARGE * self.before
+    }
+}
+
+impl fmt::Display for Growth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tensor, before, step, after } = self;
+        write!(f, "by step {step}, the mean length of {tensor}'s columns has gone from {before:.1} to {after:.1}")
+    }
+}
+
+/// The bound that would have kept all recurrent kernels from growing so; None if none has grown much.
+#[must_use]
+pub fn bound(growths: &[Growth]) -> Option<Change> {
+    let shortest = growths.iter().filter(|growth| growth.is_large()).map(|growth| growth.after).reduce(f64::min)?;
+    let limit = HELD * shortest;
+    Some(Change::setting("constraint", format!("{{ tensor = \"recurrent_kernel\", max-norm = {limit:.1} }}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_is_for_the_shortest_that_has_grown() {
+        let growth = |after| Growth { tensor: "layer0/recurrent_kernel".into(), before: 1.1, step: 100, after };
+        let bound = |lengths: &[f64]| bound(&lengths.iter().map(|&after| growth(after)).collect::<Vec<_>>());
+        assert_eq!(bound(&[1.2, 3.2]), None);
+        assert_eq!(
+            bound(&[3.2, 10.0, 20.0]).unwrap().to_string(),
+            "constraint = { tensor = \"recurrent_kernel\", max-norm = 3.3 }"
+        );
+        let told = growth(6.04).to_string();
+        assert!(told.ends_with("layer0/recurrent_kernel's columns has gone from 1.1 to 6.0"), "{told}");
+    }
+}
