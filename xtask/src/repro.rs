@@ -25,7 +25,8 @@ use flameout::cli::{diagnose, diagnosis, setting};
 /// Trains one of the question's networks on real word vectors, with Keras 1.0.7's arithmetic. By default with the settings,
 /// as near to the question's as was found, at which it trains well and collapses within minutes; every setting
 /// that differs is printed before it starts, with the reason. Then the doctor goes back to shortly before the collapse,
-/// replays it with one thing changed at a time, and names cause and remedy; and the remedy is run from the start.
+/// replays it with one thing changed at a time, and names cause and remedy; and the remedy is run from the start. So is,
+/// with one layer, the run whose recurrent kernel is kept from growing, which is what makes it collapse.
 ///
 /// With --full: the question's layer sizes and learning rate, which have not been seen to collapse
 /// (docs/the-collapse.md). lstm-double takes longest: seed 0 collapses at step 78,081.
@@ -225,23 +226,33 @@ fn check(case: Case, summary: &Summary) -> Result<()> {
     Ok(())
 }
 
-/// The doctor's verdict on a run, and what becomes of the run with the remedy.
+/// The doctor's verdict on a run, and what becomes of the run with the remedy, and with what makes it collapse held.
 fn explain(settings: &Settings, summary: &Summary, directory: &Path, stop: &AtomicBool) -> Result<()> {
     println!("\nWhy? The doctor goes back to states from before the collapse, and replays what led to it.");
     let diagnosis = diagnose::of(settings, directory, &root(), &Options::default())?;
     diagnosis::print(&diagnosis, settings)?;
-    let Verdict::Cause(Finding { remedy: Some(remedy @ Change::Settings(_)), .. }) = diagnosis.verdict() else {
-        return Ok(());
-    };
-    println!("\nThe same run from the start, with {remedy}:");
-    let remedied = remedy.apply(settings)?;
-    let mut directory = directory.to_path_buf().into_os_string();
-    directory.push("-remedy");
-    let directory = PathBuf::from(directory);
-    let resume = directory.join("settings.toml").is_file();
-    if let Ended::Finished(with_remedy) = run_case(&remedied, &directory, resume, stop)? {
-        report::print_end(&with_remedy, &directory)?;
-        report::print_remedy(summary, &with_remedy);
+    if let Verdict::Cause(Finding { remedy: Some(remedy @ Change::Settings(_)), .. }) = diagnosis.verdict() {
+        println!("\nThe same run from the start, with {remedy}:");
+        again("remedy", &remedy.apply(settings)?, summary, directory, stop)?;
+    }
+    if let Some(held) = collapse::held(settings) {
+        println!(
+            "\nThe same run from the start, with its recurrent kernel kept from growing (docs/the-collapse.md, \"The cause\"):"
+        );
+        again("held", &held, summary, directory, stop)?;
+    }
+    Ok(())
+}
+
+/// Makes a run again with other settings, in a directory beside the run's, and compares.
+fn again(name: &str, settings: &Settings, original: &Summary, directory: &Path, stop: &AtomicBool) -> Result<()> {
+    let mut beside = directory.to_path_buf().into_os_string();
+    beside.push(format!("-{name}"));
+    let beside = PathBuf::from(beside);
+    let resume = beside.join("settings.toml").is_file();
+    if let Ended::Finished(summary) = run_case(settings, &beside, resume, stop)? {
+        report::print_end(&summary, &beside)?;
+        report::print_remedy(name, original, &summary);
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! within minutes.
 
 use flameout_experiment::{Case, Settings};
+use flameout_optim::Constraint;
 
 /// What the question did not say, or what must differ for the collapse to come within minutes: key, value, reason.
 /// docs/the-collapse.md has the measurements.
@@ -33,6 +34,23 @@ pub fn settings(case: Case) -> Settings {
 /// Why a setting differs from the question's, if it does so by default.
 pub fn reason(case: Case, key: &str) -> Option<&'static str> {
     changes(case).into_iter().find(|(changed, ..)| *changed == key).map(|(.., reason)| reason)
+}
+
+/// The length that the columns of a case's recurrent kernel are held to, so that the run does not collapse: by
+/// `gru-constraint.toml` and `lstm-constraint.toml`. None for the deep network, with which nobody has tried.
+fn bound(case: Case) -> Option<f64> {
+    match case {
+        Case::GruSingle => Some(3.0),
+        Case::LstmSingle => Some(8.0),
+        Case::LstmDouble => None,
+    }
+}
+
+/// The default run of a case with its recurrent kernel held; None for another run.
+pub fn held(run: &Settings) -> Option<Settings> {
+    let default = Settings { seed: run.seed, ..settings(run.case) };
+    let max_norm = bound(run.case).filter(|_| *run == default)?;
+    Some(Settings { constraint: Some(Constraint { tensor: "recurrent_kernel".into(), max_norm }), ..default })
 }
 
 /// What the default run, with seed 0, comes to on every machine.

@@ -142,16 +142,16 @@ fn name(symptom: Symptom) -> &'static str {
     }
 }
 
-/// Whether the remedy kept the run from collapsing, and at what price.
-pub fn print_remedy(original: &Summary, with_remedy: &Summary) {
+/// Whether a remedy kept the run from collapsing, and at what price.
+pub fn print_remedy(name: &str, original: &Summary, with_remedy: &Summary) {
     let best = |summary: &Summary| summary.best.map_or(f64::NAN, |best| best.loss);
     let what = match (with_remedy.collapsed, with_remedy.trained_well_step) {
-        (true, _) => "it collapses all the same: the remedy only delays",
+        (true, _) => "it collapses all the same, and was only delayed",
         (false, Some(_)) => "it trains well and does not collapse",
         (false, None) => "it does not collapse, and has not trained well either",
     };
     println!(
-        "\nremedy: {what}; best loss {:.6}, in the end {:.6} (without the remedy: {:.6}, in the end {:.6})",
+        "\n{name}: {what}; best loss {:.6}, in the end {:.6} (without: {:.6}, in the end {:.6})",
         best(with_remedy),
         with_remedy.last.loss,
         best(original),
