@@ -6,13 +6,13 @@ use flameout_cells::Tensor;
 use flameout_experiment::{EpochRecord, Number, Outcome, Record, RunDirectory, Snapshot, StepRecord, Trainer};
 use flameout_optim::l2_norm;
 
+use crate::Error;
 use crate::curve::Curve;
-use crate::diagnose::LEAD;
 use crate::diagnosis::Event;
+use crate::keeper::{self, LEAD};
 use crate::onset::{self, Detector};
 use crate::ring::Ring;
 use crate::subject::Subject;
-use crate::{Error, keeper};
 
 /// Steps between snapshots.
 const SNAPSHOT_EVERY: u64 = 25;

@@ -13,13 +13,11 @@ use crate::checks::slice::Slice;
 use crate::checks::{Checked, batches, curve, data, gradient, scale};
 use crate::course::Course;
 use crate::diagnosis::{Diagnosis, Event, Finding};
+use crate::keeper::LEAD;
 use crate::replay::{End, Goal, Replay, Trials};
 use crate::ring::DEFAULT_LIMIT;
 use crate::spikes::{median, unusual_gradients};
 use crate::subject::Subject;
-
-/// Steps before the onset from which replays begin, at least, unless the options say otherwise.
-pub(crate) const LEAD: u64 = 100;
 
 /// How much a diagnosis may cost; the default is what was measured on the zoo.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,9 +8,11 @@ use flameout_model::checkpoint;
 
 use crate::Error;
 use crate::approach;
-use crate::diagnose::LEAD;
 use crate::diagnosis::Event;
 use crate::ring::Ring;
+
+/// Steps before what went wrong from which replays begin, at least, unless the options say otherwise: a state must be kept.
+pub(crate) const LEAD: u64 = 100;
 
 /// Steps between states: at the question's size, where a copy takes a quarter of a step's time, half a per cent of the run
 /// (`cargo bench -p flameout-doctor`).

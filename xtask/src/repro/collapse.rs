@@ -70,3 +70,20 @@ pub struct Recorded {
     /// How the weights' hash begins.
     pub weights_blake3: &'static str,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_default_runs_of_one_layer_are_held() {
+        let run = Settings { seed: 3, ..settings(Case::GruSingle) };
+        let held = held(&run).unwrap();
+        assert_eq!(held.entries()["constraint.max-norm"], "3.0");
+        assert_eq!(Settings { constraint: None, ..held }, run);
+        let mut larger = run;
+        larger.set("model.units", "65").unwrap();
+        assert_eq!(super::held(&larger), None);
+        assert_eq!(super::held(&settings(Case::LstmDouble)), None);
+    }
+}
