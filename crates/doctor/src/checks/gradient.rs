@@ -63,7 +63,7 @@ fn tell_growth(check: &mut Builder, event: Event, growths: &[Growth]) {
         check.grade(grade, growth.to_string());
     }
     if let Some(bound) = growth::bound(growths).filter(|_| went_wrong) {
-        check.note(format!("small networks whose kernel was held to a third of that did not collapse: {bound}"));
+        check.note(format!("small networks whose kernel was held to three tenths of that did not collapse: {bound}"));
     }
 }
 
