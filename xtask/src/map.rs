@@ -56,7 +56,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         draw(&results, question_run(&results, &rows, case), &out.join(format!("question-{}.svg", case.name())))?;
     }
     let samples = growth::read(&root().join(&args.results).join("growth.csv"))?;
-    let plain: Vec<_> = samples.into_iter().filter(|sample| sample.changed.is_empty()).collect();
+    // The first point is of before the first step, which a logarithmic axis does not have.
+    let plain: Vec<_> = samples.into_iter().filter(|sample| sample.changed.is_empty() && sample.step > 0).collect();
     for of_network in plain.chunk_by(|a, b| a.network == b.network) {
         let name = of_network[0].network.replace(' ', "-");
         chart::growth(&out.join(format!("growth-{name}.svg")), of_network)?;

@@ -68,8 +68,7 @@ pub fn advice<T: Number>(replay: &Replay<'_, T>, records: &[StepRecord]) -> Vec<
     if subject.settings.training.remainder.is_none() {
         changes.extend(["drop", "weigh"].map(|remainder| Change::setting("training.remainder", remainder)));
     }
-    let architecture = subject.settings.architecture(subject.dataset.encoder.alphabet_len(), 1);
-    let tensors = flameout_model::Sequential::<T>::new(architecture).tensors().to_vec();
+    let tensors = subject.tensors();
     changes.extend(tensors.iter().map(|tensor| Change::Freeze(tensor.name.clone())));
     let earlier = replay.earlier.at_or_before(from.saturating_sub(BACK)).map(Snapshot::step);
     if let Some(step) = earlier.filter(|&step| step > 0) {

@@ -74,14 +74,13 @@ impl<T: Number> Course<T> {
         let Some(last) = states.last().filter(|_| RunDirectory::is_over(directory)) else { return Ok(None) };
         let (dataset, settings) = (&subject.dataset, &subject.settings);
         let outcome = Outcome::new(dataset.baseline(settings), dataset.steps_per_epoch(settings));
-        let tensors = Trainer::new(settings, dataset)?.model().tensors().to_vec();
         let mut course = Self {
             records: Vec::new(),
             epochs: Vec::new(),
             snapshots: Ring::new(ring_bytes),
             outcome,
             parameter_norm: l2_norm(last.parameters()),
-            still: still_tensors(&tensors, last.parameters(), subject.start.parameters()),
+            still: still_tensors(&subject.tensors(), last.parameters(), subject.start.parameters()),
         };
         course.take_in(RunDirectory::read_metrics(directory)?);
         let began = states[0].step();

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use flameout_cells::Tensor;
 use flameout_experiment::{Dataset, Intervention, Number, Settings, Snapshot, Trainer};
+use flameout_model::Sequential;
 
 use crate::Error;
 
@@ -42,6 +44,12 @@ impl<T: Number> Subject<T> {
     #[must_use]
     pub fn planned_steps(&self) -> u64 {
         self.settings.training.epochs.saturating_mul(self.dataset.steps_per_epoch(&self.settings))
+    }
+
+    /// The network's tensors, with their places in a state's parameters.
+    pub(crate) fn tensors(&self) -> Vec<Tensor> {
+        let (alphabet, outputs) = (self.dataset.encoder.alphabet_len(), self.dataset.targets.ncols());
+        Sequential::<T>::new(self.settings.architecture(alphabet, outputs)).tensors().to_vec()
     }
 
     /// What reaches into its steps.

@@ -130,12 +130,11 @@ pub fn onsets(path: &Path, series: &[Series]) -> Result<()> {
 }
 
 /// The length of the recurrent kernel's columns over the steps of each run of a network, with a point where it collapsed.
+/// Steps are above 0.
 pub fn growth(path: &Path, samples: &[Sample]) -> Result<()> {
-    // The first point is of before the first step, which a logarithmic axis does not have.
-    let drawn = || samples.iter().filter(|sample| sample.step > 0);
-    let (last, longest) =
-        drawn().fold((1, 0.0_f64), |(step, length), sample| (step.max(sample.step), length.max(sample.length)));
-    let first = drawn().map(|sample| sample.step).min().unwrap_or(1);
+    let steps = || samples.iter().map(|sample| sample.step);
+    let (first, last) = (steps().min().unwrap_or(1), steps().max().unwrap_or(1));
+    let longest = samples.iter().map(|sample| sample.length).fold(0.0, f64::max);
     let area = area(path)?;
     let title = format!("{} units: the recurrent kernel, and where networks collapsed", samples[0].network);
     let mut chart = ChartBuilder::on(&area)
@@ -155,8 +154,7 @@ pub fn growth(path: &Path, samples: &[Sample]) -> Result<()> {
     for (index, of_rate) in samples.chunk_by(|a, b| a.rate == b.rate).enumerate() {
         let color = Palette99::pick(index).to_rgba();
         for (number, run) in of_rate.chunk_by(|a, b| a.seed == b.seed).enumerate() {
-            let points: Vec<(f64, f64)> =
-                run.iter().filter(|sample| sample.step > 0).map(|sample| (sample.step as f64, sample.length)).collect();
+            let points: Vec<_> = run.iter().map(|sample| (sample.step as f64, sample.length)).collect();
             let end = points.last().copied().filter(|_| run[0].onset.is_some());
             let line = chart.draw_series(LineSeries::new(points, color.stroke_width(1))).map_err(drawing)?;
             if number == 0 {

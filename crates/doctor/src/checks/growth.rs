@@ -7,7 +7,6 @@
 use std::fmt;
 
 use flameout_experiment::Number;
-use flameout_model::Sequential;
 
 use crate::change::Change;
 use crate::course::Course;
@@ -40,15 +39,13 @@ impl Growth {
         let until = course.event().step().unwrap_or(u64::MAX);
         let later = course.snapshots.at_or_before(until).filter(|state| state.step() > 0);
         let Some(state) = later else { return Vec::new() };
-        let architecture = subject.settings.architecture(subject.dataset.encoder.alphabet_len(), 1);
-        let model = Sequential::<T>::new(architecture);
-        let recurrent = model.tensors().iter().filter(|tensor| tensor.name.ends_with("recurrent_kernel"));
+        let recurrent = subject.tensors().into_iter().filter(|tensor| tensor.name.ends_with("recurrent_kernel"));
         recurrent
             .map(|tensor| Self {
-                tensor: tensor.name.clone(),
                 before: mean_column_length(tensor.view(subject.start.parameters())),
                 step: state.step(),
                 after: mean_column_length(tensor.view(state.parameters())),
+                tensor: tensor.name,
             })
             .collect()
     }
