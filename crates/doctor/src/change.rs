@@ -28,6 +28,14 @@ pub enum Change {
         /// The earlier step, of which a state must have been kept.
         step: u64,
     },
+    /// The optimiser begins as if a tensor's gradients had been larger: its second moment (Adam's v) is multiplied by this
+    /// once, and forgets it again as it forgets everything.
+    SecondMoment {
+        /// The tensor.
+        tensor: String,
+        /// By how much.
+        times: f64,
+    },
     /// These rows of the data set are not trained on.
     DropWords(Vec<usize>),
     /// Initial weights are drawn again, as the settings say. Only from the beginning of a run.
@@ -79,6 +87,7 @@ impl fmt::Display for Change {
             },
             Self::Freeze(tensor) => write!(f, "{tensor} frozen"),
             Self::Restore { tensor, step } => write!(f, "{tensor} as at step {step}"),
+            Self::SecondMoment { tensor, times } => write!(f, "{tensor}: {times} times its second moment"),
             Self::DropWords(rows) if rows.len() == 1 => write!(f, "without one word"),
             Self::DropWords(rows) => write!(f, "without {} words", rows.len()),
             Self::DrawWeights => write!(f, "initial weights drawn again"),

@@ -1,7 +1,8 @@
 //! What would have prevented it: a table of changes, each replayed from the same state.
 //!
 //! The changes are those that people give as advice against a training that blows up; and each tensor in turn frozen, and put
-//! back to what it was long before, to see which part of the network is needed for it to happen.
+//! back to what it was long before, to see which part of the network is needed for it to happen; and each tensor's second
+//! moment raised, to see whether Adam had forgotten how large its gradients can be.
 
 use flameout_experiment::{Number, Snapshot, StepRecord};
 
@@ -15,6 +16,8 @@ use crate::subject::Subject;
 
 /// Steps before the replays' beginning to which single tensors are put back.
 const BACK: u64 = 500;
+/// By how much second moments are raised: √v, by which Adam divides, by a little more than three.
+const RAISED: f64 = 10.0;
 /// Steps before the replays' beginning whose gradients say what is usual.
 const USUAL: usize = 500;
 
@@ -35,8 +38,8 @@ pub fn counterfactuals<T: Number>(
     replay.each(&advice(&replay, &course.records), options.orders, done)
 }
 
-/// Nothing, every change that people advise, each tensor frozen, and each put back to where it was long before. `records` are
-/// those of the run: its gradients before the replay begins say what is a usual length.
+/// Nothing, every change that people advise, each tensor frozen, each put back to where it was long before, and each one's
+/// second moment raised. `records` are those of the run: its gradients before the replay begins say what is a usual length.
 #[must_use]
 #[inline(never)] // compiled once: see `instances`
 pub fn advice<T: Number>(replay: &Replay<'_, T>, records: &[StepRecord]) -> Vec<Change> {
@@ -51,7 +54,8 @@ pub fn advice<T: Number>(replay: &Replay<'_, T>, records: &[StepRecord]) -> Vec<
     for share in [0.5, 0.99] {
         changes.push(clip_at(usual_gradient(before, share)));
     }
-    if entries.get("optimizer.kind").is_some_and(|kind| kind == "\"adam\"") {
+    let adam = entries.get("optimizer.kind").is_some_and(|kind| kind == "\"adam\"");
+    if adam {
         let of_adam = [
             ("clip-update-rms", "true"),
             ("amsgrad", "true"),
@@ -72,7 +76,10 @@ pub fn advice<T: Number>(replay: &Replay<'_, T>, records: &[StepRecord]) -> Vec<
     changes.extend(tensors.iter().map(|tensor| Change::Freeze(tensor.name.clone())));
     let earlier = replay.earlier.at_or_before(from.saturating_sub(BACK)).map(Snapshot::step);
     if let Some(step) = earlier.filter(|&step| step > 0) {
-        changes.extend(tensors.into_iter().map(|tensor| Change::Restore { tensor: tensor.name, step }));
+        changes.extend(tensors.iter().map(|tensor| Change::Restore { tensor: tensor.name.clone(), step }));
+    }
+    if adam {
+        changes.extend(tensors.into_iter().map(|tensor| Change::SecondMoment { tensor: tensor.name, times: RAISED }));
     }
     changes
 }

@@ -63,6 +63,12 @@ pub enum Error {
         /// The step.
         step: u64,
     },
+    /// A replay was to raise a tensor's second moment.
+    #[error("{tensor} has no second moment to raise: the optimiser keeps none, or there is no such tensor")]
+    NoSecondMoment {
+        /// The tensor.
+        tensor: String,
+    },
     /// From an experiment: its settings, data, run directory or training.
     #[error(transparent)]
     Experiment(#[from] flameout_experiment::Error),

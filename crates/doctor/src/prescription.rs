@@ -40,6 +40,7 @@ impl Prescription {
             | Change::SkipBatches(_)
             | Change::Freeze(_)
             | Change::Restore { .. }
+            | Change::SecondMoment { .. }
             | Change::DropWords(_) => (None, None),
         };
         let flameout = match change {

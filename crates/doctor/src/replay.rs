@@ -149,7 +149,7 @@ impl<T: Number> Replay<'_, T> {
     ///
     /// # Errors
     /// [`Error::Experiment`] if the settings cannot be changed so; [`Error::Data`] if the change needs other data than the
-    /// subject's; [`Error::NoState`] if it needs a state that is not there.
+    /// subject's; [`Error::NoState`] if it needs a state that is not there; [`Error::NoSecondMoment`] likewise.
     pub fn trials(&self, change: &Change, orders: u64) -> Result<Trials, Error> {
         let own = std::iter::once(None);
         let trials = own.chain((1..=orders).map(Some)).map(|order| self.trial(change, order, &mut |_| {}));
@@ -175,8 +175,10 @@ impl<T: Number> Replay<'_, T> {
         let changed = changed_dataset(change, &self.subject.dataset)?;
         let dataset = changed.as_ref().unwrap_or(&self.subject.dataset);
         let mut trainer = self.begin(change, &settings, dataset)?;
-        if let Change::Restore { tensor, step } = change {
-            self.put_back(tensor, *step, &mut trainer, dataset)?;
+        match change {
+            Change::Restore { tensor, step } => self.put_back(tensor, *step, &mut trainer, dataset)?,
+            Change::SecondMoment { tensor, times } => self.raise(tensor, *times, &mut trainer, dataset)?,
+            _ => {}
         }
         if let Some(seed) = order {
             trainer.reorder(seed);
@@ -230,14 +232,29 @@ impl<T: Number> Replay<'_, T> {
     /// Gives a tensor the values that it had after an earlier step.
     fn put_back(&self, name: &str, step: u64, trainer: &mut Trainer<T>, dataset: &Dataset<T>) -> Result<(), Error> {
         let state = self.earlier.at_or_before(step).filter(|state| state.step() == step);
-        let tensor = trainer.model().tensors().iter().find(|tensor| tensor.name == name);
-        let Some((state, tensor)) = state.zip(tensor) else {
+        let Some((state, range)) = state.zip(range_of(name, trainer)) else {
             return Err(Error::NoState { tensor: name.into(), step });
         };
-        let (range, mut changed) = (tensor.range(), trainer.snapshot());
+        let mut changed = trainer.snapshot();
         changed.parameters_mut()[range.clone()].copy_from_slice(&state.parameters()[range]);
         Ok(trainer.restore(dataset, changed)?)
     }
+
+    /// Multiplies a tensor's second moment.
+    fn raise(&self, name: &str, times: f64, trainer: &mut Trainer<T>, dataset: &Dataset<T>) -> Result<(), Error> {
+        let mut changed = trainer.snapshot();
+        let Some((moment, range)) = changed.second_moment_mut().zip(range_of(name, trainer)) else {
+            return Err(Error::NoSecondMoment { tensor: name.into() });
+        };
+        let times = T::from_f64(times);
+        moment[range].iter_mut().for_each(|v| *v *= times);
+        Ok(trainer.restore(dataset, changed)?)
+    }
+}
+
+/// Where a tensor lies in the flat buffer of parameters.
+fn range_of<T: Number>(name: &str, trainer: &Trainer<T>) -> Option<Range<usize>> {
+    trainer.model().tensors().iter().find(|tensor| tensor.name == name).map(Tensor::range)
 }
 
 /// Whether a change is about initial weights.
@@ -316,11 +333,8 @@ impl<T: Number> Changed<T> {
         match change {
             Change::SkipBatches(steps) => skip.clone_from(steps),
             Change::Freeze(name) => {
-                let tensor = trainer.model().tensors().iter().find(|tensor| tensor.name == *name);
-                frozen = tensor.map(|tensor| {
-                    let range = tensor.range();
-                    (range.clone(), trainer.model().parameters()[range].to_vec())
-                });
+                let values = |range: Range<usize>| (range.clone(), trainer.model().parameters()[range].to_vec());
+                frozen = range_of(name, trainer).map(values);
             }
             _ => {}
         }

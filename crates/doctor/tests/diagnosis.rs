@@ -148,6 +148,40 @@ fn a_tensor_can_be_put_back_to_an_earlier_state() {
     assert!(end(7).unwrap_err().to_string().contains("step 7"));
 }
 
+/// One tensor's second moment raised, all else as it is.
+#[test]
+fn a_tensors_second_moment_can_be_raised() {
+    let end = |optimizer: &str| {
+        let mut settings = settings();
+        settings.set("optimizer", optimizer).unwrap();
+        let subject = subject(settings);
+        let mut trainer = Trainer::new(&subject.settings, &subject.dataset).unwrap();
+        for _ in 0..3 {
+            trainer.step(&subject.dataset).unwrap();
+        }
+        let from = trainer.snapshot();
+        let range = trainer.model().tensors()[1].range();
+        let mut expected = from.clone();
+        if let Some(moment) = expected.second_moment_mut() {
+            moment[range].iter_mut().for_each(|v| *v *= 10.0);
+        }
+        trainer.restore(&subject.dataset, expected).unwrap();
+        trainer.step(&subject.dataset).unwrap();
+        let none = Ring::default();
+        let replay = Replay { subject: &subject, from: &from, earlier: &none, until: 4, goal: Goal::Hold };
+        let trial = |change: &Change| replay.trial(change, None, &mut |_| {}).map(|trial| trial.weights_blake3);
+        let change = Change::SecondMoment { tensor: "layer0/recurrent_kernel".into(), times: 10.0 };
+        (trial(&change), trial(&Change::Nothing).unwrap(), trainer.model().weights_blake3())
+    };
+    for optimizer in [r#"{ kind = "adam" }"#, r#"{ kind = "rmsprop" }"#] {
+        let (raised, nothing, expected) = end(optimizer);
+        assert_eq!(raised.unwrap(), expected);
+        assert_ne!(nothing, expected);
+    }
+    let (raised, ..) = end(r#"{ kind = "sgd" }"#);
+    assert!(raised.unwrap_err().to_string().contains("layer0/recurrent_kernel"));
+}
+
 #[test]
 fn a_target_that_is_not_finite_is_found_with_its_word() {
     let mut subject = subject(settings());

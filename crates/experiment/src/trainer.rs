@@ -102,6 +102,12 @@ impl<T: Real> Snapshot<T> {
         const REST: usize = 4096;
         size_of::<T>() * (self.parameters.len() + self.state.optimizer.state_len()) + REST
     }
+
+    /// The optimiser's moving average of the squared gradient, one a parameter, to write (see
+    /// [`parameters_mut`](Self::parameters_mut)); None where it keeps none.
+    pub fn second_moment_mut(&mut self) -> Option<&mut [T]> {
+        self.state.optimizer.second_moment_mut()
+    }
 }
 
 impl<T: Number> Trainer<T> {

@@ -156,6 +156,11 @@ impl<T: Real> Adam<T> {
         &self.second_moment
     }
 
+    /// v, to write.
+    pub(crate) fn second_moment_mut(&mut self) -> &mut [T] {
+        &mut self.second_moment
+    }
+
     /// The largest v so far, one a parameter; with AMSGrad only.
     pub fn max_second_moment(&self) -> Option<&[T]> {
         self.max_second_moment.as_deref()

@@ -159,6 +159,16 @@ impl<T: Real> Optimizer<T> {
         }
     }
 
+    /// The moving average of the squared gradient, to write: what an optimiser would do that remembers other gradients.
+    /// AMSGrad's largest v stays as it is.
+    pub fn second_moment_mut(&mut self) -> Option<&mut [T]> {
+        match self {
+            Self::Adam(adam) => Some(adam.second_moment_mut()),
+            Self::RmsProp(rmsprop) => Some(rmsprop.second_moment_mut()),
+            Self::Sgd(_) => None,
+        }
+    }
+
     /// How many numbers of type `T` the state holds: two (with AMSGrad three) a parameter for Adam, one for RMSProp and for
     /// SGD with momentum, none for plain SGD.
     pub fn state_len(&self) -> usize {

@@ -71,6 +71,11 @@ impl<T: Real> RmsProp<T> {
         &self.second_moment
     }
 
+    /// The same, to write.
+    pub(crate) fn second_moment_mut(&mut self) -> &mut [T] {
+        &mut self.second_moment
+    }
+
     /// Moves the parameters by one step; both buffers have the length RMSProp was built for.
     ///
     /// # Errors

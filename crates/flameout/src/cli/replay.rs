@@ -36,7 +36,8 @@ pub struct Args {
     #[arg(long, value_name = "KEY=VALUE", required_unless_present = "advice")]
     set: Vec<String>,
 
-    /// Replay all that people advise, one after the other, and each tensor frozen or put back to 500 steps before.
+    /// Replay all that people advise, one after the other, and each tensor frozen, put back to 500 steps before,
+    /// or with ten times the second moment.
     #[arg(long, conflicts_with = "set")]
     advice: bool,
 
