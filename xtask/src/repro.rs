@@ -29,7 +29,7 @@ use flameout::cli::{diagnose, diagnosis, setting};
 /// with one layer, the run whose recurrent kernel is kept from growing, which is what makes it collapse.
 ///
 /// With --full: the question's layer sizes and learning rate, which have not been seen to collapse
-/// (docs/the-collapse.md). lstm-double takes longest: seed 0 collapses at step 78,081.
+/// (docs/the-hunt.md). lstm-double takes longest: seed 0 collapses at step 78,081.
 ///
 /// Every number is decided by the settings and the seed: not by threads, processor or interruptions. Ctrl-C stops
 /// cleanly; the same command with --resume goes on.
@@ -237,7 +237,7 @@ fn explain(settings: &Settings, summary: &Summary, directory: &Path, stop: &Atom
     }
     if let Some(held) = collapse::held(settings) {
         println!(
-            "\nThe same run from the start, with its recurrent kernel kept from growing (docs/the-collapse.md, \"The cause\"):"
+            "\nThe same run from the start, with its recurrent kernel kept from growing (docs/the-collapse.md, \"The kernel grows\"):"
         );
         again("held", &held, summary, directory, stop)?;
     }
