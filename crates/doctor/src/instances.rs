@@ -8,7 +8,7 @@ use std::hint::black_box;
 use flameout_experiment::Number;
 
 use crate::probe::{Curvature, Probes, Reference, last_update, read_step, scratch};
-use crate::{Course, Keeper, Replay, Subject, approach, counterfactuals, diagnose_course, remedies};
+use crate::{Course, Keeper, Replay, Subject, approach, counterfactuals, diagnose_course, remedies, states};
 
 #[used]
 static INSTANCES: [fn(); 2] = [instances::<f32>, instances::<f64>];
@@ -23,6 +23,7 @@ fn instances<T: Number>() {
     black_box(Course::<T>::of as fn(_, _, _) -> _);
     black_box(Course::<T>::read as fn(_, _, _) -> _);
     black_box(Keeper::<T>::new as fn(_, _, _, _, _, _) -> _);
+    black_box(states::<T> as fn(_, _, _) -> _);
     black_box(Subject::<T>::new as fn(_, _) -> _);
     black_box(Reference::<T>::new as fn(_, _, _, _, _) -> _);
     black_box(Reference::<T>::on_batch as fn(_, _, _, _) -> _);

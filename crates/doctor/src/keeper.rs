@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use flameout_experiment::checkpoints::{Origin, files};
-use flameout_experiment::{Dataset, Number, Observer, Settings, Snapshot, StepRecord, Trainer};
+use flameout_experiment::{Dataset, Number, Observer, RunDirectory, Settings, Snapshot, StepRecord, Trainer};
 use flameout_model::checkpoint;
 
 use crate::Error;
@@ -117,6 +117,19 @@ impl<T: Number> Observer<T> for Keeper<T> {
             (self.warn)(&error);
         }
     }
+}
+
+/// All states that a run's directory has, by rising step: those that a [`Keeper`] wrote, and the checkpoints of a run that is
+/// not over.
+///
+/// # Errors
+/// [`Error::Experiment`] if files cannot be read, or one is of another run, or damaged and no checkpoint.
+#[inline(never)] // compiled once: see `instances`
+pub fn states<T: Number>(settings: &Settings, dataset: &Dataset<T>, run: &Path) -> Result<Vec<Snapshot<T>>, Error> {
+    let mut states = written(settings, dataset, run)?;
+    states.extend(RunDirectory::read_checkpoints(run, &Origin::of(settings, dataset))?);
+    states.sort_by_key(Snapshot::step);
+    Ok(states)
 }
 
 /// States that were written for a run with these settings on these words, by rising step; none if there are none.

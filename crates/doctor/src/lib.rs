@@ -72,7 +72,7 @@ pub use diagnose::{Options, diagnose, diagnose_course};
 pub use diagnosis::{Diagnosis, Event, Finding, Verdict};
 pub use error::Error;
 pub use guard::Guard;
-pub use keeper::Keeper;
+pub use keeper::{Keeper, states};
 pub use prescription::Prescription;
 pub use proportion::Proportion;
 pub use remedies::Remedy;

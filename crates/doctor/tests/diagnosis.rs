@@ -8,7 +8,7 @@ use flameout_doctor::check::Grade;
 use flameout_doctor::checks::slice::Slice;
 use flameout_doctor::ring::Ring;
 use flameout_doctor::{
-    Cause, Change, Diagnosis, Event, Options, Subject, Verdict, counterfactuals, diagnose, diagnose_course,
+    Cause, Change, Diagnosis, Event, Options, Subject, Verdict, counterfactuals, diagnose, diagnose_course, states,
 };
 use flameout_doctor::{Course, End, Goal, Keeper, Remedy, Replay, remedies};
 use flameout_experiment::dataset::Batch;
@@ -391,11 +391,14 @@ fn a_run_that_was_kept_need_not_be_made_again() {
     let read = || Course::read(&subject, &run, 1 << 30).unwrap();
     keep(&settings, &run, false, 2000);
     assert!(read().is_none(), "it is not over");
+    let checkpoint = states(&subject.settings, &subject.dataset, &run).unwrap().pop().expect("a checkpoint");
+    assert_eq!(checkpoint.step(), 2000);
     // Goes on from a state that lies long enough before the onset.
     keep(&settings, &run, true, u64::MAX);
 
     let (kept, again) = (read().expect("states"), Course::of(&subject, 1 << 30, &mut |_| ()).unwrap());
     assert_eq!(kept.records, again.records);
+    assert_eq!(checkpoint.parameters(), again.snapshots.at_or_before(2000).unwrap().parameters());
     assert_eq!((kept.event(), &kept.outcome), (again.event(), &again.outcome));
     let diagnosis = diagnose_course(&subject, &kept, &Options::default()).unwrap();
     assert_eq!(diagnosis.control_is_exact, Some(true));

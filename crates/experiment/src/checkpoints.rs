@@ -149,6 +149,26 @@ impl Checkpoints {
         }
     }
 
+    /// The states of all that are sound, oldest first, whatever has become of the metrics; none if there is no such directory.
+    ///
+    /// # Errors
+    /// [`Error::RunDirectory`] if one is of another origin or version; [`Error::Io`] if files cannot be read.
+    #[inline(never)] // compiled once: see `instances`
+    pub fn states<T: Number>(&self, origin: &Origin) -> Result<Vec<Snapshot<T>>, Error> {
+        let mut states = Vec::new();
+        let files = if self.directory.is_dir() { self.files()? } else { Vec::new() };
+        for path in files {
+            let content = match read::<T>(&path) {
+                Err(Error::Model(flameout_model::Error::Format { .. })) => continue,
+                read => read?.0,
+            };
+            require_origin(&path, &content.origin, origin)?;
+            states.push(content.snapshot);
+        }
+        states.retain(|state| !state.is_non_finite());
+        Ok(states)
+    }
+
     fn path(&self, step: u64) -> PathBuf {
         self.directory.join(format!("step-{step:010}.ckpt"))
     }

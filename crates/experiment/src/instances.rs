@@ -30,6 +30,7 @@ fn instances<T: Number>() {
     black_box(Trainer::<T>::continue_with as fn(_, _, _) -> _);
     black_box(Checkpoints::write::<T> as fn(_, _, _, _) -> _);
     black_box(Checkpoints::newest::<T> as fn(_, _, _) -> _);
+    black_box(Checkpoints::states::<T> as fn(_, _) -> _);
     black_box(Summary::of::<T> as fn(_, _, _) -> _);
     black_box(Run::<T>::begin as fn(_, _, _) -> _);
     black_box(Run::<T>::go_on as fn(_, _) -> _);

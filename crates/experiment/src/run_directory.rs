@@ -20,11 +20,12 @@ use std::path::{Path, PathBuf};
 use flameout_model::checkpoint;
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoints::Checkpoints;
+use crate::checkpoints::{Checkpoints, Origin};
 use crate::error::Error;
 use crate::record::Record;
 use crate::settings::Settings;
 use crate::summary::Summary;
+use crate::trainer::{Number, Snapshot};
 
 /// The file of the final network.
 pub const LAST_MODEL: &str = "model.flameout";
@@ -188,6 +189,14 @@ impl RunDirectory {
     #[must_use]
     pub fn checkpoints(&self) -> Checkpoints {
         Checkpoints::new(self.file(CHECKPOINTS))
+    }
+
+    /// Reads the checkpoints of a run that may be going on: see [`Checkpoints::states`].
+    ///
+    /// # Errors
+    /// As that.
+    pub fn read_checkpoints<T: Number>(path: &Path, origin: &Origin) -> Result<Vec<Snapshot<T>>, Error> {
+        Checkpoints::new(path.join(CHECKPOINTS)).states(origin)
     }
 
     /// Reads `metrics.jsonl`.

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use flameout_experiment::{Observer, RunOptions, Settings, StepRecord, Trainer, train};
 
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/glove-100d-4k.bin");
 
@@ -145,6 +148,30 @@ fn a_run_is_diagnosed_replayed_and_shown() {
     let out = directory.path().join("both.html");
     ok(&["compare", run(), run(), "--out", out.to_str().unwrap()]);
     assert!(out.is_file());
+}
+
+/// From the checkpoint of a run that was stopped it comes to the same as from the start.
+#[test]
+fn a_run_that_is_not_over_is_replayed_from_its_checkpoint() {
+    let directory = tempfile::tempdir().unwrap();
+    let stopped = directory.path().join("stopped");
+    let settings = Settings::read(&Path::new(run()).join("settings.toml")).unwrap();
+    let options = RunOptions { directory: stopped.clone(), resume: false, base: "".into() };
+    let stop = Arc::new(AtomicBool::new(false));
+    train::<f32>(&settings, &options, &stop, |_| vec![Box::new(StopAfter(7, stop.clone()))]).unwrap();
+    assert!(std::fs::read_dir(stopped.join("checkpoints")).unwrap().next().is_some());
+    let replayed = |run: &Path| {
+        ok(&["replay", run.to_str().unwrap(), "--at", "9", "--set", "optimizer.beta2=0.99", "--steps", "4", "--json"])
+    };
+    assert_eq!(replayed(&stopped), replayed(&stopped.join("settings.toml")));
+}
+
+struct StopAfter(u64, Arc<AtomicBool>);
+
+impl Observer<f32> for StopAfter {
+    fn step(&mut self, record: &StepRecord, _: &Trainer<f32>) {
+        self.1.store(record.step >= self.0, Ordering::Relaxed);
+    }
 }
 
 #[test]

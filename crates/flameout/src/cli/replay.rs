@@ -1,20 +1,21 @@
 //! `flameout replay`: the past again, with one thing changed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use flameout_doctor::counterfactuals::advice;
 use flameout_doctor::ring::Ring;
-use flameout_doctor::{Change, Goal, Replay, Subject};
-use flameout_experiment::{Dataset, Number, Precision, Settings, StepRecord, Trainer};
+use flameout_doctor::{Change, Goal, Replay, Subject, states};
+use flameout_experiment::{Dataset, Number, Precision, Record, RunDirectory, Settings, Snapshot, StepRecord, Trainer};
 
 use super::{base, diagnosis, progress, setting};
 
 /// Goes back to a step of a run, and on from there with one thing changed; beside it, with nothing changed.
 ///
-/// The run is made again up to that step, to the bit. Settings of the optimiser, the learning rate, clipping, batches and
-/// gates can be changed; each change is replayed in the run's own order of words and in others.
+/// The run is made again up to that step, to the bit: from the last state before it that its directory has (checkpoints of
+/// a run that is not over, states of one that went wrong), or else from the start. Settings of the optimiser, the learning
+/// rate, clipping, batches and gates can be changed; each change is replayed in the run's own order of words and in others.
 ///
 /// Examples:
 ///
@@ -74,7 +75,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn replay<T: Number>(args: &Args, settings: Settings, change: Change) -> Result<()> {
     let dataset = Dataset::<T>::open(&settings, &base())?;
     let subject = Subject::new(settings, dataset)?;
-    let past = Past::of(&subject, args.at)?;
+    let past = Past::of(&subject, &args.run, args.at)?;
     let from = past.states.latest().expect("the state after the last step");
     let until = args.at.saturating_add(args.steps);
     let replay = Replay { subject: &subject, from, earlier: &past.states, until, goal: Goal::Hold };
@@ -100,22 +101,51 @@ impl<T: Number> Past<T> {
     /// Steps between states.
     const EVERY: u64 = 100;
 
-    fn of(subject: &Subject<T>, step: u64) -> Result<Self> {
-        let bar = progress::steps("making the run again", step);
+    /// From the last state that the run's directory has, if there is one; else from the start.
+    fn of(subject: &Subject<T>, run: &Path, step: u64) -> Result<Self> {
+        let mut past = Self::written(subject, run, step)?;
         let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
-        let (mut records, mut states) = (Vec::new(), Ring::default());
+        if let Some(state) = past.states.latest() {
+            trainer.restore(&subject.dataset, state.clone())?;
+        }
+        let bar = progress::steps("making the run again", step - trainer.steps());
         while trainer.steps() < step {
             if trainer.finished() {
                 bail!("--at {step}: the run ended after step {}", trainer.steps());
             }
-            records.push(trainer.advance(&subject.dataset, &mut ())?.0);
+            past.records.push(trainer.advance(&subject.dataset, &mut ())?.0);
             if trainer.steps().is_multiple_of(Self::EVERY) {
-                states.push(trainer.snapshot())?;
+                past.states.push(trainer.snapshot())?;
             }
             bar.inc(1);
         }
         bar.finish_and_clear();
-        states.push(trainer.snapshot())?;
-        Ok(Self { records, states })
+        past.states.push(trainer.snapshot())?;
+        Ok(past)
+    }
+
+    /// What a run's directory has of it, up to this step. Nothing of a run that is but a file of settings, and of one whose
+    /// metrics do not reach to its states.
+    fn written(subject: &Subject<T>, run: &Path, step: u64) -> Result<Self> {
+        let mut past = Self { records: Vec::new(), states: Ring::default() };
+        if !run.is_dir() {
+            return Ok(past);
+        }
+        for state in states(&subject.settings, &subject.dataset, run)? {
+            if state.step() <= step {
+                past.states.push(state)?;
+            }
+        }
+        let Some(last) = past.states.latest().map(Snapshot::step) else { return Ok(past) };
+        let records = RunDirectory::read_metrics(run)?.into_iter().filter_map(|record| match record {
+            Record::Step(record) if record.step <= last => Some(record),
+            _ => None,
+        });
+        past.records.extend(records);
+        if past.records.len() as u64 == last {
+            Ok(past)
+        } else {
+            Ok(Self { records: Vec::new(), states: Ring::default() })
+        }
     }
 }
