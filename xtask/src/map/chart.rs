@@ -19,6 +19,8 @@ const TITLE: (&str, u32) = ("sans-serif", 18);
 
 /// At more, they overlap.
 const RATE_LABELS: usize = 6;
+/// Room for the half of an axis' last label that lies beyond it.
+const LAST_LABEL: u32 = 30;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
@@ -36,6 +38,11 @@ fn drawing<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -
 /// A rate as one would write it: the ticks of a logarithmic axis are sums.
 fn rounded(rate: &f64) -> String {
     format!("{}", (rate * 1e6).round() / 1e6)
+}
+
+/// A step.
+fn whole(step: &f64) -> String {
+    format!("{step:.0}")
 }
 
 /// The names of what has been drawn.
@@ -147,6 +154,7 @@ pub fn growth(path: &Path, samples: &[Sample]) -> Result<()> {
     chart
         .configure_mesh()
         .x_desc("step")
+        .x_label_formatter(&whole)
         .y_desc("mean length of a column")
         .label_style(FONT)
         .draw()
@@ -195,11 +203,12 @@ pub fn curve(path: &Path, row: &Row, points: &[Point]) -> Result<()> {
     let mut chart = ChartBuilder::on(&upper)
         .caption(title, TITLE)
         .margin(12)
+        .margin_right(LAST_LABEL)
         .x_label_area_size(25)
         .y_label_area_size(65)
         .build_cartesian_2d(0.0..last, range.log_scale())
         .map_err(drawing)?;
-    chart.configure_mesh().y_desc("loss").label_style(FONT).draw().map_err(drawing)?;
+    chart.configure_mesh().y_desc("loss").x_label_formatter(&whole).label_style(FONT).draw().map_err(drawing)?;
     let mut line = |points: Vec<(f64, f64)>, name: &str, color: RGBColor| -> Result<()> {
         chart
             .draw_series(LineSeries::new(points, color.stroke_width(2)))
@@ -217,11 +226,20 @@ pub fn curve(path: &Path, row: &Row, points: &[Point]) -> Result<()> {
     let highest = accuracy.clone().fold(0.05, |highest: f64, (_, value)| highest.max(value));
     let mut chart = ChartBuilder::on(&lower)
         .margin(12)
+        .margin_right(LAST_LABEL)
         .x_label_area_size(40)
         .y_label_area_size(65)
         .build_cartesian_2d(0.0..last, 0.0..highest * 1.1)
         .map_err(drawing)?;
-    chart.configure_mesh().x_desc("step").y_desc("accuracy").y_labels(4).label_style(FONT).draw().map_err(drawing)?;
+    chart
+        .configure_mesh()
+        .x_desc("step")
+        .x_label_formatter(&whole)
+        .y_desc("accuracy")
+        .y_labels(4)
+        .label_style(FONT)
+        .draw()
+        .map_err(drawing)?;
     chart.draw_series(LineSeries::new(accuracy, RGBColor(30, 90, 180).stroke_width(2))).map_err(drawing)?;
     area.present().map_err(drawing)
 }
