@@ -177,7 +177,7 @@ impl<T: Number> Replay<'_, T> {
         let mut trainer = self.begin(change, &settings, dataset)?;
         match change {
             Change::Restore { tensor, step } => self.put_back(tensor, *step, &mut trainer, dataset)?,
-            Change::SecondMoment { tensor, times } => self.raise(tensor, *times, &mut trainer, dataset)?,
+            Change::SecondMoment { tensor, times } => raise(tensor, *times, &mut trainer, dataset)?,
             _ => {}
         }
         if let Some(seed) = order {
@@ -239,17 +239,17 @@ impl<T: Number> Replay<'_, T> {
         changed.parameters_mut()[range.clone()].copy_from_slice(&state.parameters()[range]);
         Ok(trainer.restore(dataset, changed)?)
     }
+}
 
-    /// Multiplies a tensor's second moment.
-    fn raise(&self, name: &str, times: f64, trainer: &mut Trainer<T>, dataset: &Dataset<T>) -> Result<(), Error> {
-        let mut changed = trainer.snapshot();
-        let Some((moment, range)) = changed.second_moment_mut().zip(range_of(name, trainer)) else {
-            return Err(Error::NoSecondMoment { tensor: name.into() });
-        };
-        let times = T::from_f64(times);
-        moment[range].iter_mut().for_each(|v| *v *= times);
-        Ok(trainer.restore(dataset, changed)?)
-    }
+/// Multiplies a tensor's second moment.
+fn raise<T: Number>(name: &str, times: f64, trainer: &mut Trainer<T>, dataset: &Dataset<T>) -> Result<(), Error> {
+    let mut changed = trainer.snapshot();
+    let Some((moment, range)) = changed.second_moment_mut().zip(range_of(name, trainer)) else {
+        return Err(Error::NoSecondMoment { tensor: name.into() });
+    };
+    let times = T::from_f64(times);
+    moment[range].iter_mut().for_each(|v| *v *= times);
+    Ok(trainer.restore(dataset, changed)?)
 }
 
 /// Where a tensor lies in the flat buffer of parameters.

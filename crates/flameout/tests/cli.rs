@@ -163,7 +163,13 @@ fn a_run_that_is_not_over_is_replayed_from_its_checkpoint() {
     let replayed = |run: &Path| {
         ok(&["replay", run.to_str().unwrap(), "--at", "9", "--set", "optimizer.beta2=0.99", "--steps", "4", "--json"])
     };
-    assert_eq!(replayed(&stopped), replayed(&stopped.join("settings.toml")));
+    let from_the_start = replayed(&stopped.join("settings.toml"));
+    assert_eq!(replayed(&stopped), from_the_start);
+    // A line that was cut short, as when the run was killed: then from the start.
+    let metrics = stopped.join("metrics.jsonl");
+    let whole = std::fs::read(&metrics).unwrap();
+    std::fs::write(&metrics, &whole[..whole.len() - 9]).unwrap();
+    assert_eq!(replayed(&stopped), from_the_start);
 }
 
 struct StopAfter(u64, Arc<AtomicBool>);

@@ -103,7 +103,10 @@ impl<T: Number> Past<T> {
 
     /// From the last state that the run's directory has, if there is one; else from the start.
     fn of(subject: &Subject<T>, run: &Path, step: u64) -> Result<Self> {
-        let mut past = Self::written(subject, run, step)?;
+        let mut past = Self::written(subject, run, step).unwrap_or_else(|error| {
+            progress::note(format_args!("the run is made again from its start: {error:#}"));
+            Self::nothing()
+        });
         let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
         if let Some(state) = past.states.latest() {
             trainer.restore(&subject.dataset, state.clone())?;
@@ -127,7 +130,7 @@ impl<T: Number> Past<T> {
     /// What a run's directory has of it, up to this step. Nothing of a run that is but a file of settings, and of one whose
     /// metrics do not reach to its states.
     fn written(subject: &Subject<T>, run: &Path, step: u64) -> Result<Self> {
-        let mut past = Self { records: Vec::new(), states: Ring::default() };
+        let mut past = Self::nothing();
         if !run.is_dir() {
             return Ok(past);
         }
@@ -142,10 +145,10 @@ impl<T: Number> Past<T> {
             _ => None,
         });
         past.records.extend(records);
-        if past.records.len() as u64 == last {
-            Ok(past)
-        } else {
-            Ok(Self { records: Vec::new(), states: Ring::default() })
-        }
+        if past.records.len() as u64 == last { Ok(past) } else { Ok(Self::nothing()) }
+    }
+
+    fn nothing() -> Self {
+        Self { records: Vec::new(), states: Ring::default() }
     }
 }
