@@ -38,6 +38,8 @@ pub enum Cause {
     LearningRate,
     /// v forgets so fast that the step's size follows single gradients.
     SecondMoment,
+    /// v had forgotten how long a tensor's gradients can be, and grew too late when they were long again: dips that heal.
+    Forgetting,
     /// Some batches do harm, in the state that the network has reached when they come.
     HarmfulBatch,
 }
@@ -63,6 +65,7 @@ impl Cause {
             Self::UpdatesTooSmall => "updates are too small",
             Self::LearningRate => "updates are too large: the learning rate is too high",
             Self::SecondMoment => "Adam's second moment forgets too fast",
+            Self::Forgetting => "Adam had forgotten how long gradients can be, and answered too late",
             Self::HarmfulBatch => "a batch does harm in the state that the network is in",
         }
     }

@@ -4,6 +4,7 @@
 //! back to what it was long before, to see which part of the network is needed for it to happen; and each tensor's second
 //! moment raised, to see whether Adam had forgotten how large its gradients can be.
 
+use flameout_cells::Tensor;
 use flameout_experiment::{Number, Snapshot, StepRecord};
 
 use crate::Error;
@@ -79,9 +80,14 @@ pub fn advice<T: Number>(replay: &Replay<'_, T>, records: &[StepRecord]) -> Vec<
         changes.extend(tensors.iter().map(|tensor| Change::Restore { tensor: tensor.name.clone(), step }));
     }
     if adam {
-        changes.extend(tensors.into_iter().map(|tensor| Change::SecondMoment { tensor: tensor.name, times: RAISED }));
+        changes.extend(tensors.iter().map(raised));
     }
     changes
+}
+
+/// The tensor's second moment raised.
+pub(crate) fn raised(tensor: &Tensor) -> Change {
+    Change::SecondMoment { tensor: tensor.name.clone(), times: RAISED }
 }
 
 /// Clipping of the whole gradient at this length.

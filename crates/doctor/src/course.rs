@@ -10,7 +10,7 @@ use crate::Error;
 use crate::curve::Curve;
 use crate::diagnosis::Event;
 use crate::keeper::{self, LEAD};
-use crate::onset::{self, Detector};
+use crate::onset;
 use crate::ring::Ring;
 use crate::subject::Subject;
 
@@ -113,16 +113,12 @@ impl<T: Number> Course<T> {
         Event::of(&self.outcome, self.non_finite_step())
     }
 
-    /// Rises of the loss out of its own band, however far below the mean predictor's loss: what [`event`](Self::event) does not
-    /// count (see [`onset`]).
+    /// Rises of the loss that [`event`](Self::event) does not count (see [`onset::dips`]).
     #[must_use]
     pub fn dips(&self) -> Vec<onset::Event> {
         let records =
             self.records.iter().cloned().map(Record::Step).chain(self.epochs.iter().cloned().map(Record::Epoch));
-        let curve = Curve::from_records(&records.collect::<Vec<_>>());
-        let mut events = onset::find(&curve, Some(self.outcome.baseline()));
-        events.retain(|event| event.found == Detector::Relative);
-        events
+        onset::dips(&Curve::from_records(&records.collect::<Vec<_>>()), self.outcome.baseline())
     }
 
     /// The first step whose loss, gradient or update is not finite.

@@ -13,6 +13,7 @@ use crate::checks::slice::Slice;
 use crate::checks::{Checked, batches, curve, data, gradient, scale};
 use crate::course::Course;
 use crate::diagnosis::{Diagnosis, Event, Finding};
+use crate::forgetting;
 use crate::keeper::LEAD;
 use crate::replay::{End, Goal, Replay, Trials};
 use crate::ring::DEFAULT_LIMIT;
@@ -72,6 +73,9 @@ pub fn diagnose_course<T: Number>(
     if event == Event::Healthy {
         // What does no harm is no cause, unless it is plainly wrong.
         findings.retain(|finding| finding.confirmed);
+        if findings.is_empty() {
+            findings.extend(replays.examine_dip(subject)?);
+        }
     } else if !proven {
         findings.extend(suspects(subject, course, event));
         findings.sort_by_key(|finding| rank(finding.cause));
@@ -142,6 +146,7 @@ fn rank(cause: Cause) -> usize {
         Cause::SaturatedGates,
         Cause::UnbalancedBatches,
         Cause::SecondMoment,
+        Cause::Forgetting,
         Cause::HarmfulBatch,
         Cause::LearningRate,
     ]
@@ -247,21 +252,20 @@ impl<'a, T: Number> Replays<'a, T> {
     /// The run again, with nothing changed: must go wrong again at the same step, by the same numbers.
     fn control(&mut self) -> Result<(), Error> {
         let Some(replay) = self.replay.as_ref().filter(|replay| replay.goal == Goal::Hold) else { return Ok(()) };
-        let first = replay.from.step() as usize;
-        let (mut at, mut exact) = (first, true);
-        let own = replay.trial(&Change::Nothing, None, &mut |record| {
-            let recorded = self.course.records.get(at);
-            exact &= recorded.is_none_or(|recorded| recorded.loss.to_bits() == record.loss.to_bits());
-            at += 1;
-        })?;
-        self.control_is_exact = Some(exact && own.end.is_bad());
-        let mut control = Trials { change: Change::Nothing, trials: vec![own] };
-        for order in 1..=self.options.orders {
-            control.trials.push(replay.trial(&Change::Nothing, Some(order), &mut |_| {})?);
-        }
+        let (control, exact) = replay.control(&self.course.records, self.options.orders)?;
+        self.control_is_exact = Some(exact && control.trials[0].end.is_bad());
         self.cost += control.cost();
         self.control = Some(control);
         Ok(())
+    }
+
+    /// Replays a dip of a run that ended healthy, if there is one.
+    fn examine_dip(&mut self, subject: &Subject<T>) -> Result<Option<Finding>, Error> {
+        let Some(examined) = forgetting::examine(subject, self.course, self.options)? else { return Ok(None) };
+        self.control_is_exact = Some(examined.control_is_exact);
+        self.cost += examined.cost;
+        self.control = Some(examined.control);
+        Ok(Some(examined.finding))
     }
 
     /// Replays each finding's remedy until one is borne out, or the budget is spent.

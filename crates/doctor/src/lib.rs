@@ -47,6 +47,7 @@ pub mod diagnose;
 pub mod diagnosis;
 pub mod error;
 pub mod foreign;
+mod forgetting;
 pub mod guard;
 #[cfg(not(test))] // a test binary has no crate above it
 mod instances;

@@ -156,6 +156,15 @@ pub fn find(curve: &Curve, baseline: Option<&Baseline>) -> Vec<Event> {
     events
 }
 
+/// Rises of the loss out of its own band that are neither spikes nor collapses by definition: they stayed far below the mean
+/// predictor's loss.
+#[must_use]
+pub fn dips(curve: &Curve, baseline: &Baseline) -> Vec<Event> {
+    let mut events = find(curve, Some(baseline));
+    events.retain(|event| event.found == Detector::Relative);
+    events
+}
+
 /// The baseline of a run that does not tell it: its loss at the start, which is the lower of the medians of the first three
 /// and the first ten steps, or the first epoch's. `None` if no loss is finite.
 ///

@@ -156,6 +156,24 @@ impl<T: Number> Replay<'_, T> {
         Ok(Trials { change: change.clone(), trials: trials.collect::<Result<_, _>>()? })
     }
 
+    /// Replays with nothing changed, likewise; and whether the first gives the losses that were recorded of the run, bit for bit.
+    ///
+    /// # Errors
+    /// As [`trials`](Self::trials).
+    pub fn control(&self, records: &[StepRecord], orders: u64) -> Result<(Trials, bool), Error> {
+        let (mut at, mut exact) = (self.from.step() as usize, true);
+        let own = self.trial(&Change::Nothing, None, &mut |record| {
+            let recorded = records.get(at);
+            exact &= recorded.is_none_or(|recorded| recorded.loss.to_bits() == record.loss.to_bits());
+            at += 1;
+        })?;
+        let mut control = Trials { change: Change::Nothing, trials: vec![own] };
+        for order in 1..=orders {
+            control.trials.push(self.trial(&Change::Nothing, Some(order), &mut |_| {})?);
+        }
+        Ok((control, exact))
+    }
+
     /// Replays with each of these changes, one after the other; `done` is told after each.
     ///
     /// # Errors

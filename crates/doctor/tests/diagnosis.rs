@@ -434,3 +434,39 @@ fn states_of_another_run_are_refused() {
     let small = Keeper::new(&settings, &subject.dataset, &trainer, &run, 1000, |error| panic!("{error}"));
     assert!(small.unwrap_err().to_string().contains("a single snapshot takes"));
 }
+
+/// The question's deep network with 64 units, on few words and at a higher rate: it drops as that does, and as it, heals.
+fn dropping() -> Settings {
+    let mut settings = Settings::for_case(Case::LstmDouble);
+    for (key, value) in [
+        ("seed", "1"),
+        ("model.units", "64"),
+        ("data.words", "200"),
+        ("training.batch", "20"),
+        ("training.epochs", "340"),
+        ("schedule.learning-rate", "0.003"),
+    ] {
+        settings.set(key, value).unwrap();
+    }
+    settings
+}
+
+#[test]
+fn a_dip_comes_because_adam_has_forgotten() {
+    let patient = Options { budget: 2.0, hold: 150, ..Options::default() };
+    let diagnosis = diagnose(&subject(dropping()), &patient).unwrap();
+    assert_eq!((diagnosis.event, diagnosis.control_is_exact), (Event::Healthy, Some(true)));
+    let Verdict::Cause(finding) = diagnosis.verdict() else { panic!("{:#?}", diagnosis.findings) };
+    assert_eq!(finding.cause, Cause::Forgetting);
+    assert_eq!(finding.remedy, Some(Change::setting("optimizer.amsgrad", true)));
+    let replay = finding.replay.as_ref().unwrap();
+    assert_eq!(replay.change, Change::SecondMoment { tensor: "layer0/recurrent_kernel".into(), times: 10.0 });
+    let control = diagnosis.control.as_ref().unwrap();
+    assert!(control.trials.iter().all(|trial| trial.highest > 3.0 * replay.highest()), "{control:#?} {replay:#?}");
+
+    let mut remembering = dropping();
+    remembering.set("optimizer.amsgrad", "true").unwrap();
+    let diagnosis = diagnose(&subject(remembering), &patient).unwrap();
+    assert_eq!(diagnosis.verdict(), Verdict::Healthy);
+    assert_eq!(diagnosis.all_clear(), "nothing is wrong", "{:#?}", diagnosis.checks);
+}

@@ -64,6 +64,8 @@ pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
         "onsets",
         "with spikes",
         "spikes",
+        "with dips",
+        "dips",
         "best loss",
         "final loss",
     ]);
@@ -73,6 +75,7 @@ pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
             rows.iter().filter_map(|row| row.summary.onset_step).map(|step| step.to_string()).collect();
         let mean =
             |value: fn(&Summary) -> f64| rows.iter().map(|row| value(&row.summary)).sum::<f64>() / rows.len() as f64;
+        let dips: Vec<&Vec<u64>> = rows.iter().filter_map(|row| row.dips.as_ref()).collect();
         table.add_row([
             labels[*index].replace(" seed 0", ""),
             rows.len().to_string(),
@@ -81,6 +84,12 @@ pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
             onsets.join(" "),
             count(|summary| !summary.spikes.is_empty()),
             rows.iter().map(|row| row.summary.spikes.len()).sum::<usize>().to_string(),
+            if dips.is_empty() {
+                String::new()
+            } else {
+                dips.iter().filter(|dips| !dips.is_empty()).count().to_string()
+            },
+            if dips.is_empty() { String::new() } else { dips.iter().map(|dips| dips.len()).sum::<usize>().to_string() },
             format!("{:.6}", mean(|summary| summary.best.map_or(f64::NAN, |best| best.loss))),
             format!("{:.6}", mean(|summary| summary.last.loss)),
         ]);

@@ -20,6 +20,10 @@ pub struct Row {
     pub settings: Settings,
     /// What it came to.
     pub summary: Summary,
+    /// First steps of its dips after it had trained well: rises of the loss that are too low for a spike. Not known of rows
+    /// that were kept before they were looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dips: Option<Vec<u64>>,
 }
 
 /// `results.jsonl` in a directory, and `results.csv` beside it with the same rows.
@@ -82,6 +86,7 @@ fn csv(rows: &[Row]) -> Result<Vec<u8>> {
         "onset_step",
         "symptom",
         "spikes",
+        "dips",
         "risen_since",
         "final_loss",
         "final_accuracy",
@@ -106,6 +111,7 @@ fn csv(rows: &[Row]) -> Result<Vec<u8>> {
             optional(summary.onset_step),
             symptom.trim_matches('"').to_owned(),
             summary.spikes.len().to_string(),
+            row.dips.as_ref().map(|dips| dips.len().to_string()).unwrap_or_default(),
             optional(summary.risen_since),
             summary.last.loss.to_string(),
             summary.last.accuracy.to_string(),

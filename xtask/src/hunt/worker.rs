@@ -1,10 +1,12 @@
 //! One run of a plan after the other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
-use flameout_experiment::{Ended, RunOptions, Settings};
+use flameout_doctor::curve::Curve;
+use flameout_doctor::onset;
+use flameout_experiment::{Ended, RunOptions, Settings, Summary};
 
 use super::curve;
 use super::display::Display;
@@ -43,7 +45,9 @@ impl Worker<'_> {
             curve::write(&directory, &self.results.curve(settings))?;
         }
         self.display.finished(settings, &summary);
-        self.results.append(Row { plan: self.plan.name.clone(), settings: settings.clone(), summary: *summary })?;
+        let dips = Some(dips(&directory, &summary)?);
+        let plan = self.plan.name.clone();
+        self.results.append(Row { plan, settings: settings.clone(), summary: *summary, dips })?;
         // What could resume a run that is over only fills the disk.
         match std::fs::remove_dir_all(directory.join("checkpoints")) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("removing checkpoints")?,
@@ -51,4 +55,11 @@ impl Worker<'_> {
         }
         Ok(())
     }
+}
+
+/// The first steps of a run's dips, once it had trained well.
+fn dips(directory: &Path, summary: &Summary) -> Result<Vec<u64>> {
+    let Some(trained) = summary.trained_well_step else { return Ok(Vec::new()) };
+    let dips = onset::dips(&Curve::read_run(directory)?, &summary.baseline);
+    Ok(dips.into_iter().map(|dip| dip.first_sign).filter(|&step| step > trained).collect())
 }

@@ -40,7 +40,7 @@ fn of(diagnosis: &Diagnosis) -> Markup {
             p { (control(diagnosis)) }
             (table(
                 "Replays",
-                &strings(["changed", "went wrong", "95 % interval", "loss at the end", "steps"]),
+                &strings(["changed", "went wrong", "95 % interval", "highest loss", "loss at the end", "steps"]),
                 replayed.into_iter().map(trials),
             ))
         }
@@ -123,6 +123,7 @@ fn trials(trials: &Trials) -> Vec<Markup> {
             }
             (percent(low)) " to " (percent(high))
         },
+        text(&short(trials.highest())),
         text(&short(trials.loss())),
         text(&whole(trials.cost())),
     ]
