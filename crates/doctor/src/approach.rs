@@ -39,13 +39,13 @@ pub struct State {
 }
 
 /// States from the run's beginning to the onset, closer together the nearer they are to it. Of a run to which nothing
-/// happened: to its end.
+/// happened: to its last dip, or its end.
 ///
 /// # Errors
 /// [`Error::Experiment`] if the network cannot be built.
 #[inline(never)] // compiled once: see `instances`
 pub fn approach<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Result<Vec<State>, Error> {
-    let end = course.event().step().unwrap_or(course.records.len() as u64);
+    let end = course.wrong().unwrap_or(course.records.len() as u64);
     let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
     let mut reference = Reference::new(trainer.model(), &subject.settings, &subject.dataset, WORDS, POWER_ITERATIONS);
     let chosen = chosen(course.snapshots.iter().map(Snapshot::step), end);

@@ -64,7 +64,7 @@ impl<T: Number> Course<T> {
 
     /// The run in a directory as it was written down when it was made, up to where it had certainly collapsed: nothing is
     /// made again. None if that is not enough for a diagnosis: the run is not over, or no state was kept (see
-    /// [`Keeper`](crate::Keeper)) from before what went wrong. Of states that take more than `ring_bytes` together, some are left out.
+    /// [`Keeper`](crate::Keeper)) from before what went wrong or dipped. Of states that take more than `ring_bytes` together, some are left out.
     ///
     /// # Errors
     /// [`Error::Experiment`] if a file is damaged, or a state is of another run or takes more than `ring_bytes`.
@@ -87,7 +87,7 @@ impl<T: Number> Course<T> {
         for state in states {
             course.snapshots.push(state)?;
         }
-        let reaches_back = course.event().step().is_some_and(|wrong| began + LEAD <= wrong || began == 0);
+        let reaches_back = course.wrong().is_some_and(|wrong| began + LEAD <= wrong || began == 0);
         Ok(reaches_back.then_some(course))
     }
 
@@ -119,6 +119,17 @@ impl<T: Number> Course<T> {
         let records =
             self.records.iter().cloned().map(Record::Step).chain(self.epochs.iter().cloned().map(Record::Epoch));
         onset::dips(&Curve::from_records(&records.collect::<Vec<_>>()), self.outcome.baseline())
+    }
+
+    /// The last dip after the network had trained well.
+    pub(crate) fn last_dip(&self) -> Option<onset::Event> {
+        let trained = self.outcome.trained_well_at()?;
+        self.dips().into_iter().rfind(|dip| dip.first_sign > trained)
+    }
+
+    /// The step at which something went wrong; if nothing did, the first sign of the last dip.
+    pub(crate) fn wrong(&self) -> Option<u64> {
+        self.event().step().or_else(|| self.last_dip().map(|dip| dip.first_sign))
     }
 
     /// The first step whose loss, gradient or update is not finite.

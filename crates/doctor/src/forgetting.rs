@@ -45,7 +45,8 @@ pub(crate) fn examine<T: Number>(
     options: &Options,
 ) -> Result<Option<Examined>, Error> {
     let forgets = matches!(subject.settings.optimizer, OptimizerSettings::Adam(adam) if !adam.amsgrad);
-    let Some((sign, before)) = last_dip(course).filter(|_| forgets) else { return Ok(None) };
+    let dip = course.last_dip().filter(|_| forgets);
+    let Some((sign, before)) = dip.and_then(|dip| Some((dip.first_sign, dip.before?))) else { return Ok(None) };
     let (begin, until) = (sign.saturating_sub(LEAD), sign + options.hold);
     let changes: Vec<Change> = subject.tensors().iter().map(raised).collect();
     let planned = (until - begin) * (1 + changes.len() as u64 + 2 * options.orders);
@@ -73,14 +74,6 @@ pub(crate) fn examine<T: Number>(
         replay: Some(best),
     };
     Ok(Some(Examined { finding, control, control_is_exact, cost }))
-}
-
-/// The first sign of the last dip after the network had trained well, and the usual loss before it.
-fn last_dip<T: Number>(course: &Course<T>) -> Option<(u64, f64)> {
-    let trained = course.outcome.trained_well_at()?;
-    let dips = course.dips();
-    let last = dips.iter().rev().find(|dip| dip.first_sign > trained)?;
-    Some((last.first_sign, last.before?))
 }
 
 /// The state after a step: the run goes on to it from the last one before it that was kept.

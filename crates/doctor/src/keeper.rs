@@ -3,12 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use flameout_experiment::checkpoints::{Origin, files};
-use flameout_experiment::{Dataset, Number, Observer, RunDirectory, Settings, Snapshot, StepRecord, Trainer};
+use flameout_experiment::{
+    Baseline, Dataset, Number, Observer, Record, RunDirectory, Settings, Snapshot, StepRecord, Trainer,
+};
 use flameout_model::checkpoint;
 
 use crate::Error;
 use crate::approach;
+use crate::curve::Curve;
 use crate::diagnosis::Event;
+use crate::onset;
 use crate::ring::Ring;
 
 /// Steps before what went wrong from which replays begin, at least, unless the options say otherwise: a state must be kept.
@@ -25,7 +29,7 @@ const EXTENSION: &str = "state";
 const VERSION: u32 = 1;
 
 /// Keeps states of a run in a [`Ring`], and writes those that a diagnosis needs beside the run when it ends, if something
-/// went wrong: `states/step-N.state`, at most fifteen, each as large as a checkpoint.
+/// went wrong or the loss dipped: `states/step-N.state`, at most fifteen, each as large as a checkpoint.
 ///
 /// ```
 /// use flameout_doctor::Keeper;
@@ -52,6 +56,11 @@ pub struct Keeper<T> {
     origin: Origin,
     /// What has become of the run so far.
     event: Event,
+    /// Since when it has trained well.
+    trained: Option<u64>,
+    baseline: Baseline,
+    /// Every step, for dips are only looked for when the run ends.
+    records: Vec<Record>,
     warn: fn(&Error),
 }
 
@@ -79,7 +88,17 @@ impl<T: Number> Keeper<T> {
             ring.push(snapshot)?;
         }
         let (directory, origin) = (run.join(DIRECTORY), Origin::of(settings, dataset));
-        Ok(Self { ring, directory, origin, event: Event::NeverTrained, warn })
+        let (event, trained, baseline) = (Event::NeverTrained, None, *trainer.outcome().baseline());
+        Ok(Self { ring, directory, origin, event, trained, baseline, records: Vec::new(), warn })
+    }
+
+    /// The step at which something went wrong; if nothing did, the first sign of the last dip.
+    fn wrong(&self) -> Option<u64> {
+        let last_dip = || {
+            let dips = onset::dips(&Curve::from_records(&self.records), &self.baseline);
+            dips.iter().map(|dip| dip.first_sign).rfind(|&step| self.trained.is_some_and(|trained| trained < step))
+        };
+        self.event.step().or_else(last_dip)
     }
 
     /// Those that a diagnosis looks at: on the way to what went wrong, where replays begin, and the last.
@@ -105,13 +124,15 @@ impl<T: Number> Observer<T> for Keeper<T> {
     fn step(&mut self, record: &StepRecord, trainer: &Trainer<T>) {
         let outcome = trainer.outcome();
         self.event = Event::of(outcome, outcome.non_finite().then_some(record.step));
+        self.trained = outcome.trained_well_at();
+        self.records.push(Record::Step(record.clone()));
         if record.step.is_multiple_of(EVERY) && !outcome.non_finite() {
             self.ring.push(trainer.snapshot()).expect("it takes no more memory than the first, which had room");
         }
     }
 
     fn end(&mut self) {
-        if let Some(wrong) = self.event.step()
+        if let Some(wrong) = self.wrong()
             && let Err(error) = self.write(wrong)
         {
             (self.warn)(&error);

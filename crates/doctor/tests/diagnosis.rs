@@ -470,3 +470,15 @@ fn a_dip_comes_because_adam_has_forgotten() {
     assert_eq!(diagnosis.verdict(), Verdict::Healthy);
     assert_eq!(diagnosis.all_clear(), "nothing is wrong", "{:#?}", diagnosis.checks);
 }
+
+#[test]
+fn states_from_before_a_dip_are_kept() {
+    let (settings, directory) = (dropping(), tempfile::tempdir().unwrap());
+    let run = directory.path().join("run");
+    keep(&settings, &run, false, u64::MAX);
+    let course = Course::read(&subject(settings), &run, 1 << 30).unwrap().expect("states");
+    assert_eq!(course.event(), Event::Healthy);
+    let dip = course.dips().pop().unwrap().first_sign;
+    let before = course.snapshots.at_or_before(dip - 100).unwrap().step();
+    assert!(dip - before < 500, "{before} of {dip}");
+}
