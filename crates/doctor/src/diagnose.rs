@@ -32,7 +32,7 @@ pub struct Options {
     /// Orders of the words, besides the run's own, that each change is replayed in.
     pub orders: u64,
     /// Replays end when they have taken so many times the run's own steps together: causes that have not been replayed
-    /// by then stay unconfirmed.
+    /// by then stay unconfirmed, and a dip whose replays would take more is not replayed.
     pub budget: f64,
 }
 
