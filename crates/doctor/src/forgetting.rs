@@ -5,7 +5,7 @@
 //! the network is moved too far, until v has grown. If that is what a dip is, it does not come if v of the tensor in question is
 //! raised shortly before, as if Adam had not forgotten; and it comes all the same if v of another tensor is.
 
-use flameout_experiment::{Number, Snapshot, Trainer};
+use flameout_experiment::{Number, Trainer};
 use flameout_optim::OptimizerSettings;
 
 use crate::Error;
@@ -49,26 +49,28 @@ pub(crate) fn examine<T: Number>(
     let Some((sign, before)) = dip.and_then(|dip| Some((dip.first_sign, dip.before?))) else { return Ok(None) };
     let (begin, until) = (sign.saturating_sub(LEAD), sign + options.hold);
     let changes: Vec<Change> = subject.tensors().iter().map(raised).collect();
-    let planned = (until - begin) * (1 + changes.len() as u64 + 2 * options.orders);
+    let planned = (until - begin) * (changes.len() as u64 + 2 * (1 + options.orders));
     if planned as f64 > options.budget * course.records.len() as f64 {
         return Ok(None);
     }
-    let from = state_after(begin, subject, course)?;
-    let replay = Replay { subject, from: &from, earlier: &course.snapshots, until, goal: Goal::Hold };
+    let begun = trainer_after(begin, subject, course)?;
+    let replay = Replay { subject, from: &begun.snapshot(), earlier: &course.snapshots, until, goal: Goal::Hold };
     let (control, control_is_exact) = replay.control(&course.records, options.orders)?;
     let mut each = replay.each(&changes, 0, &mut |_| {})?;
     each.sort_by(|a, b| a.highest().total_cmp(&b.highest()));
-    let mut cost = control.cost() + each.iter().map(Trials::cost).sum::<u64>();
-    let mut best = each.remove(0);
-    for order in 1..=options.orders {
-        let trial = replay.trial(&best.change, Some(order), &mut |_| {})?;
-        cost += trial.steps;
-        best.trials.push(trial);
-    }
+    let others = each.split_off(1);
+    let best = replay.trials(&each[0].change, options.orders)?;
+    let cost = [&control, &best, &each[0]].into_iter().chain(&others).map(Trials::cost).sum();
+
+    let ended = trainer_after(until.min(course.records.len() as u64), subject, course)?;
+    let grown = mean_root(&best.change, &ended) / mean_root(&best.change, &begun);
     let rises = Rises { half: f64::midpoint(before, control.trials[0].highest) };
     let finding = Finding {
         cause: Cause::Forgetting,
-        evidence: rises.describe(begin, &control, &best, &each),
+        evidence: format!(
+            "{}. Its √v grows to {grown:.1} times in the dip",
+            rises.describe(begin, &control, &best, &others)
+        ),
         remedy: Some(Change::setting("optimizer.amsgrad", true)),
         confirmed: control_is_exact && rises.bear_out(&control, &best),
         replay: Some(best),
@@ -76,15 +78,23 @@ pub(crate) fn examine<T: Number>(
     Ok(Some(Examined { finding, control, control_is_exact, cost }))
 }
 
-/// The state after a step: the run goes on to it from the last one before it that was kept.
-fn state_after<T: Number>(step: u64, subject: &Subject<T>, course: &Course<T>) -> Result<Snapshot<T>, Error> {
+/// The run after a step: it goes on to it from the last state before it that was kept.
+fn trainer_after<T: Number>(step: u64, subject: &Subject<T>, course: &Course<T>) -> Result<Trainer<T>, Error> {
     let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
     trainer.restore(&subject.dataset, course.snapshots.at_or_before(step).unwrap_or(&subject.start).clone())?;
     let mut intervention = subject.intervention();
     while trainer.steps() < step {
         trainer.advance(&subject.dataset, intervention.as_mut())?;
     }
-    Ok(trainer.snapshot())
+    Ok(trainer)
+}
+
+/// The mean of √v over the tensor whose second moment the change raises.
+fn mean_root<T: Number>(change: &Change, trainer: &Trainer<T>) -> f64 {
+    let Change::SecondMoment { tensor: name, .. } = change else { return f64::NAN };
+    let tensor = trainer.model().tensors().iter().find(|tensor| tensor.name == *name);
+    let moment = trainer.optimizer().second_moment().zip(tensor).map(|(moment, tensor)| &moment[tensor.range()]);
+    moment.map_or(f64::NAN, |moment| moment.iter().map(|v| v.to_f64().sqrt()).sum::<f64>() / moment.len() as f64)
 }
 
 /// What counts as the dip: a loss above half of the way to where it went in the run.
