@@ -25,7 +25,8 @@ pub const FILE: &str = "diagnosis.json";
 /// else the run is made again from its beginning, which takes as long as it took and gives the same numbers to the bit.
 /// Seven checks are made; then the doctor goes back to a state shortly before the first thing that went
 /// wrong, replays from there with nothing changed (it must go wrong again), and with one thing changed, each in several
-/// orders of the words. What prevents it is named as the remedy. The diagnosis is kept in the run's directory, for
+/// orders of the words. What prevents it is named as the remedy. If nothing went wrong but the loss dipped and came back, the
+/// last dip is replayed: had Adam forgotten how long gradients can be? The diagnosis is kept in the run's directory, for
 /// `flameout report`.
 ///
 /// A file of settings (.toml) is diagnosed like a run: it is one that can be made.
