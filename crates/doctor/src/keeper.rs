@@ -3,14 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use flameout_experiment::checkpoints::{Origin, files};
-use flameout_experiment::{
-    Baseline, Dataset, Number, Observer, Record, RunDirectory, Settings, Snapshot, StepRecord, Trainer,
-};
+use flameout_experiment::{Baseline, Dataset, Number, Observer, RunDirectory, Settings, Snapshot, StepRecord, Trainer};
 use flameout_model::checkpoint;
 
 use crate::Error;
 use crate::approach;
-use crate::curve::Curve;
+use crate::curve::{Curve, Unit};
 use crate::diagnosis::Event;
 use crate::onset;
 use crate::ring::Ring;
@@ -59,8 +57,10 @@ pub struct Keeper<T> {
     /// Since when it has trained well.
     trained: Option<u64>,
     baseline: Baseline,
-    /// Every step, for dips are only looked for when the run ends.
-    records: Vec<Record>,
+    /// The loss of every step from the first that was seen on, for dips are only looked for when the run ends.
+    losses: Vec<f64>,
+    /// Steps before these.
+    before: u64,
     warn: fn(&Error),
 }
 
@@ -89,14 +89,17 @@ impl<T: Number> Keeper<T> {
         }
         let (directory, origin) = (run.join(DIRECTORY), Origin::of(settings, dataset));
         let (event, trained, baseline) = (Event::NeverTrained, None, *trainer.outcome().baseline());
-        Ok(Self { ring, directory, origin, event, trained, baseline, records: Vec::new(), warn })
+        let (losses, before) = (Vec::new(), trainer.steps());
+        Ok(Self { ring, directory, origin, event, trained, baseline, losses, before, warn })
     }
 
     /// The step at which something went wrong; if nothing did, the first sign of the last dip.
     fn wrong(&self) -> Option<u64> {
         let last_dip = || {
-            let dips = onset::dips(&Curve::from_records(&self.records), &self.baseline);
-            dips.iter().map(|dip| dip.first_sign).rfind(|&step| self.trained.is_some_and(|trained| trained < step))
+            let trained = self.trained?;
+            let curve = Curve::from_losses(Unit::Step, self.losses.iter().copied());
+            let dips = onset::dips(&curve, &self.baseline);
+            dips.iter().map(|dip| self.before + dip.first_sign).rfind(|&step| trained < step)
         };
         self.event.step().or_else(last_dip)
     }
@@ -125,7 +128,7 @@ impl<T: Number> Observer<T> for Keeper<T> {
         let outcome = trainer.outcome();
         self.event = Event::of(outcome, outcome.non_finite().then_some(record.step));
         self.trained = outcome.trained_well_at();
-        self.records.push(Record::Step(record.clone()));
+        self.losses.push(record.loss);
         if record.step.is_multiple_of(EVERY) && !outcome.non_finite() {
             self.ring.push(trainer.snapshot()).expect("it takes no more memory than the first, which had room");
         }

@@ -76,6 +76,7 @@ pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
         let mean =
             |value: fn(&Summary) -> f64| rows.iter().map(|row| value(&row.summary)).sum::<f64>() / rows.len() as f64;
         let dips: Vec<&Vec<u64>> = rows.iter().filter_map(|row| row.dips.as_ref()).collect();
+        let known = |count: usize| if dips.is_empty() { String::new() } else { count.to_string() };
         table.add_row([
             labels[*index].replace(" seed 0", ""),
             rows.len().to_string(),
@@ -84,12 +85,8 @@ pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
             onsets.join(" "),
             count(|summary| !summary.spikes.is_empty()),
             rows.iter().map(|row| row.summary.spikes.len()).sum::<usize>().to_string(),
-            if dips.is_empty() {
-                String::new()
-            } else {
-                dips.iter().filter(|dips| !dips.is_empty()).count().to_string()
-            },
-            if dips.is_empty() { String::new() } else { dips.iter().map(|dips| dips.len()).sum::<usize>().to_string() },
+            known(dips.iter().filter(|dips| !dips.is_empty()).count()),
+            known(dips.iter().map(|dips| dips.len()).sum()),
             format!("{:.6}", mean(|summary| summary.best.map_or(f64::NAN, |best| best.loss))),
             format!("{:.6}", mean(|summary| summary.last.loss)),
         ]);
