@@ -116,15 +116,18 @@ impl<T: Number> Course<T> {
     /// Rises of the loss that [`event`](Self::event) does not count (see [`onset::dips`]).
     #[must_use]
     pub fn dips(&self) -> Vec<onset::Event> {
-        let records =
-            self.records.iter().cloned().map(Record::Step).chain(self.epochs.iter().cloned().map(Record::Epoch));
-        onset::dips(&Curve::from_records(&records.collect::<Vec<_>>()), self.outcome.baseline())
+        self.dips_after(0)
     }
 
     /// The last dip after the network had trained well.
     pub(crate) fn last_dip(&self) -> Option<onset::Event> {
-        let trained = self.outcome.trained_well_at()?;
-        self.dips().into_iter().rfind(|dip| dip.first_sign > trained)
+        self.dips_after(self.outcome.trained_well_at()?).pop()
+    }
+
+    fn dips_after(&self, step: u64) -> Vec<onset::Event> {
+        let records =
+            self.records.iter().cloned().map(Record::Step).chain(self.epochs.iter().cloned().map(Record::Epoch));
+        onset::dips(&Curve::from_records(&records.collect::<Vec<_>>()), self.outcome.baseline(), step)
     }
 
     /// The step at which something went wrong; if nothing did, the first sign of the last dip.

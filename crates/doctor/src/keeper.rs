@@ -98,8 +98,8 @@ impl<T: Number> Keeper<T> {
         let last_dip = || {
             let trained = self.trained?;
             let curve = Curve::from_losses(Unit::Step, self.losses.iter().copied());
-            let dips = onset::dips(&curve, &self.baseline);
-            dips.iter().map(|dip| self.before + dip.first_sign).rfind(|&step| trained < step)
+            let dips = onset::dips(&curve, &self.baseline, trained.saturating_sub(self.before));
+            dips.last().map(|dip| self.before + dip.first_sign)
         };
         self.event.step().or_else(last_dip)
     }

@@ -157,11 +157,11 @@ pub fn find(curve: &Curve, baseline: Option<&Baseline>) -> Vec<Event> {
 }
 
 /// Rises of the loss out of its own band that are neither spikes nor collapses by definition: they stayed far below the mean
-/// predictor's loss.
+/// predictor's loss. Those alone whose first sign comes after a step, such as the one at which the network had trained well.
 #[must_use]
-pub fn dips(curve: &Curve, baseline: &Baseline) -> Vec<Event> {
+pub fn dips(curve: &Curve, baseline: &Baseline, after: u64) -> Vec<Event> {
     let mut events = find(curve, Some(baseline));
-    events.retain(|event| event.found == Detector::Relative);
+    events.retain(|event| event.found == Detector::Relative && event.first_sign > after);
     events
 }
 

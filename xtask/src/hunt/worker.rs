@@ -60,6 +60,6 @@ impl Worker<'_> {
 /// The first steps of a run's dips, once it had trained well.
 fn dips(directory: &Path, summary: &Summary) -> Result<Vec<u64>> {
     let Some(trained) = summary.trained_well_step else { return Ok(Vec::new()) };
-    let dips = onset::dips(&Curve::read_run(directory)?, &summary.baseline);
-    Ok(dips.into_iter().map(|dip| dip.first_sign).filter(|&step| step > trained).collect())
+    let dips = onset::dips(&Curve::read_run(directory)?, &summary.baseline, trained);
+    Ok(dips.into_iter().map(|dip| dip.first_sign).collect())
 }
