@@ -111,7 +111,11 @@ fn runs(plans: &[PathBuf]) -> Result<Vec<Settings>> {
     let mut runs: Vec<Settings> = Vec::new();
     for path in plans {
         for mut settings in Plan::read(path)?.runs(&root())? {
-            ensure!(rate(&settings).is_some(), "{}: a run's schedule has no learning rate of its own", path.display());
+            ensure!(
+                settings.schedule.learning_rate().is_some(),
+                "{}: a run's schedule has no learning rate of its own",
+                path.display()
+            );
             (settings.training.stop_after_collapse, settings.training.checkpoint_every) = (Some(0), 500);
             let epochs = settings.training.epochs;
             let same = |other: &&mut Settings| {
@@ -142,7 +146,7 @@ fn measure(settings: &Settings) -> Result<Option<Vec<Sample>>> {
             lengths.push((trainer.steps(), length(&trainer)));
         }
     }
-    let rate = rate(settings).context("the schedule has no learning rate of its own")?;
+    let rate = settings.schedule.learning_rate().context("the schedule has no learning rate of its own")?;
     let changed = changes(settings, &["model.units", "data.words", "schedule.learning-rate"]);
     let outcome = trainer.outcome();
     let onset = outcome.collapse_onset();
@@ -181,10 +185,6 @@ pub fn read(path: &Path) -> Result<Vec<Sample>> {
     }
     let mut reader = csv::Reader::from_path(path).with_context(|| format!("reading {}", path.display()))?;
     reader.deserialize().collect::<Result<_, _>>().with_context(|| path.display().to_string())
-}
-
-fn rate(settings: &Settings) -> Option<f64> {
-    settings.entries().get("schedule.learning-rate")?.parse().ok()
 }
 
 /// A line for each network, change and rate.

@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         row.summary.last.words >= MANY_WORDS && row.settings.constraint.is_none() && row.settings.seed == 0
     };
     for row in rows.iter().filter(drawn) {
-        let rate = row.settings.entries().get("schedule.learning-rate").cloned().unwrap_or_default();
+        let Some(rate) = row.settings.schedule.learning_rate() else { continue };
         draw(&results, Some(row), &out.join(format!("many-words-{}-{rate}.svg", row.settings.case.name())))?;
     }
     let samples = growth::read(&root().join(&args.results).join("growth.csv"))?;
@@ -138,7 +138,7 @@ fn name_and_rate(settings: &Settings) -> Option<(String, f64)> {
         "training.stop-after-collapse",
     ];
     let same = entries.iter().all(|(key, value)| free.contains(&key.as_str()) || question.get(key) == Some(value));
-    let rate = entries.get("schedule.learning-rate")?.parse().ok()?;
+    let rate = settings.schedule.learning_rate()?;
     let units = settings.model.units.unwrap_or(settings.case.units());
     let words = if settings.data.words == 0 { "all".into() } else { settings.data.words.to_string() };
     let drawn = same && WORDS.contains(&settings.data.words);

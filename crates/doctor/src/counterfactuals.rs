@@ -6,6 +6,7 @@
 
 use flameout_cells::Tensor;
 use flameout_experiment::{Number, Snapshot, StepRecord};
+use flameout_optim::OptimizerSettings;
 
 use crate::Error;
 use crate::change::Change;
@@ -47,15 +48,14 @@ pub fn advice<T: Number>(replay: &Replay<'_, T>, records: &[StepRecord]) -> Vec<
     let (subject, from) = (replay.subject, replay.from.step());
     let before = &records[..records.len().min(from as usize)];
     let mut changes = vec![Change::Nothing];
-    let entries = subject.settings.entries();
-    let rate = entries.get("schedule.learning-rate").and_then(|value| value.parse::<f64>().ok());
+    let rate = subject.settings.schedule.learning_rate();
     for factor in [2.0, 3.0, 10.0] {
         changes.extend(rate.map(|rate| Change::setting("schedule.learning-rate", format!("{:e}", rate / factor))));
     }
     for share in [0.5, 0.99] {
         changes.push(clip_at(usual_gradient(before, share)));
     }
-    let adam = entries.get("optimizer.kind").is_some_and(|kind| kind == "\"adam\"");
+    let adam = matches!(subject.settings.optimizer, OptimizerSettings::Adam(_));
     if adam {
         let of_adam = [
             ("clip-update-rms", "true"),

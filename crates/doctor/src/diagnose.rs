@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use flameout_experiment::Number;
-use flameout_optim::l2_norm;
+use flameout_optim::{AdamSettings, OptimizerSettings, l2_norm};
 
 use crate::Error;
 use crate::cause::Cause;
@@ -157,10 +157,10 @@ fn rank(cause: Cause) -> usize {
 
 /// Causes that no measurement before the run can show: to be tried.
 fn suspects<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -> Vec<Finding> {
-    let entries = subject.settings.entries();
-    let number = |key: &str| entries.get(key).and_then(|value| value.parse::<f64>().ok());
     let mut suspects = Vec::new();
-    if let Some(beta2) = number("optimizer.beta2").filter(|&beta2| beta2 < 0.98) {
+    if let OptimizerSettings::Adam(AdamSettings { beta2, .. }) = subject.settings.optimizer
+        && beta2 < 0.98
+    {
         let evidence = format!("β2 is {beta2}: v remembers {:.0} steps", 1.0 / (1.0 - beta2));
         let remedy = Some(Change::setting("optimizer.beta2", 0.999));
         suspects.push(Finding::suspected(Cause::SecondMoment, evidence, remedy));
@@ -176,7 +176,7 @@ fn suspects<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -
         let remedy = Some(Change::SkipBatches(BTreeSet::from([step])));
         suspects.push(Finding::suspected(Cause::HarmfulBatch, evidence, remedy));
     }
-    if let Some(rate) = number("schedule.learning-rate") {
+    if let Some(rate) = subject.settings.schedule.learning_rate() {
         let updates: Vec<f64> = course.records.iter().map(|record| record.update_norm).collect();
         let usual = median(&updates) / l2_norm(subject.start.parameters());
         let evidence = format!("half of the updates are longer than {usual:.1e} of the initial parameters");

@@ -60,6 +60,19 @@ impl Schedule {
             Self::ReduceOnPlateau(plateau) => plateau.check(),
         }
     }
+
+    /// Its setting `learning-rate`: the rate that it begins with. None for a warm-up, where that is a setting of what follows it.
+    #[must_use]
+    pub const fn learning_rate(&self) -> Option<f64> {
+        match self {
+            Self::Constant(constant) => Some(constant.learning_rate),
+            Self::Step(step) => Some(step.learning_rate),
+            Self::Exponential(exponential) => Some(exponential.learning_rate),
+            Self::Cosine(cosine) => Some(cosine.learning_rate),
+            Self::WarmUp(_) => None,
+            Self::ReduceOnPlateau(plateau) => Some(plateau.learning_rate),
+        }
+    }
 }
 
 /// The same learning rate throughout.

@@ -1,7 +1,8 @@
 //! Checks 1, 5 and 8: what the curves say.
 
 use flameout_experiment::{Number, StepRecord, Symptom};
-use flameout_optim::l2_norm;
+use flameout_optim::OptimizerSettings::{Adam, RmsProp};
+use flameout_optim::{AdamSettings, RmsPropSettings, l2_norm};
 
 use super::slice::Slice;
 use super::{Builder, Checked};
@@ -75,10 +76,10 @@ fn describe_dips(dips: &[onset::Event]) -> Option<String> {
 
 /// Adam's usual ε where it is larger, ten times the learning rate where it is not.
 fn larger_updates<T: Number>(subject: &Subject<T>) -> Change {
-    let entries = subject.settings.entries();
-    let number = |key: &str| entries.get(key).and_then(|value| value.parse::<f64>().ok());
-    match (number("optimizer.epsilon"), number("schedule.learning-rate")) {
-        (Some(epsilon), _) if epsilon > 1e-6 => Change::setting("optimizer.epsilon", "1e-8"),
+    match (subject.settings.optimizer, subject.settings.schedule.learning_rate()) {
+        (Adam(AdamSettings { epsilon, .. }) | RmsProp(RmsPropSettings { epsilon, .. }), _) if epsilon > 1e-6 => {
+            Change::setting("optimizer.epsilon", "1e-8")
+        }
         (_, Some(rate)) => Change::setting("schedule.learning-rate", format!("{:e}", 10.0 * rate)),
         _ => Change::setting("schedule", "{ kind = \"constant\", learning-rate = 0.001 }"),
     }
