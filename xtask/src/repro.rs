@@ -25,8 +25,8 @@ use flameout::cli::{diagnose, diagnosis, setting};
 /// Trains one of the question's networks on real word vectors, with Keras 1.0.7's arithmetic. By default with the settings,
 /// as near to the question's as was found, at which it trains well and collapses within minutes; every setting
 /// that differs is printed before it starts, with the reason. Then the doctor goes back to shortly before the collapse,
-/// replays it with one thing changed at a time, and names cause and remedy; and the remedy is run from the start. So is,
-/// with one layer, the run whose recurrent kernel is kept from growing, which is what makes it collapse.
+/// replays it with one thing changed at a time, and names cause and remedy; and the remedy is run from the start. So is
+/// the run whose recurrent kernels are kept from growing, which is what makes it collapse.
 ///
 /// With --full: the question's layer sizes and learning rate, which have not been seen to collapse
 /// (docs/the-hunt.md). lstm-double takes longest: seed 0 collapses at step 78,081.
@@ -237,7 +237,7 @@ fn explain(settings: &Settings, summary: &Summary, directory: &Path, stop: &Atom
     }
     if let Some(held) = collapse::held(settings) {
         println!(
-            "\nThe same run from the start, with its recurrent kernel kept from growing (docs/the-collapse.md, \"The kernel grows\"):"
+            "\nThe same run from the start, with its recurrent kernels kept from growing (docs/the-collapse.md, \"The kernel grows\"):"
         );
         again("held", &held, summary, directory, stop)?;
     }
