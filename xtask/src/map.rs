@@ -150,10 +150,12 @@ fn with_curve<'a>(results: &Results, rows: &'a [Row], case: Case) -> impl Iterat
     rows.iter().filter(move |row| row.settings.case == case && results.curve(&row.settings).is_file())
 }
 
-/// Of the largest network of the case that collapsed after it had trained well, the run that trained longest before.
+/// Of the largest network of the case that collapsed after it had trained well, the run that trained longest before; of runs
+/// that differ from the question's in size, words and learning rate alone.
 fn collapsed_run<'a>(results: &Results, rows: &'a [Row], case: Case) -> Option<&'a Row> {
     let size = |row: &Row| row.settings.model.units.unwrap_or(row.settings.case.units());
-    let collapsed = with_curve(results, rows, case).filter(|row| row.summary.collapsed);
+    let plain = |row: &&Row| name_and_rate(&row.settings).is_some();
+    let collapsed = with_curve(results, rows, case).filter(|row| row.summary.collapsed).filter(plain);
     collapsed.max_by_key(|row| (size(row), row.summary.onset_step))
 }
 
