@@ -145,17 +145,16 @@ fn name_and_rate(settings: &Settings) -> Option<(String, f64)> {
     drawn.then(|| (format!("{} {units} units, {words} words", settings.case.name()), rate))
 }
 
-/// The runs of a case that have a curve.
-fn with_curve<'a>(results: &Results, rows: &'a [Row], case: Case) -> impl Iterator<Item = &'a Row> {
-    rows.iter().filter(move |row| row.settings.case == case && results.curve(&row.settings).is_file())
+/// The runs of a case that have a curve, and differ from the question's in nothing but what [`name_and_rate`] allows.
+fn plain_runs<'a>(results: &Results, rows: &'a [Row], case: Case) -> impl Iterator<Item = &'a Row> {
+    let plain = move |settings: &Settings| settings.case == case && name_and_rate(settings).is_some();
+    rows.iter().filter(move |row| plain(&row.settings) && results.curve(&row.settings).is_file())
 }
 
-/// Of the largest network of the case that collapsed after it had trained well, the run that trained longest before; of runs
-/// that differ from the question's in size, words and learning rate alone.
+/// Of the largest network of the case that collapsed after it had trained well, the run that trained longest before.
 fn collapsed_run<'a>(results: &Results, rows: &'a [Row], case: Case) -> Option<&'a Row> {
     let size = |row: &Row| row.settings.model.units.unwrap_or(row.settings.case.units());
-    let plain = |row: &&Row| name_and_rate(&row.settings).is_some();
-    let collapsed = with_curve(results, rows, case).filter(|row| row.summary.collapsed).filter(plain);
+    let collapsed = plain_runs(results, rows, case).filter(|row| row.summary.collapsed);
     collapsed.max_by_key(|row| (size(row), row.summary.onset_step))
 }
 
@@ -164,11 +163,9 @@ fn question_run<'a>(results: &Results, rows: &'a [Row], case: Case) -> Option<&'
     let question = Settings::for_case(case);
     let same = |row: &&Row| {
         let settings = &row.settings;
-        name_and_rate(settings).is_some()
-            && (&settings.model, &settings.data, &settings.schedule)
-                == (&question.model, &question.data, &question.schedule)
+        (&settings.model, &settings.data, &settings.schedule) == (&question.model, &question.data, &question.schedule)
     };
-    with_curve(results, rows, case).filter(same).max_by_key(|row| row.summary.steps)
+    plain_runs(results, rows, case).filter(same).max_by_key(|row| row.summary.steps)
 }
 
 /// Draws the run's curve, if there is one.

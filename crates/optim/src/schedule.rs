@@ -367,6 +367,14 @@ mod tests {
     }
 
     #[test]
+    fn a_schedule_tells_its_own_learning_rate() {
+        let cosine = Schedule::Cosine(CosineDecay { learning_rate: 0.1, floor: 0.01, steps: 10 });
+        assert_eq!((Schedule::default().learning_rate(), cosine.learning_rate()), (Some(0.001), Some(0.1)));
+        let warm_up = Schedule::WarmUp(WarmUp { steps: 3, then: Box::new(cosine) });
+        assert_eq!(warm_up.learning_rate(), None);
+    }
+
+    #[test]
     fn step_decay_at_known_points() {
         let rate = rate(Schedule::Step(StepDecay { learning_rate: 0.8, factor: 0.5, every: 10 }));
         assert_eq!([0, 9, 10, 19, 20, 30].map(|step| rate.at(step)), [0.8, 0.8, 0.4, 0.4, 0.2, 0.1]);
