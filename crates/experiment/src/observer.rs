@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use flameout_kernels::Real;
 use indicatif::{ProgressBar as Bar, ProgressDrawTarget, ProgressStyle};
 
-use crate::record::{EpochRecord, StepRecord};
 use crate::trainer::Trainer;
+use flameout_curves::record::{EpochRecord, StepRecord};
 
 /// Sees each step and each epoch of a run. An observer must not change the run's numbers, and cannot.
 pub trait Observer<T> {

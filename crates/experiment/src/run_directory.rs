@@ -22,10 +22,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoints::{Checkpoints, Origin};
 use crate::error::Error;
-use crate::record::Record;
 use crate::settings::Settings;
 use crate::summary::Summary;
 use crate::trainer::{Number, Snapshot};
+use flameout_curves::record::Record;
 
 /// The file of the final network.
 pub const LAST_MODEL: &str = "model.flameout";

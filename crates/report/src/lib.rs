@@ -1,7 +1,7 @@
 //! What became of a training run, for people: on the terminal, as one HTML page, as pictures.
 //!
 //! [`Run::read`] takes a run directory (also of a run that is still going on), or any log that
-//! [`flameout_doctor::foreign`] understands. [`html`] makes one page of it that needs nothing else: no network, no fonts,
+//! [`flameout_curves::logs`] understands. [`html`] makes one page of it that needs nothing else: no network, no fonts,
 //! no other files; [`compare`] puts several runs on one page; [`terminal`] says the same in twenty lines; [`svg`] and
 //! [`png`] draw a [`Plot`] for a paper. Every text that comes from a file is escaped.
 //!

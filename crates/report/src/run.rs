@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use flameout_doctor::curve::{Curve, Unit};
-use flameout_doctor::{Diagnosis, foreign};
+use flameout_curves::{Curve, Unit, logs};
+use flameout_doctor::Diagnosis;
 use flameout_experiment::run_directory::Environment;
 use flameout_experiment::{Settings, Summary};
 use serde::de::DeserializeOwned;
@@ -35,7 +35,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Reads a run directory, or another program's log (see [`flameout_doctor::foreign`]). The run may be going on: its
+    /// Reads a run directory, or another program's log (see [`flameout_curves::logs`]). The run may be going on: its
     /// directory is not locked, and a last line that is torn is left out with a note.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl Run {
         if is_run && !holds_a_line(&path.join("metrics.jsonl"))? {
             return Err(Error::NoStep { path: path.into() });
         }
-        let curve = foreign::read(path)?;
+        let curve = logs::read(path)?;
         let summary: Option<Summary> = read_json(&path.join("summary.json"))?;
         let mut notes = curve.notes.clone();
         // The rest of a report is worth having without it.

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use flameout_doctor::curve::{Curve, Unit};
+use flameout_curves::{Curve, Unit, logs};
 use flameout_doctor::onset::{self, EventKind};
 use flameout_doctor::{
     Change, Course, Diagnosis, End, Options, Remedy, Subject, Trials, approach, counterfactuals, diagnose_course,
-    foreign, remedies,
+    remedies,
 };
 use flameout_experiment::{Dataset, Number, Precision, Settings};
 use flameout_model::checkpoint::write_atomically;
@@ -174,7 +174,7 @@ pub fn of(settings: &Settings, directory: &Path, base: &Path, options: &Options)
 }
 
 fn read_log(path: &Path, json: bool) -> Result<()> {
-    let curve = foreign::read(path)?;
+    let curve = logs::read(path)?;
     let events = onset::find(&curve, None);
     if json {
         say!("{}", serde_json::to_string_pretty(&serde_json::json!({ "notes": curve.notes, "events": events }))?)?;
@@ -236,7 +236,7 @@ fn event_table(events: &[onset::Event], of: Unit) -> comfy_table::Table {
 /// What a log like this cannot tell.
 fn needs(curve: &Curve) -> String {
     let mut missing = Vec::new();
-    let has = |has: fn(&flameout_doctor::curve::Point) -> bool| curve.points.iter().any(has);
+    let has = |has: fn(&flameout_curves::Point) -> bool| curve.points.iter().any(has);
     if !has(|point| point.gradient_norm.is_some()) {
         missing.push("whether gradients exploded takes gradient norms");
     }
