@@ -25,11 +25,11 @@ use flameout::cli::{diagnose, diagnosis, setting};
 /// Trains one of the question's networks on real word vectors, with Keras 1.0.7's arithmetic. By default with the settings,
 /// as near to the question's as was found, at which it trains well and collapses within minutes; every setting
 /// that differs is printed before it starts, with the reason. Then the doctor goes back to shortly before the collapse,
-/// replays it with one thing changed at a time, and names cause and remedy; and the remedy is run from the start. So is
-/// the run whose recurrent kernels are kept from growing, which is what makes it collapse.
+/// replays it with one thing changed at a time, and names cause and remedy. The remedy is run from the start. So is the same
+/// training with the columns of its recurrent kernels constrained: growing kernels make it collapse.
 ///
-/// With --full: the question's layer sizes and learning rate, which have not been seen to collapse
-/// (docs/the-hunt.md). lstm-double takes longest: seed 0 collapses at step 78,081.
+/// With --full: the question's layer sizes and learning rate. With these no network has been seen to collapse
+/// (docs/the-hunt.md). Of the default runs lstm-double takes longest: seed 0 collapses at step 78,081.
 ///
 /// Every number is decided by the settings and the seed: not by threads, processor or interruptions. Ctrl-C stops
 /// cleanly; the same command with --resume goes on.
