@@ -13,6 +13,7 @@ mod json_lines;
 mod map;
 mod parity;
 mod repro;
+mod score;
 mod torture;
 mod warning;
 mod zoo;
@@ -34,6 +35,7 @@ struct Cli {
 enum Task {
     Repro(repro::Args),
     Hunt(hunt::Args),
+    Score(score::Args),
     Growth(growth::Args),
     Map(map::Args),
     Zoo(zoo::Args),
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Repro(args) => repro::run(&args),
         Task::Hunt(args) => hunt::run(&args),
+        Task::Score(args) => score::run(&args),
         Task::Growth(args) => growth::run(&args),
         Task::Map(args) => map::run(&args),
         Task::Zoo(args) => zoo::run(&args),

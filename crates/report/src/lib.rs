@@ -20,6 +20,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod chart;
 mod differences;
 pub mod error;
 mod figures;
@@ -35,6 +36,7 @@ mod thin;
 
 use std::path::Path;
 
+pub use chart::Chart;
 pub use error::Error;
 pub use mark::{Mark, MarkKind};
 pub use page::compare::compare;
