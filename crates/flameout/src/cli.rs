@@ -3,11 +3,14 @@
 //! Results go to standard output, progress and warnings to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage,
 //! 130 interrupted in a state that can be gone on from.
 
-/// Prints a line on standard output; an error where `println!` would panic: a full disk, or a reader that has gone.
+/// Prints a line on standard output, as [`terminal::print`]; an error where `println!` would panic.
 macro_rules! say {
-    ($($text:tt)*) => {
-        std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("{}\n", format_args!($($text)*)))
-    };
+    ($($text:tt)*) => { $crate::cli::terminal::print(format_args!($($text)*)) };
+}
+
+/// Prints a line on standard error, as [`terminal::tell`], whatever --quiet asks for; no panic where `eprintln!` would.
+macro_rules! tell {
+    ($($text:tt)*) => { $crate::cli::terminal::tell(format_args!($($text)*)) };
 }
 
 mod analogy;
@@ -28,6 +31,7 @@ mod replay;
 mod report;
 pub mod setting;
 pub mod table;
+pub mod terminal;
 mod train;
 pub mod training;
 mod vectors;
@@ -107,7 +111,7 @@ pub fn main() -> ExitCode {
         if error.chain().any(is_broken_pipe) {
             return ExitCode::SUCCESS;
         }
-        eprintln!("error: {error:#}");
+        tell!("error: {error:#}");
         ExitCode::FAILURE
     })
 }

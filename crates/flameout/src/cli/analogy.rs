@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 if let Some((_, reason)) = embedded.refused.first() {
                     bail!("no vector for {word:?}: {reason}");
                 }
-                eprintln!("{word}: from its spelling");
+                tell!("{word}: from its spelling");
                 embedded.vectors.row(0).to_owned()
             }
         };

@@ -92,7 +92,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     refused += write(&mut embedder, known.as_ref(), &mut sink, &pending)?;
     sink.finish()?;
     if refused > 0 {
-        eprintln!("{refused} words have no vector.");
+        tell!("{refused} words have no vector.");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -133,7 +133,7 @@ fn write(embedder: &mut Embedder, known: Option<&WordVectors>, sink: &mut Sink<'
         }
     }
     for (row, reason) in &embedded.refused {
-        eprintln!("no vector for {:?}: {reason}", spelt[*row]);
+        tell!("no vector for {:?}: {reason}", spelt[*row]);
     }
     Ok(embedded.refused.len())
 }

@@ -13,7 +13,7 @@ pub fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("\nstopping after this step; Ctrl-C again to end at once");
+        tell!("\nstopping after this step; Ctrl-C again to end at once");
     })
     .context("catching Ctrl-C")?;
     Ok(stop)

@@ -32,7 +32,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let (mut embedder, known) = args.nearest.open()?;
     let embedded = embedder.embed(&args.words);
     for (position, reason) in &embedded.refused {
-        eprintln!("no vector for {:?}: {reason}", args.words[*position]);
+        tell!("no vector for {:?}: {reason}", args.words[*position]);
     }
     if embedded.kept.is_empty() {
         bail!("none of the words has a vector");

@@ -24,7 +24,7 @@ pub fn is_silent() -> bool {
 /// A line of progress.
 pub fn note(text: impl Display) {
     if !is_silent() {
-        eprintln!("{text}");
+        tell!("{text}");
     }
 }
 
