@@ -30,3 +30,13 @@ pub fn tell(line: Arguments<'_>) {
     let line = format!("{}\n", printable_lines(&line.to_string()));
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
+
+/// A word in quotes and escaped; of a long one the beginning.
+#[must_use]
+pub fn excerpt(word: &str) -> String {
+    const LETTERS: usize = 60;
+    match word.char_indices().nth(LETTERS) {
+        Some((end, _)) => format!("{:?}…", &word[..end]),
+        None => format!("{word:?}"),
+    }
+}
