@@ -78,7 +78,7 @@ impl Environment {
             kernels: flameout_kernels::Path::current().name().into(),
             threads: rayon::current_num_threads(),
             started_unix_seconds: since_1970.map_or(0, |duration| duration.as_secs()),
-            command: std::env::args().collect(),
+            command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 use crate::mark::{self, Mark};
+use crate::printable::printable;
 
 /// Everything that is known of a run. What its directory does not hold is `None`.
 #[derive(Debug, Clone)]
@@ -92,17 +93,12 @@ impl Run {
     }
 }
 
-/// The last part of a path, fit for a terminal: no control characters.
+/// The last part of a path, [fit for a terminal](printable).
 fn name(path: &Path) -> String {
     // `.` and `..` have no last part of their own.
     let whole = path.canonicalize().unwrap_or_else(|_| path.into());
     let name = whole.file_name().unwrap_or(whole.as_os_str()).to_string_lossy();
-    printable(&name)
-}
-
-/// The text with a mark in place of every control character, which could steer a terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    printable(&name).into_owned()
 }
 
 /// Whether a file is there and has a whole line.
@@ -132,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_name_cannot_steer_a_terminal() {
-        assert_eq!(name(Path::new("/nowhere/a\x1b[31mb\n")), "a\u{fffd}[31mb\u{fffd}");
+        assert_eq!(name(Path::new("/nowhere/a\x1b[31mb\n")), r"a\u001b[31mb\u000a");
     }
 
     #[test]

@@ -10,7 +10,8 @@ use crate::differences::from_question;
 use crate::figures::{percent, short, whole};
 use crate::mark::MarkKind;
 use crate::plot::{Plot, Scale, Series, Words};
-use crate::run::{Run, printable};
+use crate::printable::{printable, printable_lines};
+use crate::run::Run;
 use crate::status::{Gravity, Status};
 
 /// Heights of a curve's columns.
@@ -205,11 +206,6 @@ fn diagnosis(run: &Run, colour: Colour) -> String {
     };
     let remedy = remedy.unwrap_or_default();
     format!("verdict: {}; {failed}{}\n", colour.of_gravity(&printable(&sentence), gravity), printable_lines(&remedy))
-}
-
-/// As [`printable`], but line ends stay.
-fn printable_lines(text: &str) -> String {
-    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
 fn settings(run: &Run) -> String {

@@ -152,7 +152,7 @@ fn course<T: Number>(subject: &Subject<T>, directory: &Path, options: &Options) 
     match Course::read(subject, directory, options.ring_bytes) {
         Ok(Some(course)) => return Ok(course),
         Ok(None) => {}
-        Err(error) => eprintln!("warning: what was kept of the run cannot be used, so it is made again: {error}"),
+        Err(error) => tell!("warning: what was kept of the run cannot be used, so it is made again: {error}"),
     }
     let bar = progress::steps("making the run again", subject.planned_steps());
     let course = Course::of(subject, options.ring_bytes, &mut |_| bar.inc(1))?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use comfy_table::Table;
+use flameout_report::printable;
 use flameout_word2vec::WordVectors;
 
 use super::{known, table};
@@ -41,9 +42,9 @@ pub fn json(words: &[(&str, f64)]) -> serde_json::Value {
 
 /// Words with their cosines, as a table.
 pub fn table(heading: &str, words: &[(&str, f64)]) -> Table {
-    let mut table = table::new([heading, "cosine"]);
+    let mut table = table::new([&*printable(heading), "cosine"]);
     for (word, cosine) in words {
-        table.add_row([(*word).to_owned(), format!("{cosine:.3}")]);
+        table.add_row([printable(word).into_owned(), format!("{cosine:.3}")]);
     }
     table
 }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use flameout_report::{Colour, Plot, Run, png, svg, terminal, write};
+use flameout_report::{Colour, Plot, Run, png, svg, terminal as text, write};
 
-use super::progress;
+use super::{progress, terminal};
 use crate::embedder::NGRAMS;
 
 /// Columns where the terminal does not say how many it has.
@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         bail!("{} is a model of n-grams, which is fitted at one go: there are no curves to show", args.run.display());
     }
     let run = Run::read(&args.run)?;
-    say!("{}", terminal(&run, width(), Colour::detect()).trim_end())?;
+    terminal::write_styled(text(&run, width(), Colour::detect()).trim_end())?;
     let beside = || args.run.with_extension("html");
     let default = if args.run.is_dir() { args.run.join("report.html") } else { beside() };
     let out = args.out.clone().unwrap_or(default);

@@ -117,7 +117,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let ended = train(&settings, &options, &stop, &mut Watcher { args, settings: &settings, directory: &directory })?;
     match ended {
         Ended::Stopped { step } => {
-            eprintln!("Stopped after step {step}. To go on: flameout train --out {} --resume", directory.display());
+            tell!("Stopped after step {step}. To go on: flameout train --out {} --resume", directory.display());
             Ok(ExitCode::from(130))
         }
         Ended::Finished(summary) => {
@@ -225,15 +225,12 @@ struct Watcher<'a> {
 impl Watch for Watcher<'_> {
     fn observers<T: Number>(&mut self, begun: &Begun<'_, T>) -> Vec<Box<dyn Observer<T>>> {
         for warning in &begun.warnings {
-            eprintln!("warning: {warning}");
+            tell!("warning: {warning}");
         }
         let (dataset, trainer) = (begun.dataset, begun.trainer);
         if !dataset.skipped.is_empty() || !dataset.unusable.is_empty() {
             let left_out = dataset.skipped.len() + dataset.unusable.len();
-            eprintln!(
-                "{left_out} words are left out: longer than {} letters, or with `$`",
-                dataset.encoder.max_word_len()
-            );
+            tell!("{left_out} words are left out: longer than {} letters, or with `$`", dataset.encoder.max_word_len());
         }
         let limit = self.args.states.saturating_mul(1 << 20);
         let mut observers = Vec::new();
@@ -243,7 +240,7 @@ impl Watch for Watcher<'_> {
         if progress::is_silent() {
             return observers;
         }
-        eprintln!(
+        tell!(
             "{} words to train on, {} to test, vectors of {} numbers; {} parameters",
             dataset.train.len(),
             dataset.test.len(),
