@@ -5,6 +5,7 @@ use std::fmt;
 use crate::Error;
 use crate::error::excerpt;
 use crate::read::text;
+use crate::{MAX_DIMENSIONS, foreign};
 
 /// A file format for word vectors. Each may be gzipped, which is no format of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,26 +43,50 @@ impl Format {
     ///
     /// Two whole numbers are a header. After a header, numbers mean text and anything else means binary. Without a
     /// header, a word and at least one number mean GloVe. fastText differs from word2vec text by a space at the end of
-    /// the first line of numbers.
+    /// the first line of numbers. A byte order mark of UTF-8 is passed over.
     ///
     /// # Errors
-    /// [`Error::UnknownFormat`], or [`Error::TooLarge`] for a header beyond 64 bits.
+    /// [`Error::Foreign`] names files of other kinds; [`Error::BadHeader`] and [`Error::TooLarge`] for what cannot be a
+    /// header; else [`Error::UnknownFormat`].
     pub fn detect(head: &[u8]) -> Result<Format, Error> {
+        let head = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
         let line = first_line(head);
         let Some(header) = Header::parse(line)? else {
-            return match text::infer_dim(line) {
-                Some(_) => Ok(Format::Glove),
-                None => Err(Error::UnknownFormat { line: excerpt(line) }),
-            };
+            return without_header(head);
         };
         let body = head.get(line.len() + 1..).unwrap_or_default();
         let record = first_line(body);
         let complete = body.len() > record.len();
-        if !looks_like_text(record, complete, header.dim) {
-            return Ok(Format::Word2vecBinary);
+        if is_text(body, header.dim) {
+            return Ok(if complete && record.ends_with(b" ") { Format::FastText } else { Format::Word2vecText });
         }
-        Ok(if complete && record.ends_with(b" ") { Format::FastText } else { Format::Word2vecText })
+        foreign::by_magic(head).or_else(|| foreign::by_record(record)).map_or(Ok(Format::Word2vecBinary), Err)
     }
+}
+
+/// What some editors put before the first line.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
+
+fn without_header(head: &[u8]) -> Result<Format, Error> {
+    if let Some(error) = foreign::by_magic(head) {
+        return Err(error);
+    }
+    let line = first_line(head);
+    match text::infer_dim(line) {
+        None => Err(foreign::by_text(head).unwrap_or_else(|| Error::UnknownFormat { line: excerpt(line) })),
+        // `-3 2` before lines of another length is an attempt at a header.
+        Some(1) if text::fields(line).count() == 2 && second_line(head).is_some_and(|dim| dim != 1) => {
+            Err(Error::BadHeader { line: excerpt(line) })
+        }
+        Some(_) => Ok(Format::Glove),
+    }
+}
+
+/// The dimensions of the second line, if it is whole.
+fn second_line(head: &[u8]) -> Option<usize> {
+    let body = head.get(first_line(head).len() + 1..)?;
+    let line = first_line(body);
+    if line.len() < body.len() { text::infer_dim(line) } else { None }
 }
 
 impl fmt::Display for Format {
@@ -73,6 +98,24 @@ impl fmt::Display for Format {
 /// The bytes before the first line feed, all if there is none.
 pub(crate) fn first_line(bytes: &[u8]) -> &[u8] {
     memchr::memchr(b'\n', bytes).map_or(bytes, |end| &bytes[..end])
+}
+
+/// Lines after a header that are looked at.
+const LINES: usize = 8;
+
+/// Whether what follows a header is text.
+fn is_text(body: &[u8], dim: u64) -> bool {
+    let record = first_line(body);
+    looks_like_text(record, body.len() > record.len(), dim) || are_lines(body)
+}
+
+/// Whether there are lines, each a word and numbers, perhaps not as many as the header claims.
+fn are_lines(body: &[u8]) -> bool {
+    let mut lines: Vec<&[u8]> = body.split(|&b| b == b'\n').take(LINES).collect();
+    // What follows the last line feed may be cut off.
+    lines.pop();
+    let is_line = |line: &&[u8]| text::infer_dim(line).is_some() && !line.iter().any(|&b| foreign::is_control(b));
+    !lines.is_empty() && lines.iter().all(is_line)
 }
 
 /// Whether the record is `dim` numbers after a word, or nine bytes in ten are what numbers are written with.
@@ -120,6 +163,9 @@ impl Header {
         if words == 0 || dim == 0 {
             return Err(Error::ZeroHeader { words, dim });
         }
+        if dim > MAX_DIMENSIONS as u64 {
+            return Err(Error::TooManyDimensions { dim, limit: MAX_DIMENSIONS });
+        }
         let bytes = words.checked_mul(dim).and_then(|numbers| numbers.checked_mul(4));
         match bytes {
             Some(bytes) if bytes <= isize::MAX as u64 => Ok(dim as usize),
@@ -146,6 +192,10 @@ mod tests {
         assert_eq!(Format::detect(b"2 2\nking 1.5 -2.25 \n").unwrap(), Format::FastText);
         assert_eq!(Format::detect(b"king 1.5 -2.25\n").unwrap(), Format::Glove);
         assert_eq!(Format::detect(b". . . 1.5 -2.25\n").unwrap(), Format::Glove);
+        // The header's dimensions are wrong; the reader says so.
+        assert_eq!(Format::detect(b"2 5\nking 1.5 -2.25\nqueen 1 2\n").unwrap(), Format::Word2vecText);
+        assert_eq!(Format::detect("\u{FEFF}2 2\nking 1.5 -2.25\n".as_bytes()).unwrap(), Format::Word2vecText);
+        assert_eq!(Format::detect(b"7 1\n8 2\n").unwrap(), Format::Word2vecText);
         assert!(matches!(Format::detect(b"hello world\n"), Err(Error::UnknownFormat { .. })));
     }
 
@@ -164,12 +214,23 @@ mod tests {
     }
 
     #[test]
+    fn an_attempt_at_a_header_is_told() {
+        for line in ["-3 2", "3.0 2", "3,000 2", "words=3 2"] {
+            let head = format!("{line}\na 1 2\nb 3 4\n");
+            let found = Format::detect(head.as_bytes());
+            assert!(matches!(found, Err(Error::BadHeader { .. })), "{line}: {found:?}");
+        }
+        assert_eq!(Format::detect(b"a 1\nb 2\n").unwrap(), Format::Glove);
+    }
+
+    #[test]
     fn impossible_headers_are_errors() {
         let check = |line: &[u8]| Header::parse(line).and_then(|header| header.unwrap().check());
         assert_eq!(check(b"4000 100").unwrap(), 100);
         assert!(matches!(check(b"0 100"), Err(Error::ZeroHeader { .. })));
         assert!(matches!(check(b"100 0"), Err(Error::ZeroHeader { .. })));
-        assert!(matches!(check(b"4294967296 4294967296"), Err(Error::TooLarge { .. })));
+        assert!(matches!(check(b"4294967296 4294967296"), Err(Error::TooManyDimensions { .. })));
+        assert!(matches!(check(b"9999999999999999 262144"), Err(Error::TooLarge { .. })));
         assert!(matches!(check(b"99999999999999999999999 1"), Err(Error::TooLarge { .. })));
         assert_eq!(Header::parse(b"a 1").unwrap(), None);
         assert_eq!(Header::parse(b"1 2 3").unwrap(), None);

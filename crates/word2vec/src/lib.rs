@@ -29,6 +29,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod foreign;
 mod format;
 mod normalize;
 mod parallel;
@@ -42,7 +43,8 @@ pub use error::{Error, Place};
 pub use format::Format;
 pub use normalize::Normalization;
 pub use read::{
-    DuplicatePolicy, MAX_WORD_BYTES, NonFinitePolicy, ReadOptions, ReadReport, Tally, Utf8Policy, WordFilter,
+    DuplicatePolicy, MAX_DIMENSIONS, MAX_WORD_BYTES, NonFinitePolicy, ReadOptions, ReadReport, Tally, Utf8Policy,
+    WordFilter,
 };
 pub use vectors::WordVectors;
 
