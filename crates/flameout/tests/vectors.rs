@@ -51,8 +51,8 @@ fn convert_tells_what_it_passes_over() {
     let folder = Folder::new();
     folder.write("in.txt", b"3 2\na 1 2\nchannel 4 5 6\na 7 8\n");
     let (_, told) = folder.ok("vectors convert in.txt out.txt --format word2vec-text");
-    assert!(told.contains("1 repeated words (duplicates)") && told.contains("\"a\" (line 4)"), "{told}");
-    assert!(told.contains("1 words that end in a number") && told.contains("\"channel 4\" (line 3)"), "{told}");
+    assert!(told.contains("1 duplicate word,") && told.contains("\"a\" (line 4)"), "{told}");
+    assert!(told.contains("1 word that ends in a number") && told.contains("\"channel 4\" (line 3)"), "{told}");
     assert_eq!(std::fs::read_to_string(folder.path("out.txt")).unwrap(), "2 2\na 1.0 2.0\nchannel 4 5.0 6.0\n");
 }
 
@@ -67,7 +67,7 @@ fn words_that_are_not_utf8_can_be_left_out_or_kept() {
     for (policy, expected) in [("drop", "a 1.0 2.0\n"), ("lossy", "a 1.0 2.0\ncaf\u{FFFD} 3.0 4.0\n")] {
         let options = format!("--invalid-utf8 {policy} --non-finite drop");
         let (_, told) = folder.ok(&format!("vectors convert in.txt out.txt --format glove {options}"));
-        assert!(told.contains("1 words not valid UTF-8") && told.contains("1 vectors with NaN"), "{told}");
+        assert!(told.contains("1 word not valid UTF-8,") && told.contains("1 vector with NaN"), "{told}");
         assert_eq!(std::fs::read_to_string(folder.path("out.txt")).unwrap(), expected);
         folder.ok(&format!("vectors normalize in.txt out.txt --to centred {options}"));
     }
@@ -109,7 +109,7 @@ fn a_model_of_faulty_vectors_is_trained_and_used() {
     assert!(refused.contains("line 301") && refused.contains("--invalid-utf8 drop"), "{refused}");
     assert!(!folder.path("run").exists(), "nothing is left of a run that could not begin");
     let (_, told) = folder.ok("train --vectors bad.txt --model ngrams --out run --quiet --invalid-utf8 drop");
-    assert!(told.contains("1 words not valid UTF-8: left out"), "{told}");
+    assert!(told.contains("1 word not valid UTF-8, left out"), "{told}");
     folder.ok("evaluate --model run");
     folder.ok("neighbours --model run the");
     folder.ok("analogy --model run he she his");

@@ -59,7 +59,7 @@ pub enum Error {
     },
 
     /// The content is a known kind of file that holds no word vectors, or not as text or word2vec's binary format.
-    #[error("{what}, which cannot be read here: {advice}")]
+    #[error("this is {what}; {advice}")]
     Foreign {
         /// What it is.
         what: &'static str,
@@ -68,7 +68,9 @@ pub enum Error {
     },
 
     /// The header is not two whole numbers.
-    #[error("line 1: expected the header `WORDS DIMENSIONS`, two whole numbers, found {line:?}")]
+    #[error(
+        "line 1: expected the header `WORDS DIMENSIONS`, two whole numbers, or a word and its numbers, found {line:?}"
+    )]
     BadHeader {
         /// The first line, or its beginning.
         line: String,
@@ -103,8 +105,9 @@ pub enum Error {
 
     /// The data end before the header's last record.
     #[error(
-        "{place}: the header claims {expected} words, but only {read} are whole: the file is cut off, or the count is \
-         wrong; `flameout vectors convert --words {read}` reads the whole ones"
+        "{place}: the header claims {}, but the file holds {read}: it is cut off, or the count is wrong{}",
+        count(*expected, "word"),
+        way_out(*read)
     )]
     Truncated {
         /// Where the first missing or incomplete record starts.
@@ -117,8 +120,7 @@ pub enum Error {
 
     /// The source fails before its end, as a gzip file does that is cut off.
     #[error(
-        "{place}: {error}, after {read} whole words: the file is cut off or damaged; \
-         `flameout vectors convert --words {read}` reads the whole ones"
+        "{place}: {error}, after {}: the file is cut off or damaged{}", count(*read, "whole word"), way_out(*read)
     )]
     Interrupted {
         /// Where the first record that cannot be read starts.
@@ -131,9 +133,8 @@ pub enum Error {
 
     /// The last line of a file without header has no line feed, so its last number may be cut short.
     #[error(
-        "line {line}: the last line does not end in a line feed, so the file may be cut off; if it is whole, append one; \
-         `flameout vectors convert --words {}` reads the lines before it",
-        line - 1
+        "line {line}: the last line does not end in a line feed, so the file may be cut off; if it is whole, append one{}",
+        way_out(line - 1)
     )]
     Unterminated {
         /// The line.
@@ -142,9 +143,10 @@ pub enum Error {
 
     /// Data follow the header's last record.
     #[error(
-        "{place}: the header claims {words} words, but {}; correct the first line, or \
-         `flameout vectors convert --words {words}` reads those that it claims",
-        what_follows(*words, *found)
+        "{place}: the header claims {}, but {}; correct the first line, or `flameout vectors convert --words {words}` reads \
+         as many as it claims",
+        count(*words, "word"),
+        if found > words { format!("the file holds {found}") } else { "more data follow".to_owned() }
     )]
     TrailingData {
         /// Where they start.
@@ -157,7 +159,8 @@ pub enum Error {
 
     /// A line holds too few or too many numbers.
     #[error(
-        "line {line}: word {word:?} has {found} numbers, expected {expected}, {}",
+        "line {line}: word {word:?} has {}, expected {expected}, {}",
+        count(*found as u64, "number"),
         if *by_header { "as the header in line 1 claims" } else { "as line 1 has" }
     )]
     Columns {
@@ -363,8 +366,17 @@ impl Error {
     }
 }
 
-fn what_follows(words: u64, found: u64) -> String {
-    if found > words { format!("the file holds {found}") } else { "more data follow".to_owned() }
+/// `1 word`, `2 words`.
+fn count(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// How to read the first records of a file that has so many whole ones.
+fn way_out(whole: u64) -> String {
+    if whole == 0 {
+        return String::new();
+    }
+    format!("; `flameout vectors convert --words {whole}` reads {}", if whole == 1 { "that one" } else { "those" })
 }
 
 /// The beginning of `bytes` for a message: at most 60 characters, U+FFFD for what is not UTF-8.

@@ -8,7 +8,7 @@ const GENSIM: &str =
     "load it in Python and save its vectors, in gensim by `model.wv.save_word2vec_format(\"vectors.txt\")`";
 const UNPACK: &str = "unpack it and name the file in it";
 const COMPRESSED: &str = "unpack it, or compress it by gzip instead";
-const NO_WORDS: &str = "write each word and its numbers in a line, separated by spaces";
+const NO_WORDS: &str = "it has no words: write each word and its numbers in a line, separated by spaces";
 const EXPORT: &str =
     "export its word vectors as text: a line for each word, the word and its numbers, separated by spaces";
 
@@ -25,7 +25,7 @@ const MAGIC: [(&[u8], &str, &str); 27] = [
     (b"\x80\x03", "a Python pickle", GENSIM),
     (b"\x80\x04", "a Python pickle", GENSIM),
     (b"\x80\x05", "a Python pickle", GENSIM),
-    (b"\x93NUMPY", "a NumPy array (.npy), which has no words", NO_WORDS),
+    (b"\x93NUMPY", "a NumPy array (.npy)", NO_WORDS),
     (b"\x89HDF\r\n\x1A\n", "an HDF5 file", EXPORT),
     (b"PK\x05\x06", "an empty zip archive", "name another file"),
     (b"PK\x07\x08", "a part of a zip archive", "name the first part, unpacked"),
@@ -74,6 +74,9 @@ fn find(table: &[(&[u8], &'static str, &'static str)], head: &[u8]) -> Option<Er
 
 /// What a file that does not begin with a header is by its first bytes.
 pub(crate) fn by_magic(head: &[u8]) -> Option<Error> {
+    if head.starts_with(b"\xFF\xFE\0\0") || head.starts_with(b"\0\0\xFE\xFF") {
+        return foreign("text in UTF-32", "convert it to UTF-8: `iconv -f UTF-32 -t UTF-8 FILE > NEW`");
+    }
     if is_utf16(head) {
         return foreign("text in UTF-16", "convert it to UTF-8: `iconv -f UTF-16 -t UTF-8 FILE > NEW`");
     }
@@ -89,7 +92,7 @@ pub(crate) fn by_magic(head: &[u8]) -> Option<Error> {
         return foreign(what, advice);
     }
     if head.len() > 16 && head[8] == b'{' && head[9] == b'"' && head[4..8] == [0; 4] {
-        return foreign("a safetensors file, which has no words", NO_WORDS);
+        return foreign("a safetensors file", NO_WORDS);
     }
     if head.get(257..262) == Some(b"ustar") && head[..257].contains(&0) {
         return foreign("a tar archive", UNPACK);
@@ -113,7 +116,10 @@ fn is_old_mac(head: &[u8]) -> bool {
 /// What a text is, of which the first line is neither a header nor a word with numbers.
 pub(crate) fn by_text(head: &[u8]) -> Option<Error> {
     let mut lines = head.split(|&b| b == b'\n');
-    lines.by_ref().take(2).find_map(by_record).or_else(|| find(&TEXTS, head))
+    let by_record = lines.by_ref().take(2).find_map(by_record);
+    let is_binary = first_line(head).iter().any(|&b| is_control(b));
+    let unknown = || if is_binary { foreign("binary data of no known kind", EXPORT) } else { None };
+    by_record.or_else(|| find(&TEXTS, head)).or_else(unknown)
 }
 
 /// What a line is that is not a word and numbers separated by spaces.
@@ -215,6 +221,8 @@ mod tests {
             (&with_mark, "UTF-16"),
             (&without, "UTF-16"),
             (b"\xFE\xFF\0a\0 \x001", "UTF-16"),
+            (b"\xFF\xFE\0\0a\0\0\0", "UTF-32"),
+            (b"\0\0\0\0\0\0\0\0\x9A\x99\x99\x99\x99\x99\xB9?", "binary data"),
             (b"\xBA\x16\x4F\x2F\x0C\0\0\0\x02\0\0\0", "fastText"),
             (b"\x80\x04\x95\x10\0\0\0\0\0\0\0}\x94.", "pickle"),
             (b"(dp0\nS'king'\np1\n", "pickle"),

@@ -57,10 +57,16 @@ impl Format {
         let body = head.get(line.len() + 1..).unwrap_or_default();
         let record = first_line(body);
         let complete = body.len() > record.len();
-        if is_text(body, header.dim) {
-            return Ok(if complete && record.ends_with(b" ") { Format::FastText } else { Format::Word2vecText });
+        if text::infer_dim(record).is_none_or(|found| found as u64 != header.dim)
+            && let Some(error) = foreign::by_record(record)
+        {
+            return Err(error);
         }
-        foreign::by_magic(head).or_else(|| foreign::by_record(record)).map_or(Ok(Format::Word2vecBinary), Err)
+        Ok(match is_text(body, header) {
+            true if complete && record.ends_with(b" ") => Format::FastText,
+            true => Format::Word2vecText,
+            false => Format::Word2vecBinary,
+        })
     }
 }
 
@@ -73,6 +79,7 @@ fn without_header(head: &[u8]) -> Result<Format, Error> {
     }
     let line = first_line(head);
     match text::infer_dim(line) {
+        None if second_line(head).is_some() => Err(Error::BadHeader { line: excerpt(line) }),
         None => Err(foreign::by_text(head).unwrap_or_else(|| Error::UnknownFormat { line: excerpt(line) })),
         // `-3 2` before lines of another length is an attempt at a header.
         Some(1) if text::fields(line).count() == 2 && second_line(head).is_some_and(|dim| dim != 1) => {
@@ -100,22 +107,37 @@ pub(crate) fn first_line(bytes: &[u8]) -> &[u8] {
     memchr::memchr(b'\n', bytes).map_or(bytes, |end| &bytes[..end])
 }
 
-/// Lines after a header that are looked at.
-const LINES: usize = 8;
+/// Bytes after a header that are looked at for such as no text has.
+const SAMPLE_BYTES: usize = 4096;
+/// Records after a header that are looked at.
+const SAMPLE_RECORDS: usize = 8;
 
-/// Whether what follows a header is text.
-fn is_text(body: &[u8], dim: u64) -> bool {
+/// Whether what follows a header is text: also where numbers are bad, or not as many as the header claims.
+fn is_text(body: &[u8], header: Header) -> bool {
     let record = first_line(body);
-    looks_like_text(record, body.len() > record.len(), dim) || are_lines(body)
+    let sample = &body[..body.len().min(SAMPLE_BYTES)];
+    looks_like_text(record, body.len() > record.len(), header.dim)
+        || text::fields(record).nth(1).is_some()
+            && !sample.iter().any(|&b| foreign::is_control(b))
+            && !is_binary(body, header)
 }
 
-/// Whether there are lines, each a word and numbers, perhaps not as many as the header claims.
-fn are_lines(body: &[u8]) -> bool {
-    let mut lines: Vec<&[u8]> = body.split(|&b| b == b'\n').take(LINES).collect();
-    // What follows the last line feed may be cut off.
-    lines.pop();
-    let is_line = |line: &&[u8]| text::infer_dim(line).is_some() && !line.iter().any(|&b| foreign::is_control(b));
-    !lines.is_empty() && lines.iter().all(is_line)
+/// Whether there are binary records, by what stands where their words must be.
+fn is_binary(body: &[u8], header: Header) -> bool {
+    let mut rest = body;
+    for record in 0..header.words.min(SAMPLE_RECORDS as u64) {
+        let start = rest.iter().take_while(|&&b| b == b'\n').count();
+        let word = rest[start..].split(|&b| b == b' ').next().unwrap_or_default();
+        if word.contains(&b'\n') || record > 0 && text::is_plain_number(word) {
+            return false;
+        }
+        let end = (start + word.len() + 1) as u64 + header.dim.saturating_mul(4);
+        match usize::try_from(end).ok().and_then(|end| rest.get(end..)) {
+            Some(after) => rest = after,
+            None => return record > 0,
+        }
+    }
+    true
 }
 
 /// Whether the record is `dim` numbers after a word, or nine bytes in ten are what numbers are written with.
@@ -202,10 +224,20 @@ mod tests {
     #[test]
     fn text_with_one_bad_number_is_still_text() {
         assert_eq!(Format::detect(b"2 4\nking 1.5 x -2.25 0.125\n").unwrap(), Format::Word2vecText);
+        assert_eq!(Format::detect(b"2 2\na 1 x\nb 1 2\n").unwrap(), Format::Word2vecText);
+        assert_eq!(Format::detect(b"2 3\na - - -\nb 1 2 3\n").unwrap(), Format::Word2vecText);
     }
 
     #[test]
     fn a_line_feed_within_binary_numbers_does_not_make_text() {
+        // Nor do bytes that text has as well, in a file that is cut off.
+        let numbers = [f32::from_le_bytes(*b" \n ?"), f32::from_le_bytes(*b"\n > ")];
+        let mut binary = b"9 2".to_vec();
+        for word in [&b"\nking "[..], b"queen ", b"at "] {
+            binary.extend_from_slice(word);
+            binary.extend(numbers.iter().flat_map(|x| x.to_le_bytes()));
+        }
+        assert_eq!(Format::detect(&binary[..binary.len() - 3]).unwrap(), Format::Word2vecBinary);
         for numbers in [[f32::from_le_bytes(*b"\n\0\0A"), 0.0], [f32::from_le_bytes(*b"1\n2."); 2]] {
             let mut binary = b"1 2\nking ".to_vec();
             binary.extend(numbers.iter().flat_map(|x| x.to_le_bytes()));
@@ -215,7 +247,7 @@ mod tests {
 
     #[test]
     fn an_attempt_at_a_header_is_told() {
-        for line in ["-3 2", "3.0 2", "3,000 2", "words=3 2"] {
+        for line in ["-3 2", "3.0 2", "3,000 2", "3,2", "words=3 2", "# words"] {
             let head = format!("{line}\na 1 2\nb 3 4\n");
             let found = Format::detect(head.as_bytes());
             assert!(matches!(found, Err(Error::BadHeader { .. })), "{line}: {found:?}");

@@ -25,7 +25,7 @@
 //! | [`ReadOptions`], [`ReadReport`] | what to read and what to do about bad records; what was done |
 //! | [`Format`] | the formats, and how one is recognised |
 //! | [`Normalization`] | unit length, centred, standardised |
-//! | [`Error`] | every failure, with the file, the place in it and the word |
+//! | [`Error`] | every failure, with file, place and word; a remedy has the name that [`ReadOptions`] and `flameout` give it |
 #![forbid(unsafe_code)]
 
 mod error;

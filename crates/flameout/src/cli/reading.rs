@@ -70,16 +70,32 @@ pub fn open(path: &Path, options: &ReadOptions) -> Result<(WordVectors, ReadRepo
 
 /// Says on standard error what was found wrong in a file and passed over.
 pub fn tell(path: &Path, report: &ReadReport, options: &ReadOptions) {
-    let kept = |is_kept| if is_kept { "kept" } else { "left out" };
     let is_lossy = options.invalid_utf8 == Utf8Policy::Lossy;
-    for (tally, what, done) in [
-        (&report.duplicate, "repeated words (duplicates)", "the first vector of each is kept"),
-        (&report.invalid_utf8, "words not valid UTF-8", if is_lossy { "kept with U+FFFD" } else { "left out" }),
-        (&report.non_finite, "vectors with NaN or infinity", kept(options.non_finite == NonFinitePolicy::Keep)),
-        (&report.ends_in_number, "words that end in a number", "kept, as the header says how long vectors are"),
+    let is_kept = options.non_finite == NonFinitePolicy::Keep;
+    for (tally, one, many, done) in [
+        (&report.duplicate, "duplicate word", "duplicate words", "the first vector of each is kept"),
+        (
+            &report.invalid_utf8,
+            "word not valid UTF-8",
+            "words not valid UTF-8",
+            if is_lossy { "kept with U+FFFD" } else { "left out" },
+        ),
+        (
+            &report.non_finite,
+            "vector with NaN or infinity",
+            "vectors with NaN or infinity",
+            if is_kept { "kept" } else { "left out" },
+        ),
+        (
+            &report.ends_in_number,
+            "word that ends in a number",
+            "words that end in a number",
+            "kept, as the header says how long vectors are",
+        ),
     ] {
+        let what = if tally.count == 1 { one } else { many };
         if tally.count > 0 {
-            eprintln!("warning: {}: {} {what}: {done}: {}", path.display(), tally.count, examples(tally));
+            eprintln!("warning: {}: {} {what}, {done}: {}", path.display(), tally.count, examples(tally));
         }
     }
 }
