@@ -27,6 +27,7 @@ mod neighbours;
 mod output;
 mod pages;
 pub mod progress;
+mod reading;
 mod replay;
 mod report;
 pub mod setting;

@@ -10,6 +10,7 @@ use ndarray::ArrayView1;
 
 use super::known;
 use super::output::{Format, Sink};
+use super::reading::Reading;
 use super::terminal::excerpt;
 use super::words::Words;
 use crate::Embedder;
@@ -67,6 +68,9 @@ pub struct Args {
     /// With --known original: the vectors, if not those that the run names.
     #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
+
+    #[command(flatten)]
+    reading: Reading,
 }
 
 /// What known words get.
@@ -82,7 +86,7 @@ enum Known {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut embedder = Embedder::open(&args.model)?;
     let known = match args.known {
-        Known::Original => Some(known::for_embedder(&embedder, &args.model, args.vectors.as_ref())?),
+        Known::Original => Some(known::for_embedder(&embedder, &args.model, args.vectors.as_deref(), args.reading)?),
         Known::Predicted => None,
     };
     let mut sink = Sink::new(args.format, args.out.as_deref())?;

@@ -7,6 +7,7 @@ use comfy_table::Table;
 use flameout_report::printable;
 use flameout_word2vec::WordVectors;
 
+use super::reading::Reading;
 use super::{known, table};
 use crate::Embedder;
 
@@ -21,6 +22,9 @@ pub struct Nearest {
     #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
 
+    #[command(flatten)]
+    reading: Reading,
+
     /// Print JSON objects.
     #[arg(long)]
     pub json: bool,
@@ -30,7 +34,7 @@ impl Nearest {
     /// The model, and the known words.
     pub fn open(&self) -> Result<(Embedder, WordVectors)> {
         let embedder = Embedder::open(&self.model)?;
-        let known = known::for_embedder(&embedder, &self.model, self.vectors.as_ref())?;
+        let known = known::for_embedder(&embedder, &self.model, self.vectors.as_deref(), self.reading)?;
         Ok((embedder, known))
     }
 }

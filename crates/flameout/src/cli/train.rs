@@ -12,6 +12,7 @@ use flameout_model::{Cell, LayerKind};
 use serde::Deserialize;
 
 use super::interrupt::stop_on_ctrl_c;
+use super::reading::{self, Reading};
 use super::training::{Watch, keeper, train};
 use super::{base, progress, setting, table};
 
@@ -67,6 +68,9 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     words: Option<u64>,
 
+    #[command(flatten)]
+    reading: Reading,
+
     /// Decides initial weights, which words are kept for testing, and the words' order.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -104,8 +108,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let settings = match (&args.out, args.resume) {
         (Some(out), true) => {
             let begun = Settings::read(&out.join("settings.toml")).context("no run to go on with")?;
-            if args.vectors.is_some() || !args.set.is_empty() || args.settings.is_some() {
-                bail!("a run is gone on with as it was begun: leave out --vectors, --settings and --set");
+            let changed = args.vectors.is_some() || !args.set.is_empty() || args.reading != Reading::default();
+            if changed || args.settings.is_some() {
+                bail!(
+                    "a run is gone on with as it was begun: leave out --vectors, --settings, --set, --invalid-utf8 and \
+                     --non-finite"
+                );
             }
             begun
         }
@@ -141,6 +149,7 @@ fn settings(args: &Args) -> Result<Settings> {
         // Absolute, so that the run is understood from any directory.
         settings.data.vectors = std::path::absolute(vectors).context("the path of the vectors")?;
     }
+    args.reading.apply(&mut settings.data);
     if args.settings.is_none() {
         settings.data.words = args.words.unwrap_or(0);
         settings.seed = args.seed;
@@ -228,6 +237,7 @@ impl Watch for Watcher<'_> {
             tell!("warning: {warning}");
         }
         let (dataset, trainer) = (begun.dataset, begun.trainer);
+        tell_what_was_read(dataset, self.settings);
         if !dataset.skipped.is_empty() || !dataset.unusable.is_empty() {
             let left_out = dataset.skipped.len() + dataset.unusable.len();
             tell!("{left_out} words are left out: longer than {} letters, or with `$`", dataset.encoder.max_word_len());
@@ -249,6 +259,13 @@ impl Watch for Watcher<'_> {
         );
         observers.push(Box::new(ProgressBar::new(begun.total_steps, trainer.steps(), self.settings.training.batch)));
         observers
+    }
+}
+
+/// Says what was found wrong in the file of vectors.
+fn tell_what_was_read<T>(dataset: &Dataset<T>, settings: &Settings) {
+    if let Some(report) = &dataset.read {
+        reading::tell(&settings.data.vectors, report, &settings.data.read_options());
     }
 }
 
