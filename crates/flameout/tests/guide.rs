@@ -48,7 +48,7 @@ fn blocks() -> Vec<Block> {
 /// Runs the blocks in a directory that has the repository's files.
 fn run(blocks: impl Iterator<Item = Block>) {
     let directory = tempfile::tempdir().unwrap();
-    for name in ["fixtures", "docs"] {
+    for name in ["fixtures", "docs", "crates"] {
         std::os::unix::fs::symlink(Path::new(ROOT).join(name), directory.path().join(name)).unwrap();
     }
     let programs = Path::new(env!("CARGO_BIN_EXE_flameout")).parent().unwrap().display();
