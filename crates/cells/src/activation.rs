@@ -24,6 +24,19 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// Gives the name that files of settings have for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Linear => "linear",
+            Self::Sigmoid => "sigmoid",
+            Self::HardSigmoid => "hard_sigmoid",
+            Self::HardSigmoidSixth => "hard_sigmoid_sixth",
+            Self::Tanh => "tanh",
+            Self::Relu => "relu",
+        }
+    }
+
     /// Replaces each value by its activation.
     #[inline(always)]
     pub fn apply<T: Real>(self, values: &mut [T]) {

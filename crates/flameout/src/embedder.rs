@@ -5,16 +5,21 @@ use std::path::Path;
 use flameout_encoder::{CharEncoder, Refusal};
 use flameout_experiment::run_directory::{BEST_MODEL, ENCODER, LAST_MODEL};
 use flameout_model::Sequential;
-use ndarray::Array2;
+use flameout_model::metrics::norm;
+use ndarray::{Array2, Axis};
 
 use crate::error::Error;
+use crate::space::Space;
 
 /// The file of a model of n-grams.
 pub const NGRAMS: &str = "ngrams.flameout";
 
 /// What has learnt to give words vectors.
 #[derive(Debug)]
-pub struct Embedder(Model);
+pub struct Embedder {
+    model: Model,
+    space: Option<Space>,
+}
 
 #[derive(Debug)]
 enum Model {
@@ -25,8 +30,7 @@ enum Model {
 /// The vectors of some words, and which words have none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedded {
-    /// `(words kept, numbers)`. Vectors are in the space that was trained on: as the run's `data.normalization` says, by
-    /// default centred and of about unit length.
+    /// `(words kept, numbers)`, on the scale of the vectors that the model was trained on: see [`Embedder::space`].
     pub vectors: Array2<f32>,
     /// For each row its word's position in the list.
     pub kept: Vec<usize>,
@@ -35,7 +39,7 @@ pub struct Embedded {
 }
 
 impl Embedder {
-    /// A network and what turns words into its inputs.
+    /// Joins a network and what turns words into its inputs. Vectors are as the network predicts them.
     ///
     /// # Errors
     /// [`Error::Alphabet`] if they do not belong together.
@@ -44,7 +48,7 @@ impl Embedder {
         if network_alphabet != alphabet {
             return Err(Error::Alphabet { network: network_alphabet, encoder: alphabet });
         }
-        Ok(Self(Model::Network { network, encoder }))
+        Ok(Self { model: Model::Network { network, encoder }, space: None })
     }
 
     /// Reads a directory that `flameout train` or `flameout import` has made: a model of n-grams; or a network, that of the
@@ -55,12 +59,18 @@ impl Embedder {
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, Error> {
         let directory = directory.as_ref();
         let no_model = |problem: &str| Error::NoModel { path: directory.into(), problem: problem.into() };
-        if !directory.is_dir() {
-            return Err(no_model("is no directory of a run or of a model"));
+        if !directory.exists() {
+            return Err(no_model("there is no such directory"));
         }
+        if !directory.is_dir() {
+            return Err(no_model(
+                "is a file; a model is the directory that `flameout train` or `flameout import` made",
+            ));
+        }
+        let space = Space::read(directory)?;
         let ngrams = directory.join(NGRAMS);
         if ngrams.is_file() {
-            return Ok(flameout_ngrams::Model::load(&ngrams)?.into());
+            return Ok(Self { model: Model::NGrams(flameout_ngrams::Model::load(&ngrams)?), space });
         }
         let network = [BEST_MODEL, LAST_MODEL].map(|name| directory.join(name)).into_iter().find(|path| path.is_file());
         let network = network.ok_or_else(|| {
@@ -73,13 +83,20 @@ impl Embedder {
         let json = std::fs::read(&path).map_err(Error::io(&path))?;
         let encoder = serde_json::from_slice(&json)
             .map_err(|error| Error::NoModel { path: path.clone(), problem: format!("is no encoder: {error}") })?;
-        Self::new(Sequential::load(&network)?, encoder)
+        Ok(Self { space, ..Self::new(Sequential::load(&network)?, encoder)? })
+    }
+
+    /// Returns the space that the vectors lie in; `None` if nothing tells it (an imported model): then they are as the
+    /// network predicts them.
+    #[must_use]
+    pub fn space(&self) -> Option<Space> {
+        self.space
     }
 
     /// Numbers of a vector.
     #[must_use]
     pub fn dim(&self) -> usize {
-        match &self.0 {
+        match &self.model {
             Model::Network { network, .. } => network.architecture().outputs(),
             Model::NGrams(model) => model.dim(),
         }
@@ -88,7 +105,7 @@ impl Embedder {
     /// The network with its encoder, if it is one.
     #[must_use]
     pub fn into_network(self) -> Option<(Sequential<f32>, CharEncoder)> {
-        match self.0 {
+        match self.model {
             Model::Network { network, encoder } => Some((network, encoder)),
             Model::NGrams(_) => None,
         }
@@ -96,17 +113,45 @@ impl Embedder {
 
     /// The vectors of these words. A word with letters that are not known is tried in lower case.
     pub fn embed<S: AsRef<str>>(&mut self, words: &[S]) -> Embedded {
-        match &mut self.0 {
+        let predicted = match &mut self.model {
             Model::Network { network, encoder } => with_network(network, encoder, words),
             Model::NGrams(model) => with_ngrams(model, words),
-        }
+        };
+        to_length(predicted, self.space.and_then(|space| space.length))
     }
 }
 
 impl From<flameout_ngrams::Model> for Embedder {
     fn from(model: flameout_ngrams::Model) -> Self {
-        Self(Model::NGrams(model))
+        Self { model: Model::NGrams(model), space: None }
     }
+}
+
+/// Brings each vector to a length, if there is one. A vector that is not finite, or has no direction, is refused.
+fn to_length(mut embedded: Embedded, length: Option<f64>) -> Embedded {
+    let mut sound = Vec::with_capacity(embedded.kept.len());
+    for (row, mut vector) in embedded.vectors.rows_mut().into_iter().enumerate() {
+        let norm = norm(vector.view());
+        let problem = match length {
+            _ if !norm.is_finite() => Some("gets numbers that are not finite from the model"),
+            Some(_) if norm == 0.0 => Some("gets zeros alone from the model, which have no direction"),
+            Some(length) => {
+                vector.mapv_inplace(|x| (f64::from(x) / norm * length) as f32);
+                None
+            }
+            None => None,
+        };
+        match problem {
+            Some(problem) => embedded.refused.push((embedded.kept[row], problem.to_owned())),
+            None => sound.push(row),
+        }
+    }
+    if sound.len() < embedded.kept.len() {
+        embedded.vectors = embedded.vectors.select(Axis(0), &sound);
+        embedded.kept = sound.into_iter().map(|row| embedded.kept[row]).collect();
+        embedded.refused.sort_by_key(|(position, _)| *position);
+    }
+    embedded
 }
 
 fn with_network<S: AsRef<str>>(network: &mut Sequential<f32>, encoder: &CharEncoder, words: &[S]) -> Embedded {
@@ -182,7 +227,7 @@ mod tests {
     fn what_is_missing_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let message = |path: &Path| Embedder::open(path).unwrap_err().to_string();
-        assert!(message(&directory.path().join("nowhere")).contains("is no directory"));
+        assert!(message(&directory.path().join("nowhere")).contains("no such directory"));
         assert!(message(directory.path()).contains("best.flameout"));
         let network = Sequential::<f32>::new(Architecture::lstm_single(9, 4, 3, Flavour::Keras3));
         network.save(&directory.path().join(LAST_MODEL)).unwrap();

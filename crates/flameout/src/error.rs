@@ -35,6 +35,9 @@ pub enum Error {
     /// A file of the model that cannot be read.
     #[error(transparent)]
     Model(#[from] flameout_model::Error),
+    /// Settings of a run, or the vectors that they name, that cannot be read.
+    #[error(transparent)]
+    Experiment(#[from] flameout_experiment::Error),
     /// A model of n-grams that cannot be read.
     #[error(transparent)]
     NGrams(#[from] flameout_ngrams::Error),

@@ -40,9 +40,11 @@ pub mod cli;
 pub mod embedder;
 pub mod error;
 pub mod similarity;
+pub mod space;
 
 pub use embedder::{Embedded, Embedder};
 pub use error::Error;
+pub use space::Space;
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

@@ -1,5 +1,7 @@
 //! Which layers a network has, as plain data.
 
+use std::fmt;
+
 use flameout_cells::{
     Activation, Bidirectional, Dense, Gru, Initialisation, Inputs, Layer, Lstm, Reset, TimeDistributed,
 };
@@ -316,6 +318,35 @@ impl LayerKind {
     }
 }
 
+/// Writes the layers from input to output: `Bidirectional(LSTM(256)) → Dense(100)`.
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, layer) in self.layers.iter().enumerate() {
+            let arrow = if index > 0 { " → " } else { "" };
+            write!(f, "{arrow}{layer}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes the layer as a user of Keras writes it: `LSTM(256)`. Gates are left out; an activation is written if it is not linear.
+impl fmt::Display for LayerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dense = |units: usize, activation: Activation| match activation {
+            Activation::Linear => format!("Dense({units})"),
+            other => format!("Dense({units}, {})", other.name()),
+        };
+        match *self {
+            Self::Lstm { units, .. } => write!(f, "LSTM({units})"),
+            Self::Gru { units, .. } => write!(f, "GRU({units})"),
+            Self::Bidirectional { cell: Cell::Lstm, units, .. } => write!(f, "Bidirectional(LSTM({units}))"),
+            Self::Bidirectional { cell: Cell::Gru { .. }, units, .. } => write!(f, "Bidirectional(GRU({units}))"),
+            Self::Dense { units, activation } => f.write_str(&dense(units, activation)),
+            Self::TimeDistributed { units, activation } => write!(f, "TimeDistributed({})", dense(units, activation)),
+        }
+    }
+}
+
 fn lstm(units: usize, flavour: Flavour, return_sequences: bool) -> LayerKind {
     LayerKind::Lstm { units, gate_activation: flavour.gate_activation(), return_sequences }
 }
@@ -342,6 +373,19 @@ mod tests {
                 assert_eq!(architecture.outputs(), 4);
             }
         }
+    }
+
+    #[test]
+    fn architectures_are_written_as_they_are_built() {
+        let text =
+            |preset: fn(usize, usize, usize, Flavour) -> Architecture| preset(27, 6, 4, Flavour::Keras3).to_string();
+        assert_eq!(text(Architecture::lstm_single), "LSTM(6) → Dense(4)");
+        assert_eq!(text(Architecture::gru_single), "GRU(6) → Dense(4)");
+        assert_eq!(text(Architecture::lstm_bidirectional), "Bidirectional(LSTM(6)) → Dense(4)");
+        assert_eq!(
+            text(Architecture::lstm_double),
+            "LSTM(6) → TimeDistributed(Dense(6, sigmoid)) → LSTM(6) → Dense(3, tanh) → Dense(4)"
+        );
     }
 
     #[test]

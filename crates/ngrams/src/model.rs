@@ -6,7 +6,7 @@ use std::path::Path;
 
 use flameout_model::checkpoint;
 use flameout_model::metrics::NearestWords;
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::bag::{Bag, Weighting, bag};
@@ -64,18 +64,27 @@ impl Model {
     /// The result depends on its arguments alone, not on the number of threads.
     ///
     /// # Errors
-    /// [`Error::Fit`] if there are no words or penalties, fewer vectors than words, or no n-gram is common enough.
+    /// [`Error::Fit`] if there are no words or penalties, not a vector for each word, a number that is not finite, or no n-gram
+    /// that is common enough.
     pub fn fit<S: AsRef<str>>(words: &[S], vectors: ArrayView2<'_, f32>, options: &Options) -> Result<Self, Error> {
         let refuse = |what: &str| Err(Error::Fit(what.into()));
         if words.is_empty() || options.penalties.is_empty() {
             return refuse("there are no words to fit, or no penalties to choose from");
         }
         if words.len() != vectors.nrows() {
-            return refuse(&format!("{} words with {} vectors", words.len(), vectors.nrows()));
+            return refuse(&format!("the words are {}, the vectors {}", words.len(), vectors.nrows()));
+        }
+        let finite = |row: ArrayView1<'_, f32>| row.iter().all(|x| x.is_finite());
+        if let Some(row) = vectors.rows().into_iter().position(|row| !finite(row)) {
+            return refuse(&format!("the vector of {:?} has a number that is not finite", words[row].as_ref()));
         }
         let ngrams = NGrams::learn(words, options.lengths.clone(), options.common);
         if ngrams.is_empty() {
-            return refuse(&format!("no n-gram occurs in {} words: more words, or a lower bound", options.common));
+            return refuse(&format!(
+                "no n-gram of letters occurs in {} of the {} words: take more words",
+                options.common,
+                words.len()
+            ));
         }
         let known: Vec<Vec<u32>> = words.iter().map(|word| ngrams.of(word.as_ref())).collect();
         let counts = options.weighting.weights(&known, ngrams.len());
@@ -150,12 +159,17 @@ impl Model {
         let wrong = |problem: &str| Error::Inconsistent { path: path.into(), problem: problem.into() };
         let count = saved.grams.len();
         let grams: BTreeSet<String> = saved.grams.into_iter().collect();
-        let each = saved.weights.len().is_multiple_of(count) && saved.counts.len() == count;
-        if grams.is_empty() || grams.len() != count || !each || saved.shortest == 0 {
+        let numbers = saved.weights.len().checked_div(count).unwrap_or(0);
+        let each = numbers > 0 && saved.weights.len() == numbers * count && saved.counts.len() == count;
+        if grams.len() != count || !each || saved.shortest == 0 {
             return Err(wrong("is no model of n-grams: a list of n-grams without a vector each"));
         }
-        let weights = Array2::from_shape_vec((count, saved.weights.len() / count), saved.weights)
-            .map_err(|error| wrong(&error.to_string()))?;
+        let counts_are_sound = saved.counts.iter().all(|weight| weight.is_finite() && *weight > 0.0);
+        if !counts_are_sound || saved.weights.iter().any(|x| !x.is_finite()) {
+            return Err(wrong("is no model of n-grams: a weight in it is not finite, or not positive"));
+        }
+        let weights =
+            Array2::from_shape_vec((count, numbers), saved.weights).map_err(|error| wrong(&error.to_string()))?;
         if saved.head.as_ref().is_some_and(|head| !head.fits(weights.ncols())) {
             return Err(wrong("is no model of n-grams: its network is for other vectors"));
         }
@@ -264,8 +278,11 @@ mod tests {
         let options = Options::default();
         let fit = |words: &[&str], rows| Model::fit(words, Array2::zeros((rows, 2)).view(), &options);
         assert!(fit(&[], 0).unwrap_err().to_string().contains("no words"));
-        assert!(fit(&["a"], 2).unwrap_err().to_string().contains("1 words with 2 vectors"));
+        assert!(fit(&["a"], 2).unwrap_err().to_string().contains("the words are 1, the vectors 2"));
         assert!(fit(&["a", "b"], 2).unwrap_err().to_string().contains("no n-gram"));
+        let not_finite = ndarray::array![[0.0], [f32::NAN]];
+        let message = Model::fit(&["a", "b"], not_finite.view(), &options).unwrap_err().to_string();
+        assert!(message.contains("\"b\" has a number that is not finite"), "{message}");
 
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("model");
@@ -281,7 +298,10 @@ mod tests {
         let without_counts = Saved { counts: vec![], ..saved(&["ab", "bc"], 4) };
         let head = Head::fit(Array2::zeros((4, 3)), Array2::zeros((4, 3)).view(), 2);
         let for_others = Saved { head: Some(head), ..saved(&["ab", "bc"], 4) };
-        for bad in [saved(&[], 0), saved(&["ab", "ab"], 4), saved(&["ab", "bc"], 3), without_counts, for_others] {
+        let zero_count = Saved { counts: vec![1.0, 0.0], ..saved(&["ab", "bc"], 4) };
+        let not_finite = Saved { weights: vec![0.0, f32::INFINITY], ..saved(&["ab", "bc"], 2) };
+        let lists = [saved(&[], 0), saved(&["ab", "bc"], 0), saved(&["ab", "ab"], 4), saved(&["ab", "bc"], 3)];
+        for bad in lists.into_iter().chain([without_counts, for_others, zero_count, not_finite]) {
             checkpoint::write(&path, VERSION, &bad).unwrap();
             assert!(Model::load(&path).unwrap_err().to_string().contains("no model of n-grams"));
         }

@@ -7,6 +7,8 @@ use std::ops::RangeInclusive;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NGrams {
     lengths: RangeInclusive<usize>,
+    /// Letters of the longest known one: no word is searched for longer ones, whatever a file names as the longest length.
+    longest: usize,
     numbers: HashMap<String, u32>,
 }
 
@@ -15,7 +17,9 @@ impl NGrams {
     pub fn learn<S: AsRef<str>>(words: &[S], lengths: RangeInclusive<usize>, common: usize) -> Self {
         let mut counts: HashMap<String, usize> = HashMap::new();
         for word in words {
-            all(word.as_ref(), &lengths).into_iter().for_each(|gram| *counts.entry(gram).or_default() += 1);
+            let marked = marked(word.as_ref());
+            let grams: BTreeSet<&str> = all(&marked, &lengths).collect();
+            grams.into_iter().for_each(|gram| *counts.entry(gram.to_owned()).or_default() += 1);
         }
         let kept = counts.into_iter().filter(|(_, count)| *count >= common).map(|(gram, _)| gram);
         Self::new(kept.collect(), lengths)
@@ -23,7 +27,8 @@ impl NGrams {
 
     /// These n-grams; their numbers follow their order as text.
     pub(crate) fn new(grams: BTreeSet<String>, lengths: RangeInclusive<usize>) -> Self {
-        Self { lengths, numbers: grams.into_iter().zip(0..).collect() }
+        let longest = grams.iter().map(|gram| gram.chars().count()).max().unwrap_or(0);
+        Self { lengths, longest, numbers: grams.into_iter().zip(0..).collect() }
     }
 
     /// How many there are.
@@ -55,18 +60,26 @@ impl NGrams {
     /// Numbers of the known n-grams of a word, each once, in ascending order.
     #[must_use]
     pub fn of(&self, word: &str) -> Vec<u32> {
-        let grams = all(word, &self.lengths);
-        let found: BTreeSet<u32> = grams.iter().filter_map(|gram| self.numbers.get(gram).copied()).collect();
+        let marked = marked(word);
+        let lengths = *self.lengths.start()..=self.longest.min(*self.lengths.end());
+        let found: BTreeSet<u32> = all(&marked, &lengths).filter_map(|gram| self.numbers.get(gram).copied()).collect();
         found.into_iter().collect()
     }
 }
 
-/// Every n-gram of `<word>`, each once.
-fn all(word: &str, lengths: &RangeInclusive<usize>) -> BTreeSet<String> {
-    let marked: Vec<char> = format!("<{word}>").chars().collect();
-    // A file may name any length as the longest.
-    let longest = marked.len().min(*lengths.end());
-    (*lengths.start()..=longest).flat_map(|length| marked.windows(length).map(String::from_iter)).collect()
+/// A word with its ends marked.
+fn marked(word: &str) -> String {
+    format!("<{word}>")
+}
+
+/// The n-grams of a marked word, as often as they occur.
+fn all<'a>(marked: &'a str, lengths: &RangeInclusive<usize>) -> impl Iterator<Item = &'a str> {
+    // Where each letter begins, and where the last one ends.
+    let ends: Vec<usize> = marked.char_indices().map(|(at, _)| at).chain([marked.len()]).collect();
+    let longest = (ends.len() - 1).min(*lengths.end());
+    (*lengths.start()..=longest)
+        .flat_map(move |length| ends.windows(length + 1).map(|part| (part[0], part[length])).collect::<Vec<_>>())
+        .map(|(from, to)| &marked[from..to])
 }
 
 #[cfg(test)]

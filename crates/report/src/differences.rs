@@ -30,9 +30,11 @@ pub(crate) fn rows(all: &[Option<&Settings>]) -> Vec<Row> {
     keys.iter().map(row).collect()
 }
 
-/// A run's settings beside the question's.
+/// A run's settings beside the question's. Layers of its own take the place of the case's, whose name then says nothing.
 pub(crate) fn from_question(settings: &Settings) -> Vec<Row> {
-    rows(&[Some(settings), Some(&Settings::for_case(settings.case))])
+    let mut rows = rows(&[Some(settings), Some(&Settings::for_case(settings.case))]);
+    rows.retain(|row| row.key != "case" || settings.model.layers.is_none());
+    rows
 }
 
 #[cfg(test)]

@@ -32,6 +32,12 @@ pub(crate) fn whole(value: u64) -> String {
     text
 }
 
+/// How many there are of a thing: `1 step`, `1,000 steps`.
+pub(crate) fn counted(count: u64, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", whole(count))
+}
+
 /// A share in per cent.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
@@ -64,6 +70,11 @@ mod tests {
         }
         assert_eq!(rounded(0.004187584677384251), 0.0041876);
         assert!(rounded(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!([0, 1, 1000].map(|count| counted(count, "step")), ["0 steps", "1 step", "1,000 steps"]);
     }
 
     #[test]

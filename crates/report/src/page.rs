@@ -41,7 +41,7 @@ fn document(title: &str, body: &Markup, data: &str) -> String {
     page.into_string()
 }
 
-/// A table that scrolls by itself where it is wider than the screen. The first cell of a row is its heading.
+/// A table. The first cell of a row is its heading. On a narrow screen each row is a list of its cells, named by their columns.
 fn table(caption: &str, header: &[String], rows: impl IntoIterator<Item = Vec<Markup>>) -> Markup {
     html! {
         div.scroll tabindex="0" role="group" aria-label=(caption) {
@@ -51,7 +51,9 @@ fn table(caption: &str, header: &[String], rows: impl IntoIterator<Item = Vec<Ma
                     @for row in rows {
                         tr {
                             @for (index, cell) in row.iter().enumerate() {
-                                @if index == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
+                                @let name = header.get(index).map_or("", String::as_str);
+                                @if index == 0 { th scope="row" { (cell) } }
+                                @else { td data-name=(name) { div { (cell) } } }
                             }
                         }
                     }

@@ -9,6 +9,7 @@ use flameout_experiment::{Settings, Summary};
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+use crate::figures::{counted, whole};
 use crate::mark::{self, Mark};
 use crate::printable::printable;
 
@@ -83,6 +84,27 @@ impl Run {
         trained.max(tested.unwrap_or(0))
     }
 
+    /// How long it is, in words. Epochs are counted, as some programs number them from 0; of another program's steps the rows
+    /// are counted, and the last step is named.
+    #[must_use]
+    pub(crate) fn length(&self) -> String {
+        let rows = self.curve.points.len().max(self.curve.epochs.len()) as u64;
+        match self.curve.unit {
+            Unit::Epoch => counted(rows, "epoch"),
+            Unit::Step if self.settings.is_some() => counted(self.last_step(), "step"),
+            Unit::Step => format!("{} up to step {}", counted(rows, "row"), whole(self.last_step())),
+        }
+    }
+
+    /// The network's layers, from input to output: `Bidirectional(LSTM(256)) → Dense`. A log without settings does not tell them.
+    #[must_use]
+    pub(crate) fn network(&self) -> Option<String> {
+        // Neither alphabet nor length of the vectors are settings: they have no part in what is written.
+        let layers = self.settings.as_ref()?.architecture(2, 1).layers;
+        let (_, hidden) = layers.split_last()?;
+        Some(hidden.iter().map(|layer| format!("{layer} → ")).collect::<String>() + "Dense")
+    }
+
     /// What its steps are called.
     #[must_use]
     pub fn unit(&self) -> &'static str {
@@ -137,6 +159,7 @@ mod tests {
         std::fs::write(file.path(), "epoch,loss\n0,0.5\n1,0.4\n").unwrap();
         let run = Run::read(file.path()).unwrap();
         assert_eq!((run.unit(), run.last_step(), run.is_unfinished()), ("epoch", 1, false));
+        assert_eq!((run.length(), run.network()), ("2 epochs".into(), None), "numbered from 0");
         assert!(run.summary.is_none() && run.diagnosis.is_none());
     }
 }

@@ -1,13 +1,16 @@
 //! What became of a run, in a sentence.
 
-use flameout_experiment::Symptom;
+use flameout_experiment::{Summary, Symptom};
 
 use crate::figures::whole;
 use crate::mark::MarkKind;
 use crate::run::Run;
 
+/// Share of the mean predictor's loss on test words at which a network has learnt something of them.
+const LEARNT: f64 = 0.9;
+
 /// What became of a run, as far as its records tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Status {
     /// It collapsed.
     Collapsed {
@@ -30,6 +33,11 @@ pub enum Status {
     },
     /// It trained well, and nothing happened.
     Healthy,
+    /// It learnt what carries over to test words, and was ended when that no longer grew: it was not to train on.
+    Learnt {
+        /// The lowest loss on test words, as a share of the loss of predicting the mean.
+        share: f64,
+    },
     /// It never trained well.
     NeverTrained,
     /// Nothing went wrong in the part that is there.
@@ -53,7 +61,9 @@ impl Status {
             return Self::Risen { onset };
         }
         match &run.summary {
-            Some(summary) if summary.trained_well_step.is_none() => Self::NeverTrained,
+            Some(summary) if summary.trained_well_step.is_none() => {
+                learnt(run, summary).map_or(Self::NeverTrained, |share| Self::Learnt { share })
+            }
             _ if rises > 0 => Self::Recovered { rises },
             Some(_) => Self::Healthy,
             None => Self::Quiet,
@@ -72,6 +82,9 @@ impl Status {
             Self::Recovered { rises: 1 } => "the loss rose once and came back".into(),
             Self::Recovered { rises } => format!("the loss rose {rises} times and came back"),
             Self::Healthy => "trained well, and nothing happened".into(),
+            Self::Learnt { share } => {
+                format!("learnt: the loss on test words fell to {:.0} % of that of predicting the mean", 100.0 * share)
+            }
             Self::NeverTrained => "never trained well".into(),
             Self::Quiet => "nothing has gone wrong so far".into(),
         }
@@ -83,9 +96,16 @@ impl Status {
         match self {
             Self::Collapsed { .. } | Self::NonFinite => Gravity::Bad,
             Self::Risen { .. } | Self::Recovered { .. } | Self::NeverTrained => Gravity::Doubtful,
-            Self::Healthy | Self::Quiet => Gravity::Good,
+            Self::Learnt { .. } | Self::Healthy | Self::Quiet => Gravity::Good,
         }
     }
+}
+
+/// The lowest test loss of a run that watches it, as a share of the mean predictor's, if that says that it has learnt.
+fn learnt(run: &Run, summary: &Summary) -> Option<f64> {
+    run.settings.as_ref()?.training.patience?;
+    let share = summary.best_test?.loss / summary.baseline.test_loss;
+    (share <= LEARNT).then_some(share)
 }
 
 /// How grave something is: chooses a colour.

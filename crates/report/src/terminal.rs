@@ -76,11 +76,11 @@ fn heading(run: &Run, colour: Colour) -> String {
     let status = Status::of(run);
     let so_far = if run.is_unfinished() { ", not ended yet" } else { "" };
     format!(
-        "{}  {}\n{} {}s{so_far}\n\n",
+        "{}  {}\n{}{}{so_far}\n\n",
         colour.paint(&run.name, "1"),
         colour.of_gravity(&status.describe(run.unit()), status.gravity()),
-        whole(run.last_step()),
-        run.unit(),
+        run.network().map(|network| network + ", ").unwrap_or_default(),
+        run.length(),
     )
 }
 
@@ -167,15 +167,18 @@ fn quality(run: &Run) -> String {
         let [loss, accuracy, cosine, hit] = cells;
         let _ = writeln!(text, "{name:<NAME$}  {loss:>9} {accuracy:>9} {cosine:>9} {hit:>9}");
     };
-    for (name, quality) in [("training words", summary.last), ("test words", summary.test)] {
+    for (name, quality) in [("training, last", summary.last), ("test, last", summary.test)] {
         let hit = percent(quality.hit_at_10);
         row(name, [short(quality.loss), percent(quality.accuracy), short(quality.cosine), hit]);
     }
     if let Some(best) = summary.best {
-        row("best, training", [short(best.loss), percent(best.accuracy), "–".into(), "–".into()]);
+        row("training, best", [short(best.loss), percent(best.accuracy), "–".into(), "–".into()]);
+    }
+    if let Some(best) = summary.best_test {
+        row("test, best", [short(best.loss), "–".into(), "–".into(), "–".into()]);
     }
     let baseline = summary.baseline;
-    row("the mean", [short(baseline.train_loss), percent(baseline.accuracy), "–".into(), "–".into()]);
+    row("mean predicted", [short(baseline.train_loss), percent(baseline.accuracy), "–".into(), "–".into()]);
     text.push('\n');
     text
 }
@@ -216,9 +219,9 @@ fn settings(run: &Run) -> String {
         .map(|row| format!("{} = {}", row.key, row.values[0].as_deref().unwrap_or("not given")))
         .collect();
     if differing.is_empty() {
-        return format!("{}, every setting as in the question\n", settings.case.name());
+        return "every setting is as in the question of 2016\n".into();
     }
-    format!("{}; not as in the question: {}\n", settings.case.name(), printable(&differing.join(", ")))
+    format!("settings unlike the question's of 2016: {}\n", printable(&differing.join(", ")))
 }
 
 #[cfg(test)]

@@ -10,6 +10,11 @@ use flameout_report::{Run, compare, html};
 
 /// Lets the page load, runs `script` in it, and returns its DOM. Fails if the console was told anything.
 fn dom(page: &str, script: &str) -> String {
+    dom_of_width(1000, page, script)
+}
+
+/// As [`dom`], in a window of so many pixels.
+fn dom_of_width(width: u32, page: &str, script: &str) -> String {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("page.html");
     let driven = page.replace("</body>", &format!("<script>{{{script}}}</script></body>"));
@@ -17,10 +22,11 @@ fn dom(page: &str, script: &str) -> String {
     let profile = format!("--user-data-dir={}", directory.path().join("profile").display());
     let address = format!("file://{}", file.display());
     let browser = std::env::var("CHROMIUM").unwrap_or_else(|_| "chromium".into());
-    let fixed = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--window-size=1000,800"];
+    let fixed = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"];
+    let size = format!("--window-size={width},800");
     let output = Command::new(browser)
         .args(fixed)
-        .args(["--virtual-time-budget=5000", "--dump-dom", &profile, &address])
+        .args(["--virtual-time-budget=5000", "--dump-dom", &size, &profile, &address])
         .output()
         .expect("chromium starts (the variable CHROMIUM may name it)");
     let log = String::from_utf8_lossy(&output.stderr);
@@ -45,6 +51,22 @@ const PICTURE: &str =
     const point = (type, share) => picture.dispatchEvent(new PointerEvent(type,
         { clientX: box.left + share * box.width, clientY: box.top + 50, bubbles: true }));
     const key = (key) => picture.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));";
+
+#[test]
+#[ignore = "needs chromium"]
+fn nothing_lies_outside_a_telephones_screen() {
+    const WIDEST: &str = "document.querySelectorAll('details').forEach((details) => { details.open = true; });
+        const wide = [...document.querySelectorAll('main *')].filter((element) =>
+            !element.closest('pre, svg') && element.getBoundingClientRect().right > innerWidth + 1);
+        const widths = innerWidth + ' ' + document.documentElement.scrollWidth;
+        document.title = wide.map((element) => element.outerHTML.slice(0, 80)).join() + '|' + widths;";
+    let directory = tempfile::tempdir().unwrap();
+    let run = collapsed(directory.path());
+    for page in [html(&run), compare(&[run.clone(), run.clone()])] {
+        let dom = dom_of_width(390, &page, WIDEST);
+        assert!(dom.contains("<title>|390 390</title>"), "{}", dom.split_once("</title>").unwrap().0);
+    }
+}
 
 #[test]
 #[ignore = "needs chromium"]

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use comfy_table::Table;
 use flameout_experiment::Dataset;
 use flameout_model::metrics::{self, NearestWords};
 use flameout_word2vec::WordVectors;
@@ -13,13 +12,15 @@ use ndarray::{ArrayView1, Axis};
 use serde::Serialize;
 
 use super::reading::Reading;
+use super::table::counted;
 use super::{base, known, table};
 use crate::similarity;
 use crate::{Embedded, Embedder};
 
 /// Measures predicted vectors: on the words that were kept for testing, and against people's judgement of similarity.
 ///
-/// hit@k is the share of words whose own vector is among the k nearest of all words' to the predicted one. A similarity set
+/// hit@k is the share of words whose own vector is among the k nearest of all words' to the predicted one. A word for which
+/// the model has no vector is left out, and counted. A similarity set
 /// (RareWord, WordSim-353, SimLex-999, MEN … in their usual form: two words and a score, separated by tabs) is compared by
 /// Spearman's ρ, with every word predicted from its spelling, known or not. Beside it stands the ρ of the original vectors,
 /// over the pairs that have both words, and that of the prediction over the same pairs.
@@ -55,16 +56,18 @@ pub struct Args {
 #[derive(Debug, Clone, Serialize)]
 pub struct Evaluation {
     /// On the words that were not trained on.
-    pub held_out: HeldOut,
+    pub held_out: Score,
     /// Against people's judgement.
     pub sets: Vec<Set>,
 }
 
-/// Of the words kept for testing.
-#[derive(Debug, Clone, Serialize)]
-pub struct HeldOut {
-    /// How many they are.
+/// How near predicted vectors are to the words' own. Without a word that could be measured, the shares are NaN (in JSON `null`).
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Score {
+    /// How many words were measured.
     pub words: usize,
+    /// How many words were left out: the model has no vector for them.
+    pub left_out: usize,
     /// The share whose own vector is the nearest to the predicted one.
     pub hit_at_1: f64,
     /// The share whose own vector is among the ten nearest.
@@ -126,19 +129,34 @@ pub fn evaluate(
 }
 
 /// Measures what predicts vectors on the data set's test words.
-pub fn held_out(dataset: &Dataset<f32>, predict: Predict<'_>) -> Result<HeldOut> {
+pub fn held_out(dataset: &Dataset<f32>, predict: Predict<'_>) -> Result<Score> {
     if dataset.test.is_empty() {
         bail!("the run kept no words for testing (data.test-share)");
     }
-    let words: Vec<&str> = dataset.test.iter().map(|&row| dataset.words[row].as_str()).collect();
-    let predictions = predict(&words).vectors;
-    let targets = dataset.targets.select(Axis(0), &dataset.test);
-    let ranks = NearestWords::new(dataset.targets.view()).ranks(predictions.view(), &dataset.test);
-    Ok(HeldOut {
-        words: words.len(),
-        hit_at_1: metrics::hit_rate(&ranks, 1),
-        hit_at_10: metrics::hit_rate(&ranks, 10),
-        cosine: metrics::mean_cosine(predictions.view(), targets.view()),
+    score(dataset, &dataset.test, predict)
+}
+
+/// Measures what predicts vectors on the words in these rows of the data set.
+///
+/// # Errors
+/// If predicted vectors have another length than the data set's, whose file may have been replaced.
+pub fn score(dataset: &Dataset<f32>, rows: &[usize], predict: Predict<'_>) -> Result<Score> {
+    let words: Vec<&str> = rows.iter().map(|&row| dataset.words[row].as_str()).collect();
+    let predicted = predict(&words);
+    let (own, given) = (dataset.targets.ncols(), predicted.vectors.ncols());
+    if own != given {
+        bail!("the vectors have {own} numbers, the model gives {given}: it was trained on other vectors");
+    }
+    let measured: Vec<usize> = predicted.kept.iter().map(|&position| rows[position]).collect();
+    let targets = dataset.targets.select(Axis(0), &measured);
+    let ranks = NearestWords::new(dataset.targets.view()).ranks(predicted.vectors.view(), &measured);
+    let mean = |value: f64| if measured.is_empty() { f64::NAN } else { value };
+    Ok(Score {
+        words: measured.len(),
+        left_out: rows.len() - measured.len(),
+        hit_at_1: mean(metrics::hit_rate(&ranks, 1)),
+        hit_at_10: mean(metrics::hit_rate(&ranks, 10)),
+        cosine: mean(metrics::mean_cosine(predicted.vectors.view(), targets.view())),
     })
 }
 
@@ -168,17 +186,29 @@ fn set(path: &Path, originals: &WordVectors, predict: Predict<'_>) -> Result<Set
     })
 }
 
-/// What was measured on the test words, as a table.
-#[must_use]
-pub fn held_out_table(held_out: &HeldOut) -> Table {
-    let mut table = table::new(["words not trained on", "hit@1", "hit@10", "mean cosine"]);
-    table.add_row([
-        held_out.words.to_string(),
-        format!("{:.1} %", 100.0 * held_out.hit_at_1),
-        format!("{:.1} %", 100.0 * held_out.hit_at_10),
-        format!("{:.3}", held_out.cosine),
-    ]);
-    table
+/// Prints scores as a table, a row for each kind of words, and says how many words were left out.
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn print_scores(scores: &[(&str, Score)]) -> std::io::Result<()> {
+    let mut table = table::new(["words", "number", "hit@1", "hit@10", "mean cosine"]);
+    for (name, score) in scores {
+        let measured = [percent(score.hit_at_1, 1), percent(score.hit_at_10, 1), number(score.cosine)];
+        table.add_row([(*name).to_owned(), score.words.to_string()].into_iter().chain(measured));
+    }
+    say!("{table}")?;
+    for (name, score) in scores.iter().filter(|(_, score)| score.left_out > 0) {
+        say!("{} ({name}) left out: the model has no vector.", counted(score.left_out as u64, "word"))?;
+    }
+    Ok(())
+}
+
+fn percent(share: f64, digits: usize) -> String {
+    if share.is_finite() { format!("{:.digits$} %", 100.0 * share) } else { "–".into() }
+}
+
+fn number(value: f64) -> String {
+    if value.is_finite() { format!("{value:.3}") } else { "–".into() }
 }
 
 /// The evaluation as tables.
@@ -186,7 +216,7 @@ pub fn held_out_table(held_out: &HeldOut) -> Table {
 /// # Errors
 /// If standard output cannot be written.
 pub fn print(evaluation: &Evaluation) -> std::io::Result<()> {
-    say!("{}", held_out_table(&evaluation.held_out))?;
+    print_scores(&[("not trained on", evaluation.held_out)])?;
     if evaluation.sets.is_empty() {
         return Ok(());
     }
@@ -202,12 +232,12 @@ pub fn print(evaluation: &Evaluation) -> std::io::Result<()> {
     for set in &evaluation.sets {
         table.add_row([
             set.file.clone(),
-            format!("{:.3}", set.predicted_rho),
+            number(set.predicted_rho),
             format!("{} of {}", set.predicted_pairs, set.pairs),
-            format!("{:.3}", set.original_rho),
+            number(set.original_rho),
             set.original_pairs.to_string(),
-            format!("{:.3}", set.predicted_rho_there),
-            format!("{:.0} %", 100.0 * set.predicted_rho_there / set.original_rho),
+            number(set.predicted_rho_there),
+            percent(set.predicted_rho_there / set.original_rho, 0),
         ]);
     }
     say!("{table}")?;

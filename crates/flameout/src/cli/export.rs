@@ -10,7 +10,7 @@ use flameout_word2vec::{Format, WordVectors};
 
 use super::known;
 use super::reading::Reading;
-use crate::Embedder;
+use crate::{Embedder, space};
 
 /// Writes a model as a file that other programs read.
 ///
@@ -64,11 +64,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.to == Target::Word2vec {
         predicted(args, &mut embedder)?;
     } else {
+        // So that what is imported again gives the same vectors.
+        let space = embedder.space().map(|space| (space::KEY.to_owned(), space.to_json()));
         let network = embedder.into_network();
         let (network, encoder) =
             network.context("a model of n-grams is no network; --to word2vec writes its vectors")?;
         let alphabet = Some(encoder.alphabet().iter().collect());
-        let metadata = Metadata { alphabet, length: Some(encoder.length()), ..Metadata::default() };
+        let metadata = Metadata { alphabet, length: Some(encoder.length()), other: space.into_iter().collect() };
         let model = Model { network, metadata };
         match args.to {
             Target::Safetensors => safetensors::write(&model, &args.out)?,

@@ -4,11 +4,13 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use flameout_encoder::{CharEncoder, EncoderSettings};
 use flameout_experiment::run_directory::{ENCODER, LAST_MODEL};
 use flameout_interchange::{Model, keras, safetensors};
 use flameout_model::checkpoint::write_atomically;
+
+use crate::space::{self, Space};
 
 /// Makes a model of another program usable here: weights of Keras (.h5, .weights.h5, .keras) or PyTorch (.safetensors).
 ///
@@ -50,6 +52,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     std::fs::create_dir_all(&args.out).with_context(here)?;
     if args.out.join("settings.toml").exists() {
         bail!("{} is a run's directory; choose another one", args.out.display());
+    }
+    // Of an earlier import.
+    let _ = std::fs::remove_file(args.out.join(space::FILE));
+    if let Some(text) = model.metadata.other.get(space::KEY) {
+        let space = Space::from_json(text);
+        let space = space.map_err(|problem| anyhow!("{}: its `{}` {problem}", args.file.display(), space::KEY))?;
+        write_atomically(&args.out.join(space::FILE), &[space.to_json().as_bytes()]).with_context(here)?;
     }
     model.network.save(&args.out.join(LAST_MODEL))?;
     let json = serde_json::to_vec_pretty(&encoder)?;

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use flameout_doctor::counterfactuals::advice;
 use flameout_doctor::ring::Ring;
-use flameout_doctor::{Change, Goal, Replay, Subject, states};
+use flameout_doctor::{Change, Goal, Replay, Subject, Trials, states};
 use flameout_experiment::{Dataset, Number, Precision, Record, RunDirectory, Settings, Snapshot, StepRecord, Trainer};
 
+use super::table::counted;
 use super::{base, diagnosis, progress, setting};
 
 /// Goes back to a step of a run, and on from there with one thing changed; beside it, with nothing changed.
@@ -43,7 +44,7 @@ pub struct Args {
     advice: bool,
 
     /// Steps to go on for.
-    #[arg(long, value_name = "STEPS", default_value_t = 2000)]
+    #[arg(long, value_name = "STEPS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
 
     /// Orders of the words, besides the run's own.
@@ -80,14 +81,34 @@ fn replay<T: Number>(args: &Args, settings: Settings, change: Change) -> Result<
     let until = args.at.saturating_add(args.steps);
     let replay = Replay { subject: &subject, from, earlier: &past.states, until, goal: Goal::Hold };
     let changes = if args.advice { advice(&replay, &past.records) } else { vec![Change::Nothing, change] };
-    progress::note(format_args!("replaying {} changes, {} steps each …", changes.len(), args.steps));
-    let replays = replay.each(&changes, args.orders, &mut diagnosis::note)?;
+    let replays = replay_each(&replay, &changes, args)?;
     if args.json {
         say!("{}", serde_json::to_string_pretty(&replays)?)?;
     } else {
         say!("{}", diagnosis::replays(replays.iter()))?;
     }
     Ok(())
+}
+
+/// Replays with each of the changes, in the run's own order of words and in others, and shows how far it is.
+fn replay_each<T: Number>(replay: &Replay<'_, T>, changes: &[Change], args: &Args) -> Result<Vec<Trials>> {
+    let replays = args.orders.saturating_add(1).saturating_mul(changes.len() as u64);
+    let what = format!("{}, {} each", counted(replays, "replay"), counted(args.steps, "step"));
+    let bar = progress::steps(&what, replays.saturating_mul(args.steps));
+    let mut done = Vec::new();
+    for change in changes {
+        let mut trials = Trials { change: change.clone(), trials: Vec::new() };
+        for order in std::iter::once(None).chain((1..=args.orders).map(Some)) {
+            let trial = replay.trial(change, order, &mut |_| bar.inc(1))?;
+            // A replay ends early if something goes wrong.
+            bar.inc(args.steps.saturating_sub(trial.steps));
+            trials.trials.push(trial);
+        }
+        bar.suspend(|| diagnosis::note(&trials));
+        done.push(trials);
+    }
+    bar.finish_and_clear();
+    Ok(done)
 }
 
 /// A run up to a step.
@@ -111,20 +132,28 @@ impl<T: Number> Past<T> {
         if let Some(state) = past.states.latest() {
             trainer.restore(&subject.dataset, state.clone())?;
         }
+        if trainer.steps() < step {
+            past.go_on(subject, &mut trainer, step)?;
+        }
+        past.states.push(trainer.snapshot())?;
+        Ok(past)
+    }
+
+    /// Makes the steps from the trainer's on.
+    fn go_on(&mut self, subject: &Subject<T>, trainer: &mut Trainer<T>, step: u64) -> Result<()> {
         let bar = progress::steps("making the run again", step - trainer.steps());
         while trainer.steps() < step {
             if trainer.finished() {
                 bail!("--at {step}: the run ended after step {}", trainer.steps());
             }
-            past.records.push(trainer.advance(&subject.dataset, &mut ())?.0);
+            self.records.push(trainer.advance(&subject.dataset, &mut ())?.0);
             if trainer.steps().is_multiple_of(Self::EVERY) {
-                past.states.push(trainer.snapshot())?;
+                self.states.push(trainer.snapshot())?;
             }
             bar.inc(1);
         }
         bar.finish_and_clear();
-        past.states.push(trainer.snapshot())?;
-        Ok(past)
+        Ok(())
     }
 
     /// What a run's directory has of it, up to this step. Nothing of a run that is but a file of settings, and of one whose

@@ -4,13 +4,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use flameout_experiment::run_directory::LAST_MODEL;
 use flameout_report::{Colour, Plot, Run, png, svg, terminal as text, write};
 
 use super::{progress, terminal};
+use crate::Embedder;
 use crate::embedder::NGRAMS;
 
 /// Columns where the terminal does not say how many it has.
 const WIDTH: usize = 100;
+/// Columns of the widest summary.
+const WIDEST: usize = 500;
 
 /// Shows a run: a summary in the terminal, and one HTML page with curves to zoom into, which needs nothing else.
 ///
@@ -63,6 +67,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.run.join(NGRAMS).is_file() {
         bail!("{} is a model of n-grams, which is fitted at one go: there are no curves to show", args.run.display());
     }
+    if is_imported(&args.run) {
+        let network = Embedder::open(&args.run)?.into_network();
+        let built = network.map_or_else(String::new, |(network, _)| network.architecture().to_string());
+        bail!(
+            "{} is an imported model, {built}: it was trained elsewhere, so there are no curves to show",
+            args.run.display()
+        );
+    }
     let run = Run::read(&args.run)?;
     terminal::write_styled(text(&run, width(), Colour::detect()).trim_end())?;
     let beside = || args.run.with_extension("html");
@@ -77,6 +89,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         pictures(directory, "png", |plot| png(&run, plot))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether `flameout import` made this directory.
+fn is_imported(directory: &Path) -> bool {
+    directory.join(LAST_MODEL).is_file() && !directory.join("settings.toml").exists()
 }
 
 fn pictures(
@@ -100,7 +117,8 @@ pub fn compare(args: &CompareArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Columns that the terminal or the environment claims, within reason.
 fn width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    comfy_table::Table::new().width().map(usize::from).or(columns).unwrap_or(WIDTH)
+    comfy_table::Table::new().width().map(usize::from).or(columns).unwrap_or(WIDTH).min(WIDEST)
 }

@@ -7,24 +7,31 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use flameout_cells::Activation;
+use flameout_experiment::run_directory::BEST_MODEL;
 use flameout_experiment::{Begun, Case, Dataset, Ended, Number, Observer, ProgressBar, RunOptions, Settings, Summary};
 use flameout_model::{Cell, LayerKind};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::evaluate::{Score, print_scores, score};
 use super::interrupt::stop_on_ctrl_c;
 use super::reading::{self, Reading};
+use super::table::counted;
 use super::training::{Watch, keeper, train};
-use super::{base, progress, setting, table};
+use super::{base, progress, setting};
+use crate::Embedder;
 
-/// Trains a network to give words their vectors from their spelling.
+/// Trains a model that gives words vectors from their spelling.
 ///
 /// The vectors may be a file of word2vec (binary or text), GloVe or fastText, gzipped or not. A tenth of the words is kept
-/// for testing; training ends when they no longer gain, and the network from before that is kept.
+/// for testing.
 ///
-/// The settings are chosen for quality: an LSTM from either end of the word, cosine loss, a learning rate that rises
-/// shortly and then falls to zero along a cosine, and gradients clipped: what keeps a network of this kind from collapsing.
-/// --model ngrams trains no network but fits a vector to each letter n-gram: within a minute, and on 45,000 English words
-/// it does far better at unseen words than the networks here (docs/quality.md). Of --set it knows the settings of the data.
+/// --model ngrams fits a vector to each letter n-gram. It takes seconds to minutes, and on 45,000 English words it does far
+/// better at unseen words than the networks here. Of --set it knows the settings of the data.
+///
+/// The other models are networks. Training ends when the test words no longer gain. The network with the lowest test loss is
+/// kept, and the scores at the end are of that network. The settings are chosen for quality: an LSTM from either end of the
+/// word, cosine loss, a learning rate that rises for a tenth of an epoch and then falls to zero along a cosine, and clipped
+/// gradients. Clipping and the falling rate prevent a collapse.
 ///
 /// With --model lstm-single, gru-single or lstm-double the network is one of the three of the 2016 question, trained
 /// likewise; `cargo xtask repro` is what trains them as the question did.
@@ -33,9 +40,9 @@ use super::{base, progress, setting, table};
 ///
 /// Examples:
 ///
+///   flameout train --vectors my-vectors.bin --model ngrams --out runs/ngrams
 ///   flameout train --vectors my-vectors.bin --out runs/first
 ///   flameout train --vectors glove.6B.100d.txt --words 50000 --units 512 --epochs 30
-///   flameout train --vectors my-vectors.bin --model ngrams --out runs/ngrams
 ///   flameout train --vectors my-vectors.bin --model my-layers.toml --set training.batch=128
 ///   flameout train --out runs/first --resume
 ///
@@ -64,8 +71,8 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 30)]
     epochs: u64,
 
-    /// Only the first so many words of the file.
-    #[arg(long, value_name = "N")]
+    /// Only the first so many words of the file [default: all].
+    #[arg(long, value_name = "N", value_parser = some_words)]
     words: Option<u64>,
 
     #[command(flatten)]
@@ -100,6 +107,15 @@ pub struct Args {
     json: bool,
 }
 
+/// Reads a number of words; refuses 0, which in a file of settings means all.
+fn some_words(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) => Err("0 words leave nothing to train on; leave --words out to train on all".into()),
+        Ok(words) => Ok(words),
+        Err(_) => Err("is no whole number of words".into()),
+    }
+}
+
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
     if args.model == ngrams::NAME && !args.resume {
@@ -129,10 +145,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Ok(ExitCode::from(130))
         }
         Ended::Finished(summary) => {
+            let finished = Finished { kept: kept(&settings, &directory)?, summary };
             if args.json {
-                say!("{}", serde_json::to_string_pretty(&summary)?)?;
+                say!("{}", serde_json::to_string_pretty(&finished)?)?;
             } else {
-                print(&summary, &directory)?;
+                print(&finished, &directory)?;
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -240,7 +257,11 @@ impl Watch for Watcher<'_> {
         tell_what_was_read(dataset, self.settings);
         if !dataset.skipped.is_empty() || !dataset.unusable.is_empty() {
             let left_out = dataset.skipped.len() + dataset.unusable.len();
-            tell!("{left_out} words are left out: longer than {} letters, or with `$`", dataset.encoder.max_word_len());
+            tell!(
+                "{} left out: longer than {} letters, or with `$`",
+                counted(left_out as u64, "word"),
+                dataset.encoder.max_word_len()
+            );
         }
         let limit = self.args.states.saturating_mul(1 << 20);
         let mut observers = Vec::new();
@@ -251,10 +272,11 @@ impl Watch for Watcher<'_> {
             return observers;
         }
         tell!(
-            "{} words to train on, {} to test, vectors of {} numbers; {} parameters",
-            dataset.train.len(),
+            "{} to train on, {} to test, vectors of {} numbers\n{}: {} parameters",
+            counted(dataset.train.len() as u64, "word"),
             dataset.test.len(),
             dataset.targets.ncols(),
+            trainer.model().architecture(),
             trainer.model().parameters().len()
         );
         observers.push(Box::new(ProgressBar::new(begun.total_steps, trainer.steps(), self.settings.training.batch)));
@@ -269,22 +291,37 @@ fn tell_what_was_read<T>(dataset: &Dataset<T>, settings: &Settings) {
     }
 }
 
-fn print(summary: &Summary, directory: &Path) -> Result<()> {
-    let mut table = table::new(["words", "", "loss", "cosine", "hit@1", "hit@10"]);
-    for (name, quality) in [("trained on", &summary.last), ("not seen", &summary.test)] {
-        table.add_row([
-            name.to_owned(),
-            quality.words.to_string(),
-            format!("{:.4}", quality.loss),
-            format!("{:.3}", quality.cosine),
-            format!("{:.1} %", 100.0 * quality.hit_at_1),
-            format!("{:.1} %", 100.0 * quality.hit_at_10),
-        ]);
+/// What a run came to, and how good the network is that it keeps.
+#[derive(Serialize)]
+struct Finished {
+    #[serde(flatten)]
+    summary: Box<Summary>,
+    kept: Kept,
+}
+
+/// How good the network is that the run keeps for use: that of the lowest test loss, or the last one. `evaluate` measures the
+/// same.
+#[derive(Serialize)]
+struct Kept {
+    trained_on: Score,
+    not_seen: Option<Score>,
+}
+
+fn kept(settings: &Settings, directory: &Path) -> Result<Kept> {
+    let dataset = Dataset::<f32>::open(settings, &base())?;
+    let mut embedder = Embedder::open(directory)?;
+    let mut score = |rows: &[usize]| score(&dataset, rows, &mut |words| embedder.embed(words));
+    let not_seen = if dataset.test.is_empty() { None } else { Some(score(&dataset.test)?) };
+    Ok(Kept { trained_on: score(&dataset.train)?, not_seen })
+}
+
+fn print(Finished { summary, kept }: &Finished, directory: &Path) -> Result<()> {
+    match summary.best_test.filter(|_| directory.join(BEST_MODEL).is_file()) {
+        Some(best) => say!("Kept: the network after epoch {}, with a test loss of {:.4}.", best.epoch, best.loss)?,
+        None => say!("Kept: the network after the last step, {}.", summary.steps)?,
     }
-    say!("{table}")?;
-    if let Some(best) = summary.best_test {
-        say!("Kept: the network after epoch {}, with a test loss of {:.4}.", best.epoch, best.loss)?;
-    }
+    let rows = [Some(("trained on", kept.trained_on)), kept.not_seen.map(|score| ("not trained on", score))];
+    print_scores(&rows.into_iter().flatten().collect::<Vec<_>>())?;
     if summary.collapsed {
         say!("The network COLLAPSED at step {}.", summary.onset_step.unwrap_or(0))?;
     }

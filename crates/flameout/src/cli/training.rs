@@ -48,7 +48,7 @@ pub fn train(settings: &Settings, options: &RunOptions, stop: &AtomicBool, watch
             observers
         }),
     }
-    .with_context(|| format!("running {}", settings.case.name()))?;
+    .with_context(|| format!("training {}", options.directory.display()))?;
     if let Ended::Finished(summary) = &ended
         && let Some(non_finite) = &summary.non_finite
     {

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::figure::{COLOURS, Key, figure, numbers, tools};
 use super::{class, data, document, strings, table, text};
 use crate::differences::{Row, rows};
-use crate::figures::{percent, short, whole};
+use crate::figures::{counted, percent, short};
 use crate::plot::{Plot, Words};
 use crate::run::Run;
 use crate::status::Status;
@@ -16,7 +16,7 @@ use crate::status::Status;
 #[must_use]
 pub fn compare(runs: &[Run]) -> String {
     let names = names(runs);
-    let title = format!("{} runs", runs.len());
+    let title = counted(runs.len() as u64, "run");
     let body = html! {
         header { h1 { (title) } }
         @if runs.is_empty() {
@@ -43,7 +43,7 @@ fn names(runs: &[Run]) -> Vec<String> {
 
 fn outcomes(runs: &[Run], names: &[String]) -> Markup {
     let header =
-        strings(["run", "outcome", "steps", "best loss", "test loss", "test accuracy", "test cosine", "doctor"]);
+        strings(["run", "outcome", "length", "best loss", "test loss", "test accuracy", "test cosine", "doctor"]);
     let row = |(index, (run, name)): (usize, (&Run, &String))| {
         let status = Status::of(run);
         let summary = run.summary.as_ref();
@@ -52,7 +52,7 @@ fn outcomes(runs: &[Run], names: &[String]) -> Markup {
         vec![
             html! { span class={ "line colour-" (index % COLOURS) } {} (name) },
             html! { span class={ "grade " (class(status.gravity())) } { (status.describe(run.unit())) (unfinished) } },
-            text(&whole(run.last_step())),
+            text(&run.length()),
             measured(summary.and_then(|summary| summary.best).map(|best| short(best.loss))),
             measured(summary.map(|summary| short(summary.test.loss))),
             measured(summary.map(|summary| percent(summary.test.accuracy))),

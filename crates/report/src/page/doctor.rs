@@ -5,7 +5,7 @@ use flameout_doctor::{Diagnosis, Event, Finding, Trials, Verdict};
 use maud::{Markup, html};
 
 use super::{class, strings, table, text};
-use crate::figures::{percent, short, whole};
+use crate::figures::{counted, percent, short, whole};
 use crate::run::Run;
 use crate::status::Gravity;
 
@@ -52,7 +52,7 @@ fn of(diagnosis: &Diagnosis) -> Markup {
                 diagnosis.findings.iter().map(finding),
             ))
         }
-        p.small { "The replays took " (whole(diagnosis.cost)) " steps; the whole run is " (whole(diagnosis.run_steps)) "." }
+        p.small { "The replays took " (counted(diagnosis.cost, "step")) "; the whole run is " (whole(diagnosis.run_steps)) "." }
     }
 }
 

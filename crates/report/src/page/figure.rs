@@ -77,7 +77,8 @@ fn rows(series: &[Series], last: u64) -> Vec<Vec<Markup>> {
         if cells.iter().any(Option::is_some) {
             let cells = cells.iter().map(|cell| text(&cell.as_ref().map_or("–".into(), describe)));
             rows.push(std::iter::once(text(&whole(end))).chain(cells).collect());
-            begin = end + 1;
+            // A file may claim the largest number there is.
+            begin = end.saturating_add(1);
         }
     }
     rows

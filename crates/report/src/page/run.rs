@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::figure::{Key, figure, numbers, tools};
 use super::{class, data, doctor, document, settings, strings, table, text};
-use crate::figures::{percent, short, whole};
+use crate::figures::{counted, percent, short, whole};
 use crate::mark::MarkKind;
 use crate::plot::Plot;
 use crate::run::Run;
@@ -19,7 +19,7 @@ use crate::status::Status;
 pub fn html(run: &Run) -> String {
     let body = html! {
         (header(run))
-        @if let Some(summary) = &run.summary { (outcome(summary)) }
+        @if let Some(summary) = &run.summary { (outcome(run, summary)) }
         section #curves {
             h2 { "Curves" }
             (tools())
@@ -53,29 +53,31 @@ fn sentence(run: &Run, status: Status) -> String {
 }
 
 fn facts(run: &Run) -> String {
-    let steps = format!("{} {}s", whole(run.last_step()), run.unit());
-    match &run.settings {
-        Some(settings) => format!(
-            "{}, {} units, batches of {}, seed {}; {steps}.",
-            settings.case.name(),
-            settings.model.units.unwrap_or(settings.case.units()),
-            settings.training.batch,
-            settings.seed
-        ),
-        None => format!("A log without settings; {steps}."),
+    let length = run.length();
+    match (&run.settings, run.network()) {
+        (Some(settings), Some(network)) => {
+            format!("{network}, batches of {}, seed {}; {length}.", settings.training.batch, settings.seed)
+        }
+        _ => format!("A log without settings; {length}."),
     }
 }
 
-fn outcome(summary: &Summary) -> Markup {
+fn outcome(run: &Run, summary: &Summary) -> Markup {
     let header = strings(["", "loss", "accuracy", "cosine", "hit at 1", "hit at 10"]);
     let none = || text("–");
     let mut rows = vec![
-        quality(&format!("{} training words, at the end", whole(summary.last.words as u64)), &summary.last),
-        quality(&format!("{} test words, at the end", whole(summary.test.words as u64)), &summary.test),
+        quality(&format!("{}, at the end", counted(summary.last.words as u64, "training word")), &summary.last),
+        quality(&format!("{}, at the end", counted(summary.test.words as u64, "test word")), &summary.test),
     ];
     if let Some(best) = summary.best {
         let name = text(&format!("training words, at best (step {})", whole(best.step)));
         rows.push(vec![name, text(&short(best.loss)), text(&percent(best.accuracy)), none(), none(), none()]);
+    }
+    if let Some(best) = summary.best_test {
+        let patient = run.settings.as_ref().is_some_and(|settings| settings.training.patience.is_some());
+        let kept = if patient { "; this network is kept" } else { "" };
+        let name = text(&format!("test words, at best (epoch {}{kept})", whole(best.epoch)));
+        rows.push(vec![name, text(&short(best.loss)), none(), none(), none(), none()]);
     }
     let baseline = summary.baseline;
     let name = text("predicting the mean for every word");

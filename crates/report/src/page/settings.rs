@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use super::{strings, table, text};
 use crate::differences::{Row, from_question};
+use crate::figures::counted;
 use crate::run::Run;
 
 /// The section about settings.
@@ -19,8 +20,8 @@ pub(super) fn section(settings: &Settings) -> Markup {
         section #settings {
             h2 { "Settings" }
             p {
-                @if differing == 0 { "All as in the question." }
-                @else { (differing) " of " (rows.len()) " are not as in the question; they are marked." }
+                @if differing == 0 { "All are as in the question of 2016." }
+                @else { (differing) " of " (rows.len()) " are unlike the question's of 2016; they are marked." }
             }
             (table("Settings", &strings(["setting", "this run", "the question"]), rows.iter().map(row)))
         }
@@ -71,7 +72,7 @@ fn facts(run: &Run) -> Markup {
                 dt { "machine" }
                 dd {
                     (environment.os) ", " (environment.architecture) ", " (environment.kernels) " on "
-                    (environment.threads) " threads (which do not change the numbers)"
+                    (counted(environment.threads as u64, "thread")) " (their number does not change the numbers)"
                 }
             }
             @if let Some(settings) = &run.settings { dt { "settings, BLAKE3" } dd { code { (settings.hash()) } } }

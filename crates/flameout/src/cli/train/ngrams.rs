@@ -10,18 +10,20 @@ use flameout_ngrams::{Model, Options};
 use ndarray::Axis;
 
 use super::Args;
-use crate::cli::evaluate::{held_out, held_out_table};
-use crate::cli::known::{NGRAMS_DATA, NGramsData};
+use crate::cli::evaluate::{held_out, print_scores};
+use crate::cli::known::NGramsData;
+use crate::cli::table::counted;
 use crate::cli::{base, progress, setting};
 use crate::embedder::{Embedder, NGRAMS};
+use crate::space::NGRAMS_DATA;
 
 /// What --model calls it.
 pub const NAME: &str = "ngrams";
 
 /// Fits a model of n-grams to the words that a network would be trained on.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let data = data(args)?;
-    let settings = data.settings();
+    let settings = settings(args)?;
+    let data = NGramsData { seed: settings.seed, data: settings.data.clone() };
     let directory = args.out.clone().unwrap_or_else(|| default_directory(&settings));
     if [NGRAMS, "settings.toml"].iter().any(|name| directory.join(name).exists()) {
         bail!("{} holds a model already; choose another directory", directory.display());
@@ -29,9 +31,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let dataset = Dataset::<f32>::open(&settings, &base())?;
     super::tell_what_was_read(&dataset, &settings);
     let words: Vec<&str> = dataset.train.iter().map(|&row| dataset.words[row].as_str()).collect();
-    let (fitted, tested) = (words.len(), dataset.test.len());
+    let (fitted, tested) = (words.len() as u64, dataset.test.len());
     let spinner = progress::spinner(&format!(
-        "{fitted} words to fit, {tested} to test; five fits to choose the penalty, one to use, five for the network to learn from"
+        "{} to fit, {tested} to test; five fits to choose the penalty, one to use, five for the network to learn from",
+        counted(fitted, "word")
     ));
     let model = Model::fit(&words, dataset.targets.select(Axis(0), &dataset.train).view(), &Options::default())?;
     spinner.finish_and_clear();
@@ -39,11 +42,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     std::fs::create_dir_all(&directory).with_context(here)?;
     write_atomically(&directory.join(NGRAMS_DATA), &[toml::to_string(&data)?.as_bytes()]).with_context(here)?;
     model.save(&directory.join(NGRAMS))?;
-    print(args, &dataset, model, &directory)?;
+    print(args, &dataset, &model, &directory)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn data(args: &Args) -> Result<NGramsData> {
+fn settings(args: &Args) -> Result<Settings> {
     let vectors = args.vectors.as_ref().context("--model ngrams needs --vectors")?;
     let mut settings = Settings { seed: args.seed, ..Settings::for_case(Case::LstmSingle) };
     settings.data.vectors = std::path::absolute(vectors).context("the path of the vectors")?;
@@ -56,7 +59,8 @@ fn data(args: &Args) -> Result<NGramsData> {
         }
         settings.set(key, value)?;
     }
-    Ok(NGramsData { seed: settings.seed, data: settings.data })
+    settings.check()?;
+    Ok(settings)
 }
 
 fn default_directory(settings: &Settings) -> PathBuf {
@@ -64,18 +68,19 @@ fn default_directory(settings: &Settings) -> PathBuf {
     Path::new("runs").join(format!("{stem}-ngrams-{}", &settings.hash()[..12]))
 }
 
-fn print(args: &Args, dataset: &Dataset<f32>, model: Model, directory: &Path) -> Result<()> {
+fn print(args: &Args, dataset: &Dataset<f32>, model: &Model, directory: &Path) -> Result<()> {
     let (grams, penalty) = (model.ngrams().len(), model.penalty());
-    let mut embedder = Embedder::from(model);
+    // As `evaluate` does.
+    let mut embedder = Embedder::open(directory)?;
     let tested =
         if dataset.test.is_empty() { None } else { Some(held_out(dataset, &mut |words| embedder.embed(words))?) };
     if args.json {
         say!("{}", serde_json::json!({ "ngrams": grams, "penalty": penalty, "held_out": tested }))?;
         return Ok(());
     }
-    say!("{grams} n-grams, penalty {penalty}")?;
+    say!("{}, penalty {penalty}", counted(grams as u64, "n-gram"))?;
     if let Some(tested) = tested {
-        say!("{}", held_out_table(&tested))?;
+        print_scores(&[("not trained on", tested)])?;
     }
     say!("\nNext:  flameout embed --model {} WORD…", directory.display())?;
     Ok(())

@@ -1,0 +1,99 @@
+//! The space that a model's vectors lie in.
+
+use std::path::Path;
+
+use flameout_experiment::{Dataset, Settings};
+use flameout_model::{Loss, metrics};
+use flameout_word2vec::Normalization;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// The file beside an imported model that holds its [`Space`], if the imported file told it.
+pub const FILE: &str = "space.json";
+/// The key under which a file for another program holds the [`Space`], as JSON.
+pub const KEY: &str = "vector_space";
+/// The file beside a model of n-grams that says what it was fitted to.
+pub const NGRAMS_DATA: &str = "ngrams.toml";
+
+/// What vectors are brought to, those that a model was trained on and those that it predicts.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Space {
+    /// What the training vectors were brought to.
+    pub normalization: Normalization,
+    /// The length of each predicted vector. Without one, the model has learnt lengths too, and they stay as it predicts them.
+    pub length: Option<f64>,
+}
+
+impl Space {
+    /// Reads the space from a model's directory; `None` if the directory does not tell it.
+    ///
+    /// # Errors
+    /// [`Error::NoModel`] or [`Error::Experiment`] if a file of the directory is damaged, or if the length of the training
+    /// vectors is needed and they cannot be read.
+    pub fn read(directory: &Path) -> Result<Option<Self>, Error> {
+        if let Some(settings) = settings(directory)? {
+            return Self::of(&settings, directory.join(NGRAMS_DATA).is_file()).map(Some);
+        }
+        let path = directory.join(FILE);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let space = Self::from_json(&text);
+        space.map(Some).map_err(|problem| Error::NoModel { path, problem })
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote.
+    ///
+    /// # Errors
+    /// With what is wrong, if it is no space.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        let space: Self = serde_json::from_str(text).map_err(|error| format!("is no space of vectors: {error}"))?;
+        match space.length {
+            Some(length) if !(length.is_finite() && length > 0.0) => Err(format!("gives vectors the length {length}")),
+            _ => Ok(space),
+        }
+    }
+
+    /// Writes the space as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("plain data")
+    }
+
+    /// Derives the space from the settings that a model was trained with. Unit vectors are predicted as unit vectors. A
+    /// cosine loss teaches directions only: predicted vectors get the mean length of the training vectors.
+    fn of(settings: &Settings, ngrams: bool) -> Result<Self, Error> {
+        let normalization = settings.data.normalization;
+        let length = match normalization {
+            Normalization::Unit | Normalization::CentredThenUnit => Some(1.0),
+            _ if !ngrams && settings.training.loss == Loss::Cosine => {
+                let dataset = Dataset::<f32>::open(settings, Path::new(""))?;
+                let lengths = dataset.train.iter().map(|&row| metrics::norm(dataset.targets.row(row)));
+                Some(lengths.sum::<f64>() / dataset.train.len() as f64).filter(|length| *length > 0.0)
+            }
+            _ => None,
+        };
+        Ok(Self { normalization, length })
+    }
+}
+
+/// Reads the settings that decide a model's words; `None` for an imported model, which has none.
+///
+/// # Errors
+/// [`Error::Experiment`] if they are damaged or out of range.
+pub fn settings(directory: &Path) -> Result<Option<Settings>, Error> {
+    let (run, ngrams) = (directory.join("settings.toml"), directory.join(NGRAMS_DATA));
+    if run.is_file() {
+        return Ok(Some(Settings::read(&run)?));
+    }
+    if !ngrams.is_file() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&ngrams).map_err(Error::io(&ngrams))?;
+    // Seed and data are as in a run's settings, which name a network as well.
+    let settings = Settings::from_toml(&format!("case = \"lstm-single\"\n{text}"));
+    settings.map(Some).map_err(|error| Error::NoModel { path: ngrams, problem: error.to_string() })
+}
