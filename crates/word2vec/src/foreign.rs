@@ -116,14 +116,18 @@ fn is_old_mac(head: &[u8]) -> bool {
 /// What a text is, of which the first line is neither a header nor a word with numbers.
 pub(crate) fn by_text(head: &[u8]) -> Option<Error> {
     let mut lines = head.split(|&b| b == b'\n');
-    let by_record = lines.by_ref().take(2).find_map(by_record);
+    let by_record = lines.by_ref().take(2).find_map(|line| by_record(line, 1));
     let is_binary = first_line(head).iter().any(|&b| is_control(b));
     let unknown = || if is_binary { foreign("binary data of no known kind", EXPORT) } else { None };
     by_record.or_else(|| find(&TEXTS, head)).or_else(unknown)
 }
 
-/// What a line is that is not a word and numbers separated by spaces.
-pub(crate) fn by_record(line: &[u8]) -> Option<Error> {
+/// What a line is that is not a word and numbers separated by spaces. A table has at least `columns` of numbers: under a
+/// header, a single one may be a part of binary numbers.
+pub(crate) fn by_record(line: &[u8], columns: usize) -> Option<Error> {
+    if line.iter().any(|&b| is_control(b)) {
+        return None;
+    }
     let mut fields = text::fields(line);
     fields.next()?;
     let rest: Vec<&[u8]> = fields.collect();
@@ -137,7 +141,7 @@ pub(crate) fn by_record(line: &[u8]) -> Option<Error> {
         let mut parts = line.split(|&b| b == separator);
         parts.next()?;
         let numbers: Vec<&[u8]> = parts.map(|part| part.trim_ascii()).collect();
-        if !numbers.is_empty() && numbers.iter().all(|number| text::is_plain_number(number)) {
+        if numbers.len() >= columns && numbers.iter().all(|number| text::is_plain_number(number)) {
             return foreign(
                 "a table with commas or the like (CSV)",
                 "separate the word and its numbers by spaces or tabs",

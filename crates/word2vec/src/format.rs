@@ -58,7 +58,7 @@ impl Format {
         let record = first_line(body);
         let complete = body.len() > record.len();
         if text::infer_dim(record).is_none_or(|found| found as u64 != header.dim)
-            && let Some(error) = foreign::by_record(record)
+            && let Some(error) = foreign::by_record(record, 2)
         {
             return Err(error);
         }
@@ -230,6 +230,11 @@ mod tests {
 
     #[test]
     fn a_line_feed_within_binary_numbers_does_not_make_text() {
+        // Nor do they make a table: these bytes end in `|0`.
+        let mut binary = b"1 3\na ".to_vec();
+        binary.extend([0.0f32, 0.0, f32::from_le_bytes(*b"\0\0|0")].iter().flat_map(|x| x.to_le_bytes()));
+        binary.push(b'\n');
+        assert_eq!(Format::detect(&binary).unwrap(), Format::Word2vecBinary);
         // Nor do bytes that text has as well, in a file that is cut off.
         let numbers = [f32::from_le_bytes(*b" \n ?"), f32::from_le_bytes(*b"\n > ")];
         let mut binary = b"9 2".to_vec();

@@ -110,8 +110,9 @@ proptest! {
                 // The line feed after the last record is not part of it.
                 prop_assert_eq!(part.len() + 1, bytes.len());
                 assert_same(&read, &vectors);
-            } else {
-                // The last line that the header claims needs no line feed, so its last number may be cut short.
+            } else if !vectors.words().last().is_some_and(|word| word.ends_with(|c: char| c.is_ascii_digit())) {
+                // The last line that the header claims needs no line feed, so its last number may be cut short; and if
+                // its word ends in a number, which then passes for the vector's first, a whole number may be missing.
                 prop_assert_eq!(read.words(), vectors.words());
                 let numbers = vectors.matrix().len() - 1;
                 prop_assert_eq!(&bits(&read)[..numbers], &bits(&vectors)[..numbers]);

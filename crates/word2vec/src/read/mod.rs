@@ -10,7 +10,7 @@ mod rows;
 pub(crate) mod text;
 
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
@@ -72,6 +72,9 @@ impl WordVectors {
 fn open_file(path: &Path, options: &ReadOptions) -> Result<(WordVectors, ReadReport), Error> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory: name a file in it").into());
+    }
     // Pipes and devices have no size.
     let size = metadata.is_file().then_some(metadata.len());
     read(file, size, options, BLOCK_BYTES)
