@@ -95,7 +95,7 @@ pub fn tell(path: &Path, report: &ReadReport, options: &ReadOptions) {
     ] {
         let what = if tally.count == 1 { one } else { many };
         if tally.count > 0 {
-            eprintln!("warning: {}: {} {what}, {done}: {}", path.display(), tally.count, examples(tally));
+            tell!("warning: {}: {} {what}, {done}: {}", path.display(), tally.count, examples(tally));
         }
     }
 }
