@@ -24,7 +24,10 @@ const AT_A_TIME: usize = 4096;
 /// memory. Words that cannot be spelt with the network's letters, or are too long for it, are named on standard error and
 /// left out.
 ///
-/// Vectors are in the space that the network was trained on: by default the original vectors, centred and of unit length.
+/// Vectors are in the space that the model was trained on: by default the original vectors, centred and of unit length.
+/// Predicted vectors are as long as known ones: 1 by default; without unit length (--set data.normalization in `train`) the
+/// mean length of the training vectors where the loss was the cosine, else as predicted. Of an imported model whose file does
+/// not tell it, vectors are as its network gives them.
 ///
 /// Examples:
 ///
@@ -77,7 +80,15 @@ enum Known {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut embedder = Embedder::open(&args.model)?;
     let known = match args.known {
-        Known::Original => Some(known::for_embedder(&embedder, &args.model, args.vectors.as_ref())?),
+        Known::Original => {
+            if embedder.space().is_none() {
+                eprintln!(
+                    "warning: the model does not say what vectors were brought to: known words keep those of the file as they \
+                     are, predicted ones are as the network gives them"
+                );
+            }
+            Some(known::for_embedder(&embedder, &args.model, args.vectors.as_ref())?)
+        }
         Known::Predicted => None,
     };
     let mut sink = Sink::new(args.format, args.out.as_deref())?;

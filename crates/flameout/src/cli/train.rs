@@ -162,6 +162,11 @@ fn settings(args: &Args) -> Result<Settings> {
         settings.data.words = args.words.unwrap_or(0);
         settings.seed = args.seed;
         settings.training.epochs = args.epochs;
+        // The schedule ends with the last epoch: words and batches decide how many steps that takes.
+        let decides =
+            |change: &&String| ["data.", "training."].iter().any(|section| change.trim().starts_with(section));
+        let first: Vec<String> = args.set.iter().filter(decides).cloned().collect();
+        setting::apply(&mut settings, &first)?;
         schedule(&mut settings)?;
     }
     setting::apply(&mut settings, &args.set)?;
