@@ -175,6 +175,7 @@ fn train_scores_the_network_that_it_keeps_as_evaluate_does() {
     let begin = ["train", "--vectors", VECTORS, "--words", "300", "--units", "16", "--epochs", "8", "--quiet"];
     let trained = json(&[&begin[..], &rate, &["--json", "--out", &out]].concat());
     assert!(trained["best_test"]["epoch"].as_u64().unwrap() < trained["steps"].as_u64().unwrap() / 5, "{trained}");
+    assert_eq!(trained["network"], "Bidirectional(LSTM(16)) → Dense(100)");
     let held_out = &json(&["evaluate", "--model", &out, "--json"])["held_out"];
     assert_eq!(&trained["kept"]["not_seen"], held_out);
     assert_ne!(trained["kept"]["not_seen"]["cosine"], trained["test"]["cosine"], "the last network is another one");

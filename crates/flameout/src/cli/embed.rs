@@ -12,6 +12,7 @@ use ndarray::ArrayView1;
 
 use super::known;
 use super::output::{Format, Sink};
+use super::table::counted;
 use crate::Embedder;
 
 /// Words that are embedded at a time: enough to share their beginnings, few enough to stream.
@@ -103,7 +104,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     refused += write(&mut embedder, known.as_ref(), &mut sink, &pending)?;
     sink.finish()?;
     if refused > 0 {
-        eprintln!("{refused} words have no vector.");
+        eprintln!("No vector for {}.", counted(refused as u64, "word"));
     }
     Ok(ExitCode::SUCCESS)
 }
