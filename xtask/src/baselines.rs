@@ -89,9 +89,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 fn report(args: &Args, name: &str, began: Instant, evaluation: &Evaluation) -> Result<()> {
     if args.json {
-        println!("{}", serde_json::json!({ "method": name, "evaluation": evaluation }));
+        say!("{}", serde_json::json!({ "method": name, "evaluation": evaluation }));
     } else {
-        println!("\n{name} ({:.0} s)", began.elapsed().as_secs_f64());
+        say!("\n{name} ({:.0} s)", began.elapsed().as_secs_f64());
         print(evaluation)?;
     }
     Ok(())

@@ -114,7 +114,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         machine.print();
     }
     for row in &rows {
-        eprintln!("{} ...", row.name());
+        tell!("{} ...", row.name());
         let measurement = match row {
             Row::Network(row) => row.measure(&words, &machine, effort),
             Row::File(row) => row.measure(effort),

@@ -85,7 +85,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         // A run that never trained well cannot collapse, and says nothing.
         if let Some(samples) = measure(settings)? {
             let last = samples.last().context("a run has at least one step")?;
-            eprintln!("{} {} seed {}: {:.2}", last.network, last.rate, last.seed, last.length);
+            tell!("{} {} seed {}: {:.2}", last.network, last.rate, last.seed, last.length);
             measured.lock().unwrap_or_else(PoisonError::into_inner).push(samples);
         }
         Ok(())
@@ -214,7 +214,7 @@ fn print(measured: &[Vec<Sample>]) {
             range(&held.into_iter().map(last).collect::<Vec<_>>(), 1),
         ]);
     }
-    println!("{table}");
+    say!("{table}");
 }
 
 /// From the lowest to the highest.

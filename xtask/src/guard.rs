@@ -95,7 +95,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let rows = Mutex::new(Vec::new());
     jobs::do_all(due.iter().copied(), jobs::at_a_time(args.jobs, due.len())?, 1, &stop, |(seed, kind)| {
         let row = row(args, seed, kind)?;
-        eprintln!("{row:?}");
+        tell!("{row:?}");
         rows.lock().unwrap_or_else(PoisonError::into_inner).push(row);
         Ok(())
     })?;
@@ -104,7 +104,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let mut rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
     rows.sort_by_key(|row| (row.guard, row.seed));
-    println!("{}", text(&rows));
+    say!("{}", text(&rows));
     let by_default = || format!("docs/doctor-zoo/guard-{}.csv", args.rate).into();
     let path = root().join(args.table.clone().unwrap_or_else(by_default));
     csv_file::write(&rows, &path)?;

@@ -90,7 +90,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         cells::print(plan, &runs, &results.rows());
         if stop.load(Ordering::Relaxed) {
-            println!("Stopped. The same command goes on from here.");
+            say!("Stopped. The same command goes on from here.");
             return Ok(ExitCode::from(130));
         }
     }

@@ -1,5 +1,17 @@
 //! The project's tasks: `cargo xtask --help`.
 #![forbid(unsafe_code)]
+// What is printed goes through `cli::terminal`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+/// Prints a line on standard output ([`output::say`]): no panic where `println!` would.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::output::say(format_args!($($text)*)) };
+}
+
+/// Prints a line on standard error: no panic where `eprintln!` would.
+macro_rules! tell {
+    ($($text:tt)*) => { flameout::cli::terminal::tell(format_args!($($text)*)) };
+}
 
 mod baselines;
 mod bench;
@@ -11,8 +23,10 @@ mod hunt;
 mod jobs;
 mod json_lines;
 mod map;
+mod output;
 mod parity;
 mod repro;
+mod score;
 mod torture;
 mod warning;
 mod zoo;
@@ -20,7 +34,9 @@ mod zoo;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
+use flameout::cli::start;
 
 /// The project's tasks.
 #[derive(Debug, Parser)]
@@ -34,6 +50,7 @@ struct Cli {
 enum Task {
     Repro(repro::Args),
     Hunt(hunt::Args),
+    Score(score::Args),
     Growth(growth::Args),
     Map(map::Args),
     Zoo(zoo::Args),
@@ -46,9 +63,17 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().task {
+    match start::begin::<Cli>() {
+        Ok(cli) => start::end(carry_out(cli.task).and_then(output::unless_lost)),
+        Err(code) => code,
+    }
+}
+
+fn carry_out(task: Task) -> Result<ExitCode> {
+    match task {
         Task::Repro(args) => repro::run(&args),
         Task::Hunt(args) => hunt::run(&args),
+        Task::Score(args) => score::run(&args),
         Task::Growth(args) => growth::run(&args),
         Task::Map(args) => map::run(&args),
         Task::Zoo(args) => zoo::run(&args),
@@ -58,11 +83,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::Baselines(args) => baselines::run(&args),
         Task::Torture(args) => torture::run(&args),
-    };
-    done.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
-    })
+    }
 }
 
 /// The repository's root, where relative paths in settings begin.

@@ -73,7 +73,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let name = of_network[0].network.replace(' ', "-");
         chart::growth(&out.join(format!("growth-{name}.svg")), of_network)?;
     }
-    println!("{} rows drawn in {}", rows.len(), args.out.display());
+    say!("{} rows drawn in {}", rows.len(), args.out.display());
     Ok(ExitCode::SUCCESS)
 }
 

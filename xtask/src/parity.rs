@@ -6,7 +6,6 @@ mod keras_layer;
 mod run;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -72,7 +71,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         writeln!(report, "FAIL {file}: {reason}")?;
     }
     writeln!(report, "{}", verdict(outcomes.len(), &failures))?;
-    std::io::stdout().write_all(report.as_bytes()).context("cannot write to the standard output")?;
+    say!("{}", report.trim_end());
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -17,6 +17,7 @@ use flameout_experiment::{
 
 use crate::root;
 use flameout::cli::interrupt::stop_on_ctrl_c;
+use flameout::cli::start::pool;
 use flameout::cli::training::{Watch, keeper, train};
 use flameout::cli::{diagnose, diagnosis, setting};
 
@@ -25,11 +26,11 @@ use flameout::cli::{diagnose, diagnosis, setting};
 /// Trains one of the question's networks on real word vectors, with Keras 1.0.7's arithmetic. By default with the settings,
 /// as near to the question's as was found, at which it trains well and collapses within minutes; every setting
 /// that differs is printed before it starts, with the reason. Then the doctor goes back to shortly before the collapse,
-/// replays it with one thing changed at a time, and names cause and remedy; and the remedy is run from the start. So is
-/// the run whose recurrent kernels are kept from growing, which is what makes it collapse.
+/// replays it with one thing changed at a time, and names cause and remedy. The remedy is run from the start. So is the same
+/// training with the columns of its recurrent kernels constrained: growing kernels make it collapse.
 ///
-/// With --full: the question's layer sizes and learning rate, which have not been seen to collapse
-/// (docs/the-hunt.md). lstm-double takes longest: seed 0 collapses at step 78,081.
+/// With --full: the question's layer sizes and learning rate. With these no network has been seen to collapse
+/// (docs/the-hunt.md). Of the default runs lstm-double takes longest: seed 0 collapses at step 78,081.
 ///
 /// Every number is decided by the settings and the seed: not by threads, processor or interruptions. Ctrl-C stops
 /// cleanly; the same command with --resume goes on.
@@ -121,7 +122,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if cases.len() > 1 && args.out.is_some() {
         bail!("--out names one directory; for several networks leave it out");
     }
-    let pool = rayon_pool(args.threads)?;
+    let pool = pool(args.threads)?;
     let stop = stop_on_ctrl_c()?;
     let mut summaries = Vec::new();
     for case in cases {
@@ -140,7 +141,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 summaries.push(*summary);
             }
             Ended::Stopped { step } => {
-                println!("Stopped after step {step}. The same command with --resume goes on from there.");
+                say!("Stopped after step {step}. The same command with --resume goes on from there.");
                 return Ok(ExitCode::from(130));
             }
         }
@@ -155,7 +156,7 @@ fn run_case(settings: &Settings, directory: &Path, resume: bool, stop: &AtomicBo
     report::print_settings(settings);
     let options = RunOptions { directory: directory.into(), resume, base: root() };
     if let Some(summary) = finished_before(settings, directory)? {
-        println!("This run has been made before; its results are in {}.", directory.display());
+        say!("This run has been made before; its results are in {}.", directory.display());
         return Ok(Ended::Finished(Box::new(summary)));
     }
     train(settings, &options, stop, &mut Watcher { settings, directory })
@@ -222,21 +223,21 @@ fn check(case: Case, summary: &Summary) -> Result<()> {
         summary.onset_step == Some(recorded.onset) && summary.weights_blake3.starts_with(recorded.weights_blake3);
     let (onset, weights) = (summary.onset_step, &summary.weights_blake3);
     ensure!(same, "{} ended with onset {onset:?} and weights {weights}; recorded is {recorded:?}", case.name());
-    println!("check: the same onset and weights as recorded");
+    say!("check: the same onset and weights as recorded");
     Ok(())
 }
 
 /// The doctor's verdict on a run, and what becomes of the run with the remedy, and with what makes it collapse held.
 fn explain(settings: &Settings, summary: &Summary, directory: &Path, stop: &AtomicBool) -> Result<()> {
-    println!("\nWhy? The doctor goes back to states from before the collapse, and replays what led to it.");
+    say!("\nWhy? The doctor goes back to states from before the collapse, and replays what led to it.");
     let diagnosis = diagnose::of(settings, directory, &root(), &Options::default())?;
     diagnosis::print(&diagnosis, settings)?;
     if let Verdict::Cause(Finding { remedy: Some(remedy @ Change::Settings(_)), .. }) = diagnosis.verdict() {
-        println!("\nThe same run from the start, with {remedy}:");
+        say!("\nThe same run from the start, with {remedy}:");
         again("remedy", &remedy.apply(settings)?, summary, directory, stop)?;
     }
     if let Some(held) = collapse::held(settings) {
-        println!(
+        say!(
             "\nThe same run from the start, with its recurrent kernels kept from growing (docs/the-collapse.md, \"The kernel grows\"):"
         );
         again("held", &held, summary, directory, stop)?;
@@ -259,8 +260,4 @@ fn again(name: &str, settings: &Settings, original: &Summary, directory: &Path, 
 
 fn default_directory(settings: &Settings) -> PathBuf {
     root().join("runs").join(format!("{}-{}", settings.case.name(), &settings.hash()[..12]))
-}
-
-fn rayon_pool(threads: Option<usize>) -> Result<rayon::ThreadPool> {
-    rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build().context("starting the threads")
 }

@@ -57,9 +57,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let work = tempfile::Builder::new().prefix("flameout-torture-").tempdir().context("a directory to work in")?;
     let kinds = Kind::available();
     let reference = Reference::make(&work.path().join("undisturbed"), &stop)?;
-    println!("The run left alone: {reference}");
+    say!("The run left alone: {reference}");
     for (kind, why) in Kind::left_out() {
-        println!("Left out: {}: {why}", kind.name());
+        say!("Left out: {}: {why}", kind.name());
     }
     let numbers = args.round.map_or(0..args.rounds, |round| round..round + 1);
     let bar = progress_bar(numbers.end - numbers.start);
@@ -71,13 +71,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let round = carry_out(kind, Trial::new(&directory, &reference, &stop, args.seed, number))?;
         if stop.load(Ordering::Relaxed) {
             bar.finish_and_clear();
-            eprintln!("Interrupted before round {number} was over; nothing is kept.");
+            tell!("Interrupted before round {number} was over; nothing is kept.");
             return Ok(ExitCode::from(130));
         }
         if let Verdict::Failed(why) = &round.verdict {
             failed += 1;
             let repeat = format!("cargo xtask torture --seed {} --round {number}", args.seed);
-            bar.suspend(|| eprintln!("FAILED: {}: {why}\n  {}\n  again: {repeat}", kind.name(), directory.display()));
+            bar.suspend(|| tell!("FAILED: {}: {why}\n  {}\n  again: {repeat}", kind.name(), directory.display()));
         } else {
             std::fs::remove_dir_all(&directory).with_context(|| format!("removing {}", directory.display()))?;
         }
@@ -85,7 +85,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         bar.inc(1);
     }
     bar.finish_and_clear();
-    println!("{}", table::render(&rows));
+    say!("{}", table::render(&rows));
     if failed > 0 {
         let kept = work.keep();
         bail!("{failed} rounds failed; their directories are kept in {}", kept.display());

@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let runs = Mutex::new(finished);
     jobs::do_all(&due, jobs::at_a_time(args.jobs, due.len())?, 1, &stop, |settings| {
         let run = Run::of(settings.seed, early::run(settings, &mut ())?);
-        eprintln!("seed {}, {:?}: {run}", settings.seed, settings.schedule);
+        tell!("seed {}, {:?}: {run}", settings.seed, settings.schedule);
         runs.lock().unwrap_or_else(PoisonError::into_inner).push(run);
         Ok(())
     })?;
@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::from(130));
     }
     let lines = score::table(&runs.into_inner().unwrap_or_else(PoisonError::into_inner));
-    println!("{}", score::text(&lines));
+    say!("{}", score::text(&lines));
     csv_file::write(&lines, &root().join(&args.table))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -136,7 +136,7 @@ fn visit<R: Row + Send>(
     let known = rows.of(&specimens);
     print(&known);
     if known.len() < specimens.len() {
-        println!("{} of {} runs are still to be made.", specimens.len() - known.len(), specimens.len());
+        say!("{} of {} runs are still to be made.", specimens.len() - known.len(), specimens.len());
     }
     Ok(if stop.load(Ordering::Relaxed) { ExitCode::from(130) } else { ExitCode::SUCCESS })
 }

@@ -46,7 +46,7 @@ pub(crate) fn rows_per_task<T>(batch: usize, weights: usize) -> usize {
     if weights * size_of::<T>() > OWN_BYTES {
         return batch.max(1);
     }
-    batch.div_ceil(rayon::current_num_threads()).max(1).next_multiple_of(TILE_ROWS)
+    batch.div_ceil(team::threads()).max(1).next_multiple_of(TILE_ROWS)
 }
 
 /// Left operands of products: one for each task that runs beside others. All keep their memory.

@@ -7,12 +7,12 @@ use flameout_experiment::{EpochRecord, Number, Outcome, Record, RunDirectory, Sn
 use flameout_optim::l2_norm;
 
 use crate::Error;
-use crate::curve::Curve;
 use crate::diagnosis::Event;
 use crate::keeper::{self, LEAD};
 use crate::onset;
 use crate::ring::Ring;
 use crate::subject::Subject;
+use flameout_curves::Curve;
 
 /// Steps between snapshots.
 const SNAPSHOT_EVERY: u64 = 25;

@@ -14,34 +14,9 @@ pub enum Error {
         /// What the operating system said.
         reason: std::io::Error,
     },
-    /// A line of a log is not what it should be.
-    #[error("{}: line {line}: {problem}", path.display())]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: u64,
-        /// What is wrong and what to do.
-        problem: String,
-    },
-    /// A record of a binary log is not what it should be.
-    #[error("{}: byte {byte}: {problem}", path.display())]
-    Byte {
-        /// The file.
-        path: PathBuf,
-        /// Where the record begins, from 0.
-        byte: u64,
-        /// What is wrong and what to do.
-        problem: String,
-    },
-    /// A file or directory as a whole is no log that can be read.
-    #[error("{}: {problem}", path.display())]
-    Log {
-        /// The file or directory.
-        path: PathBuf,
-        /// What is missing and what to do.
-        problem: String,
-    },
+    /// From a log.
+    #[error(transparent)]
+    Curves(#[from] flameout_curves::Error),
     /// A setting of the data was to be changed in a replay, which goes on with the data as they are.
     #[error(
         "{key} = {value} cannot be replayed: a replay uses the run's words as they are, split, normalised and encoded to \

@@ -8,10 +8,10 @@ use flameout_model::checkpoint;
 
 use crate::Error;
 use crate::approach;
-use crate::curve::{Curve, Unit};
 use crate::diagnosis::Event;
 use crate::onset;
 use crate::ring::Ring;
+use flameout_curves::{Curve, Unit};
 
 /// Steps before what went wrong from which replays begin, at least, unless the options say otherwise: a state must be kept.
 pub(crate) const LEAD: u64 = 100;

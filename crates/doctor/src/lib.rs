@@ -11,7 +11,7 @@
 //! - [`probe`]: what to measure while a run goes on; [`ring`]: its states in memory;
 //! - [`keeper`]: states kept while a run is made, so that it need not be made again;
 //! - [`warning`], [`guard`]: a collapse announced while a run goes on, and what may keep it from coming;
-//! - [`curve`], [`onset`], [`foreign`]: runs that can only be looked at, of this trainer and of others.
+//! - [`onset`]: where the [curve](flameout_curves::Curve) of a run that can only be looked at went wrong.
 //!
 //! ```
 //! use flameout_doctor::{Cause, Options, Subject, Verdict, diagnose};
@@ -42,11 +42,9 @@ pub mod check;
 pub mod checks;
 pub mod counterfactuals;
 pub mod course;
-pub mod curve;
 pub mod diagnose;
 pub mod diagnosis;
 pub mod error;
-pub mod foreign;
 mod forgetting;
 pub mod guard;
 #[cfg(not(test))] // a test binary has no crate above it

@@ -10,7 +10,7 @@
 //! 4. **Relative**: a rise out of the curve's own band, however far below the baseline: see [`band`].
 //!
 //! ```
-//! use flameout_doctor::curve::{Curve, Unit};
+//! use flameout_curves::{Curve, Unit};
 //! use flameout_doctor::onset::{self, EventKind};
 //!
 //! // Falls to 3e-5; at step 301 up to 0.06 within ten steps; heals.
@@ -34,7 +34,7 @@ mod symptom;
 use flameout_experiment::Baseline;
 use serde::{Deserialize, Serialize};
 
-use crate::curve::{Curve, Unit};
+use flameout_curves::{Curve, Unit};
 use series::Series;
 
 /// Losses whose median is the loss at the start; the fewer of them are for runs that leave it at once.

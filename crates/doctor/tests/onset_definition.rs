@@ -1,6 +1,6 @@
 //! Events against the definition of collapse and spike, in runs of this workspace and in logs that hold less.
 
-use flameout_doctor::curve::{Curve, EpochPoint, Unit};
+use flameout_curves::{Curve, EpochPoint, Unit};
 use flameout_doctor::onset::{self, Detector, EventKind, Symptom};
 use flameout_experiment::{Baseline, EpochRecord, Outcome, Record, StepRecord};
 use proptest::prelude::*;

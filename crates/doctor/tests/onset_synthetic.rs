@@ -2,7 +2,7 @@
 //!
 //! `cargo test -p flameout-doctor --test onset_synthetic -- --ignored --nocapture` prints the whole table.
 
-use flameout_doctor::curve::{Curve, Unit};
+use flameout_curves::{Curve, Unit};
 use flameout_doctor::onset::{self, Event, EventKind};
 use flameout_experiment::Baseline;
 use proptest::prelude::*;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use flameout_encoder::{CharEncoder, MARKER, Skipped};
 use flameout_kernels::Real;
-use flameout_word2vec::{ReadOptions, WordVectors};
+use flameout_word2vec::{ReadReport, WordVectors};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use ndarray_rand::rand::seq::SliceRandom;
 
@@ -32,6 +32,8 @@ pub struct Dataset<T> {
     pub skipped: Vec<Skipped>,
     /// Words of the file that contain the padding character, or are empty.
     pub unusable: Vec<String>,
+    /// What was found in the file, if the words come from one.
+    pub read: Option<ReadReport>,
 }
 
 /// Inputs and targets of some words. Filling it again keeps its memory.
@@ -103,10 +105,9 @@ impl<T: Real> Dataset<T> {
     /// If the file cannot be read, or as [`new`](Self::new).
     #[inline(never)] // compiled once: see `instances`
     pub fn open(settings: &Settings, base: &Path) -> Result<Self, Error> {
-        let limit = (settings.data.words > 0).then_some(settings.data.words);
-        let options = ReadOptions { limit, ..ReadOptions::default() };
-        let (vectors, _) = WordVectors::open_with(base.join(&settings.data.vectors), &options)?;
-        Self::new(settings, vectors)
+        let options = settings.data.read_options();
+        let (vectors, report) = WordVectors::open_with(base.join(&settings.data.vectors), &options)?;
+        Ok(Self { read: Some(report), ..Self::new(settings, vectors)? })
     }
 
     /// Encodes, normalises and splits.
@@ -143,6 +144,7 @@ impl<T: Real> Dataset<T> {
             test,
             skipped: encoded.skipped,
             unusable,
+            read: None,
             encoder,
         })
     }

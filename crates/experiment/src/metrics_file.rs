@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::record::Record;
+use flameout_curves::record::Record;
 
 /// The beginning of `metrics.jsonl` that had been written at some step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl MetricsWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::EpochRecord;
+    use flameout_curves::record::EpochRecord;
 
     fn record(epoch: u64) -> Record {
         Record::Epoch(EpochRecord {

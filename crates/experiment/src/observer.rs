@@ -1,12 +1,13 @@
 //! Who watches a run while it goes on.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use flameout_kernels::Real;
 use indicatif::{ProgressBar as Bar, ProgressDrawTarget, ProgressStyle};
 
-use crate::record::{EpochRecord, StepRecord};
 use crate::trainer::Trainer;
+use flameout_curves::record::{EpochRecord, StepRecord};
 
 /// Sees each step and each epoch of a run. An observer must not change the run's numbers, and cannot.
 pub trait Observer<T> {
@@ -75,7 +76,12 @@ impl ProgressBar {
 
     fn line(&self, text: impl AsRef<str>) {
         // Where there is no terminal the bar shows nothing; the lines still go to standard error.
-        if self.bar.is_hidden() { eprintln!("{}", text.as_ref()) } else { self.bar.println(text) }
+        if self.bar.is_hidden() {
+            // Nobody may read them any more: the run goes on.
+            let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
+        } else {
+            self.bar.println(text);
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use flameout_model::{Loss, metrics};
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::record::{EpochRecord, StepRecord};
+use flameout_curves::record::{EpochRecord, StepRecord};
 
 /// Share of the mean predictor's loss below which a network counts as trained well.
 const TRAINED_LOSS: f64 = 0.7;

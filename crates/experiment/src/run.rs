@@ -9,11 +9,11 @@ use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::metrics_file::{Extent, MetricsWriter};
 use crate::observer::Observer;
-use crate::record::{EpochRecord, Record};
 use crate::run_directory::{BEST_MODEL, ENCODER, LAST_MODEL, METRICS, RunDirectory, SUMMARY};
 use crate::settings::Settings;
 use crate::summary::Summary;
 use crate::trainer::{Number, Trainer};
+use flameout_curves::record::{EpochRecord, Record};
 
 /// How a run is carried out; nothing here changes its numbers.
 #[derive(Debug, Clone)]

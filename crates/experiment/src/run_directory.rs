@@ -22,10 +22,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoints::{Checkpoints, Origin};
 use crate::error::Error;
-use crate::record::Record;
 use crate::settings::Settings;
 use crate::summary::Summary;
 use crate::trainer::{Number, Snapshot};
+use flameout_curves::record::Record;
 
 /// The file of the final network.
 pub const LAST_MODEL: &str = "model.flameout";
@@ -78,7 +78,7 @@ impl Environment {
             kernels: flameout_kernels::Path::current().name().into(),
             threads: rayon::current_num_threads(),
             started_unix_seconds: since_1970.map_or(0, |duration| duration.as_secs()),
-            command: std::env::args().collect(),
+            command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
         }
     }
 }

@@ -7,7 +7,7 @@ use flameout_cells::{Activation, Initialisation, Initializer};
 use flameout_encoder::{EncoderSettings, TooLongPolicy, UnknownPolicy};
 use flameout_model::{Architecture, Flavour, LayerKind, Loss};
 use flameout_optim::{Clipping, Constant, Constraint, OptimizerSettings, Schedule};
-use flameout_word2vec::Normalization;
+use flameout_word2vec::{NonFinitePolicy, Normalization, ReadOptions, Utf8Policy};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -74,6 +74,17 @@ pub struct DataSettings {
     pub length: usize,
     /// The characters, `$` first; learnt from the words if not given. Words with other characters are left out.
     pub alphabet: Option<String>,
+    /// What becomes of words of the file that are not valid UTF-8; the file is refused if not given.
+    #[serde(skip_serializing_if = "is_default")]
+    pub invalid_utf8: Utf8Policy,
+    /// What becomes of vectors with NaN or infinity; the file is refused if not given.
+    #[serde(skip_serializing_if = "is_default")]
+    pub non_finite: NonFinitePolicy,
+}
+
+/// Left out, so that a run without it has the name that it has always had.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The network.
@@ -150,11 +161,21 @@ impl Default for DataSettings {
             normalization: Normalization::CentredThenUnit,
             length: flameout_encoder::DEFAULT_LENGTH,
             alphabet: None,
+            invalid_utf8: Utf8Policy::default(),
+            non_finite: NonFinitePolicy::default(),
         }
     }
 }
 
 impl DataSettings {
+    /// How the file of vectors is read.
+    #[must_use]
+    pub fn read_options(&self) -> ReadOptions {
+        let limit = (self.words > 0).then_some(self.words);
+        let (invalid_utf8, non_finite) = (self.invalid_utf8, self.non_finite);
+        ReadOptions { limit, invalid_utf8, non_finite, ..ReadOptions::default() }
+    }
+
     /// Of the encoder, apart from its alphabet. Words that it cannot encode are left out.
     pub(crate) fn encoder(&self) -> EncoderSettings {
         EncoderSettings::default().length(self.length).unknown(UnknownPolicy::Skip).too_long(TooLongPolicy::Skip)
@@ -352,6 +373,8 @@ impl Settings {
         require_whole("data.words", *words, 0)?;
         let in_range = (0.0..1.0).contains(test_share);
         require(in_range, "data.test-share", format!("is {test_share}; must be at least 0 and below 1"))?;
+        let trainable = self.data.non_finite != NonFinitePolicy::Keep;
+        require(trainable, "data.non-finite", "is keep: nothing can be learnt from NaN; must be error or drop".into())?;
         self.data.encoder().check().map_err(|_| {
             let (least, most) = (flameout_encoder::MIN_LENGTH, flameout_encoder::MAX_LENGTH);
             Error::setting("data.length", format!("is {length}; must be between {least} and {most}"))
@@ -548,6 +571,21 @@ mod tests {
         assert_eq!(again, settings);
         assert_eq!(settings.entries()["training.batch"], "32");
         assert_eq!(settings.entries()["case"], "\"gru-single\"");
+    }
+
+    #[test]
+    fn what_becomes_of_faulty_words_changes_the_hash_only_if_given() {
+        let mut settings = Settings::for_case(Case::LstmSingle);
+        let (toml, hash) = (settings.to_toml(), settings.hash());
+        assert!(!toml.contains("invalid-utf8") && !toml.contains("non-finite"));
+        settings.set("data.invalid-utf8", "lossy").unwrap();
+        settings.set("data.non-finite", "drop").unwrap();
+        assert_ne!(settings.hash(), hash);
+        assert_eq!(Settings::from_toml(&settings.to_toml()).unwrap(), settings);
+        assert!(settings.set("data.non-finite", "keep").is_err());
+        settings.set("data.invalid-utf8", "error").unwrap();
+        settings.set("data.non-finite", "error").unwrap();
+        assert_eq!((settings.to_toml(), settings.hash()), (toml, hash));
     }
 
     #[test]

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::Dataset;
 use crate::non_finite::NonFinite;
 use crate::outcome::{Baseline, Best, BestTest, Symptom};
-use crate::record::nan_if_null;
 use crate::settings::{Case, Settings};
 use crate::trainer::{Number, Trainer};
+use flameout_curves::record::nan_if_null;
 
 /// The result of a finished run. In JSON a number that is not finite is `null`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

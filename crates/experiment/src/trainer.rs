@@ -14,9 +14,9 @@ use crate::error::Error;
 use crate::intervention::Intervention;
 use crate::non_finite::NonFinite;
 use crate::outcome::Outcome;
-use crate::record::{EpochRecord, StepRecord};
 use crate::rng::{Purpose, stream};
 use crate::settings::Settings;
+use flameout_curves::record::{EpochRecord, StepRecord};
 
 /// `f32` or `f64`, storable.
 pub trait Number: Real + Serialize + DeserializeOwned {}

@@ -3,11 +3,14 @@
 //! Results go to standard output, progress and warnings to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage,
 //! 130 interrupted in a state that can be gone on from.
 
-/// Prints a line on standard output; an error where `println!` would panic: a full disk, or a reader that has gone.
+/// Prints a line on standard output, as [`terminal::print`]; an error where `println!` would panic.
 macro_rules! say {
-    ($($text:tt)*) => {
-        std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("{}\n", format_args!($($text)*)))
-    };
+    ($($text:tt)*) => { $crate::cli::terminal::print(format_args!($($text)*)) };
+}
+
+/// Prints a line on standard error, as [`terminal::tell`], whatever --quiet asks for; no panic where `eprintln!` would.
+macro_rules! tell {
+    ($($text:tt)*) => { $crate::cli::terminal::tell(format_args!($($text)*)) };
 }
 
 mod analogy;
@@ -24,24 +27,29 @@ mod neighbours;
 mod output;
 mod pages;
 pub mod progress;
+mod reading;
 mod replay;
 mod report;
 pub mod setting;
+pub mod start;
 pub mod table;
+pub mod terminal;
 mod train;
 pub mod training;
 mod vectors;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// Trains networks that give words vectors from their spelling, uses them, and finds out why a training collapsed.
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (go on with --resume).
 #[derive(Debug, Parser)]
-#[command(name = "flameout", version, disable_help_subcommand = true)]
+#[command(name = "flameout", bin_name = "flameout", version, disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -80,12 +88,21 @@ Everything else: flameout --help";
 
 /// Carries out the command line.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    match start::begin::<Cli>() {
+        Ok(cli) => start::end(carry_out(cli)),
+        Err(code) => code,
+    }
+}
+
+fn carry_out(cli: Cli) -> Result<ExitCode> {
     if cli.quiet {
         progress::silence();
     }
-    let done = match cli.command {
-        None => say!("{FIRST_THINGS}").map(|()| ExitCode::SUCCESS).map_err(Into::into),
+    match cli.command {
+        None => {
+            say!("{FIRST_THINGS}")?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Embed(args)) => embed::run(&args),
         Some(Command::Neighbours(args)) => neighbours::run(&args),
@@ -100,20 +117,7 @@ pub fn main() -> ExitCode {
         Some(Command::Vectors(args)) => vectors::run(&args),
         Some(Command::Completions(args)) => pages::completions(&args, &mut Cli::command()),
         Some(Command::Man(args)) => pages::manual(&args, Cli::command()),
-    };
-    done.unwrap_or_else(|error| {
-        // The reader of our output has seen enough (`flameout embed … | head`): no fault of anybody's.
-        if error.chain().any(is_broken_pipe) {
-            return ExitCode::SUCCESS;
-        }
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
-    })
-}
-
-fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    let io = error.downcast_ref::<std::io::Error>();
-    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
 }
 
 /// Where relative paths in a run's settings begin: here, unless its settings have been made elsewhere with absolute ones.

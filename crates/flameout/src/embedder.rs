@@ -180,7 +180,8 @@ fn spell(encoder: &CharEncoder, word: &str) -> Result<Vec<u16>, Refusal> {
         Err(flameout_encoder::Error::Word { reason, .. }) => Err(reason),
         Err(other) => unreachable!("an encoder refuses a word with a reason: {other}"),
     };
-    encode(word).or_else(|reason| encode(&word.to_lowercase()).map_err(|_| reason))
+    // What stands in the way in lower case does so in both: of `New_York` that is `_`, not `N`.
+    encode(word).or_else(|_| encode(&word.to_lowercase()))
 }
 
 fn with_ngrams<S: AsRef<str>>(model: &flameout_ngrams::Model, words: &[S]) -> Embedded {
@@ -218,6 +219,8 @@ mod tests {
         assert_eq!(embedded.refused.iter().map(|(position, _)| *position).collect::<Vec<_>>(), [1, 3, 4, 5]);
         assert_eq!(embedded.vectors.row(1), embedder.embed(&["abba"]).vectors.row(0));
         assert_eq!(embedder.embed::<&str>(&[]).vectors.dim(), (0, 3));
+        let (_, reason) = &embedder.embed(&["A_B"]).refused[0];
+        assert!(reason.contains("'_'"), "the capital letter is none of the trouble: {reason}");
     }
 
     #[test]

@@ -20,6 +20,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
+// What is printed goes through `cli::terminal`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub use flameout_cells as cells;
 pub use flameout_doctor as doctor;

@@ -1,5 +1,7 @@
 //! Which instruction set the kernels use: chosen once, the same bits from each.
 
+use std::ffi::OsStr;
+use std::fmt;
 use std::sync::OnceLock;
 
 /// An instruction set that the kernels are compiled for.
@@ -42,18 +44,26 @@ impl Path {
         }
     }
 
-    /// The path in use: the fastest available one, or the one that `FLAMEOUT_KERNELS=portable|avx2|avx512|neon` names.
-    /// Decided at the first call.
+    /// The path in use: the fastest available one, or the one that `FLAMEOUT_KERNELS=portable|avx2|avx512|neon` names
+    /// (nothing, if it is empty). Decided at the first call.
     ///
     /// # Panics
     /// If the variable names no path, or one that this machine lacks.
     #[must_use]
     pub fn current() -> Self {
         static CURRENT: OnceLock<Path> = OnceLock::new();
-        *CURRENT.get_or_init(|| match std::env::var(VARIABLE) {
-            Ok(name) => Self::named(&name),
-            Err(_) => *Self::available().last().expect("the portable path is always there"),
-        })
+        *CURRENT.get_or_init(|| Self::requested().unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// The path that [`current`](Self::current) returns, or an error where that panics.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the variable names no path, or one that this machine lacks.
+    pub fn requested() -> Result<Self, Unavailable> {
+        match std::env::var_os(VARIABLE) {
+            Some(name) if !name.is_empty() => Self::named(&name),
+            _ => Ok(*Self::available().last().expect("the portable path is always there")),
+        }
     }
 
     /// The path's name as `FLAMEOUT_KERNELS` spells it.
@@ -67,16 +77,27 @@ impl Path {
         }
     }
 
-    fn named(name: &str) -> Self {
-        let available = Self::available();
-        let names: Vec<_> = available.iter().map(|path| path.name()).collect();
-        available
-            .iter()
-            .copied()
-            .find(|path| path.name() == name)
-            .unwrap_or_else(|| panic!("{VARIABLE}={name}: this machine has {}", names.join(", ")))
+    fn named(name: &OsStr) -> Result<Self, Unavailable> {
+        let named = Self::available().into_iter().find(|path| path.name() == name);
+        named.ok_or_else(|| Unavailable { name: name.to_string_lossy().into_owned() })
     }
 }
+
+/// `FLAMEOUT_KERNELS` names no path, or one that this machine lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unavailable {
+    /// What it says.
+    pub name: String,
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = Path::available().iter().map(|path| path.name()).collect();
+        write!(f, "{VARIABLE}={}: this machine has {}", self.name, names.join(", "))
+    }
+}
+
+impl std::error::Error for Unavailable {}
 
 /// Runs `f` compiled for the path in use, so that its loops become vector code.
 ///
@@ -140,8 +161,11 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "FLAMEOUT_KERNELS=quantum")]
-    fn an_unknown_name_is_refused() {
-        let _ = Path::named("quantum");
+    fn a_path_is_known_by_its_name_and_another_name_is_refused() {
+        for path in Path::available() {
+            assert_eq!(Path::named(path.name().as_ref()), Ok(path));
+        }
+        let error = Path::named("quantum".as_ref()).unwrap_err().to_string();
+        assert!(error.starts_with("FLAMEOUT_KERNELS=quantum: this machine has portable"), "{error}");
     }
 }

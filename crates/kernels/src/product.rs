@@ -44,7 +44,7 @@ fn product_on<T: Real>(
     }
     let depth = left.depth();
     let panels = right.columns().div_ceil(T::PANEL);
-    let runs = panels.min(RUNS_PER_THREAD * rayon::current_num_threads());
+    let runs = panels.min(RUNS_PER_THREAD * team::threads());
     let block_rows = TILE_ROWS * (BLOCK_BYTES / (size_of::<T>() * TILE_ROWS * depth.max(1))).max(1);
     let blocks = chunks(out, Axis(0), |_| block_rows).enumerate();
     let shares = blocks.flat_map(|(block, out)| {

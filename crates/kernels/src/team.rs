@@ -7,8 +7,8 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::hint::spin_loop;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// What a helper runs for a loop: it takes items until none is left.
 type Job<'a> = dyn Fn() + Sync + 'a;
@@ -18,6 +18,9 @@ const LOOKS: u32 = 1000;
 
 /// Looks after which a helper goes home: some tens of milliseconds, far more than there are between two loops of a pass.
 const PATIENCE: u32 = 50_000;
+
+/// Threads that a team may have on any machine: more than there are cores then, which does little harm.
+const FEW: usize = 4;
 
 /// Where the thread stands.
 #[derive(Clone, Copy)]
@@ -34,22 +37,36 @@ thread_local! {
     static PLACE: Cell<Place> = const { Cell::new(Place::Outside) };
 }
 
-/// Runs `f` on a thread of the current rayon pool, with the pool's other idle threads ready for its loops ([`for_each`]).
+/// The most threads that help: one a core, and on small machines four. More only take each other's time.
+#[must_use]
+pub fn most_threads() -> usize {
+    static MOST: OnceLock<usize> = OnceLock::new();
+    *MOST.get_or_init(|| std::thread::available_parallelism().map_or(FEW, |cores| cores.get().max(FEW)))
+}
+
+/// Threads that share a loop: those of the current rayon pool, but no more than [help](most_threads).
+#[must_use]
+pub fn threads() -> usize {
+    rayon::current_num_threads().min(most_threads())
+}
+
+/// Runs `f` on a thread of the current rayon pool, with the pool's other idle threads ready for its loops ([`for_each`]),
+/// as many as [help](most_threads).
 ///
 /// While they wait, these threads do nothing else, nor do they sleep: what `f` does between its loops should be short.
 /// Inside another `awake`, and where there is one thread, this is just `f()`. The team takes in who is idle and waits for
 /// nobody who is not, so that any number of teams may share a pool. A thread that has waited for some tens of milliseconds
 /// goes home: `f` may wait for other work of the pool, which may wait for that thread; but then it goes on alone.
 pub fn awake<R: Send>(f: impl FnOnce() -> R + Send) -> R {
-    if !matches!(PLACE.get(), Place::Outside) || rayon::current_num_threads() == 1 {
+    if !matches!(PLACE.get(), Place::Outside) || threads() == 1 {
         return f();
     }
-    Team::default().gather(rayon::current_num_threads() - 1, f)
+    Team::default().gather(threads() - 1, f)
 }
 
 /// Calls `f` with each item, on all threads of the team; where there is none, on those of one made for the purpose.
 ///
-/// Items are taken from the iterator one by one, under a lock that costs some ten nanoseconds: an item should be worth a
+/// No more threads take part than there are items, if the iterator knows how many. Items are taken from the iterator one by one, under a lock that costs some ten nanoseconds: an item should be worth a
 /// microsecond.
 ///
 /// # Panics
@@ -58,12 +75,17 @@ pub fn for_each<I>(items: impl Iterator<Item = I> + Send, f: impl Fn(I) + Sync) 
     match PLACE.get() {
         // SAFETY: the place was set by `Team::lead` of this thread, which has not returned, and borrows the team.
         Place::Leading(team) => unsafe { &*team }.share(items, f),
-        Place::Outside if rayon::current_num_threads() > 1 => {
+        Place::Outside if threads() > 1 => {
             let team = Team::default();
-            team.gather(rayon::current_num_threads() - 1, || team.share(items, &f));
+            team.gather(helpers(&items).min(threads() - 1), || team.share(items, &f));
         }
         Place::Outside | Place::Inside => items.for_each(f),
     }
+}
+
+/// Threads besides the leader that can have an item of their own.
+fn helpers(items: &impl Iterator) -> usize {
+    items.size_hint().1.map_or(usize::MAX, |most| most.saturating_sub(1))
 }
 
 /// Threads that share one loop after another.
@@ -73,6 +95,8 @@ struct Team {
     state: AtomicU64,
     /// The job of that loop, its lifetime forgotten. Written while the loop is closed and nobody is in it; read by helpers that are.
     job: UnsafeCell<Option<*const Job<'static>>>,
+    /// Helpers that the loop has room for. Set by the leader as `job` is.
+    room: AtomicUsize,
     /// There will be no other loop.
     over: AtomicBool,
 }
@@ -123,10 +147,15 @@ impl Team {
         while !self.over.load(Ordering::Acquire) && patience.looks < PATIENCE {
             let state = self.state.load(Ordering::Acquire);
             let is_new = State::is_open(state) && State::number(state) != last;
+            let has_room = || self.room.load(Ordering::Relaxed) > 0;
             let enter = || self.state.compare_exchange(state, state + 1, Ordering::Acquire, Ordering::Relaxed);
-            if is_new && enter().is_ok() {
+            if is_new && has_room() && enter().is_ok() {
                 last = State::number(state);
                 let _leave = OnDrop(|| _ = self.state.fetch_sub(1, Ordering::Release));
+                let room = self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(1));
+                if room.is_err() {
+                    continue;
+                }
                 // SAFETY: this helper was counted while the loop was open: the leader wrote the job before (its release,
                 // our acquire), and neither writes again nor leaves `share`, where what the job borrows lives, until
                 // the count is back to zero.
@@ -140,6 +169,7 @@ impl Team {
 
     /// A loop whose items the team's threads take one by one.
     fn share<I>(&self, items: impl Iterator<Item = I> + Send, f: impl Fn(I) + Sync) {
+        self.room.store(helpers(&items), Ordering::Relaxed);
         let items = Mutex::new(items);
         let next = || items.lock().unwrap_or_else(PoisonError::into_inner).next();
         let work = || {
@@ -258,6 +288,56 @@ mod tests {
                     });
                 });
             }
+        });
+    }
+
+    /// Says which threads asked for an item, so came into the loop.
+    struct Asked<'a>(std::ops::Range<usize>, &'a Mutex<HashSet<ThreadId>>);
+
+    impl Iterator for Asked<'_> {
+        type Item = usize;
+
+        fn next(&mut self) -> Option<usize> {
+            self.1.lock().unwrap().insert(std::thread::current().id());
+            self.0.next()
+        }
+
+        fn size_hint(&self) -> (usize, Option<usize>) {
+            self.0.size_hint()
+        }
+    }
+
+    #[test]
+    fn no_more_threads_come_into_a_loop_than_it_has_items_nor_than_help() {
+        let came = |items: usize| {
+            let threads = Mutex::new(HashSet::new());
+            // Time enough for all to come.
+            for_each(Asked(0..items, &threads), |_| (0..1000).for_each(|_| std::thread::yield_now()));
+            threads.into_inner().unwrap().len()
+        };
+        let check = || {
+            for items in [0, 1, 2, 3, 100] {
+                let most = items.max(1).min(most_threads());
+                assert!((1..=most).contains(&came(items)), "{items} items");
+            }
+        };
+        pool(most_threads() + 3).install(|| {
+            awake(check);
+            check();
+        });
+    }
+
+    #[test]
+    fn a_pool_of_very_many_threads_ends_its_loops() {
+        let threads = if cfg!(miri) { 8 } else { 500 };
+        pool(threads).install(|| {
+            awake(|| {
+                for _ in 0..20 {
+                    let mut numbers = [1; 50];
+                    double(&mut numbers);
+                    assert_eq!(numbers, [2; 50]);
+                }
+            });
         });
     }
 

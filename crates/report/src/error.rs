@@ -41,7 +41,7 @@ pub enum Error {
     Experiment(#[from] flameout_experiment::Error),
     /// From the metrics, or from another program's log.
     #[error(transparent)]
-    Curve(#[from] flameout_doctor::Error),
+    Curve(#[from] flameout_curves::Error),
     /// From writing a file.
     #[error(transparent)]
     Write(#[from] flameout_model::Error),

@@ -1,7 +1,7 @@
 //! What became of a training run, for people: on the terminal, as one HTML page, as pictures.
 //!
 //! [`Run::read`] takes a run directory (also of a run that is still going on), or any log that
-//! [`flameout_doctor::foreign`] understands. [`html`] makes one page of it that needs nothing else: no network, no fonts,
+//! [`flameout_curves::logs`] understands. [`html`] makes one page of it that needs nothing else: no network, no fonts,
 //! no other files; [`compare`] puts several runs on one page; [`terminal`] says the same in twenty lines; [`svg`] and
 //! [`png`] draw a [`Plot`] for a paper. Every text that comes from a file is escaped.
 //!
@@ -20,6 +20,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod chart;
 mod differences;
 pub mod error;
 mod figures;
@@ -27,6 +28,7 @@ pub mod mark;
 mod page;
 pub mod plot;
 mod png;
+mod printable;
 pub mod run;
 pub mod status;
 mod svg;
@@ -35,12 +37,14 @@ mod thin;
 
 use std::path::Path;
 
+pub use chart::Chart;
 pub use error::Error;
 pub use mark::{Mark, MarkKind};
 pub use page::compare::compare;
 pub use page::run::html;
 pub use plot::Plot;
 pub use png::png;
+pub use printable::{printable, printable_lines};
 pub use run::Run;
 pub use status::Status;
 pub use svg::svg;

@@ -1,6 +1,6 @@
 //! Steps of a run to point out.
 
-use flameout_doctor::curve::Curve;
+use flameout_curves::Curve;
 use flameout_doctor::onset::{self, EventKind};
 use flameout_experiment::Summary;
 
@@ -73,7 +73,7 @@ fn of_curve(curve: &Curve) -> Vec<Mark> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flameout_doctor::curve::Unit;
+    use flameout_curves::Unit;
 
     #[test]
     fn without_a_summary_the_curve_tells() {

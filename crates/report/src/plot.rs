@@ -1,6 +1,6 @@
 //! What is drawn: the same quantities on the page, on the terminal and as SVG.
 
-use flameout_doctor::curve::{EpochPoint, Point};
+use flameout_curves::{EpochPoint, Point};
 
 use crate::mark::MarkKind;
 use crate::run::Run;

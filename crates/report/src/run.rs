@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use flameout_doctor::curve::{Curve, Unit};
-use flameout_doctor::{Diagnosis, foreign};
+use flameout_curves::{Curve, Unit, logs};
+use flameout_doctor::Diagnosis;
 use flameout_experiment::run_directory::Environment;
 use flameout_experiment::{Settings, Summary};
 use serde::de::DeserializeOwned;
@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 use crate::figures::{counted, whole};
 use crate::mark::{self, Mark};
+use crate::printable::printable;
 
 /// Everything that is known of a run. What its directory does not hold is `None`.
 #[derive(Debug, Clone)]
@@ -36,7 +37,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Reads a run directory, or another program's log (see [`flameout_doctor::foreign`]). The run may be going on: its
+    /// Reads a run directory, or another program's log (see [`flameout_curves::logs`]). The run may be going on: its
     /// directory is not locked, and a last line that is torn is left out with a note.
     ///
     /// # Errors
@@ -48,7 +49,7 @@ impl Run {
         if is_run && !holds_a_line(&path.join("metrics.jsonl"))? {
             return Err(Error::NoStep { path: path.into() });
         }
-        let curve = foreign::read(path)?;
+        let curve = logs::read(path)?;
         let summary: Option<Summary> = read_json(&path.join("summary.json"))?;
         let mut notes = curve.notes.clone();
         // The rest of a report is worth having without it.
@@ -114,17 +115,12 @@ impl Run {
     }
 }
 
-/// The last part of a path, fit for a terminal: no control characters.
+/// The last part of a path, [fit for a terminal](printable).
 fn name(path: &Path) -> String {
     // `.` and `..` have no last part of their own.
     let whole = path.canonicalize().unwrap_or_else(|_| path.into());
     let name = whole.file_name().unwrap_or(whole.as_os_str()).to_string_lossy();
-    printable(&name)
-}
-
-/// The text with a mark in place of every control character, which could steer a terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    printable(&name).into_owned()
 }
 
 /// Whether a file is there and has a whole line.
@@ -154,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_name_cannot_steer_a_terminal() {
-        assert_eq!(name(Path::new("/nowhere/a\x1b[31mb\n")), "a\u{fffd}[31mb\u{fffd}");
+        assert_eq!(name(Path::new("/nowhere/a\x1b[31mb\n")), r"a\u001b[31mb\u000a");
     }
 
     #[test]

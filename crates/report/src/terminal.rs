@@ -10,7 +10,8 @@ use crate::differences::from_question;
 use crate::figures::{percent, short, whole};
 use crate::mark::MarkKind;
 use crate::plot::{Plot, Scale, Series, Words};
-use crate::run::{Run, printable};
+use crate::printable::{printable, printable_lines};
+use crate::run::Run;
 use crate::status::{Gravity, Status};
 
 /// Heights of a curve's columns.
@@ -140,7 +141,7 @@ fn bars(series: &Series, last: u64, columns: usize, scale: Scale) -> String {
 }
 
 /// About log2 of a positive number, straight between powers of two: enough for eight heights, and the same everywhere.
-fn magnitude(value: f64) -> f64 {
+pub(crate) fn magnitude(value: f64) -> f64 {
     let bits = value.to_bits();
     (bits >> 52) as f64 + (bits & ((1 << 52) - 1)) as f64 / (1_u64 << 52) as f64
 }
@@ -208,11 +209,6 @@ fn diagnosis(run: &Run, colour: Colour) -> String {
     };
     let remedy = remedy.unwrap_or_default();
     format!("verdict: {}; {failed}{}\n", colour.of_gravity(&printable(&sentence), gravity), printable_lines(&remedy))
-}
-
-/// As [`printable`], but line ends stay.
-fn printable_lines(text: &str) -> String {
-    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
 fn settings(run: &Run) -> String {

@@ -58,8 +58,19 @@ pub enum Error {
         line: String,
     },
 
+    /// The content is a known kind of file that holds no word vectors, or not as text or word2vec's binary format.
+    #[error("this is {what}; {advice}")]
+    Foreign {
+        /// What it is.
+        what: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+
     /// The header is not two whole numbers.
-    #[error("line 1: expected the header `WORDS DIMENSIONS`, found {line:?}; a file without header is format `glove`")]
+    #[error(
+        "line 1: expected the header `WORDS DIMENSIONS`, two whole numbers, or a word and its numbers, found {line:?}"
+    )]
     BadHeader {
         /// The first line, or its beginning.
         line: String,
@@ -83,24 +94,21 @@ pub enum Error {
         dim: u64,
     },
 
-    /// The file is too small for what its header claims.
-    #[error(
-        "the header claims {words} words of {dim} dimensions, which take at least {needs} bytes, but only {holds} \
-         follow it: the file is cut off or not in this format"
-    )]
-    HeaderClaimsMore {
-        /// Claimed number of words.
-        words: u64,
-        /// Claimed number of dimensions.
+    /// The vectors are longer than any real ones, so the first line is no header or damaged.
+    #[error("line 1: vectors of {dim} numbers, more than {limit}: damaged, or not word vectors")]
+    TooManyDimensions {
+        /// Claimed or counted number of dimensions.
         dim: u64,
-        /// The fewest bytes such records can take.
-        needs: u64,
-        /// Bytes that follow the header.
-        holds: u64,
+        /// The limit.
+        limit: usize,
     },
 
     /// The data end before the header's last record.
-    #[error("{place}: cut off after {read} of {expected} words")]
+    #[error(
+        "{place}: the header claims {}, but the file holds {read}: it is cut off, or the count is wrong{}",
+        count(*expected, "word"),
+        way_out(*read)
+    )]
     Truncated {
         /// Where the first missing or incomplete record starts.
         place: Place,
@@ -110,10 +118,23 @@ pub enum Error {
         expected: u64,
     },
 
-    /// The last line has no line feed, so its last number may be cut short.
+    /// The source fails before its end, as a gzip file does that is cut off.
     #[error(
-        "line {line}: the last line does not end in a line feed, so the file may be cut off; \
-         if it is whole, append one"
+        "{place}: {error}, after {}: the file is cut off or damaged{}", count(*read, "whole word"), way_out(*read)
+    )]
+    Interrupted {
+        /// Where the first record that cannot be read starts.
+        place: Place,
+        /// Whole records read.
+        read: u64,
+        /// What the operating system or the decompressor said.
+        error: io::Error,
+    },
+
+    /// The last line of a file without header has no line feed, so its last number may be cut short.
+    #[error(
+        "line {line}: the last line does not end in a line feed, so the file may be cut off; if it is whole, append one{}",
+        way_out(line - 1)
     )]
     Unterminated {
         /// The line.
@@ -121,16 +142,27 @@ pub enum Error {
     },
 
     /// Data follow the header's last record.
-    #[error("{place}: more data after the {words} words the header claims; to ignore them set `limit` to {words}")]
+    #[error(
+        "{place}: the header claims {}, but {}; correct the first line, or `flameout vectors convert --words {words}` reads \
+         as many as it claims",
+        count(*words, "word"),
+        if found > words { format!("the file holds {found}") } else { "more data follow".to_owned() }
+    )]
     TrailingData {
         /// Where they start.
         place: Place,
         /// Records the header claims.
         words: u64,
+        /// Records the file holds, as far as they are whole.
+        found: u64,
     },
 
     /// A line holds too few or too many numbers.
-    #[error("line {line}: word {word:?} has {found} numbers, expected {expected}")]
+    #[error(
+        "line {line}: word {word:?} has {}, expected {expected}, {}",
+        count(*found as u64, "number"),
+        if *by_header { "as the header in line 1 claims" } else { "as line 1 has" }
+    )]
     Columns {
         /// The line.
         line: u64,
@@ -140,6 +172,35 @@ pub enum Error {
         found: usize,
         /// Dimensions of the file.
         expected: usize,
+        /// Whether a header says so, and not the first line of numbers.
+        by_header: bool,
+    },
+
+    /// A line, or each line of a file without header, is nothing but numbers.
+    #[error(
+        "line {line}: {numbers} numbers and no word: each line must begin with its word; \
+         if its first number is the word, the file must begin with the line `WORDS {}`",
+        numbers - 1
+    )]
+    NoWord {
+        /// The line.
+        line: u64,
+        /// How many numbers it has.
+        numbers: usize,
+    },
+
+    /// Under a header, each word ends in a number: the header's dimensions are too few.
+    #[error(
+        "{place}: every line has more numbers than the {dim} that the header in line 1 claims: \
+         correct the header (the first word would be {word:?})"
+    )]
+    HeaderDimensions {
+        /// The first record.
+        place: Place,
+        /// Its word, as the header would have it.
+        word: String,
+        /// Dimensions that the header claims.
+        dim: usize,
     },
 
     /// A column is not a number.
@@ -158,7 +219,7 @@ pub enum Error {
     /// A number is infinite or not a number.
     #[error(
         "{place}: word {word:?} has a non-finite number in dimension {dimension}; \
-         to read without such words set the policy `non-finite` to `drop`"
+         --non-finite drop leaves such words out"
     )]
     NonFinite {
         /// Where.
@@ -170,10 +231,7 @@ pub enum Error {
     },
 
     /// A word occurs twice.
-    #[error(
-        "{place}: word {word:?} occurred before (row {first}); \
-         to read such a file set the policy `duplicate` to `keep-first` or `keep-last`"
-    )]
+    #[error("{place}: word {word:?} occurred before (row {first}): words must be distinct")]
     Duplicate {
         /// Where the second one is.
         place: Place,
@@ -185,8 +243,8 @@ pub enum Error {
 
     /// A word is not valid UTF-8.
     #[error(
-        "{place}: word {word:?} is not valid UTF-8; \
-         to read such a file set the policy `invalid-utf8` to `drop` or `lossy`"
+        "{place}: word {word:?} is not valid UTF-8; --invalid-utf8 drop leaves such words out, \
+         --invalid-utf8 lossy keeps them with U+FFFD for what is invalid"
     )]
     InvalidUtf8 {
         /// Where.
@@ -213,6 +271,15 @@ pub enum Error {
         line: u64,
         /// The limit in bytes.
         limit: usize,
+    },
+
+    /// There is no memory for the vectors.
+    #[error(
+        "no memory for {bytes} bytes of vectors; `flameout vectors convert --words N` writes the first so many words"
+    )]
+    NoMemory {
+        /// How much was asked for.
+        bytes: u64,
     },
 
     /// There are no words to write: no format can say so.
@@ -246,7 +313,7 @@ pub enum Error {
     /// A vector has length zero, so no direction.
     #[error(
         "word {word:?} (row {row}) has a zero vector, which has no direction: \
-         leave it out when reading (`filter`), or use a normalization without unit length"
+         take it out of the file, or choose a normalization that is not to unit length: centred, standardised"
     )]
     ZeroVector {
         /// The word.
@@ -297,6 +364,19 @@ impl Error {
     pub(crate) fn in_file(self, path: &Path) -> Error {
         Error::File { path: path.to_path_buf(), error: Box::new(self) }
     }
+}
+
+/// `1 word`, `2 words`.
+fn count(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// How to read the first records of a file that has so many whole ones.
+fn way_out(whole: u64) -> String {
+    if whole == 0 {
+        return String::new();
+    }
+    format!("; `flameout vectors convert --words {whole}` reads {}", if whole == 1 { "that one" } else { "those" })
 }
 
 /// The beginning of `bytes` for a message: at most 60 characters, U+FFFD for what is not UTF-8.

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::Error;
 use crate::error::excerpt;
 use crate::read::text;
+use crate::{MAX_DIMENSIONS, foreign};
 
 /// A file format for word vectors. Each may be gzipped, which is no format of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,26 +43,57 @@ impl Format {
     ///
     /// Two whole numbers are a header. After a header, numbers mean text and anything else means binary. Without a
     /// header, a word and at least one number mean GloVe. fastText differs from word2vec text by a space at the end of
-    /// the first line of numbers.
+    /// the first line of numbers. A byte order mark of UTF-8 is passed over.
     ///
     /// # Errors
-    /// [`Error::UnknownFormat`], or [`Error::TooLarge`] for a header beyond 64 bits.
+    /// [`Error::Foreign`] names files of other kinds; [`Error::BadHeader`] and [`Error::TooLarge`] for what cannot be a
+    /// header; else [`Error::UnknownFormat`].
     pub fn detect(head: &[u8]) -> Result<Format, Error> {
+        let head = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
         let line = first_line(head);
         let Some(header) = Header::parse(line)? else {
-            return match text::infer_dim(line) {
-                Some(_) => Ok(Format::Glove),
-                None => Err(Error::UnknownFormat { line: excerpt(line) }),
-            };
+            return without_header(head);
         };
         let body = head.get(line.len() + 1..).unwrap_or_default();
         let record = first_line(body);
         let complete = body.len() > record.len();
-        if !looks_like_text(record, complete, header.dim) {
-            return Ok(Format::Word2vecBinary);
+        if text::infer_dim(record).is_none_or(|found| found as u64 != header.dim)
+            && let Some(error) = foreign::by_record(record)
+        {
+            return Err(error);
         }
-        Ok(if complete && record.ends_with(b" ") { Format::FastText } else { Format::Word2vecText })
+        Ok(match is_text(body, header) {
+            true if complete && record.ends_with(b" ") => Format::FastText,
+            true => Format::Word2vecText,
+            false => Format::Word2vecBinary,
+        })
     }
+}
+
+/// What some editors put before the first line.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
+
+fn without_header(head: &[u8]) -> Result<Format, Error> {
+    if let Some(error) = foreign::by_magic(head) {
+        return Err(error);
+    }
+    let line = first_line(head);
+    match text::infer_dim(line) {
+        None if second_line(head).is_some() => Err(Error::BadHeader { line: excerpt(line) }),
+        None => Err(foreign::by_text(head).unwrap_or_else(|| Error::UnknownFormat { line: excerpt(line) })),
+        // `-3 2` before lines of another length is an attempt at a header.
+        Some(1) if text::fields(line).count() == 2 && second_line(head).is_some_and(|dim| dim != 1) => {
+            Err(Error::BadHeader { line: excerpt(line) })
+        }
+        Some(_) => Ok(Format::Glove),
+    }
+}
+
+/// The dimensions of the second line, if it is whole.
+fn second_line(head: &[u8]) -> Option<usize> {
+    let body = head.get(first_line(head).len() + 1..)?;
+    let line = first_line(body);
+    if line.len() < body.len() { text::infer_dim(line) } else { None }
 }
 
 impl fmt::Display for Format {
@@ -73,6 +105,39 @@ impl fmt::Display for Format {
 /// The bytes before the first line feed, all if there is none.
 pub(crate) fn first_line(bytes: &[u8]) -> &[u8] {
     memchr::memchr(b'\n', bytes).map_or(bytes, |end| &bytes[..end])
+}
+
+/// Bytes after a header that are looked at for such as no text has.
+const SAMPLE_BYTES: usize = 4096;
+/// Records after a header that are looked at.
+const SAMPLE_RECORDS: usize = 8;
+
+/// Whether what follows a header is text: also where numbers are bad, or not as many as the header claims.
+fn is_text(body: &[u8], header: Header) -> bool {
+    let record = first_line(body);
+    let sample = &body[..body.len().min(SAMPLE_BYTES)];
+    looks_like_text(record, body.len() > record.len(), header.dim)
+        || text::fields(record).nth(1).is_some()
+            && !sample.iter().any(|&b| foreign::is_control(b))
+            && !is_binary(body, header)
+}
+
+/// Whether there are binary records, by what stands where their words must be.
+fn is_binary(body: &[u8], header: Header) -> bool {
+    let mut rest = body;
+    for record in 0..header.words.min(SAMPLE_RECORDS as u64) {
+        let start = rest.iter().take_while(|&&b| b == b'\n').count();
+        let word = rest[start..].split(|&b| b == b' ').next().unwrap_or_default();
+        if word.contains(&b'\n') || record > 0 && text::is_plain_number(word) {
+            return false;
+        }
+        let end = (start + word.len() + 1) as u64 + header.dim.saturating_mul(4);
+        match usize::try_from(end).ok().and_then(|end| rest.get(end..)) {
+            Some(after) => rest = after,
+            None => return record > 0,
+        }
+    }
+    true
 }
 
 /// Whether the record is `dim` numbers after a word, or nine bytes in ten are what numbers are written with.
@@ -120,6 +185,9 @@ impl Header {
         if words == 0 || dim == 0 {
             return Err(Error::ZeroHeader { words, dim });
         }
+        if dim > MAX_DIMENSIONS as u64 {
+            return Err(Error::TooManyDimensions { dim, limit: MAX_DIMENSIONS });
+        }
         let bytes = words.checked_mul(dim).and_then(|numbers| numbers.checked_mul(4));
         match bytes {
             Some(bytes) if bytes <= isize::MAX as u64 => Ok(dim as usize),
@@ -146,16 +214,30 @@ mod tests {
         assert_eq!(Format::detect(b"2 2\nking 1.5 -2.25 \n").unwrap(), Format::FastText);
         assert_eq!(Format::detect(b"king 1.5 -2.25\n").unwrap(), Format::Glove);
         assert_eq!(Format::detect(b". . . 1.5 -2.25\n").unwrap(), Format::Glove);
+        // The header's dimensions are wrong; the reader says so.
+        assert_eq!(Format::detect(b"2 5\nking 1.5 -2.25\nqueen 1 2\n").unwrap(), Format::Word2vecText);
+        assert_eq!(Format::detect("\u{FEFF}2 2\nking 1.5 -2.25\n".as_bytes()).unwrap(), Format::Word2vecText);
+        assert_eq!(Format::detect(b"7 1\n8 2\n").unwrap(), Format::Word2vecText);
         assert!(matches!(Format::detect(b"hello world\n"), Err(Error::UnknownFormat { .. })));
     }
 
     #[test]
     fn text_with_one_bad_number_is_still_text() {
         assert_eq!(Format::detect(b"2 4\nking 1.5 x -2.25 0.125\n").unwrap(), Format::Word2vecText);
+        assert_eq!(Format::detect(b"2 2\na 1 x\nb 1 2\n").unwrap(), Format::Word2vecText);
+        assert_eq!(Format::detect(b"2 3\na - - -\nb 1 2 3\n").unwrap(), Format::Word2vecText);
     }
 
     #[test]
     fn a_line_feed_within_binary_numbers_does_not_make_text() {
+        // Nor do bytes that text has as well, in a file that is cut off.
+        let numbers = [f32::from_le_bytes(*b" \n ?"), f32::from_le_bytes(*b"\n > ")];
+        let mut binary = b"9 2".to_vec();
+        for word in [&b"\nking "[..], b"queen ", b"at "] {
+            binary.extend_from_slice(word);
+            binary.extend(numbers.iter().flat_map(|x| x.to_le_bytes()));
+        }
+        assert_eq!(Format::detect(&binary[..binary.len() - 3]).unwrap(), Format::Word2vecBinary);
         for numbers in [[f32::from_le_bytes(*b"\n\0\0A"), 0.0], [f32::from_le_bytes(*b"1\n2."); 2]] {
             let mut binary = b"1 2\nking ".to_vec();
             binary.extend(numbers.iter().flat_map(|x| x.to_le_bytes()));
@@ -164,12 +246,23 @@ mod tests {
     }
 
     #[test]
+    fn an_attempt_at_a_header_is_told() {
+        for line in ["-3 2", "3.0 2", "3,000 2", "3,2", "words=3 2", "# words"] {
+            let head = format!("{line}\na 1 2\nb 3 4\n");
+            let found = Format::detect(head.as_bytes());
+            assert!(matches!(found, Err(Error::BadHeader { .. })), "{line}: {found:?}");
+        }
+        assert_eq!(Format::detect(b"a 1\nb 2\n").unwrap(), Format::Glove);
+    }
+
+    #[test]
     fn impossible_headers_are_errors() {
         let check = |line: &[u8]| Header::parse(line).and_then(|header| header.unwrap().check());
         assert_eq!(check(b"4000 100").unwrap(), 100);
         assert!(matches!(check(b"0 100"), Err(Error::ZeroHeader { .. })));
         assert!(matches!(check(b"100 0"), Err(Error::ZeroHeader { .. })));
-        assert!(matches!(check(b"4294967296 4294967296"), Err(Error::TooLarge { .. })));
+        assert!(matches!(check(b"4294967296 4294967296"), Err(Error::TooManyDimensions { .. })));
+        assert!(matches!(check(b"9999999999999999 262144"), Err(Error::TooLarge { .. })));
         assert!(matches!(check(b"99999999999999999999999 1"), Err(Error::TooLarge { .. })));
         assert_eq!(Header::parse(b"a 1").unwrap(), None);
         assert_eq!(Header::parse(b"1 2 3").unwrap(), None);

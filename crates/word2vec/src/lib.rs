@@ -25,10 +25,11 @@
 //! | [`ReadOptions`], [`ReadReport`] | what to read and what to do about bad records; what was done |
 //! | [`Format`] | the formats, and how one is recognised |
 //! | [`Normalization`] | unit length, centred, standardised |
-//! | [`Error`] | every failure, with the file, the place in it and the word |
+//! | [`Error`] | every failure, with file, place and word; a remedy has the name that [`ReadOptions`] and `flameout` give it |
 #![forbid(unsafe_code)]
 
 mod error;
+mod foreign;
 mod format;
 mod normalize;
 mod parallel;
@@ -42,7 +43,8 @@ pub use error::{Error, Place};
 pub use format::Format;
 pub use normalize::Normalization;
 pub use read::{
-    DuplicatePolicy, MAX_WORD_BYTES, NonFinitePolicy, ReadOptions, ReadReport, Tally, Utf8Policy, WordFilter,
+    DuplicatePolicy, MAX_DIMENSIONS, MAX_WORD_BYTES, NonFinitePolicy, ReadOptions, ReadReport, Tally, Utf8Policy,
+    WordFilter,
 };
 pub use vectors::WordVectors;
 

@@ -64,8 +64,23 @@ impl WordList {
         remove(&mut self.hashes, repeats);
     }
 
+    /// The repeated words, in order.
+    pub(crate) fn repeats(&self) -> Vec<Repeat> {
+        self.tables().1
+    }
+
     /// The vocabulary; or, if words are repeated, the list again with its repeats in order.
     pub(crate) fn index(mut self) -> Result<Vocabulary, (WordList, Vec<Repeat>)> {
+        let (shards, repeats) = self.tables();
+        if !repeats.is_empty() {
+            return Err((self, repeats));
+        }
+        self.words.shrink_to_fit();
+        Ok(Vocabulary { words: self.words, shards, hasher: self.hasher })
+    }
+
+    /// The tables of a vocabulary, and the repeated words in order.
+    fn tables(&self) -> (Vec<HashTable<usize>>, Vec<Repeat>) {
         let mut members = vec![Vec::new(); SHARDS];
         for (position, &hash) in self.hashes.iter().enumerate() {
             members[shard(hash)].push(position);
@@ -73,12 +88,8 @@ impl WordList {
         let filled = parallel::map_indices(SHARDS, |shard| self.fill(&members[shard]));
         let (shards, repeats): (Vec<_>, Vec<_>) = filled.into_iter().unzip();
         let mut repeats = repeats.concat();
-        if !repeats.is_empty() {
-            repeats.sort_unstable_by_key(|repeat| repeat.at);
-            return Err((self, repeats));
-        }
-        self.words.shrink_to_fit();
-        Ok(Vocabulary { words: self.words, shards, hasher: self.hasher })
+        repeats.sort_unstable_by_key(|repeat| repeat.at);
+        (shards, repeats)
     }
 
     /// The table of the words at `positions`, and which of them are repeated.

@@ -9,12 +9,14 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::error::excerpt;
-use crate::format::first_line;
+use crate::format::{BYTE_ORDER_MARK, first_line};
 use crate::read::text;
-use crate::{Error, Format, MAX_WORD_BYTES, WordVectors, parallel};
+use crate::{Error, Format, MAX_WORD_BYTES, WordVectors, foreign, parallel};
 
 /// Rows encoded by one task.
 const ROWS_PER_PIECE: usize = 64;
+/// Bytes of a file that are enough to tell what it is.
+const HEAD_BYTES: usize = 4096;
 /// Pieces in memory at a time.
 const PIECES: usize = 16;
 
@@ -100,15 +102,37 @@ impl WordVectors {
                 return refuse(word, why);
             }
         }
-        if format == Format::Glove {
-            // Without a header, the dimensions are read off the first line.
-            let mut line = Vec::new();
-            self.encode_row(0, format, &mut line);
-            if text::infer_dim(first_line(&line)) != Some(self.dim()) {
-                return refuse(&self.words()[0], "as the first word, its end would be taken for numbers");
+        let (first, all) =
+            (&self.words()[0], |is: fn(&[u8]) -> bool| self.words().iter().all(|word| is(word.as_bytes())));
+        match format {
+            Format::Word2vecBinary => Ok(()),
+            Format::Glove if all(text::is_plain_number) => {
+                refuse(first, "without a header, words that are all numbers would be taken for a part of the vectors")
+            }
+            Format::Glove => self.why_not_recognised().map_or(Ok(()), |why| refuse(first, why)),
+            Format::Word2vecText | Format::FastText if all(text::ends_in_number) => {
+                refuse(first, "all words end in a number after a space, so the header would seem to be wrong")
+            }
+            Format::Word2vecText | Format::FastText => Ok(()),
+        }
+    }
+
+    /// Why a file without header could not be read: its dimensions and its format are read off its first lines.
+    fn why_not_recognised(&self) -> Option<&'static str> {
+        let mut head = Vec::new();
+        for index in 0..self.len() {
+            self.encode_row(index, Format::Glove, &mut head);
+            if head.len() > HEAD_BYTES {
+                break;
             }
         }
-        Ok(())
+        if head.starts_with(BYTE_ORDER_MARK) {
+            return Some("as the first word, its beginning would be taken for a byte order mark");
+        }
+        if text::infer_dim(first_line(&head)) != Some(self.dim()) {
+            return Some("as the first word, its end would be taken for numbers");
+        }
+        foreign::by_magic(&head).map(|_| "as the first word, it would be taken for a file of another kind")
     }
 }
 
@@ -126,8 +150,10 @@ fn why_unwritable(word: &str, format: Format) -> Option<&'static str> {
     if word.contains('\n') {
         return Some("a line feed ends the line");
     }
-    if word.bytes().any(text::is_separator) && !text::reads_back(word) {
-        return Some("it starts or ends with a space, or ends with a number after one");
+    if word.bytes().any(text::is_separator) && !text::reads_back(word, format.has_header()) {
+        let at_its_ends = "it starts or ends with a space";
+        let number = "it starts or ends with a space, or ends with a number after one and there is no header";
+        return Some(if format.has_header() { at_its_ends } else { number });
     }
     None
 }

@@ -100,7 +100,8 @@ fn files_that_are_no_vectors_are_refused_by_name() {
         (b"5 0\n", "at least 1"),
         (b"0 5\n", "at least 1"),
         (b"1000000000000 5\nking 1 2 3 4 5\n", "cut off"),
-        (b"9999999999999 99999999999\nking 1 2 3 4 5\n", "more than can be addressed"),
+        (b"9999999999999 99999999999\nking 1 2 3 4 5\n", "more than 262144"),
+        (b"9999999999999999 100000\nking 1 2 3 4 5\n", "more than can be addressed"),
         (b"king 1 2\nqueen 1 2", "line 2"),
     ] {
         let path = folder.path().join("some.vec");

@@ -1,7 +1,6 @@
 //! Logs of training runs: of this workspace, Keras, PyTorch, TensorBoard.
 
-use flameout_doctor::curve::Curve;
-use flameout_doctor::foreign;
+use flameout_curves::{Curve, logs};
 use flameout_doctor::probe::Log;
 use flameout_experiment::RunDirectory;
 
@@ -15,7 +14,7 @@ pub const BOUND: Bound = Bound { per_byte: 512, constant: 4 << 20 };
 /// Any log, told by its content: values separated by commas, JSON lines, TensorBoard's events.
 pub fn log(data: &[u8]) {
     with_file("log", data, |path| {
-        let Ok(curve) = BOUND.holds(data.len(), || foreign::read(path)) else { return };
+        let Ok(curve) = BOUND.holds(data.len(), || logs::read(path)) else { return };
         assert!(!curve.points.is_empty(), "a curve without a point");
         assert!(curve.points.is_sorted_by(|one, next| one.step < next.step), "each step once, in order");
     });

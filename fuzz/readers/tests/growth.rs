@@ -61,10 +61,23 @@ fn gzip_of_all_this() {
         encoder.finish().unwrap()
     };
     vectors::gzip(&zipped(&repeated(&format!("{MANY} 1\n"), " \0\0\0\0", "")));
-    // One word of many numbers, fewer words than claimed, an endless first line.
-    vectors::gzip(&zipped(&[&b"1 5000000\nw "[..], &vec![0; 20_000_000]].concat()));
+    // Words of many numbers, fewer words than claimed, an endless first line, vectors longer than any.
+    vectors::gzip(&zipped(&[&b"1 250000\nw "[..], &vec![0; 1_000_000]].concat()));
+    vectors::gzip(&zipped(&[&b"9 250000\nw "[..], &vec![0; 1_000_000]].concat()));
     vectors::gzip(&zipped(&[&b"9 5000000\nw "[..], &vec![0; 20_000_000]].concat()));
     vectors::gzip(&zipped(&vec![b'1'; 30_000_000]));
+}
+
+/// Words that are there again and again are counted, not kept: what is read does not grow with the file.
+#[test]
+fn one_word_for_ever() {
+    let bound = Bound { per_byte: 0, constant: 48 << 20 };
+    for (line, times) in [("a 1 2 3 4 5 6 7\n", 1 << 22), (" 1\n", 1 << 24)] {
+        let file = line.repeat(times);
+        let (vectors, report) =
+            bound.holds(0, || WordVectors::read_from(file.as_bytes(), &ReadOptions::default())).unwrap();
+        assert_eq!((vectors.len(), report.duplicate.count), (1, times as u64 - 1));
+    }
 }
 
 /// A length as bincode writes it.

@@ -66,11 +66,11 @@ impl Machine {
 
     /// How they were measured, and what disturbs.
     pub fn print(&self) {
-        println!("Kernels: {}.", flameout_kernels::Path::current().name());
-        println!("FMA peak: independent chains of f32 fused multiply-adds in registers, on every thread at once.");
-        println!("Copy bandwidth: 256 MiB, bytes read and written. Read bandwidth: 16 MiB, again and again.");
+        say!("Kernels: {}.", flameout_kernels::Path::current().name());
+        say!("FMA peak: independent chains of f32 fused multiply-adds in registers, on every thread at once.");
+        say!("Copy bandwidth: 256 MiB, bytes read and written. Read bandwidth: 16 MiB, again and again.");
         if let Some(load) = load_average() {
-            println!("Load average over the last minute: {load} (the numbers are good only if nothing else runs).");
+            say!("Load average over the last minute: {load} (the numbers are good only if nothing else runs).");
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What comes out of a row, and how it is printed.
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -40,8 +39,8 @@ pub fn ms(time: Duration) -> f64 {
 impl Measurement {
     /// One line on the standard output.
     pub fn print_json(&self) -> Result<()> {
-        let line = serde_json::to_string(self).context("writing JSON")?;
-        writeln!(std::io::stdout(), "{line}").context("cannot write to the standard output")
+        say!("{}", serde_json::to_string(self).context("writing JSON")?);
+        Ok(())
     }
 }
 
@@ -72,7 +71,7 @@ pub fn print_table(measurements: &[Measurement]) {
     for column in table.column_iter_mut().skip(2) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    println!("{table}");
+    say!("{table}");
 }
 
 /// Three digits, whatever the size.
@@ -91,7 +90,7 @@ pub fn print_speed_ups(measurements: &[Measurement]) {
         if let (Some(slow), Some(fast), Some(cell), Some(units), Some(batch)) =
             (one.ms_median, many.ms_median, one.cell, one.units, one.batch)
         {
-            println!(
+            say!(
                 "{}, {cell}, {units} units, batch {batch}: {} threads are {:.2} times as fast as 1",
                 one.bench,
                 many.threads,

@@ -41,7 +41,7 @@ pub fn result(summary: &Summary) -> String {
 
 /// A line for each combination of settings.
 pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
-    println!("\n{}\nquestion: {}\nexpected: {}", plan.name, plan.question, plan.expected);
+    say!("\n{}\nquestion: {}\nexpected: {}", plan.name, plan.question, plan.expected);
     let mut cells: BTreeMap<usize, Vec<&Row>> = BTreeMap::new();
     let mut labels: Vec<String> = Vec::new();
     let mut missing = 0;
@@ -91,8 +91,8 @@ pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
             format!("{:.6}", mean(|summary| summary.last.loss)),
         ]);
     }
-    println!("{table}");
+    say!("{table}");
     if missing > 0 {
-        println!("{missing} of {} runs are still to be made.", runs.len());
+        say!("{missing} of {} runs are still to be made.", runs.len());
     }
 }

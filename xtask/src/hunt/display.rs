@@ -6,6 +6,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::cells;
 use super::plan::Plan;
 use flameout::cli::training::Watch;
+use flameout::report::printable;
 
 /// Steps between two redraws of a run's line: the steps of small networks take less time than drawing.
 const REDRAW_EVERY: u64 = 50;
@@ -22,7 +23,7 @@ impl Display {
         let lines = MultiProgress::new();
         let style = ProgressStyle::with_template("{prefix}: {bar:20} run {pos} of {len}  {elapsed} gone, {eta} left");
         let bar = ProgressBar::new(runs as u64).with_style(style.expect("a fixed template"));
-        let bar = lines.add(bar.with_prefix(plan.name.clone()).with_position((runs - due) as u64));
+        let bar = lines.add(bar.with_prefix(printable(&plan.name).into_owned()).with_position((runs - due) as u64));
         bar.reset_eta();
         bar.enable_steady_tick(std::time::Duration::from_secs(1));
         Self { lines, plan: bar }
@@ -31,7 +32,7 @@ impl Display {
     /// A line for a run.
     pub fn begin(&self, settings: &Settings) -> RunLine {
         let style = ProgressStyle::with_template("  {prefix}  step {pos}/{len}  {msg}").expect("a fixed template");
-        let bar = ProgressBar::new(0).with_style(style).with_prefix(cells::label(settings));
+        let bar = ProgressBar::new(0).with_style(style).with_prefix(printable(&cells::label(settings)).into_owned());
         RunLine(self.lines.insert_before(&self.plan, bar))
     }
 
@@ -46,7 +47,7 @@ impl Display {
         self.plan.inc(1);
         let text = format!("{}: {}", cells::label(settings), cells::result(summary));
         // Where there is no terminal the lines show nothing.
-        if self.lines.is_hidden() { eprintln!("{text}") } else { self.plan.suspend(|| eprintln!("{text}")) }
+        if self.lines.is_hidden() { tell!("{text}") } else { self.plan.suspend(|| tell!("{text}")) }
     }
 }
 

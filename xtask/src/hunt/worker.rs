@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
-use flameout_doctor::curve::Curve;
+use flameout_curves::Curve;
 use flameout_doctor::onset;
 use flameout_experiment::{Ended, RunOptions, Settings, Summary};
 

@@ -140,7 +140,7 @@ impl Found {
     }
 }
 
-fn steps(records: &[Record]) -> impl Iterator<Item = flameout_doctor::curve::Point> {
+fn steps(records: &[Record]) -> impl Iterator<Item = flameout_curves::Point> {
     records.iter().filter_map(|record| match record {
         Record::Step(step) => Some(step.into()),
         Record::Epoch(_) => None,

@@ -17,19 +17,20 @@ pub fn print(rows: &[Examined]) {
             table.add_row(line(kind, &rows));
         }
     }
-    println!("{table}");
+    say!("{table}");
     let score = Score::of(rows);
     if score.right.of > 0 {
-        println!("faults whose cause was named:    {}", score.right);
-        println!("faults that were repaired:       {}", score.repaired);
-        println!("faults with a wrong cause named: {}", score.wrong);
-        println!(
+        say!("faults whose cause was named:    {}", score.right);
+        say!("faults that were repaired:       {}", score.repaired);
+        say!("faults with a wrong cause named: {}", score.wrong);
+        say!(
             "cost of a diagnosis:             {:.2} × the run (mean), {:.2} at most",
-            score.mean_cost, score.worst_cost
+            score.mean_cost,
+            score.worst_cost
         );
     }
     if score.false_alarms.of > 0 {
-        println!("false alarms on healthy runs:    {}", score.false_alarms);
+        say!("false alarms on healthy runs:    {}", score.false_alarms);
     }
 }
 

@@ -75,11 +75,11 @@ pub fn print(rows: &[Seen]) {
             }
         }
     }
-    println!("{table}");
+    say!("{table}");
     let wrong: Vec<String> = rows.iter().filter(|row| !is_as_meant(row)).map(|row| row.specimen.to_string()).collect();
     match wrong.len() {
-        0 => println!("All {} runs are as they are meant to be: faults do harm, the others do not.", rows.len()),
-        count => println!("{count} of {} runs are not as they are meant to be: {}", rows.len(), wrong.join(", ")),
+        0 => say!("All {} runs are as they are meant to be: faults do harm, the others do not.", rows.len()),
+        count => say!("{count} of {} runs are not as they are meant to be: {}", rows.len(), wrong.join(", ")),
     }
 }
 

@@ -36,7 +36,7 @@ use flameout_experiment::Baseline;
 
 use super::series::{LEVEL, Series, median};
 use super::{Detector, Event, EventKind};
-use crate::curve::Unit;
+use flameout_curves::Unit;
 
 /// The scales of steps, and that of epochs.
 const STEPS: [Scale; 3] = [

@@ -5,7 +5,7 @@ use flameout_experiment::{Baseline, EpochRecord, Outcome, StepRecord};
 use super::band::first_sign;
 use super::series::Series;
 use super::{Detector, Event, EventKind, Symptom};
-use crate::curve::{Curve, Point, Unit};
+use flameout_curves::{Curve, Point, Unit};
 
 /// Steps that [`Outcome`] gives a rise to come back, at the least.
 const PATIENCE: usize = 1000;

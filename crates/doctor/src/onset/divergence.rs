@@ -5,7 +5,7 @@ use flameout_experiment::Baseline;
 use super::band::noise;
 use super::series::{LEVEL, Series};
 use super::{Detector, Event, EventKind, Symptom};
-use crate::curve::Unit;
+use flameout_curves::Unit;
 
 /// Multiple of the baseline above which a loss has diverged: outputs that are as varied as the targets, and have nothing to
 /// do with them, are at twice the mean predictor's squared error.

@@ -5,7 +5,7 @@ use flameout_experiment::outcome::{PATIENCE_EPOCHS, PATIENCE_STEPS, WINDOW};
 
 use super::band::noise;
 use super::{Event, EventKind};
-use crate::curve::{Curve, Unit};
+use flameout_curves::{Curve, Unit};
 
 /// Points whose median is a level.
 pub(super) const LEVEL: usize = 25;

@@ -5,7 +5,7 @@ use flameout_experiment::Baseline;
 use super::divergence::is_diverged;
 use super::series::Series;
 use super::{Event, EventKind, Symptom};
-use crate::curve::Curve;
+use flameout_curves::Curve;
 
 /// What the outputs that were tested last say of a collapse, and the loss of anything that did not come back.
 pub(super) fn of(event: &Event, curve: &Curve, series: &Series, reference: &Baseline) -> Option<Symptom> {

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use ndarray::{Array1, ArrayView1};
 
 use super::nearest;
+use super::terminal::excerpt;
 
 /// Answers "A is to B as C is to what?" with known words. A word that has no vector of its own gets one from its spelling.
 ///
@@ -36,9 +37,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             None => {
                 let embedded = embedder.embed(&[word]);
                 if let Some((_, reason)) = embedded.refused.first() {
-                    bail!("no vector for {word:?}: {reason}");
+                    bail!("no vector for {}: {reason}", excerpt(word));
                 }
-                eprintln!("{word}: from its spelling");
+                tell!("{word}: from its spelling");
                 embedded.vectors.row(0).to_owned()
             }
         };

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use flameout_doctor::curve::{Curve, Unit};
+use flameout_curves::{Curve, Unit, logs};
 use flameout_doctor::onset::{self, EventKind};
 use flameout_doctor::{
     Change, Course, Diagnosis, End, Options, Remedy, Subject, Trials, approach, counterfactuals, diagnose_course,
-    foreign, remedies,
+    remedies,
 };
 use flameout_experiment::{Dataset, Number, Precision, Settings};
 use flameout_model::checkpoint::write_atomically;
@@ -152,7 +152,7 @@ fn course<T: Number>(subject: &Subject<T>, directory: &Path, options: &Options) 
     match Course::read(subject, directory, options.ring_bytes) {
         Ok(Some(course)) => return Ok(course),
         Ok(None) => {}
-        Err(error) => eprintln!("warning: what was kept of the run cannot be used, so it is made again: {error}"),
+        Err(error) => tell!("warning: what was kept of the run cannot be used, so it is made again: {error}"),
     }
     let bar = progress::steps("making the run again", subject.planned_steps());
     let course = Course::of(subject, options.ring_bytes, &mut |_| bar.inc(1))?;
@@ -174,7 +174,7 @@ pub fn of(settings: &Settings, directory: &Path, base: &Path, options: &Options)
 }
 
 fn read_log(path: &Path, json: bool) -> Result<()> {
-    let curve = foreign::read(path)?;
+    let curve = logs::read(path)?;
     let events = onset::find(&curve, None);
     if json {
         say!("{}", serde_json::to_string_pretty(&serde_json::json!({ "notes": curve.notes, "events": events }))?)?;
@@ -236,7 +236,7 @@ fn event_table(events: &[onset::Event], of: Unit) -> comfy_table::Table {
 /// What a log like this cannot tell.
 fn needs(curve: &Curve) -> String {
     let mut missing = Vec::new();
-    let has = |has: fn(&flameout_doctor::curve::Point) -> bool| curve.points.iter().any(has);
+    let has = |has: fn(&flameout_curves::Point) -> bool| curve.points.iter().any(has);
     if !has(|point| point.gradient_norm.is_some()) {
         missing.push("whether gradients exploded takes gradient norms");
     }

@@ -1,22 +1,25 @@
 //! `flameout embed`: vectors for words, known or not.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueEnum;
 use flameout_word2vec::WordVectors;
 use ndarray::ArrayView1;
 
 use super::known;
 use super::output::{Format, Sink};
+use super::reading::Reading;
 use super::table::counted;
+use super::terminal::excerpt;
+use super::words::Words;
 use crate::Embedder;
 
 /// Words that are embedded at a time: enough to share their beginnings, few enough to stream.
 const AT_A_TIME: usize = 4096;
+/// Bytes of words after which no more are gathered.
+const BYTES_AT_A_TIME: usize = 1 << 20;
 
 /// Gives words vectors from their spelling.
 ///
@@ -24,6 +27,9 @@ const AT_A_TIME: usize = 4096;
 /// words are read, so that any number of them can be given; the other formats need --out FILE and keep all vectors in
 /// memory. Words that cannot be spelt with the network's letters, or are too long for it, are named on standard error and
 /// left out.
+///
+/// In a file or pipe, a word stands as it is. On a terminal, and in JSON everywhere, what could steer the terminal is
+/// escaped (`\u001b`).
 ///
 /// Vectors are in the space that the model was trained on: by default the original vectors, centred and of unit length.
 /// Predicted vectors are as long as known ones: 1 by default; without unit length (--set data.normalization in `train`) the
@@ -66,6 +72,9 @@ pub struct Args {
     /// With --known original: the vectors, if not those that the run names.
     #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
+
+    #[command(flatten)]
+    reading: Reading,
 }
 
 /// What known words get.
@@ -83,51 +92,42 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let known = match args.known {
         Known::Original => {
             if embedder.space().is_none() {
-                eprintln!(
+                tell!(
                     "warning: the model does not say what vectors were brought to: known words keep those of the file as they \
                      are, predicted ones are as the network gives them"
                 );
             }
-            Some(known::for_embedder(&embedder, &args.model, args.vectors.as_ref())?)
+            Some(known::for_embedder(&embedder, &args.model, args.vectors.as_deref(), args.reading)?)
         }
         Known::Predicted => None,
     };
     let mut sink = Sink::new(args.format, args.out.as_deref())?;
-    let (mut pending, mut refused) = (Vec::new(), 0);
+    let (mut pending, mut bytes, mut refused) = (Vec::new(), 0, 0);
     for word in words(args)? {
-        pending.push(word?);
-        if pending.len() == AT_A_TIME {
+        let word = word?;
+        bytes += word.len();
+        pending.push(word);
+        if pending.len() == AT_A_TIME || bytes > BYTES_AT_A_TIME {
             refused += write(&mut embedder, known.as_ref(), &mut sink, &pending)?;
             pending.clear();
+            bytes = 0;
         }
     }
     refused += write(&mut embedder, known.as_ref(), &mut sink, &pending)?;
     sink.finish()?;
     if refused > 0 {
-        eprintln!("No vector for {}.", counted(refused as u64, "word"));
+        tell!("No vector for {}.", counted(refused as u64, "word"));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-type Words<'a> = Box<dyn Iterator<Item = Result<String>> + 'a>;
-
-/// The words, as they are asked for; empty lines are passed over.
-fn words(args: &Args) -> Result<Words<'_>> {
-    let from_lines = |reader: Box<dyn BufRead>, name: String| -> Words<'static> {
-        let lines = reader.lines().enumerate().map(move |(index, line)| {
-            line.map(|line| line.trim_end_matches('\r').to_owned())
-                .with_context(|| format!("reading line {} of {name}", index + 1))
-        });
-        Box::new(lines.filter(|line| line.as_ref().map_or(true, |line| !line.is_empty())))
-    };
-    match (&args.file, &args.words[..]) {
-        (Some(path), _) if path != Path::new("-") => {
-            let file = File::open(path).with_context(|| format!("reading {}", path.display()))?;
-            Ok(from_lines(Box::new(BufReader::new(file)), path.display().to_string()))
-        }
-        (None, words) if words != ["-"] => Ok(Box::new(words.iter().cloned().map(Ok))),
-        _ => Ok(from_lines(Box::new(BufReader::new(std::io::stdin())), "standard input".into())),
-    }
+/// The words that are asked for.
+fn words(args: &Args) -> Result<Box<dyn Iterator<Item = Result<String>> + '_>> {
+    Ok(match (&args.file, &args.words[..]) {
+        (Some(path), _) if path != Path::new("-") => Box::new(Words::open(path)?),
+        (None, words) if words != ["-"] => Box::new(words.iter().cloned().map(Ok)),
+        _ => Box::new(Words::standard_input()),
+    })
 }
 
 /// Writes the vectors of some words in their order; returns how many have none.
@@ -145,7 +145,7 @@ fn write(embedder: &mut Embedder, known: Option<&WordVectors>, sink: &mut Sink<'
         }
     }
     for (row, reason) in &embedded.refused {
-        eprintln!("no vector for {:?}: {reason}", spelt[*row]);
+        tell!("no vector for {}: {reason}", excerpt(spelt[*row]));
     }
     Ok(embedded.refused.len())
 }

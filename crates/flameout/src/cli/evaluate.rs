@@ -11,6 +11,7 @@ use flameout_word2vec::WordVectors;
 use ndarray::{ArrayView1, Axis};
 use serde::Serialize;
 
+use super::reading::Reading;
 use super::table::counted;
 use super::{base, known, table};
 use crate::similarity;
@@ -42,6 +43,9 @@ pub struct Args {
     /// Original vectors to compare with on the sets, if not those that the run names: more words cover more pairs.
     #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
+
+    #[command(flatten)]
+    reading: Reading,
 
     /// Print JSON.
     #[arg(long)]
@@ -98,8 +102,9 @@ pub type Predict<'a> = &'a mut dyn FnMut(&[&str]) -> Embedded;
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut embedder = Embedder::open(&args.model)?;
     let settings = known::settings(&args.model)?;
-    let settings =
+    let mut settings =
         settings.with_context(|| format!("{} does not say which words it was trained on", args.model.display()))?;
+    args.reading.apply(&mut settings.data);
     let dataset = Dataset::<f32>::open(&settings, &base())?;
     let originals = known::all_vectors(&settings, args.vectors.as_deref())?;
     let evaluation = evaluate(&dataset, &originals, &args.pairs, &mut |words| embedder.embed(words))?;

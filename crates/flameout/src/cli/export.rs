@@ -9,6 +9,7 @@ use flameout_interchange::{Metadata, Model, keras, onnx, safetensors};
 use flameout_word2vec::{Format, WordVectors};
 
 use super::known;
+use super::reading::Reading;
 use crate::{Embedder, space};
 
 /// Writes a model as a file that other programs read.
@@ -39,6 +40,9 @@ pub struct Args {
     /// With --to word2vec: the words, if not those of the vectors that the run names.
     #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
+
+    #[command(flatten)]
+    reading: Reading,
 }
 
 /// Formats.
@@ -79,7 +83,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn predicted(args: &Args, embedder: &mut Embedder) -> Result<()> {
-    let (words, _) = known::vectors(&args.model, args.vectors.as_ref())?.into_parts();
+    let (words, _) = known::vectors(&args.model, args.vectors.as_deref(), args.reading)?.into_parts();
     let embedded = embedder.embed(&words);
     if embedded.kept.is_empty() {
         bail!("none of the words can be spelt for the network");

@@ -1,6 +1,6 @@
 //! What a model was trained on.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use flameout_experiment::Settings;
@@ -9,6 +9,7 @@ use flameout_word2vec::{Normalization, ReadOptions, WordVectors};
 use serde::Serialize;
 
 use super::base;
+use super::reading::{self, Reading};
 use crate::Embedder;
 use crate::space::{self, Space};
 
@@ -28,41 +29,59 @@ pub fn settings(model: &Path) -> Result<Option<Settings>> {
 
 /// The words and vectors of the run's own file, or of another one, normalised as the run's settings say; as many as the
 /// run read. A directory without settings (an imported model) needs a file; it is normalised if the model says how.
-pub fn vectors(model: &Path, other: Option<&PathBuf>) -> Result<WordVectors> {
+pub fn vectors(model: &Path, other: Option<&Path>, reading: Reading) -> Result<WordVectors> {
     let settings = settings(model)?;
-    let path = match (other, &settings) {
-        (Some(path), _) => path.clone(),
-        (None, Some(settings)) => base().join(&settings.data.vectors),
-        (None, None) => {
-            bail!("{} does not say which vectors it was trained on: name them by --vectors", model.display())
-        }
-    };
-    let limit = settings.as_ref().map(|settings| settings.data.words).filter(|&words| words > 0);
+    let own = settings.as_ref().map(|settings| settings.data.read_options());
     let normalization = match &settings {
         Some(settings) => settings.data.normalization,
         None => Space::read(model)?.map_or(Normalization::None, |space| space.normalization),
     };
-    read(&path, limit.filter(|_| other.is_none()), normalization)
+    if let Some(path) = other {
+        let options = reading.over(ReadOptions { limit: None, ..own.unwrap_or_default() });
+        return normalised(reading::open(path, &options)?.0, normalization);
+    }
+    let (Some(settings), Some(own)) = (settings, own) else {
+        bail!("{} does not say which vectors it was trained on: name them by --vectors", model.display())
+    };
+    let (vectors, _) = WordVectors::open_with(base().join(&settings.data.vectors), &reading.over(own))?;
+    normalised(vectors, normalization)
 }
 
 /// [`vectors`], if they are as long as the model's.
-pub fn for_embedder(embedder: &Embedder, model: &Path, other: Option<&PathBuf>) -> Result<WordVectors> {
-    let known = vectors(model, other)?;
+pub fn for_embedder(embedder: &Embedder, model: &Path, other: Option<&Path>, reading: Reading) -> Result<WordVectors> {
+    let known = vectors(model, other, reading)?;
     if known.dim() != embedder.dim() {
         bail!("the vectors have {} numbers, the network gives {}", known.dim(), embedder.dim());
     }
     Ok(known)
 }
 
-/// All words of the run's own file, or of another one, normalised as the run's settings say.
+/// All words of the run's own file, or of another one, normalised as the run's settings say. If the rest of the run's own
+/// file cannot be read, as it is cut off, the words that the run read.
 pub fn all_vectors(settings: &Settings, other: Option<&Path>) -> Result<WordVectors> {
-    let path = other.map_or_else(|| base().join(&settings.data.vectors), Path::to_path_buf);
-    read(&path, None, settings.data.normalization)
+    let own = settings.data.read_options();
+    let all = ReadOptions { limit: None, ..own.clone() };
+    let vectors = match other {
+        Some(path) => reading::open(path, &all)?.0,
+        None => {
+            let path = base().join(&settings.data.vectors);
+            match (WordVectors::open_with(&path, &all), own.limit) {
+                (Ok((vectors, _)), _) => vectors,
+                (Err(error), Some(words)) => {
+                    let (vectors, _) = WordVectors::open_with(&path, &own)?;
+                    tell!(
+                        "warning: {error}; original vectors are those of the first {words} words, as the run read them"
+                    );
+                    vectors
+                }
+                (Err(error), None) => return Err(error.into()),
+            }
+        }
+    };
+    normalised(vectors, settings.data.normalization)
 }
 
-/// The first `limit` words of a file, normalised.
-fn read(path: &Path, limit: Option<u64>, normalization: Normalization) -> Result<WordVectors> {
-    let (mut vectors, _) = WordVectors::open_with(path, &ReadOptions { limit, ..ReadOptions::default() })?;
+fn normalised(mut vectors: WordVectors, normalization: Normalization) -> Result<WordVectors> {
     vectors.normalize(normalization).context("normalising the vectors as the model's training did")?;
     Ok(vectors)
 }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use comfy_table::Table;
+use flameout_report::printable;
 use flameout_word2vec::WordVectors;
 
+use super::reading::Reading;
 use super::{known, table};
 use crate::Embedder;
 
@@ -20,6 +22,9 @@ pub struct Nearest {
     #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
 
+    #[command(flatten)]
+    reading: Reading,
+
     /// Print JSON objects.
     #[arg(long)]
     pub json: bool,
@@ -29,7 +34,7 @@ impl Nearest {
     /// The model, and the known words.
     pub fn open(&self) -> Result<(Embedder, WordVectors)> {
         let embedder = Embedder::open(&self.model)?;
-        let known = known::for_embedder(&embedder, &self.model, self.vectors.as_ref())?;
+        let known = known::for_embedder(&embedder, &self.model, self.vectors.as_deref(), self.reading)?;
         Ok((embedder, known))
     }
 }
@@ -41,9 +46,9 @@ pub fn json(words: &[(&str, f64)]) -> serde_json::Value {
 
 /// Words with their cosines, as a table.
 pub fn table(heading: &str, words: &[(&str, f64)]) -> Table {
-    let mut table = table::new([heading, "cosine"]);
+    let mut table = table::new([&*printable(heading), "cosine"]);
     for (word, cosine) in words {
-        table.add_row([(*word).to_owned(), format!("{cosine:.3}")]);
+        table.add_row([printable(word).into_owned(), format!("{cosine:.3}")]);
     }
     table
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::nearest;
+use super::terminal::excerpt;
 
 /// Shows the known words whose vectors are nearest to the one predicted from a spelling.
 ///
@@ -32,7 +33,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let (mut embedder, known) = args.nearest.open()?;
     let embedded = embedder.embed(&args.words);
     for (position, reason) in &embedded.refused {
-        eprintln!("no vector for {:?}: {reason}", args.words[*position]);
+        tell!("no vector for {}: {reason}", excerpt(&args.words[*position]));
     }
     if embedded.kept.is_empty() {
         bail!("none of the words has a vector");

@@ -1,11 +1,12 @@
 //! Vectors in the formats that other programs read.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use flameout_model::checkpoint::write_atomically;
+use flameout_report::{printable, printable_lines};
 use flameout_word2vec::{Format as VectorFormat, WordVectors};
 use ndarray::{Array2, ArrayView1, Axis};
 use safetensors::{Dtype, tensor::TensorView};
@@ -27,8 +28,15 @@ pub enum Format {
 
 /// Takes words with their vectors, and has them written.
 pub enum Sink<'a> {
-    /// As they come.
-    Lines(Format, Box<dyn Write + 'a>),
+    /// As they come, to standard output.
+    Lines {
+        /// The format.
+        format: Format,
+        /// Standard output.
+        out: Box<dyn Write + 'a>,
+        /// Whether it is a terminal, which a word could steer.
+        is_terminal: bool,
+    },
     /// All at once, as the format begins with their number.
     Collected {
         /// The format.
@@ -47,7 +55,8 @@ impl<'a> Sink<'a> {
     pub fn new(format: Format, path: Option<&'a Path>) -> Result<Self> {
         match (format, path) {
             (Format::Text | Format::Json, None) => {
-                Ok(Self::Lines(format, Box::new(std::io::BufWriter::new(std::io::stdout().lock()))))
+                let (stdout, is_terminal) = (std::io::stdout().lock(), std::io::stdout().is_terminal());
+                Ok(Self::Lines { format, out: Box::new(std::io::BufWriter::new(stdout)), is_terminal })
             }
             (_, None) => bail!("--format {}: needs a file, --out FILE", name(format)),
             (_, Some(path)) => Ok(Self::Collected { format, path, words: Vec::new(), numbers: Vec::new() }),
@@ -56,8 +65,14 @@ impl<'a> Sink<'a> {
 
     /// One more word.
     pub fn add(&mut self, word: &str, vector: ArrayView1<'_, f32>) -> Result<()> {
+        if word.contains('\n') && self.format() != Format::Json {
+            bail!("the word {word:?} has two lines, and only --format json can hold it");
+        }
         match self {
-            Self::Lines(format, out) => out.write_all(line(*format, word, vector)?.as_bytes())?,
+            Self::Lines { format: Format::Text, out, is_terminal: true } => {
+                out.write_all(line(Format::Text, &printable(word), vector)?.as_bytes())?;
+            }
+            Self::Lines { format, out, .. } => out.write_all(line(*format, word, vector)?.as_bytes())?,
             Self::Collected { words, numbers, .. } => {
                 words.push(word.to_owned());
                 numbers.extend(vector);
@@ -66,10 +81,16 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
+    fn format(&self) -> Format {
+        match self {
+            Self::Lines { format, .. } | Self::Collected { format, .. } => *format,
+        }
+    }
+
     /// Brings everything out.
     pub fn finish(self) -> Result<()> {
         match self {
-            Self::Lines(_, mut out) => Ok(out.flush()?),
+            Self::Lines { mut out, .. } => Ok(out.flush()?),
             Self::Collected { format, path, words, numbers } => {
                 if words.is_empty() {
                     bail!("none of the words has a vector: nothing is written to {}", path.display());
@@ -88,7 +109,8 @@ fn name(format: Format) -> String {
 fn line(format: Format, word: &str, vector: ArrayView1<'_, f32>) -> Result<String> {
     if format == Format::Json {
         let object = serde_json::json!({ "word": word, "vector": vector.to_vec() });
-        return Ok(format!("{object}\n"));
+        // The same text for every reader of JSON.
+        return Ok(format!("{}\n", printable_lines(&object.to_string())));
     }
     let numbers: String = vector.iter().map(|x| format!(" {x}")).collect();
     Ok(format!("{word}{numbers}\n"))

@@ -37,7 +37,8 @@ pub fn completions(args: &Completions, command: &mut clap::Command) -> Result<Ex
     // Into memory first: the generator panics where writing fails.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, command, "flameout", &mut script);
-    std::io::stdout().write_all(&script)?;
+    let mut out = std::io::stdout().lock();
+    out.write_all(&script).and_then(|()| out.flush()).context("writing standard output")?;
     Ok(ExitCode::SUCCESS)
 }
 

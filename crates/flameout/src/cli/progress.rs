@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use flameout_report::printable;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// One process is one command: what --quiet asks for holds everywhere.
@@ -24,7 +25,7 @@ pub fn is_silent() -> bool {
 /// A line of progress.
 pub fn note(text: impl Display) {
     if !is_silent() {
-        eprintln!("{text}");
+        tell!("{text}");
     }
 }
 
@@ -59,5 +60,5 @@ fn shown(what: &str, bar: ProgressBar, style: ProgressStyle) -> ProgressBar {
     if bar.is_hidden() {
         note(format_args!("{what} …"));
     }
-    bar.with_style(style).with_message(what.to_owned())
+    bar.with_style(style).with_message(printable(what).into_owned())
 }

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use flameout_experiment::run_directory::LAST_MODEL;
-use flameout_report::{Colour, Plot, Run, png, svg, terminal, write};
+use flameout_report::{Colour, Plot, Run, png, svg, terminal as text, write};
 
-use super::progress;
+use super::{progress, terminal};
 use crate::Embedder;
 use crate::embedder::NGRAMS;
 
@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         );
     }
     let run = Run::read(&args.run)?;
-    say!("{}", terminal(&run, width(), Colour::detect()).trim_end())?;
+    terminal::write_styled(text(&run, width(), Colour::detect()).trim_end())?;
     let beside = || args.run.with_extension("html");
     let default = if args.run.is_dir() { args.run.join("report.html") } else { beside() };
     let out = args.out.clone().unwrap_or(default);

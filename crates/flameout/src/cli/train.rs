@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evaluate::{Score, print_scores, score};
 use super::interrupt::stop_on_ctrl_c;
+use super::reading::{self, Reading};
 use super::table::counted;
 use super::training::{Watch, keeper, train};
 use super::{base, progress, setting};
@@ -74,6 +75,9 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = some_words)]
     words: Option<u64>,
 
+    #[command(flatten)]
+    reading: Reading,
+
     /// Decides initial weights, which words are kept for testing, and the words' order.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -120,8 +124,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let settings = match (&args.out, args.resume) {
         (Some(out), true) => {
             let begun = Settings::read(&out.join("settings.toml")).context("no run to go on with")?;
-            if args.vectors.is_some() || !args.set.is_empty() || args.settings.is_some() {
-                bail!("a run is gone on with as it was begun: leave out --vectors, --settings and --set");
+            let changed = args.vectors.is_some() || !args.set.is_empty() || args.reading != Reading::default();
+            if changed || args.settings.is_some() {
+                bail!(
+                    "a run is gone on with as it was begun: leave out --vectors, --settings, --set, --invalid-utf8 and \
+                     --non-finite"
+                );
             }
             begun
         }
@@ -133,7 +141,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let ended = train(&settings, &options, &stop, &mut Watcher { args, settings: &settings, directory: &directory })?;
     match ended {
         Ended::Stopped { step } => {
-            eprintln!("Stopped after step {step}. To go on: flameout train --out {} --resume", directory.display());
+            tell!("Stopped after step {step}. To go on: flameout train --out {} --resume", directory.display());
             Ok(ExitCode::from(130))
         }
         Ended::Finished(summary) => {
@@ -159,6 +167,7 @@ fn settings(args: &Args) -> Result<Settings> {
         // Absolute, so that the run is understood from any directory.
         settings.data.vectors = std::path::absolute(vectors).context("the path of the vectors")?;
     }
+    args.reading.apply(&mut settings.data);
     if args.settings.is_none() {
         settings.data.words = args.words.unwrap_or(0);
         settings.seed = args.seed;
@@ -248,12 +257,13 @@ struct Watcher<'a> {
 impl Watch for Watcher<'_> {
     fn observers<T: Number>(&mut self, begun: &Begun<'_, T>) -> Vec<Box<dyn Observer<T>>> {
         for warning in &begun.warnings {
-            eprintln!("warning: {warning}");
+            tell!("warning: {warning}");
         }
         let (dataset, trainer) = (begun.dataset, begun.trainer);
+        tell_what_was_read(dataset, self.settings);
         if !dataset.skipped.is_empty() || !dataset.unusable.is_empty() {
             let left_out = dataset.skipped.len() + dataset.unusable.len();
-            eprintln!(
+            tell!(
                 "{} left out: longer than {} letters, or with `$`",
                 counted(left_out as u64, "word"),
                 dataset.encoder.max_word_len()
@@ -267,7 +277,7 @@ impl Watch for Watcher<'_> {
         if progress::is_silent() {
             return observers;
         }
-        eprintln!(
+        tell!(
             "{} to train on, {} to test, vectors of {} numbers\n{}: {} parameters",
             counted(dataset.train.len() as u64, "word"),
             dataset.test.len(),
@@ -277,6 +287,13 @@ impl Watch for Watcher<'_> {
         );
         observers.push(Box::new(ProgressBar::new(begun.total_steps, trainer.steps(), self.settings.training.batch)));
         observers
+    }
+}
+
+/// Says what was found wrong in the file of vectors.
+fn tell_what_was_read<T>(dataset: &Dataset<T>, settings: &Settings) {
+    if let Some(report) = &dataset.read {
+        reading::tell(&settings.data.vectors, report, &settings.data.read_options());
     }
 }
 

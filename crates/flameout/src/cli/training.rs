@@ -53,7 +53,7 @@ pub fn train(settings: &Settings, options: &RunOptions, stop: &AtomicBool, watch
         && let Some(non_finite) = &summary.non_finite
     {
         let (step, directory) = (non_finite.step - 1, options.directory.display());
-        eprintln!("The run ended because {non_finite}. The network after step {step} is kept in {directory}.");
+        tell!("The run ended because {non_finite}. The network after step {step} is kept in {directory}.");
     }
     Ok(ended)
 }
@@ -66,7 +66,7 @@ pub fn keeper<T: Number>(
     directory: &Path,
     limit: usize,
 ) -> Option<Box<dyn Observer<T>>> {
-    let warn = |error: &flameout_doctor::Error| eprintln!("warning: no states are kept for a diagnosis: {error}");
+    let warn = |error: &flameout_doctor::Error| tell!("warning: no states are kept for a diagnosis: {error}");
     match Keeper::new(settings, begun.dataset, begun.trainer, directory, limit, warn) {
         Ok(keeper) => Some(Box::new(keeper)),
         Err(error) => {
@@ -78,6 +78,6 @@ pub fn keeper<T: Number>(
 
 fn say_if_it_begins_again<T: Number>(begun: &Begun<'_, T>) {
     if begun.trainer.steps() == 0 && !begun.warnings.is_empty() {
-        eprintln!("warning: NO CHECKPOINT IS LEFT to go on from: the run begins again from its first step");
+        tell!("warning: NO CHECKPOINT IS LEFT to go on from: the run begins again from its first step");
     }
 }

@@ -1,11 +1,14 @@
 //! `flameout vectors`: files of word vectors.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Subcommand, ValueEnum};
-use flameout_word2vec::{DuplicatePolicy, Format, NonFinitePolicy, Normalization, ReadOptions, WordVectors};
+use flameout_word2vec::{Format, NonFinitePolicy, Normalization, ReadOptions, ReadReport, Utf8Policy, WordVectors};
+use serde::Serialize;
+
+use super::reading::{self, Reading};
 
 /// Converts, describes and normalises files of word vectors: word2vec binary and text, GloVe, fastText; gzipped or not.
 ///
@@ -14,6 +17,8 @@ use flameout_word2vec::{DuplicatePolicy, Format, NonFinitePolicy, Normalization,
 ///   flameout vectors info GoogleNews-vectors-negative300.bin.gz
 ///   flameout vectors convert glove.6B.100d.txt glove.bin --format word2vec-binary
 ///   flameout vectors normalize my-vectors.bin unit.bin --to centred-then-unit
+///   flameout vectors convert cut-off.bin whole.bin --format word2vec-binary --words 50000
+///   flameout vectors convert latin1.txt clean.txt --format word2vec-text --invalid-utf8 drop
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -23,10 +28,15 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Says what is in a file.
+    /// Says what is in a file, and what is wrong with it.
     Info {
         /// The file.
         file: PathBuf,
+        /// Only the first so many words.
+        #[arg(long, value_name = "N")]
+        words: Option<u64>,
+        #[command(flatten)]
+        reading: Reading,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -43,6 +53,8 @@ enum Task {
         /// Only the first so many words.
         #[arg(long, value_name = "N")]
         words: Option<u64>,
+        #[command(flatten)]
+        reading: Reading,
     },
     /// Writes a file's vectors normalised, in the format that they have.
     Normalize {
@@ -53,6 +65,11 @@ enum Task {
         /// What the vectors are brought to.
         #[arg(long = "to", value_enum, value_name = "WHAT", default_value = "centred-then-unit")]
         normalization: NormalizationName,
+        /// Only the first so many words.
+        #[arg(long, value_name = "N")]
+        words: Option<u64>,
+        #[command(flatten)]
+        reading: Reading,
     },
 }
 
@@ -107,63 +124,129 @@ impl From<NormalizationName> for Normalization {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.task {
-        Task::Info { file, json } => info(file, *json)?,
-        Task::Convert { from, to, format, words } => {
-            let options = ReadOptions { limit: *words, ..ReadOptions::default() };
-            let (vectors, _) = WordVectors::open_with(from, &options)?;
-            vectors.save(to, (*format).into())?;
-            say!("{} words, {} numbers each: {}", vectors.len(), vectors.dim(), to.display())?;
+        Task::Info { file, words, reading, json } => info(file, *words, *reading, *json)?,
+        Task::Convert { from, to, format, words, reading } => {
+            let (vectors, _) = open(from, *words, *reading)?;
+            save(&vectors, to, (*format).into())?;
         }
-        Task::Normalize { from, to, normalization } => {
-            let (mut vectors, report) = WordVectors::open_with(from, &ReadOptions::default())?;
+        Task::Normalize { from, to, normalization, words, reading } => {
+            let (mut vectors, report) = open(from, *words, *reading)?;
             vectors.normalize((*normalization).into())?;
-            vectors.save(to, report.format)?;
-            say!("{} words, {} numbers each: {}", vectors.len(), vectors.dim(), to.display())?;
+            save(&vectors, to, report.format)?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads everything, faults included.
-fn info(file: &PathBuf, json: bool) -> Result<()> {
-    let options = ReadOptions {
+fn open(file: &Path, words: Option<u64>, reading: Reading) -> Result<(WordVectors, ReadReport)> {
+    reading::open(file, &reading.over(ReadOptions { limit: words, ..ReadOptions::default() }))
+}
+
+fn save(vectors: &WordVectors, to: &Path, format: Format) -> Result<()> {
+    vectors.save(to, format)?;
+    say!("{} words, {} numbers each: {}", vectors.len(), vectors.dim(), to.display())?;
+    Ok(())
+}
+
+/// What is in a file.
+#[derive(Serialize)]
+struct Info<'a> {
+    file: &'a Path,
+    format: &'static str,
+    gzipped: bool,
+    words: usize,
+    dim: usize,
+    claimed_words: Option<u64>,
+    duplicates: u64,
+    not_finite: u64,
+    invalid_utf8: u64,
+    ends_in_number: u64,
+    /// None if all lengths are infinite or not numbers.
+    shortest_vector: Option<f64>,
+    longest_vector: Option<f64>,
+    longest_word: usize,
+    characters: usize,
+}
+
+impl<'a> Info<'a> {
+    fn of(file: &'a Path, vectors: &WordVectors, report: &ReadReport) -> Self {
+        let lengths = vectors.matrix().rows().into_iter().map(|row| {
+            let squares = row.iter().map(|x| f64::from(*x) * f64::from(*x));
+            squares.sum::<f64>().sqrt()
+        });
+        let lengths: Vec<f64> = lengths.filter(|length| length.is_finite()).collect();
+        let letters: std::collections::BTreeSet<char> = vectors.words().iter().flat_map(|word| word.chars()).collect();
+        Info {
+            file,
+            format: report.format.name(),
+            gzipped: report.gzipped,
+            words: vectors.len(),
+            dim: vectors.dim(),
+            claimed_words: report.claimed,
+            duplicates: report.duplicate.count,
+            not_finite: report.non_finite.count,
+            invalid_utf8: report.invalid_utf8.count,
+            ends_in_number: report.ends_in_number.count,
+            shortest_vector: lengths.iter().copied().reduce(f64::min),
+            longest_vector: lengths.iter().copied().reduce(f64::max),
+            longest_word: vectors.words().iter().map(|word| word.chars().count()).max().unwrap_or(0),
+            characters: letters.len(),
+        }
+    }
+}
+
+/// Reads everything, faults included, unless asked not to.
+fn info(file: &Path, words: Option<u64>, reading: Reading, json: bool) -> Result<()> {
+    let lenient = ReadOptions {
+        limit: words,
         non_finite: NonFinitePolicy::Keep,
-        duplicate: DuplicatePolicy::KeepFirst,
+        invalid_utf8: Utf8Policy::Lossy,
         ..ReadOptions::default()
     };
-    let (vectors, report) = WordVectors::open_with(file, &options)?;
+    let (vectors, report) = WordVectors::open_with(file, &reading.over(lenient))?;
     if vectors.is_empty() {
         bail!("{} holds no words", file.display());
     }
-    let lengths = vectors.matrix().rows().into_iter().map(|row| {
-        let squares = row.iter().map(|x| f64::from(*x) * f64::from(*x));
-        squares.sum::<f64>().sqrt()
-    });
-    let (shortest, longest) = lengths
-        .filter(|length| length.is_finite())
-        .fold((f64::INFINITY, 0.0_f64), |(low, high), length| (low.min(length), high.max(length)));
-    let longest_word = vectors.words().iter().map(|word| word.chars().count()).max().unwrap_or(0);
-    let letters: std::collections::BTreeSet<char> = vectors.words().iter().flat_map(|word| word.chars()).collect();
+    let info = Info::of(file, &vectors, &report);
     if json {
-        let object = serde_json::json!({
-            "file": file, "format": report.format.name(), "gzipped": report.gzipped, "words": vectors.len(),
-            "dim": vectors.dim(), "claimed_words": report.claimed, "duplicates": report.duplicate.count,
-            "not_finite": report.non_finite.count, "shortest_vector": shortest, "longest_vector": longest,
-            "longest_word": longest_word, "characters": letters.len(),
-        });
-        say!("{}", serde_json::to_string_pretty(&object)?)?;
+        say!("{}", serde_json::to_string_pretty(&info)?)?;
         return Ok(());
     }
-    let gzipped = if report.gzipped { ", gzipped" } else { "" };
-    say!("format          {}{gzipped}", report.format)?;
+    let gzipped = if info.gzipped { ", gzipped" } else { "" };
+    let first: Vec<String> = vectors.words().iter().take(8).map(|word| shown(word)).collect();
+    say!("format          {}{gzipped}", info.format)?;
     say!(
-        "words           {} (longest: {longest_word} letters; {} different characters)",
-        vectors.len(),
-        letters.len()
+        "words           {} (longest: {} letters; {} different characters)",
+        info.words,
+        info.longest_word,
+        info.characters
     )?;
-    say!("first words     {}", vectors.words().iter().take(8).cloned().collect::<Vec<_>>().join(" "))?;
-    say!("numbers each    {}", vectors.dim())?;
-    say!("vector lengths  {shortest:.4} to {longest:.4}")?;
-    say!("faults          {} duplicate words, {} vectors not finite", report.duplicate.count, report.non_finite.count)?;
+    say!("first words     {}", first.join(" "))?;
+    say!("numbers each    {}", info.dim)?;
+    match (info.shortest_vector, info.longest_vector) {
+        (Some(shortest), Some(longest)) => say!("vector lengths  {shortest:.4} to {longest:.4}")?,
+        _ => say!("vector lengths  none is finite")?,
+    }
+    say!(
+        "faults          {} duplicate words, {} vectors not finite, {} words not valid UTF-8",
+        info.duplicates,
+        info.not_finite,
+        info.invalid_utf8
+    )?;
+    if info.ends_in_number > 0 {
+        say!("                {} words end in a number after a space: are they words?", info.ends_in_number)?;
+    }
     Ok(())
+}
+
+/// A word for the terminal: no character of it controls anything, and it takes at most a line.
+fn shown(word: &str) -> String {
+    let escape = |c: char| {
+        let controls =
+            c.is_control() || matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+        if controls { c.escape_unicode().to_string() } else { c.to_string() }
+    };
+    let mut characters = word.chars();
+    let start: String = characters.by_ref().take(40).map(escape).collect();
+    if characters.next().is_some() { format!("{start}…") } else { start }
 }

@@ -9,12 +9,13 @@ pub(crate) struct Block {
     filled: usize,
     offset: u64,
     is_last: bool,
+    failure: Option<io::Error>,
 }
 
 impl Block {
     /// An empty block at the start of the stream.
     pub(crate) fn new(size: usize) -> Self {
-        Block { buffer: vec![0; size], filled: 0, offset: 0, is_last: false }
+        Block { buffer: vec![0; size], filled: 0, offset: 0, is_last: false, failure: None }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -26,16 +27,34 @@ impl Block {
         self.offset
     }
 
-    /// Whether the stream ends with this block.
+    /// Whether nothing can be read after this block: the stream ends or fails.
     pub(crate) fn is_last(&self) -> bool {
         self.is_last
+    }
+
+    /// Whether the stream ends with this block, and did not fail.
+    pub(crate) fn is_end(&self) -> bool {
+        self.is_last && self.failure.is_none()
+    }
+
+    /// Why nothing can be read after this block, if the stream failed. What came before it is in the block, and may be
+    /// all that is wanted.
+    pub(crate) fn take_failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    /// Removes the first `count` bytes.
+    pub(crate) fn drop_front(&mut self, count: usize) {
+        self.buffer.copy_within(count..self.filled, 0);
+        self.filled -= count;
+        self.offset += count as u64;
     }
 
     /// Fills the block with `tail`, which starts at `offset` in the stream, and what `reader` gives next.
     ///
     /// A tail that takes more than half of the block is a record larger than it was made for: then it grows, to twice
     /// the bytes there are, so never by more than was really read.
-    pub(crate) fn refill(&mut self, tail: &[u8], offset: u64, reader: &mut dyn Read) -> io::Result<()> {
+    pub(crate) fn refill(&mut self, tail: &[u8], offset: u64, reader: &mut dyn Read) {
         if self.buffer.len() < 2 * tail.len() {
             self.buffer.resize(2 * tail.len(), 0);
         }
@@ -47,9 +66,11 @@ impl Block {
                 Ok(0) => self.is_last = true,
                 Ok(count) => self.filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.is_last = true;
+                    self.failure = Some(error);
+                }
             }
         }
-        Ok(())
     }
 }

@@ -23,11 +23,14 @@ use self::block::Block;
 use self::loader::Loader;
 use self::text::Text;
 use crate::error::excerpt;
-use crate::format::{Header, first_line};
+use crate::format::{BYTE_ORDER_MARK, Header, first_line};
 use crate::{Error, Format, WordVectors};
 
 /// The longest word that is read or written, in bytes. Longer ones mean damage or the wrong format.
 pub const MAX_WORD_BYTES: usize = 64 * 1024;
+
+/// The longest vector that is read: longer ones mean damage or the wrong format, and take memory for a single line.
+pub const MAX_DIMENSIONS: usize = 1 << 18;
 
 /// Large enough that a block is work for several threads, small enough that two stay in the second-level cache.
 const BLOCK_BYTES: usize = 256 * 1024;
@@ -99,66 +102,69 @@ fn read_plain(
     options: &ReadOptions,
     block_bytes: usize,
 ) -> Result<(WordVectors, ReadReport), Error> {
-    let head = read_head(reader, block_bytes)?;
+    let mut head = read_head(reader, block_bytes)?;
     let format = match options.format {
         Some(format) => format,
         None => Format::detect(head.bytes())?,
     };
+    if head.bytes().starts_with(BYTE_ORDER_MARK) {
+        head.drop_front(BYTE_ORDER_MARK.len());
+    }
+    let line = first_line(head.bytes());
+    let next = Block::new(block_bytes);
     if !format.has_header() {
-        let line = first_line(head.bytes());
         let dim = text::infer_dim(line).ok_or_else(|| Error::UnknownFormat { line: excerpt(line) })?;
+        if dim > MAX_DIMENSIONS {
+            return Err(Error::TooManyDimensions { dim: dim as u64, limit: MAX_DIMENSIONS });
+        }
         let expected = size.map_or(0, |size| estimated_words(head.bytes(), dim, size, options));
-        let loader = Loader::new(options, ReadReport::new(format, gzipped, None), dim, expected);
-        return loader.run(&Text::new(dim, 1), head, Block::new(block_bytes), reader);
+        let loader = Loader::new(options, ReadReport::new(format, gzipped, None), dim, expected)?;
+        return loader.run(&Text::new(dim, None), head, next, reader);
     }
 
-    let line = first_line(head.bytes());
     let header = Header::parse(line)?.ok_or_else(|| Error::BadHeader { line: excerpt(line) })?;
     let dim = header.check()?;
     let start = head.bytes().len().min(line.len() + 1);
-    let expected = match size {
-        Some(size) => proven_words(header, format, size.saturating_sub(start as u64), options)?,
-        None => 0,
-    };
-    let loader = Loader::new(options, ReadReport::new(format, gzipped, Some(header.words)), dim, expected);
-    let mut block = Block::new(block_bytes);
-    block.refill(&head.bytes()[start..], start as u64, reader)?;
+    head.drop_front(start);
+    let body = size.map_or(0, |size| size.saturating_sub(head.offset()));
+    let expected = possible_words(header, format, body, options);
+    let loader = Loader::new(options, ReadReport::new(format, gzipped, Some(header.words)), dim, expected)?;
     match format {
-        Format::Word2vecBinary => loader.run(&Binary::new(dim), block, head, reader),
-        _ => loader.run(&Text::new(dim, 2), block, head, reader),
+        Format::Word2vecBinary => loader.run(&Binary::new(dim), head, next, reader),
+        _ => loader.run(&Text::new(dim, Some(header.words)), head, next, reader),
     }
 }
 
 /// The first block, with the whole first line.
 fn read_head(reader: &mut dyn Read, block_bytes: usize) -> Result<Block, Error> {
     let (mut head, mut longer) = (Block::new(block_bytes), Block::new(block_bytes));
-    head.refill(&[], 0, reader)?;
-    if head.bytes().is_empty() {
-        return Err(Error::Empty);
-    }
+    head.refill(&[], 0, reader);
     while !head.is_last() && memchr::memchr(b'\n', head.bytes()).is_none() {
         if head.bytes().len() > MAX_FIRST_LINE_BYTES {
             return Err(Error::LineTooLong { line: 1, limit: MAX_FIRST_LINE_BYTES });
         }
-        longer.refill(head.bytes(), 0, reader)?;
+        longer.refill(head.bytes(), 0, reader);
         std::mem::swap(&mut head, &mut longer);
+    }
+    let has_line = memchr::memchr(b'\n', head.bytes()).is_some();
+    if !has_line && let Some(error) = head.take_failure() {
+        return Err(error.into());
+    }
+    if head.bytes().is_empty() || head.bytes() == BYTE_ORDER_MARK {
+        return Err(Error::Empty);
     }
     Ok(head)
 }
 
-/// Rows to allocate at once, after a check that the `body` bytes behind the header can hold what it claims.
-fn proven_words(header: Header, format: Format, body: u64, options: &ReadOptions) -> Result<usize, Error> {
+/// Rows to allocate at once: as many as the header claims and the `body` bytes behind it can hold.
+fn possible_words(header: Header, format: Format, body: u64, options: &ReadOptions) -> usize {
     let Header { words, dim } = header;
     // At the least, with an empty word: a space and four bytes a number, or a space and a digit a number.
     let record = match format {
         Format::Word2vecBinary => dim.saturating_mul(4).saturating_add(1),
         _ => dim.saturating_mul(2).saturating_add(1),
     };
-    let needs = words.saturating_mul(record);
-    if needs > body {
-        return Err(Error::HeaderClaimsMore { words, dim, needs, holds: body });
-    }
-    Ok(rows_at_once(words, options))
+    rows_at_once(words.min(body / record), options)
 }
 
 /// Rows to allocate at once for a file without header: as many as it has if all lines are as long as those in its
@@ -233,13 +239,14 @@ mod tests {
         let mut bytes = b"1000000000000 100\nking ".to_vec();
         bytes.resize(100, 0);
         let error = read_small(&bytes, &options(Format::Word2vecBinary), BLOCK_BYTES).unwrap_err();
-        assert!(matches!(error, Error::HeaderClaimsMore { holds: 82, .. }), "{error}");
+        assert!(matches!(error, Error::Truncated { read: 0, .. }), "{error}");
         // Without a size it is found when the data end: nothing but what is there was allocated.
         let error = WordVectors::read_from(&bytes[..], &ReadOptions::default()).unwrap_err();
         assert!(matches!(error, Error::Truncated { place: Place::Byte(18), read: 0, .. }), "{error}");
         let text = b"2 1000000000000\nking 1 2 3\n";
         let error = WordVectors::read_from(&text[..], &ReadOptions::default()).unwrap_err();
-        assert!(matches!(error, Error::Truncated { .. } | Error::Columns { .. }), "{error}");
+        assert!(matches!(error, Error::TooManyDimensions { .. }), "{error}");
+        let text = b"2 100000\nking 1 2 3\n";
         let error = WordVectors::read_from(&text[..], &options(Format::Word2vecText)).unwrap_err();
         assert!(matches!(error, Error::Columns { line: 2, found: 3, .. }), "{error}");
     }
@@ -252,7 +259,7 @@ mod tests {
         assert!(matches!(error, Error::Truncated { read: 2, expected: 3, .. }), "{error}");
         bytes[0] = b'1';
         let error = WordVectors::read_from(&bytes[..], &ReadOptions::default()).unwrap_err();
-        assert!(matches!(error, Error::TrailingData { place: Place::Byte(15), words: 1 }), "{error}");
+        assert!(matches!(error, Error::TrailingData { place: Place::Byte(15), words: 1, found: 2 }), "{error}");
         // The way out that the message names.
         let limited = ReadOptions { limit: Some(1), ..ReadOptions::default() };
         assert_eq!(WordVectors::read_from(&bytes[..], &limited).unwrap().0.words(), ["a"]);
@@ -279,6 +286,11 @@ mod tests {
         }
         let reader = (&b"a 1 2\nb 3"[..]).chain(Failing);
         let error = WordVectors::read_from(reader, &ReadOptions::default()).unwrap_err();
+        assert!(
+            matches!(&error, Error::Interrupted { read: 1, .. }) && error.to_string().contains("unplugged"),
+            "{error}"
+        );
+        let error = WordVectors::read_from(Failing, &ReadOptions::default()).unwrap_err();
         assert!(matches!(&error, Error::Io(_)) && error.to_string().contains("unplugged"), "{error}");
     }
 }

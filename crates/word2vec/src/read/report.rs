@@ -19,6 +19,9 @@ pub struct ReadReport {
     pub non_finite: Tally,
     /// Words that were there before: the first or the last kept, as the policy says.
     pub duplicate: Tally,
+    /// Words of text that end in a number after a space, as `channel 4`: kept, as the header says how many numbers are the
+    /// vector's.
+    pub ends_in_number: Tally,
     /// Words not valid UTF-8: dropped or made valid, as the policy says.
     pub invalid_utf8: Tally,
 }
@@ -33,13 +36,16 @@ impl ReadReport {
             filtered: 0,
             non_finite: Tally::default(),
             duplicate: Tally::default(),
+            ends_in_number: Tally::default(),
             invalid_utf8: Tally::default(),
         }
     }
 
     /// Whether nothing was found wrong. What the filter left out is not wrong.
     pub fn is_clean(&self) -> bool {
-        [&self.non_finite, &self.duplicate, &self.invalid_utf8].iter().all(|tally| tally.count == 0)
+        [&self.non_finite, &self.duplicate, &self.ends_in_number, &self.invalid_utf8]
+            .iter()
+            .all(|tally| tally.count == 0)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use ndarray::Array2;
 
+use crate::Error;
 use crate::vocabulary::Repeat;
 
 /// Rows of equal length. A block's records are parsed in place behind the kept rows, then those to be kept close up.
@@ -15,9 +16,12 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// Rows of `dim` numbers, with room for `expected` of them.
-    pub(crate) fn new(dim: usize, expected: usize) -> Self {
-        // Zeroed by the system, page by page as they are written: costs nothing now.
-        Rows { data: vec![0.0; dim * expected], dim, kept: 0, base: 0 }
+    pub(crate) fn new(dim: usize, expected: usize) -> Result<Self, Error> {
+        // Zeroed by the system, page by page as they are written: costs nothing now. That cannot fail but by an abort,
+        // so the same memory is asked for and given back first.
+        let numbers = dim.saturating_mul(expected);
+        reserve(&mut Vec::new(), numbers)?;
+        Ok(Rows { data: vec![0.0; numbers], dim, kept: 0, base: 0 })
     }
 
     pub(crate) fn dim(&self) -> usize {
@@ -25,18 +29,18 @@ impl Rows {
     }
 
     /// `slots` rows to write to.
-    pub(crate) fn open(&mut self, slots: usize) -> &mut [f32] {
+    pub(crate) fn open(&mut self, slots: usize) -> Result<&mut [f32], Error> {
         self.base = self.kept;
         let (start, end) = (self.base * self.dim, (self.base + slots) * self.dim);
         if end > self.data.capacity() {
             // By half, not double: the bytes read bound it either way, but not all systems move pages on growing.
             let more = (end - self.data.len()).max(self.data.len() / 2);
-            self.data.reserve_exact(more);
+            reserve(&mut self.data, more)?;
         }
         if end > self.data.len() {
             self.data.resize(end, 0.0);
         }
-        &mut self.data[start..end]
+        Ok(&mut self.data[start..end])
     }
 
     /// Keeps the row in `slot`, which is not before the last one kept.
@@ -70,4 +74,9 @@ impl Rows {
         self.data.shrink_to_fit();
         Array2::from_shape_vec((self.kept, self.dim), self.data).expect("rows * dim numbers")
     }
+}
+
+fn reserve(data: &mut Vec<f32>, more: usize) -> Result<(), Error> {
+    let bytes = (data.len() as u64).saturating_add(more as u64).saturating_mul(4);
+    data.try_reserve_exact(more).map_err(|_| Error::NoMemory { bytes })
 }

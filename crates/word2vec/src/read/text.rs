@@ -9,25 +9,32 @@ use crate::{Error, MAX_WORD_BYTES};
 
 /// Longest text of a number that is allowed for: the exact decimal expansion of the smallest `f64` takes some 1,080.
 const MAX_NUMBER_BYTES: usize = 1100;
+/// Longest line of many numbers, unless they are of [`USUAL_NUMBER_BYTES`] each.
+const MAX_LINE_BYTES: usize = 16 << 20;
+const USUAL_NUMBER_BYTES: usize = 64;
 
 /// Reads lines of a word and `dim` numbers.
 ///
 /// The last `dim` fields are the numbers and what stands before them is the word, so a word may contain spaces, as
-/// `. . .` in GloVe's 840B file. It may not end in a number after a space: that is a line with too many numbers.
+/// `. . .` in GloVe's 840B file. It may end in a number after a space only where a header says how many numbers the vector
+/// has: else that is a line with too many numbers.
 pub(crate) struct Text {
     dim: usize,
     /// Number of the line of the first record.
     first_line: u64,
+    /// Records that the header claims.
+    claimed: Option<u64>,
 }
 
 impl Text {
-    /// Records from line number `first_line` on (the first of a file is 1).
-    pub(crate) fn new(dim: usize, first_line: u64) -> Self {
-        Text { dim, first_line }
+    /// Records from line number 1 on, or 2 if the first is a header that claims so many.
+    pub(crate) fn new(dim: usize, claimed: Option<u64>) -> Self {
+        Text { dim, first_line: if claimed.is_some() { 2 } else { 1 }, claimed }
     }
 
     fn longest_line(&self) -> usize {
-        self.dim.saturating_mul(MAX_NUMBER_BYTES).saturating_add(MAX_WORD_BYTES)
+        let usual = self.dim.saturating_mul(USUAL_NUMBER_BYTES).max(MAX_LINE_BYTES);
+        self.dim.saturating_mul(MAX_NUMBER_BYTES).min(usual).saturating_add(MAX_WORD_BYTES)
     }
 
     /// A row is set aside for each line, so a line too short for its numbers must not get that far.
@@ -38,24 +45,32 @@ impl Text {
         Ok(())
     }
 
-    /// Checks what follows the last line feed of a block.
-    fn check_rest(&self, rest: &[u8], number: u64, is_last: bool) -> Result<(), Error> {
-        if rest.len() > self.longest_line() {
-            return Err(Error::LineTooLong { line: number, limit: self.longest_line() });
+    /// The length of the line at the start of `rest`, without its line feed; `None` if it is not all there.
+    ///
+    /// The last line that a header claims may lack its line feed. Any other may be cut off within its last number.
+    fn line_length(&self, rest: &[u8], earlier: u64, block: &Block) -> Result<Option<usize>, Error> {
+        let line = self.first_line + earlier;
+        match memchr::memchr(b'\n', rest) {
+            Some(length) => Ok(Some(length)),
+            None if rest.len() > self.longest_line() => Err(Error::LineTooLong { line, limit: self.longest_line() }),
+            None if rest.is_empty() || !block.is_end() => Ok(None),
+            None if self.claimed.is_none() => Err(Error::Unterminated { line }),
+            None => Ok((self.claimed == Some(earlier + 1)).then_some(rest.len())),
         }
-        if is_last && !rest.is_empty() {
-            return Err(Error::Unterminated { line: number });
-        }
-        Ok(())
     }
 
     fn columns(&self, line: &[u8], number: u64) -> Error {
         let found = numeric_tail(line);
         let word = fields(line).next().unwrap_or_default();
         let all = fields(line).count();
+        let only_numbers = found == all && !starts_with_separator(line);
+        if only_numbers && found == self.dim && found > 1 {
+            return Error::NoWord { line: number, numbers: found };
+        }
         // With fewer fields than numbers expected, the first is still the word.
-        let found = if found == all && !starts_with_separator(line) { found.saturating_sub(1) } else { found };
-        Error::Columns { line: number, word: excerpt(word), found, expected: self.dim }
+        let found = if only_numbers { found.saturating_sub(1) } else { found };
+        let by_header = self.claimed.is_some();
+        Error::Columns { line: number, word: excerpt(word), found, expected: self.dim, by_header }
     }
 }
 
@@ -64,19 +79,25 @@ impl Records for Text {
         let bytes = block.bytes();
         let mut split = Split::default();
         while (split.spans.len() as u64) < wanted {
-            let number = self.first_line + earlier + split.spans.len() as u64;
+            let earlier = earlier + split.spans.len() as u64;
+            let number = self.first_line + earlier;
             let rest = &bytes[split.consumed..];
-            let Some(length) = memchr::memchr(b'\n', rest) else {
-                split.error = self.check_rest(rest, number, block.is_last()).err();
-                break;
-            };
-            if let Err(error) = self.check_length(&rest[..length], number) {
-                split.error = Some(error);
-                break;
+            let length = self.line_length(rest, earlier, block).and_then(|length| match length {
+                Some(length) => self.check_length(&rest[..length], number).map(|()| Some(length)),
+                None => Ok(None),
+            });
+            match length {
+                Ok(Some(length)) => {
+                    let (start, end) = (split.consumed, split.consumed + length);
+                    split.spans.push(Span { start, end, place: Place::Line(number) });
+                    split.consumed = bytes.len().min(end + 1);
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    split.error = Some(error);
+                    break;
+                }
             }
-            let (start, end) = (split.consumed, split.consumed + length);
-            split.spans.push(Span { start, end, place: Place::Line(number) });
-            split.consumed = end + 1;
         }
         split
     }
@@ -91,8 +112,7 @@ impl Records for Text {
             return Err(self.columns(line, number));
         };
         let word = trim(&line[..start]);
-        let last_part = word.iter().rposition(|&b| is_separator(b)).map(|at| &word[at + 1..]);
-        if last_part.is_some_and(is_plain_number) {
+        if self.claimed.is_none() && ends_in_number(word) {
             return Err(self.columns(line, number));
         }
         Ok(Located { word, vector: &line[start..] })
@@ -132,10 +152,11 @@ pub(crate) fn infer_dim(line: &[u8]) -> Option<usize> {
     (dim > 0).then_some(dim)
 }
 
-/// Whether a line that starts with `word`, written before its numbers, gives that word.
-pub(crate) fn reads_back(word: &str) -> bool {
+/// Whether a line that starts with `word`, written before its numbers, gives that word; under a header, or without one.
+pub(crate) fn reads_back(word: &str, has_header: bool) -> bool {
     let line = format!("{word} 0");
-    Text::new(1, 1).locate(line.as_bytes(), Place::Line(1)).is_ok_and(|located| located.word == word.as_bytes())
+    let text = Text::new(1, has_header.then_some(1));
+    text.locate(line.as_bytes(), Place::Line(1)).is_ok_and(|located| located.word == word.as_bytes())
 }
 
 /// The parts between separators, none of them empty.
@@ -157,8 +178,14 @@ fn numeric_tail(line: &[u8]) -> usize {
     fields(line).rev().take_while(|field| fast_float2::parse::<f32, _>(field).is_ok()).count()
 }
 
+/// Whether a word has a number after a space at its end.
+pub(crate) fn ends_in_number(word: &[u8]) -> bool {
+    let last = word.iter().rposition(|&b| is_separator(b));
+    last.is_some_and(|at| is_plain_number(&word[at + 1..]))
+}
+
 /// A number written in digits, unlike the words `nan` and `infinity`, which parse as numbers too.
-fn is_plain_number(field: &[u8]) -> bool {
+pub(crate) fn is_plain_number(field: &[u8]) -> bool {
     fast_float2::parse::<f64, _>(field).is_ok_and(f64::is_finite)
 }
 
@@ -237,7 +264,7 @@ mod tests {
 
     fn parse(dim: usize, line: &str) -> Result<(String, Vec<f32>), Error> {
         let mut row = vec![0.0; dim];
-        let word = Text::new(dim, 1).parse(line.as_bytes(), &mut row, Place::Line(3))?;
+        let word = Text::new(dim, None).parse(line.as_bytes(), &mut row, Place::Line(3))?;
         Ok((String::from_utf8(word.to_vec()).unwrap(), row))
     }
 
@@ -254,11 +281,31 @@ mod tests {
 
     #[test]
     fn wrong_columns_are_counted() {
-        for (line, count) in [("king 1", 1), ("king 1 2 3", 3), ("king", 0), ("", 0), ("1 2", 1), ("a b 1 2 3", 3)] {
+        for (line, count) in [("king 1", 1), ("king 1 2 3", 3), ("king", 0), ("", 0), ("1 2 3 4", 3), ("a b 1 2 3", 3)]
+        {
             match parse(2, line) {
                 Err(Error::Columns { line: 3, found, expected: 2, .. }) => assert_eq!(found, count, "{line}"),
                 other => panic!("{line}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn under_a_header_a_word_may_end_in_a_number() {
+        let mut row = [0.0; 2];
+        let line = b"channel 4 0.5 1";
+        assert_eq!(Text::new(2, Some(9)).parse(line, &mut row, Place::Line(3)).unwrap(), b"channel 4");
+        assert_eq!(row, [0.5, 1.0]);
+        assert!(ends_in_number(b"channel 4") && !ends_in_number(b"channel4") && !ends_in_number(b"at nan"));
+        let without = Text::new(2, None).parse(line, &mut row, Place::Line(3));
+        assert!(matches!(without, Err(Error::Columns { found: 3, by_header: false, .. })));
+    }
+
+    #[test]
+    fn a_line_of_numbers_alone_has_no_word() {
+        for claimed in [None, Some(9)] {
+            let found = Text::new(2, claimed).parse(b"1 2", &mut [0.0; 2], Place::Line(3));
+            assert!(matches!(found, Err(Error::NoWord { line: 3, numbers: 2 })), "{found:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Logs of the same run, as different programs would have written them.
 
 use clap::ValueEnum;
-use flameout_doctor::curve::{Curve, EpochPoint, Point, Unit};
+use flameout_curves::{Curve, EpochPoint, Point, Unit};
 use flameout_experiment::{Record, StepRecord};
 use ndarray_rand::rand::Rng;
 use rand_chacha::ChaCha8Rng;

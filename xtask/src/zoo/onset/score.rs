@@ -16,8 +16,8 @@ const TOLERANCE: u64 = 100;
 
 /// What each log was worth for each kind of run, and then for all.
 pub fn print(rows: &[Looked]) {
-    println!("Of each kind: true events that were found / true events, + found events that are not true.");
-    println!("{}", by_kind(rows));
+    say!("Of each kind: true events that were found / true events, + found events that are not true.");
+    say!("{}", by_kind(rows));
     let counted: Vec<&Looked> = rows.iter().filter(|row| row.counts()).collect();
     let mut table = table::new([
         "log",
@@ -36,7 +36,7 @@ pub fn print(rows: &[Looked]) {
         let last = [shown(quiet.healthy), shown(quiet.untrained)];
         table.add_row([format!("{log:?}")].into_iter().chain(Score::of(&counted, log).cells()).chain(last));
     }
-    println!("{table}");
+    say!("{table}");
 }
 
 fn by_kind(rows: &[Looked]) -> Table {

@@ -29,6 +29,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         bail!("{} holds a model already; choose another directory", directory.display());
     }
     let dataset = Dataset::<f32>::open(&settings, &base())?;
+    super::tell_what_was_read(&dataset, &settings);
     let words: Vec<&str> = dataset.train.iter().map(|&row| dataset.words[row].as_str()).collect();
     let (fitted, tested) = (words.len() as u64, dataset.test.len());
     let spinner = progress::spinner(&format!(
@@ -50,6 +51,7 @@ fn settings(args: &Args) -> Result<Settings> {
     let mut settings = Settings { seed: args.seed, ..Settings::for_case(Case::LstmSingle) };
     settings.data.vectors = std::path::absolute(vectors).context("the path of the vectors")?;
     settings.data.words = args.words.unwrap_or(0);
+    args.reading.apply(&mut settings.data);
     for change in &args.set {
         let (key, value) = setting::pair(change)?;
         if !key.starts_with("data.") {

@@ -30,12 +30,12 @@
 //! replaces what it had said before. [`Curve::notes`](crate::curve::Curve::notes) says what of this was done.
 //!
 //! ```
-//! use flameout_doctor::curve::Unit;
+//! use flameout_curves::Unit;
 //!
 //! # let directory = tempfile::tempdir()?;
 //! # let path = directory.path().join("training.log");
 //! std::fs::write(&path, "epoch,acc,loss,val_acc,val_loss\n0,0.5,0.7,0.4,0.8\n1,0.9,0.2,0.8,0.3\n")?;
-//! let curve = flameout_doctor::foreign::read(&path)?;
+//! let curve = flameout_curves::logs::read(&path)?;
 //! assert_eq!((curve.unit, curve.points[1].loss), (Unit::Epoch, 0.2));
 //! assert_eq!(curve.epochs[1].test_accuracy, Some(0.8));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -44,9 +44,8 @@
 mod csv;
 mod event;
 mod json_lines;
-pub(crate) mod lines;
-mod log;
 mod names;
+mod rows;
 mod tensorboard;
 mod tfrecord;
 
@@ -54,7 +53,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use flameout_experiment::Record;
+use crate::record::Record;
 
 use crate::curve::Curve;
 use crate::error::Error;

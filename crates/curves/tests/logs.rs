@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use flameout_doctor::curve::{Curve, Format, Unit};
-use flameout_doctor::error::Error;
-use flameout_doctor::foreign::read;
+use flameout_curves::logs::read;
+use flameout_curves::{Curve, Error, Format, Unit};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use super::lines::Lines;
-use super::log::Log;
 use super::names::meaning;
+use super::rows::Log;
 use crate::curve::{Curve, Format};
 use crate::error::Error;
+use crate::lines::Lines;
 
 const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 /// What stands for "no value".

@@ -6,11 +6,11 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::csv::number;
-use super::lines::Lines;
-use super::log::Log;
 use super::names::Quantity;
+use super::rows::Log;
 use crate::curve::{Curve, Format};
 use crate::error::Error;
+use crate::lines::Lines;
 
 /// Numbers as Python's `json` writes them, which JSON does not know; the longest first.
 const NOT_FINITE: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];

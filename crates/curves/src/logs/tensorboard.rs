@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 
 use super::event::Event;
-use super::log::Log;
 use super::names::{Quantity, meaning};
+use super::rows::Log;
 use super::tfrecord::Records;
 use crate::curve::{Curve, Format};
 use crate::error::Error;

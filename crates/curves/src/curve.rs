@@ -1,7 +1,7 @@
 //! A training run as the doctor sees it: its numbers, step by step and epoch by epoch.
 //!
 //! ```
-//! use flameout_doctor::curve::{Curve, Unit};
+//! use flameout_curves::{Curve, Unit};
 //!
 //! let curve = Curve::from_losses(Unit::Step, [0.9, 0.5, 0.3]);
 //! assert_eq!(curve.points[2].step, 3);
@@ -10,11 +10,11 @@
 
 use std::path::{Path, PathBuf};
 
-use flameout_experiment::{EpochRecord, Record, StepRecord};
+use crate::record::{EpochRecord, Record, StepRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::foreign::lines::Lines;
+use crate::lines::Lines;
 
 /// The largest step that a file may claim: whole as a `f64`, and far from where sums of steps overflow.
 pub(crate) const LARGEST_STEP: u64 = 1 << 53;

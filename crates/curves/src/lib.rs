@@ -1,0 +1,30 @@
+//! The numbers of a training run, and the logs that hold them.
+//!
+//! A [`Curve`] holds a run's losses, accuracies and norms, step by step and test by test. [`logs::read`] makes one of the log
+//! of another program: Keras, PyTorch, TensorBoard. [`Record`] is a line of flameout's own log, `metrics.jsonl`.
+//!
+//! This crate knows nothing of networks. Whether a curve went wrong is judged by `flameout-doctor`.
+//!
+//! ```
+//! use flameout_curves::{Curve, Unit};
+//!
+//! let curve = Curve::from_losses(Unit::Step, [0.9, 0.5, 0.3]);
+//! assert_eq!(curve.points[2].step, 3);
+//! assert!(curve.points[2].is_finite());
+//! ```
+#![forbid(unsafe_code)]
+
+mod curve;
+mod error;
+mod lines;
+pub mod logs;
+pub mod record;
+
+pub use curve::{Curve, EpochPoint, Format, Point, Source, Unit};
+pub use error::Error;
+pub use record::{EpochRecord, Record, StepRecord};
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,65 @@
+//! Text from files, fit for a terminal.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Escapes what could steer a terminal in a text of one line, such as a name: control characters (escape sequences, the
+/// bell, line ends, C1), and characters that turn the direction of writing.
+///
+/// Each becomes what JSON writes for it, such as `\u001b`: a text within JSON remains the same text.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    escaped(text, steers)
+}
+
+/// As [`printable`], for text of several lines: line ends and tabs remain.
+#[must_use]
+pub fn printable_lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| steers(c) && !matches!(c, '\n' | '\t'))
+}
+
+/// Whether a terminal may do something else with a character than show it.
+fn steers(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}');
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+fn escaped(text: &str, must: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&must) {
+        return text.into();
+    }
+    text.chars()
+        .fold(String::new(), |mut escaped, c| {
+            // Four digits do: none of these characters lies beyond U+FFFF.
+            let _ = if must(c) { write!(escaped, "\\u{:04x}", u32::from(c)) } else { escaped.write_char(c) };
+            escaped
+        })
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped_and_nothing_else() {
+        let hostile = "a\x1b[31mb\x07\x7f\u{9b}2J\u{202e}c\u{2066}\r";
+        assert_eq!(printable(hostile), r"a\u001b[31mb\u0007\u007f\u009b2J\u202ec\u2066\u000d");
+        assert_eq!(printable_lines(hostile), printable(hostile));
+        assert_eq!(printable("one\n\ttwo"), r"one\u000a\u0009two");
+        for harmless in ["", "naïve 日本 é\u{301} 👩\u{200d}💻 שלום می\u{200c}خواهم \\ \u{fffd}"] {
+            assert!(matches!(printable(harmless), Cow::Borrowed(text) if text == harmless));
+        }
+        assert_eq!(printable_lines("one\n\ttwo"), "one\n\ttwo");
+    }
+
+    /// No character is left that a terminal might take for an order, and JSON stays what it was.
+    #[test]
+    fn every_character_is_harmless_and_the_same_in_json() {
+        let all: String = ('\0'..=char::MAX).collect();
+        let json = serde_json::to_string(&all).unwrap();
+        let shown = printable_lines(&json);
+        assert!(!shown.chars().any(char::is_control));
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), all);
+    }
+}
