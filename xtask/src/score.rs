@@ -115,7 +115,9 @@ fn print(results: &Results, rows: &[&Row]) -> Result<()> {
         table.add_row([&labels[*index]].into_iter().cloned().chain(line(verdicts)));
     }
     println!("{table}");
-    println!("Medians of the runs. mean: the mean predictor's loss. above, after: share of the stretches from the onset on.");
+    println!(
+        "Medians of the runs. mean: the mean predictor's loss. above, after: share of the stretches from the onset on."
+    );
     if without > 0 {
         println!("{without} runs have no kept curve.");
     }

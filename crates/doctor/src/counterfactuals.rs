@@ -69,7 +69,9 @@ pub fn advice<T: Number>(replay: &Replay<'_, T>, records: &[StepRecord]) -> Vec<
         changes.extend(of_adam.map(|(key, value)| Change::setting(&format!("optimizer.{key}"), value)));
     }
     changes.push(Change::setting("model.gate-activation", "\"sigmoid\""));
-    changes.push(Change::setting("training.batch", 4 * subject.settings.training.batch));
+    // A batch may be any number that TOML holds: it is then the whole training set.
+    let batch = subject.settings.training.batch.saturating_mul(4).min(i64::MAX as usize);
+    changes.push(Change::setting("training.batch", batch));
     if subject.settings.training.remainder.is_none() {
         changes.extend(["drop", "weigh"].map(|remainder| Change::setting("training.remainder", remainder)));
     }

@@ -80,11 +80,10 @@ enum Command {
 const FIRST_THINGS: &str = "\
 flameout gives words vectors from their spelling, and finds out why a training collapsed. Three things to begin with:
 
-  flameout train --vectors my-vectors.bin --out runs/first     train a network on your own word vectors
-  flameout embed --model runs/first unheard unseeable          vectors for words that are not in them
-  flameout diagnose runs/first                                 did the training go well, and if not, why?
+  flameout train --vectors my-vectors.bin --model ngrams --out runs/ngrams   learn from your own word vectors
+  flameout embed --model runs/ngrams unheard unseeable                       vectors for words that are not in them
+  flameout diagnose training.log                                             did a training in Keras or PyTorch go well?
 
-Your run is in Keras or PyTorch?  flameout diagnose training.log
 Everything else: flameout --help";
 
 /// Carries out the command line.

@@ -24,7 +24,12 @@ pub struct Pair {
 /// [`Error::Io`]; [`Error::Line`] for a line that holds no pair.
 pub fn read(path: impl AsRef<Path>) -> Result<Vec<Pair>, Error> {
     let path = path.as_ref();
-    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let before = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+        Error::Line { path: path.into(), line: before + 1, problem: "is no UTF-8 text".into() }
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let pair = |(index, line): (usize, &str)| {
         let wrong = |problem: &str| Error::Line { path: path.into(), line: index + 1, problem: problem.into() };
@@ -110,6 +115,11 @@ mod tests {
         let pairs = read(&path).unwrap();
         assert_eq!(pairs[0], Pair { words: ["Tiger".into(), "cat".into()], score: 7.35 });
         assert_eq!(words(&pairs), ["Tiger", "cat", "book", "paper"]);
+        // As some editors begin a file.
+        std::fs::write(&path, "\u{feff}a\tb\t1\r\n").unwrap();
+        assert_eq!(words(&read(&path).unwrap()), ["a", "b"]);
+        std::fs::write(&path, b"a\tb\t1\n\xff\tb\t1\n").unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("line 2: is no UTF-8"));
         std::fs::write(&path, "a\tb\t1\na b 2\n").unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("line 2"));
         std::fs::write(&path, "a\tb\tc\n").unwrap();

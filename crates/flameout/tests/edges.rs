@@ -245,7 +245,8 @@ fn a_list_that_is_no_list_of_words_is_refused_before_it_is_in_memory() {
     File::create(path("sparse")).unwrap().set_len(1 << 40).unwrap();
     std::fs::write(path("latin-1"), b"ant\ncaf\xe9\n").unwrap();
     std::fs::write(path("utf-16"), b"\xff\xfea\0\n\0").unwrap();
-    let embed = |list: &Path| flameout().args(["embed", "--model"]).arg(run()).arg("--words").arg(list).output().unwrap();
+    let embed =
+        |list: &Path| flameout().args(["embed", "--model"]).arg(run()).arg("--words").arg(list).output().unwrap();
     for (list, expected) in [
         (path("sparse"), "sparse line 1: is longer than 65536 bytes"),
         (path("latin-1"), "latin-1 line 2: is not UTF-8"),
@@ -286,8 +287,11 @@ fn a_limit_of_a_files_size_is_an_error_with_the_files_name() {
         assert!(!Path::new(&path(file)).exists(), "{file} is written half");
     }
     let file = File::create(path("stdout")).unwrap();
-    let output =
-        flameout_after("ulimit -f 1").args(["embed", "--model", run, "--words", VECTORS]).stdout(file).output().unwrap();
+    let output = flameout_after("ulimit -f 1")
+        .args(["embed", "--model", run, "--words", VECTORS])
+        .stdout(file)
+        .output()
+        .unwrap();
     ends(&output, 1);
 }
 

@@ -160,6 +160,10 @@ fn an_imported_model_of_ours_keeps_its_scale_and_that_of_others_is_left_alone() 
     let text = ok(&["embed", "--model", &path("ours"), "people"]);
     let square: f64 = text.trim().split(' ').skip(1).map(|x| x.parse::<f64>().unwrap().powi(2)).sum();
     assert!((square - 1.0).abs() > 1e-3, "nothing says that it must be 1: {square}");
+    // Vectors of five numbers, as the network gives.
+    write_vectors(directory.path().join("five.txt").as_path(), &odd_words()[..24], 5);
+    let known = ["embed", "--model", &path("ours"), "--known", "original", "--vectors", &path("five.txt"), "people"];
+    assert!(both(&known).1.contains("does not say what vectors were brought to"));
 }
 
 #[test]
@@ -171,6 +175,7 @@ fn train_scores_the_network_that_it_keeps_as_evaluate_does() {
     let begin = ["train", "--vectors", VECTORS, "--words", "300", "--units", "16", "--epochs", "8", "--quiet"];
     let trained = json(&[&begin[..], &rate, &["--json", "--out", &out]].concat());
     assert!(trained["best_test"]["epoch"].as_u64().unwrap() < trained["steps"].as_u64().unwrap() / 5, "{trained}");
+    assert_eq!(trained["network"], "Bidirectional(LSTM(16)) → Dense(100)");
     let held_out = &json(&["evaluate", "--model", &out, "--json"])["held_out"];
     assert_eq!(&trained["kept"]["not_seen"], held_out);
     assert_ne!(trained["kept"]["not_seen"]["cosine"], trained["test"]["cosine"], "the last network is another one");
@@ -245,6 +250,20 @@ fn what_does_not_fit_is_an_error_and_no_panic() {
     std::fs::write(path("ngrams/ngrams.toml"), data.replace("test-share = 0.3", "test-share = 3.0")).unwrap();
     let error = fails(&["evaluate", "--model", &path("ngrams")], 1);
     assert!(error.contains("ngrams.toml") && error.contains("below 1"), "{error}");
+}
+
+#[test]
+fn the_learning_rate_falls_until_the_last_step_whatever_is_set() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    // Vectors that only the setting makes usable: all alike, they have no direction once they are centred.
+    let words: String = (0..20).map(|n| format!("w{n} 1 1\n")).collect::<String>().replace('w', "word");
+    std::fs::write(path("same.txt"), words).unwrap();
+    let begin = ["train", "--vectors", &path("same.txt"), "--units", "3", "--epochs", "3", "--quiet", "--out"];
+    let set = ["--set", "training.batch=3", "--set", "data.normalization=none", "--set", "data.test-share=0.1"];
+    ok(&[&begin[..], &[&path("run")], &set[..]].concat());
+    let settings = std::fs::read_to_string(path("run/settings.toml")).unwrap();
+    assert!(settings.contains("steps = 18"), "6 batches, 3 times: {settings}");
 }
 
 #[test]

@@ -81,9 +81,8 @@ impl Model {
         let ngrams = NGrams::learn(words, options.lengths.clone(), options.common);
         if ngrams.is_empty() {
             return refuse(&format!(
-                "no n-gram of letters occurs in {} of the {} words: take more words",
-                options.common,
-                words.len()
+                "an n-gram of letters must occur in {} words, and none of these words has one that does: take more words",
+                options.common
             ));
         }
         let known: Vec<Vec<u32>> = words.iter().map(|word| ngrams.of(word.as_ref())).collect();
@@ -91,6 +90,9 @@ impl Model {
         let bags: Vec<Bag> = known.iter().map(|grams| bag(grams, &counts)).collect();
         let penalty = choose(&bags, vectors, ngrams.len(), &options.penalties);
         let weights = Bags::new(&bags, ngrams.len()).solve(vectors, penalty);
+        if weights.iter().any(|x| !x.is_finite()) {
+            return refuse("the vectors' numbers are too large to be fitted: bring the vectors to unit length first");
+        }
         let head = (options.units > 0)
             .then(|| Head::fit(unseen(&bags, vectors, ngrams.len(), penalty), vectors, options.units));
         Ok(Self { ngrams, counts, weights, penalty, head })
@@ -279,10 +281,13 @@ mod tests {
         let fit = |words: &[&str], rows| Model::fit(words, Array2::zeros((rows, 2)).view(), &options);
         assert!(fit(&[], 0).unwrap_err().to_string().contains("no words"));
         assert!(fit(&["a"], 2).unwrap_err().to_string().contains("the words are 1, the vectors 2"));
-        assert!(fit(&["a", "b"], 2).unwrap_err().to_string().contains("no n-gram"));
+        assert!(fit(&["a", "b"], 2).unwrap_err().to_string().contains("none of these words"));
         let not_finite = ndarray::array![[0.0], [f32::NAN]];
         let message = Model::fit(&["a", "b"], not_finite.view(), &options).unwrap_err().to_string();
         assert!(message.contains("\"b\" has a number that is not finite"), "{message}");
+        let words = words();
+        let message = Model::fit(&words, Array2::from_elem((words.len(), 2), 3e38).view(), &options).unwrap_err();
+        assert!(message.to_string().contains("too large"), "{message}");
 
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("model");

@@ -18,6 +18,8 @@ const FONT: (&str, u32) = ("sans-serif", 15);
 const TITLE: (&str, u32) = ("sans-serif", 18);
 /// Stretches of a curve: nearly as many as the picture has points.
 const STRETCHES: usize = 600;
+/// The largest value that is told from larger ones; on a logarithmic axis, the smallest is its reciprocal.
+const LARGEST: f64 = 1e150;
 /// Okabe and Ito's colours, which people with colour-blindness can tell apart.
 const TRAINING: RGBColor = RGBColor(0, 114, 178);
 const TEST: RGBColor = RGBColor(213, 94, 0);
@@ -93,6 +95,14 @@ fn value_range(lines: &[Line], level: Option<f64>, scale: Scale) -> Option<Range
     let values: Vec<f64> = values
         .chain(level.filter(|_| !lines.is_empty()))
         .filter(|&value| value.is_finite() && (value > 0.0 || scale == Scale::Linear))
+        // Beyond these, the quotient of an axis' ends is no finite number, and plotters never ends.
+        .map(|value| {
+            if scale == Scale::Logarithmic {
+                value.clamp(1.0 / LARGEST, LARGEST)
+            } else {
+                value.clamp(-LARGEST, LARGEST)
+            }
+        })
         .collect();
     let low = values.iter().copied().reduce(f64::min)?;
     let high = values.iter().copied().reduce(f64::max)?;

@@ -10,11 +10,6 @@ use flameout_report::{Run, compare, html};
 
 /// Lets the page load, runs `script` in it, and returns its DOM. Fails if the console was told anything.
 fn dom(page: &str, script: &str) -> String {
-    dom_of_width(1000, page, script)
-}
-
-/// As [`dom`], in a window of so many pixels.
-fn dom_of_width(width: u32, page: &str, script: &str) -> String {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("page.html");
     let driven = page.replace("</body>", &format!("<script>{{{script}}}</script></body>"));
@@ -22,11 +17,10 @@ fn dom_of_width(width: u32, page: &str, script: &str) -> String {
     let profile = format!("--user-data-dir={}", directory.path().join("profile").display());
     let address = format!("file://{}", file.display());
     let browser = std::env::var("CHROMIUM").unwrap_or_else(|_| "chromium".into());
-    let fixed = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"];
-    let size = format!("--window-size={width},800");
+    let fixed = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--window-size=1000,800"];
     let output = Command::new(browser)
         .args(fixed)
-        .args(["--virtual-time-budget=5000", "--dump-dom", &size, &profile, &address])
+        .args(["--virtual-time-budget=5000", "--dump-dom", &profile, &address])
         .output()
         .expect("chromium starts (the variable CHROMIUM may name it)");
     let log = String::from_utf8_lossy(&output.stderr);
@@ -55,16 +49,24 @@ const PICTURE: &str =
 #[test]
 #[ignore = "needs chromium"]
 fn nothing_lies_outside_a_telephones_screen() {
-    const WIDEST: &str = "document.querySelectorAll('details').forEach((details) => { details.open = true; });
-        const wide = [...document.querySelectorAll('main *')].filter((element) =>
-            !element.closest('pre, svg') && element.getBoundingClientRect().right > innerWidth + 1);
-        const widths = innerWidth + ' ' + document.documentElement.scrollWidth;
-        document.title = wide.map((element) => element.outerHTML.slice(0, 80)).join() + '|' + widths;";
+    // A window has a least width, a frame has none.
+    const WIDTHS: &str = "document.querySelectorAll('details').forEach((details) => { details.open = true; });
+        const outside = [...document.querySelectorAll('main *')].filter((element) =>
+            !element.closest('pre, svg, thead') && element.getBoundingClientRect().right > innerWidth + 1);
+        parent.postMessage(outside.map((element) => element.outerHTML.slice(0, 80)).join() + ' of ' + innerWidth, '*');";
     let directory = tempfile::tempdir().unwrap();
-    let run = collapsed(directory.path());
+    let (run, file) = (collapsed(&directory.path().join("run")), directory.path().join("page.html"));
     for page in [html(&run), compare(&[run.clone(), run.clone()])] {
-        let dom = dom_of_width(390, &page, WIDEST);
-        assert!(dom.contains("<title>|390 390</title>"), "{}", dom.split_once("</title>").unwrap().0);
+        std::fs::write(&file, page.replace("</body>", &format!("<script>{{{WIDTHS}}}</script></body>"))).unwrap();
+        let frame = format!(
+            "<!DOCTYPE html><html><head><title></title></head><body><script>addEventListener('message', (event) => {{
+            document.title = 'outside: ' + event.data; }});</script>
+            <iframe src='file://{}' width='390' height='800'></iframe></body></html>",
+            file.display()
+        );
+        let dom = dom(&frame, "");
+        let (_, title) = dom.split_once("<title>").unwrap();
+        assert!(title.starts_with("outside:  of 390<"), "{}", title.split_once("</title>").unwrap().0);
     }
 }
 

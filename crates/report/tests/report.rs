@@ -175,6 +175,18 @@ fn numbers_that_are_not_finite_leave_a_gap() {
 }
 
 #[test]
+fn the_smallest_and_largest_numbers_there_are_can_be_drawn() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("training.log");
+    fs::write(&log, "step,loss,accuracy\n1,5e-324,-1.7e308\n2,1e308,0\n9007199254740991,1.7e308,1.7e308\n").unwrap();
+    let run = Run::read(&log).unwrap();
+    for plot in Plot::ALL {
+        assert!(svg(&run, plot).unwrap().ends_with("</svg>\n"), "{}", plot.name());
+    }
+    assert!(html(&run).len() < 100_000 && terminal(&run, 80, Colour::None).contains("3 rows up to step"));
+}
+
+#[test]
 fn several_runs_are_told_apart() {
     let directory = tempfile::tempdir().unwrap();
     let paths = ["a/run", "b/run"].map(|name| directory.path().join(name));

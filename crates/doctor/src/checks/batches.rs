@@ -34,7 +34,8 @@ pub fn check<T: Number>(settings: &Settings, dataset: &Dataset<T>) -> Checked {
         check.grade(Grade::Suspect, evidence);
         check.note("networks collapse sooner for such a batch than with `training.remainder = weigh`".into());
     }
-    if order.len() < 4 * batch || batch < 2 {
+    // Divided, because a batch may be any number.
+    if order.len() / 4 < batch || batch < 2 {
         check.grade(Grade::NotApplicable, "there are fewer than four batches of two words an epoch".into());
         return check.done();
     }

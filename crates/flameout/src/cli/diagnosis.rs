@@ -42,7 +42,8 @@ pub fn print(diagnosis: &Diagnosis, settings: &Settings) -> std::io::Result<()> 
         print_prescription(remedy, settings)?;
     }
     let share = 100.0 * diagnosis.cost as f64 / diagnosis.run_steps as f64;
-    say!("The replays took {} steps, {share:.0} % of the run's own.", diagnosis.cost)?;
+    let steps = table::counted(diagnosis.cost, "step");
+    say!("The replays took {steps}, {share:.0} % of the run's own.")?;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use ndarray::ArrayView1;
 use super::known;
 use super::output::{Format, Sink};
 use super::reading::Reading;
+use super::table::counted;
 use super::terminal::excerpt;
 use super::words::Words;
 use crate::Embedder;
@@ -30,7 +31,10 @@ const BYTES_AT_A_TIME: usize = 1 << 20;
 /// In a file or pipe, a word stands as it is. On a terminal, and in JSON everywhere, what could steer the terminal is
 /// escaped (`\u001b`).
 ///
-/// Vectors are in the space that the network was trained on: by default the original vectors, centred and of unit length.
+/// Vectors are in the space that the model was trained on: by default the original vectors, centred and of unit length.
+/// Predicted vectors are as long as known ones: 1 by default; without unit length (--set data.normalization in `train`) the
+/// mean length of the training vectors where the loss was the cosine, else as predicted. Of an imported model whose file does
+/// not tell it, vectors are as its network gives them.
 ///
 /// Examples:
 ///
@@ -86,7 +90,15 @@ enum Known {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut embedder = Embedder::open(&args.model)?;
     let known = match args.known {
-        Known::Original => Some(known::for_embedder(&embedder, &args.model, args.vectors.as_deref(), args.reading)?),
+        Known::Original => {
+            if embedder.space().is_none() {
+                tell!(
+                    "warning: the model does not say what vectors were brought to: known words keep those of the file as they \
+                     are, predicted ones are as the network gives them"
+                );
+            }
+            Some(known::for_embedder(&embedder, &args.model, args.vectors.as_deref(), args.reading)?)
+        }
         Known::Predicted => None,
     };
     let mut sink = Sink::new(args.format, args.out.as_deref())?;
@@ -104,7 +116,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     refused += write(&mut embedder, known.as_ref(), &mut sink, &pending)?;
     sink.finish()?;
     if refused > 0 {
-        tell!("{refused} words have no vector.");
+        tell!("No vector for {}.", counted(refused as u64, "word"));
     }
     Ok(ExitCode::SUCCESS)
 }

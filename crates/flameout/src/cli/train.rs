@@ -145,7 +145,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Ok(ExitCode::from(130))
         }
         Ended::Finished(summary) => {
-            let finished = Finished { kept: kept(&settings, &directory)?, summary };
+            let (network, kept) = kept(&settings, &directory)?;
+            let finished = Finished { summary, network, kept };
             if args.json {
                 say!("{}", serde_json::to_string_pretty(&finished)?)?;
             } else {
@@ -171,6 +172,11 @@ fn settings(args: &Args) -> Result<Settings> {
         settings.data.words = args.words.unwrap_or(0);
         settings.seed = args.seed;
         settings.training.epochs = args.epochs;
+        // The schedule ends with the last epoch: words and batches decide how many steps that takes.
+        let decides =
+            |change: &&String| ["data.", "training."].iter().any(|section| change.trim().starts_with(section));
+        let first: Vec<String> = args.set.iter().filter(decides).cloned().collect();
+        setting::apply(&mut settings, &first)?;
         schedule(&mut settings)?;
     }
     setting::apply(&mut settings, &args.set)?;
@@ -296,6 +302,8 @@ fn tell_what_was_read<T>(dataset: &Dataset<T>, settings: &Settings) {
 struct Finished {
     #[serde(flatten)]
     summary: Box<Summary>,
+    /// The layers, from input to output.
+    network: String,
     kept: Kept,
 }
 
@@ -307,15 +315,18 @@ struct Kept {
     not_seen: Option<Score>,
 }
 
-fn kept(settings: &Settings, directory: &Path) -> Result<Kept> {
+/// The network that the run keeps: its layers, and how good it is.
+fn kept(settings: &Settings, directory: &Path) -> Result<(String, Kept)> {
     let dataset = Dataset::<f32>::open(settings, &base())?;
     let mut embedder = Embedder::open(directory)?;
     let mut score = |rows: &[usize]| score(&dataset, rows, &mut |words| embedder.embed(words));
     let not_seen = if dataset.test.is_empty() { None } else { Some(score(&dataset.test)?) };
-    Ok(Kept { trained_on: score(&dataset.train)?, not_seen })
+    let kept = Kept { trained_on: score(&dataset.train)?, not_seen };
+    let (network, _) = embedder.into_network().context("a run keeps a network")?;
+    Ok((network.architecture().to_string(), kept))
 }
 
-fn print(Finished { summary, kept }: &Finished, directory: &Path) -> Result<()> {
+fn print(Finished { summary, kept, .. }: &Finished, directory: &Path) -> Result<()> {
     match summary.best_test.filter(|_| directory.join(BEST_MODEL).is_file()) {
         Some(best) => say!("Kept: the network after epoch {}, with a test loss of {:.4}.", best.epoch, best.loss)?,
         None => say!("Kept: the network after the last step, {}.", summary.steps)?,

@@ -42,8 +42,17 @@ fn names(runs: &[Run]) -> Vec<String> {
 }
 
 fn outcomes(runs: &[Run], names: &[String]) -> Markup {
-    let header =
-        strings(["run", "outcome", "length", "best loss", "test loss", "test accuracy", "test cosine", "doctor"]);
+    let header = strings([
+        "run",
+        "outcome",
+        "network",
+        "length",
+        "best loss",
+        "test loss",
+        "test accuracy",
+        "test cosine",
+        "doctor",
+    ]);
     let row = |(index, (run, name)): (usize, (&Run, &String))| {
         let status = Status::of(run);
         let summary = run.summary.as_ref();
@@ -52,6 +61,7 @@ fn outcomes(runs: &[Run], names: &[String]) -> Markup {
         vec![
             html! { span class={ "line colour-" (index % COLOURS) } {} (name) },
             html! { span class={ "grade " (class(status.gravity())) } { (status.describe(run.unit())) (unfinished) } },
+            measured(run.network()),
             text(&run.length()),
             measured(summary.and_then(|summary| summary.best).map(|best| short(best.loss))),
             measured(summary.map(|summary| short(summary.test.loss))),
