@@ -203,13 +203,12 @@ fn names_that_are_no_text_are_used_or_refused() {
     }
     // `settings.toml` is UTF-8, and has to name them.
     for model in ["lstm-single", "ngrams"] {
-        let out = path(b"new");
-        let output = flameout().args(["train", "--model", model, "--words", "200", "--epochs", "1", "--vectors"]);
-        let output = output.arg(&vectors).arg("--out").arg(&out).output().unwrap();
-        assert!(ends(&output, 1).contains("UTF-8"), "{model}");
-        let output = flameout().args(["train", "--model", model, "--words", "200", "--epochs", "1", "--vectors"]);
-        let output = output.arg(&vectors).current_dir(directory.path()).output().unwrap();
-        assert!(ends(&output, 1).contains("UTF-8"), "{model}");
+        for out in [&[][..], &["--out", "new"]] {
+            let mut train = flameout();
+            train.args(["train", "--model", model, "--words", "200", "--epochs", "1", "--vectors"]).arg(&vectors);
+            let output = train.args(out).current_dir(directory.path()).output().unwrap();
+            assert!(ends(&output, 1).contains("UTF-8"), "{model}");
+        }
     }
     for arguments in [
         &[o("embed"), o("--model"), run().as_os_str(), o("--words"), path(b"none\xff").as_os_str()][..],
@@ -245,7 +244,8 @@ fn a_list_that_is_no_list_of_words_is_refused_before_it_is_in_memory() {
     File::create(path("sparse")).unwrap().set_len(1 << 40).unwrap();
     std::fs::write(path("latin-1"), b"ant\ncaf\xe9\n").unwrap();
     std::fs::write(path("utf-16"), b"\xff\xfea\0\n\0").unwrap();
-    let embed = |list: &Path| flameout().args(["embed", "--model"]).arg(run()).arg("--words").arg(list).output().unwrap();
+    let embed =
+        |list: &Path| flameout().args(["embed", "--model"]).arg(run()).arg("--words").arg(list).output().unwrap();
     for (list, expected) in [
         (path("sparse"), "sparse line 1: is longer than 65536 bytes"),
         (path("latin-1"), "latin-1 line 2: is not UTF-8"),
@@ -272,8 +272,8 @@ fn a_limit_of_a_files_size_is_an_error_with_the_files_name() {
     let limited = |blocks: u32, arguments: &[&str]| {
         flameout_after(&format!("ulimit -f {blocks}")).args(arguments).output().unwrap()
     };
-    let train = [&SMALL[..], &["9", "--quiet", "--out", &path("run")]].concat();
-    assert!(ends(&limited(16, &train), 1).contains(&path("run")));
+    let out = path("run");
+    assert!(ends(&limited(16, &[&SMALL[..], &["9", "--quiet", "--out", &out]].concat()), 1).contains(&out));
     for (arguments, file) in [
         (&["export", "--model", run, "--to", "word2vec", "--out"][..], "a.bin"),
         (&["export", "--model", run, "--to", "keras", "--out"], "a.keras"),
@@ -286,8 +286,11 @@ fn a_limit_of_a_files_size_is_an_error_with_the_files_name() {
         assert!(!Path::new(&path(file)).exists(), "{file} is written half");
     }
     let file = File::create(path("stdout")).unwrap();
-    let output =
-        flameout_after("ulimit -f 1").args(["embed", "--model", run, "--words", VECTORS]).stdout(file).output().unwrap();
+    let output = flameout_after("ulimit -f 1")
+        .args(["embed", "--model", run, "--words", VECTORS])
+        .stdout(file)
+        .output()
+        .unwrap();
     ends(&output, 1);
 }
 

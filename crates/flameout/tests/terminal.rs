@@ -96,7 +96,8 @@ fn a_run_of_hostile_words_in_a_hostile_place() {
     shows(&["replay", run, "--at", "1", "--steps", "1", "--set", &format!("training.batch={HOSTILE}")], 1);
     shows(&["report", run], 0);
     shows(&["compare", run, run, "--out", &files.path("page.html")], 0);
-    for (to, file) in [("safetensors", "a.safetensors"), ("onnx", "a.onnx"), ("keras", "a.keras"), ("word2vec", "a.bin")]
+    for (to, file) in
+        [("safetensors", "a.safetensors"), ("onnx", "a.onnx"), ("keras", "a.keras"), ("word2vec", "a.bin")]
     {
         shows(&["export", "--model", run, "--to", to, "--out", &files.path(file)], 0);
         shows(&["export", "--model", run, "--to", to, "--out", &files.path(&format!("none/{file}"))], 1);
@@ -178,7 +179,8 @@ fn hostile_logs_are_diagnosed_and_shown() {
         let _ = writeln!(rows, "{n},{},{HOSTILE}", 1.0 / f64::from(n + 1));
         rows
     });
-    let json = |n: u32| serde_json::json!({ "epoch": n, "loss": 1.0 / f64::from(n + 1), (HOSTILE): HOSTILE }).to_string();
+    let json =
+        |n: u32| serde_json::json!({ "epoch": n, "loss": 1.0 / f64::from(n + 1), (HOSTILE): HOSTILE }).to_string();
     let lines: String = (0..30).map(|n| json(n) + "\n").collect();
     for (name, content) in [
         ("a.csv", format!("epoch,loss,{HOSTILE}\n{rows}")),
@@ -202,7 +204,8 @@ fn hostile_logs_are_diagnosed_and_shown() {
 #[test]
 fn hostile_models_are_refused_harmlessly() {
     let files = Files::new();
-    let import = |file: &str| shows(&["import", file, "--alphabet", "$abc", "--length", "9", "--out", &files.path("m")], 1);
+    let import =
+        |file: &str| shows(&["import", file, "--alphabet", "$abc", "--length", "9", "--out", &files.path("m")], 1);
     let numbers = [0; 4 * 12];
     let tensor = |shape: &[usize]| TensorView::new(Dtype::F32, shape.to_vec(), &numbers).unwrap();
     let name = |name: &str| format!("{name}{HOSTILE}");

@@ -146,7 +146,7 @@ fn info(file: &PathBuf, json: bool) -> Result<()> {
     let letters: std::collections::BTreeSet<char> = vectors.words().iter().flat_map(|word| word.chars()).collect();
     if json {
         let object = serde_json::json!({
-            "file": file, "format": report.format.name(), "gzipped": report.gzipped, "words": vectors.len(),
+            "file": file.display().to_string(), "format": report.format.name(), "gzipped": report.gzipped, "words": vectors.len(),
             "dim": vectors.dim(), "claimed_words": report.claimed, "duplicates": report.duplicate.count,
             "not_finite": report.non_finite.count, "shortest_vector": shortest, "longest_vector": longest,
             "longest_word": longest_word, "characters": letters.len(),

@@ -54,6 +54,7 @@ fn data(args: &Args) -> Result<NGramsData> {
         }
         settings.set(key, value)?;
     }
+    settings.check()?;
     Ok(NGramsData { seed: settings.seed, data: settings.data })
 }
 
