@@ -203,13 +203,12 @@ fn names_that_are_no_text_are_used_or_refused() {
     }
     // `settings.toml` is UTF-8, and has to name them.
     for model in ["lstm-single", "ngrams"] {
-        let out = path(b"new");
-        let output = flameout().args(["train", "--model", model, "--words", "200", "--epochs", "1", "--vectors"]);
-        let output = output.arg(&vectors).arg("--out").arg(&out).output().unwrap();
-        assert!(ends(&output, 1).contains("UTF-8"), "{model}");
-        let output = flameout().args(["train", "--model", model, "--words", "200", "--epochs", "1", "--vectors"]);
-        let output = output.arg(&vectors).current_dir(directory.path()).output().unwrap();
-        assert!(ends(&output, 1).contains("UTF-8"), "{model}");
+        for out in [&[][..], &["--out", "new"]] {
+            let mut train = flameout();
+            train.args(["train", "--model", model, "--words", "200", "--epochs", "1", "--vectors"]).arg(&vectors);
+            let output = train.args(out).current_dir(directory.path()).output().unwrap();
+            assert!(ends(&output, 1).contains("UTF-8"), "{model}");
+        }
     }
     for arguments in [
         &[o("embed"), o("--model"), run().as_os_str(), o("--words"), path(b"none\xff").as_os_str()][..],
@@ -273,8 +272,8 @@ fn a_limit_of_a_files_size_is_an_error_with_the_files_name() {
     let limited = |blocks: u32, arguments: &[&str]| {
         flameout_after(&format!("ulimit -f {blocks}")).args(arguments).output().unwrap()
     };
-    let train = [&SMALL[..], &["9", "--quiet", "--out", &path("run")]].concat();
-    assert!(ends(&limited(16, &train), 1).contains(&path("run")));
+    let out = path("run");
+    assert!(ends(&limited(16, &[&SMALL[..], &["9", "--quiet", "--out", &out]].concat()), 1).contains(&out));
     for (arguments, file) in [
         (&["export", "--model", run, "--to", "word2vec", "--out"][..], "a.bin"),
         (&["export", "--model", run, "--to", "keras", "--out"], "a.keras"),

@@ -239,14 +239,9 @@ fn info(file: &Path, words: Option<u64>, reading: Reading, json: bool) -> Result
     Ok(())
 }
 
-/// A word for the terminal: no character of it controls anything, and it takes at most a line.
+/// A word that takes at most a line.
 fn shown(word: &str) -> String {
-    let escape = |c: char| {
-        let controls =
-            c.is_control() || matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-        if controls { c.escape_unicode().to_string() } else { c.to_string() }
-    };
     let mut characters = word.chars();
-    let start: String = characters.by_ref().take(40).map(escape).collect();
+    let start: String = characters.by_ref().take(40).collect();
     if characters.next().is_some() { format!("{start}…") } else { start }
 }
