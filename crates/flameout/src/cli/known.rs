@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use flameout_experiment::settings::DataSettings;
-use flameout_experiment::{Case, Settings};
+use flameout_experiment::{Case, Settings, small_file};
 use flameout_word2vec::{ReadOptions, WordVectors};
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,8 @@ pub fn settings(model: &Path) -> Result<Option<Settings>> {
     if !ngrams.is_file() {
         return Ok(None);
     }
-    let text = std::fs::read_to_string(&ngrams).with_context(|| format!("reading {}", ngrams.display()))?;
+    let text =
+        small_file::read_text(&ngrams, small_file::TOML).with_context(|| format!("reading {}", ngrams.display()))?;
     let data: NGramsData = toml::from_str(&text).with_context(|| format!("reading {}", ngrams.display()))?;
     Ok(Some(data.settings()))
 }
