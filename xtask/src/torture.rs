@@ -22,9 +22,10 @@ use trial::{Round, Trial, Verdict};
 /// Kills, damages and starves a training run, resumes it, and compares its end with that of the run left alone.
 ///
 /// A small network is trained by `cargo xtask repro` in a process of its own, a second or two, with a checkpoint every ten
-/// steps. Each round does one thing to it: SIGKILL at any moment or into the writing of a checkpoint; SIGINT, SIGTERM; a
-/// full disk; something in the way of a file, or no permission to write it; damage to one or both checkpoints, to
-/// metrics.jsonl, settings.toml or summary.json; a second run in the same directory. Then the run is resumed. It must end
+/// steps. Each round does one thing to it: SIGKILL at any moment or into the writing of a checkpoint; SIGINT, SIGTERM, SIGHUP; a
+/// standard error that is gone; a full disk; something in the way of a file, or no permission to write it; damage to one or
+/// both checkpoints, to metrics.jsonl, settings.toml or summary.json; a metrics.jsonl that others remove or replace while the
+/// run goes on; a second run, or somebody else's files, in the same directory. Then the run is resumed. It must end
 /// with the files of the run left alone, to the bit (but for the words a second), or refuse in one line; then what the
 /// line says is done, and it must end so after all.
 ///

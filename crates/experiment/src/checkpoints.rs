@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use flameout_model::checkpoint;
+use flameout_model::checkpoint::{self, Container};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
@@ -193,16 +193,17 @@ pub fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
 }
 
 fn read<T: Number>(path: &Path) -> Result<(Content<T>, Extent), Error> {
-    let (content, blake3) = match checkpoint::version(path)? {
+    let container = Container::open(path, WITHOUT_HASH..=VERSION)?;
+    let (content, blake3) = match container.version() {
         VERSION => {
-            let (content, blake3) = checkpoint::read::<(Content<T>, [u8; 32])>(path, VERSION)?;
+            let (content, blake3) = container.decode::<(Content<T>, [u8; 32])>()?;
             (content, Some(blake3))
         }
-        WITHOUT_HASH => (checkpoint::read(path, WITHOUT_HASH)?, None),
+        WITHOUT_HASH => (container.decode()?, None),
         version => {
             let problem = format!(
                 "has version {version}, and this program reads {WITHOUT_HASH} and {VERSION}: resume with the program that \
-                 wrote it; or, if the file is damaged, remove it to go on from the one before"
+                 wrote it; or remove it to go on from the one before"
             );
             return Err(Error::RunDirectory { path: path.into(), problem });
         }

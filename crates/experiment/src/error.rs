@@ -28,6 +28,16 @@ pub enum Error {
         /// What is missing.
         problem: String,
     },
+    /// There is not memory enough.
+    #[error("this takes about {needed} of memory, more than can be had: {what}; {remedy}")]
+    Memory {
+        /// How much would be needed.
+        needed: String,
+        /// Why it is so much.
+        what: String,
+        /// Which setting to change.
+        remedy: String,
+    },
     /// Something is wrong with a run directory.
     #[error("run directory {}: {problem}", path.display())]
     RunDirectory {

@@ -33,6 +33,7 @@ pub mod error;
 #[cfg(not(test))] // a test binary has no crate above it
 mod instances;
 pub mod intervention;
+mod memory;
 pub mod metrics_file;
 pub mod non_finite;
 pub mod observer;
@@ -41,6 +42,7 @@ mod rng;
 pub mod run;
 pub mod run_directory;
 pub mod settings;
+pub mod small_file;
 pub mod summary;
 pub mod trainer;
 

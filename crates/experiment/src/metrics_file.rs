@@ -54,6 +54,8 @@ pub struct MetricsWriter {
     file: File,
     /// Of everything in the file.
     hasher: blake3::Hasher,
+    /// Of what has been appended since the last [`sync`](Self::sync).
+    unseen: blake3::Hasher,
 }
 
 impl MetricsWriter {
@@ -63,22 +65,26 @@ impl MetricsWriter {
     /// # Errors
     /// [`Error::Io`] if the file cannot be opened, read and cut; [`Error::RunDirectory`] if it is shorter than that.
     pub fn open(path: PathBuf, keep: &Extent) -> Result<Self, Error> {
+        if path.is_symlink() {
+            let problem = "is a link: what it leads to would be written over; put the file itself there".into();
+            return Err(Error::RunDirectory { path, problem });
+        }
         let io = Error::io(&path);
         let open = || {
-            let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
+            let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
             let (read, hasher) = hash_start(&file, keep.bytes)?;
             if read == keep.bytes {
                 file.set_len(keep.bytes)?;
-                file.seek(SeekFrom::End(0))?;
             }
-            Ok((file, hasher))
+            // A file that somebody else cuts short then stays too short, and has no hole before the next line.
+            Ok((OpenOptions::new().append(true).open(&path)?, hasher))
         };
         let (file, hasher) = open().map_err(io)?;
         if hasher.count() < keep.bytes {
             let problem = format!("holds {} bytes where the checkpoint says {}", hasher.count(), keep.bytes);
             return Err(Error::RunDirectory { path, problem });
         }
-        Ok(Self { path, file, hasher })
+        Ok(Self { path, file, hasher, unseen: blake3::Hasher::new() })
     }
 
     /// Appends a record.
@@ -89,16 +95,54 @@ impl MetricsWriter {
         let mut line = serde_json::to_vec(record).expect("plain data");
         line.push(b'\n');
         self.hasher.update(&line);
+        self.unseen.update(&line);
         self.file.write_all(&line).map_err(Error::io(&self.path))
     }
 
     /// Brings everything to the disk; returns what is there now.
     ///
     /// # Errors
-    /// If writing fails.
+    /// If writing fails; [`Error::RunDirectory`] if the lines since the last call are not at the end of the file, because
+    /// another program has removed, replaced or changed it.
     pub fn sync(&mut self) -> Result<Extent, Error> {
         self.file.sync_data().map_err(Error::io(&self.path))?;
+        self.require(&self.unseen)?;
+        self.unseen = blake3::Hasher::new();
         Ok(Extent { bytes: self.hasher.count(), blake3: Some(*self.hasher.finalize().as_bytes()) })
+    }
+
+    /// Whether the file holds all that has been written, and nothing else.
+    ///
+    /// # Errors
+    /// As [`sync`](Self::sync).
+    pub fn require_whole(&self) -> Result<(), Error> {
+        self.require(&self.hasher)
+    }
+
+    /// Whether the file, by its name, has the right length and ends with what was hashed.
+    fn require(&self, end: &blake3::Hasher) -> Result<(), Error> {
+        let bytes = self.hasher.count();
+        let refuse = |what: &str| {
+            let problem = format!(
+                "{what} while this run wrote to it, by another program; {bytes} bytes were written: the run ends here, and \
+                 goes on from a checkpoint when it is resumed"
+            );
+            Err(Error::RunDirectory { path: self.path.clone(), problem })
+        };
+        match self.path.symlink_metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => return refuse("was removed"),
+            Err(error) => return Err(Error::io(&self.path)(error)),
+            Ok(found) if !found.is_file() => return refuse("was replaced"),
+            Ok(found) if found.len() < bytes => return refuse("was replaced or cut short"),
+            Ok(found) if found.len() > bytes => return refuse("was replaced or written to"),
+            Ok(_) => {}
+        }
+        let read = || {
+            let mut file = File::open(&self.path)?;
+            file.seek(SeekFrom::Start(bytes - end.count()))?;
+            Ok(hash_start(&file, end.count())?.1.finalize())
+        };
+        if read().map_err(Error::io(&self.path))? == end.finalize() { Ok(()) } else { refuse("was changed") }
     }
 }
 
@@ -106,6 +150,84 @@ impl MetricsWriter {
 mod tests {
     use super::*;
     use flameout_curves::record::EpochRecord;
+
+    /// What another program does to the file, and what is then said.
+    #[test]
+    fn what_others_do_to_the_file_is_noticed() {
+        let done: [(fn(&Path), &str); 6] = [
+            (|path| std::fs::remove_file(path).unwrap(), "was removed"),
+            (|path| std::fs::write(path, "").unwrap(), "cut short"),
+            (|path| OpenOptions::new().append(true).open(path).unwrap().write_all(b"x").unwrap(), "written to"),
+            (
+                |path| {
+                    let mut file = OpenOptions::new().write(true).open(path).unwrap();
+                    file.seek(SeekFrom::End(-5)).unwrap();
+                    file.write_all(b"?").unwrap();
+                },
+                "was changed",
+            ),
+            (
+                |path| {
+                    std::fs::copy(path, path.with_extension("copy")).unwrap();
+                    std::fs::rename(path.with_extension("copy"), path).unwrap();
+                },
+                "",
+            ),
+            (
+                |path| {
+                    std::fs::remove_file(path).unwrap();
+                    std::fs::create_dir(path).unwrap();
+                },
+                "was replaced",
+            ),
+        ];
+        for (others, said) in done {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("metrics.jsonl");
+            let mut writer = MetricsWriter::open(path.clone(), &Extent::NOTHING).unwrap();
+            writer.append(&record(1)).unwrap();
+            writer.sync().unwrap();
+            writer.append(&record(2)).unwrap();
+            others(&path);
+            let error = match writer.sync() {
+                // A whole copy is as good, until the next line, which it lacks.
+                Ok(_) if said.is_empty() => {
+                    writer.append(&record(3)).unwrap();
+                    writer.sync().unwrap_err()
+                }
+                synced => synced.unwrap_err(),
+            };
+            let message = error.to_string();
+            assert!(message.contains(said) && message.contains("another program"), "{message}");
+            assert!(writer.require_whole().is_err());
+        }
+    }
+
+    /// `sync` looks at new lines only: it would else read the file again and again.
+    #[test]
+    fn what_others_do_to_old_lines_is_noticed_at_the_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("metrics.jsonl");
+        let mut writer = MetricsWriter::open(path.clone(), &Extent::NOTHING).unwrap();
+        writer.append(&record(1)).unwrap();
+        writer.sync().unwrap();
+        writer.append(&record(2)).unwrap();
+        let mut file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all(b"?").unwrap();
+        writer.sync().unwrap();
+        assert!(writer.require_whole().unwrap_err().to_string().contains("was changed"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, elsewhere) = (directory.path().join("metrics.jsonl"), directory.path().join("thesis.tex"));
+        std::fs::write(&elsewhere, "years of work").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        assert!(MetricsWriter::open(path, &Extent::NOTHING).unwrap_err().to_string().contains("is a link"));
+        assert_eq!(std::fs::read_to_string(elsewhere).unwrap(), "years of work");
+    }
 
     fn record(epoch: u64) -> Record {
         Record::Epoch(EpochRecord {

@@ -12,7 +12,7 @@ use crate::observer::Observer;
 use crate::run_directory::{BEST_MODEL, ENCODER, LAST_MODEL, METRICS, RunDirectory, SUMMARY};
 use crate::settings::Settings;
 use crate::summary::Summary;
-use crate::trainer::{Number, Trainer};
+use crate::trainer::{Number, Trainer, require_possible};
 use flameout_curves::record::{EpochRecord, Record};
 
 /// How a run is carried out; nothing here changes its numbers.
@@ -66,6 +66,7 @@ pub fn train<T: Number>(
     settings.check()?;
     // Before the directory: a run that cannot begin leaves nothing behind.
     let dataset = Dataset::<T>::open(settings, &options.base)?;
+    require_possible(settings, &dataset)?;
     let directory = open_directory(settings, options)?;
     if let Some(summary) = directory.summary()? {
         return Ok(Ended::Finished(Box::new(summary)));
@@ -197,6 +198,7 @@ impl<'a, T: Number> Run<'a, T> {
 
     fn finish(&mut self, stop: &AtomicBool) -> Result<Ended, Error> {
         let non_finite = self.trainer.outcome().non_finite();
+        self.metrics.require_whole()?;
         if !non_finite {
             self.checkpoint()?;
         }

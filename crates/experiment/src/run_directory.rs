@@ -13,8 +13,10 @@
 //! | `summary.json` | the [`Summary`]; present once the run has ended |
 //! | `lock` | held while a program writes here |
 
+mod unused;
+
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flameout_model::checkpoint;
@@ -23,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoints::{Checkpoints, Origin};
 use crate::error::Error;
 use crate::settings::Settings;
+use crate::small_file;
 use crate::summary::Summary;
 use crate::trainer::{Number, Snapshot};
 use flameout_curves::record::Record;
@@ -39,6 +42,15 @@ pub const METRICS: &str = "metrics.jsonl";
 const CHECKPOINTS: &str = "checkpoints";
 /// The file whose presence says that the run is over.
 pub(crate) const SUMMARY: &str = "summary.json";
+
+/// What says that a directory holds a run: its settings.
+const SETTINGS: &str = "settings.toml";
+/// What says by which program, and is there before the settings are.
+const ENVIRONMENT: &str = "environment.json";
+/// The file that is held while a program writes here.
+const LOCK: &str = "lock";
+/// More than any line of `metrics.jsonl`.
+const LONGEST_LINE: u64 = 1 << 16;
 
 /// A run's directory, locked against other writers as long as this lives.
 #[derive(Debug)]
@@ -78,6 +90,7 @@ impl Environment {
             kernels: flameout_kernels::Path::current().name().into(),
             threads: rayon::current_num_threads(),
             started_unix_seconds: since_1970.map_or(0, |duration| duration.as_secs()),
+            // Any bytes may stand in it.
             command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
         }
     }
@@ -87,18 +100,18 @@ impl RunDirectory {
     /// Makes a directory for a new run.
     ///
     /// # Errors
-    /// [`Error::RunDirectory`] if it holds a run already, or another program is writing there; [`Error::Io`] if it cannot be made.
+    /// [`Error::RunDirectory`] if it holds a run already, or anything with the name of a file of a run, or another program is
+    /// writing there; [`Error::Io`] if it cannot be made. Nothing has been written then.
     pub fn create(path: &Path, settings: &Settings) -> Result<Self, Error> {
         std::fs::create_dir_all(path).map_err(Error::io(path))?;
+        unused::require(path)?;
         let directory = Self::lock(path)?;
-        if directory.file("settings.toml").exists() {
-            let problem = "holds a run already; resume it, or choose another directory".into();
-            return Err(Error::RunDirectory { path: path.into(), problem });
-        }
+        // Another program may have begun in the meantime.
+        unused::require(path)?;
         let environment = serde_json::to_vec_pretty(&Environment::current()).expect("plain data");
-        directory.write("environment.json", &environment)?;
+        directory.write(ENVIRONMENT, &environment)?;
         // Last, because its presence says that this is a run.
-        directory.write("settings.toml", settings.to_toml().as_bytes())?;
+        directory.write(SETTINGS, settings.to_toml().as_bytes())?;
         Ok(directory)
     }
 
@@ -107,7 +120,7 @@ impl RunDirectory {
     /// # Errors
     /// [`Error::RunDirectory`] if there is no run, or another program is writing there.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        if !path.join("settings.toml").is_file() {
+        if !path.join(SETTINGS).is_file() {
             let problem = "holds no run (no `settings.toml`); leave out the resuming to begin one".into();
             return Err(Error::RunDirectory { path: path.into(), problem });
         }
@@ -115,7 +128,7 @@ impl RunDirectory {
     }
 
     fn lock(path: &Path) -> Result<Self, Error> {
-        let file = path.join("lock");
+        let file = path.join(LOCK);
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&file).map_err(Error::io(&file))?;
         lock.try_lock().map_err(|error| match error {
             std::fs::TryLockError::WouldBlock => {
@@ -155,7 +168,7 @@ impl RunDirectory {
     /// # Errors
     /// As [`Settings::read`].
     pub fn settings(&self) -> Result<Settings, Error> {
-        Settings::read(&self.file("settings.toml"))
+        Settings::read(&self.file(SETTINGS))
     }
 
     /// The summary, if the run has ended.
@@ -167,7 +180,7 @@ impl RunDirectory {
         if !path.exists() {
             return Ok(None);
         }
-        let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let text = small_file::read_text(&path, small_file::JSON).map_err(Error::io(&path))?;
         let damaged = |error| Error::RunDirectory {
             path: path.clone(),
             problem: format!(
@@ -206,16 +219,21 @@ impl RunDirectory {
     pub fn read_metrics(path: &Path) -> Result<Vec<Record>, Error> {
         let path = path.join(METRICS);
         let file = File::open(&path).map_err(Error::io(&path))?;
-        BufReader::new(file)
-            .split(b'\n')
-            .enumerate()
-            .map(|(index, line)| {
-                let line = line.map_err(Error::io(&path))?;
-                serde_json::from_slice(&line).map_err(|error| Error::RunDirectory {
-                    path: path.clone(),
-                    problem: format!("line {}: {error}", index + 1),
-                })
-            })
-            .collect()
+        let (mut file, mut line, mut records) = (BufReader::new(file), Vec::new(), Vec::new());
+        loop {
+            line.clear();
+            if file.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(Error::io(&path))? == 0 {
+                return Ok(records);
+            }
+            let mistake = |problem: String| Error::RunDirectory {
+                path: path.clone(),
+                problem: format!("line {}: {problem}", records.len() + 1),
+            };
+            if line.len() as u64 == LONGEST_LINE {
+                return Err(mistake(format!("is longer than {LONGEST_LINE} bytes: it is no record of a run")));
+            }
+            let record = serde_json::from_slice(line.strip_suffix(b"\n").unwrap_or(&line));
+            records.push(record.map_err(|error| mistake(error.to_string()))?);
+        }
     }
 }

@@ -11,6 +11,7 @@ use flameout_word2vec::{NonFinitePolicy, Normalization, ReadOptions, Utf8Policy}
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::small_file;
 
 /// The settings of a run, as `settings.toml` holds them. Every default is the question's.
 ///
@@ -294,7 +295,7 @@ impl Settings {
     /// # Errors
     /// [`Error::Io`] if the file cannot be read; [`Error::Settings`], which names it, if there is a mistake in it.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let text = small_file::read_text(path, small_file::TOML).map_err(Error::io(path))?;
         Self::from_toml(&text).map_err(|error| {
             let problem = match error {
                 Error::Settings { problem, .. } => problem,
@@ -368,7 +369,10 @@ impl Settings {
     }
 
     fn check_data(&self) -> Result<(), Error> {
-        let DataSettings { words, test_share, length, alphabet, .. } = &self.data;
+        let DataSettings { vectors, words, test_share, length, alphabet, .. } = &self.data;
+        let problem =
+            || format!("is {}, which is no UTF-8: give the file or its directory another name", vectors.display());
+        require(vectors.to_str().is_some(), "data.vectors", problem())?;
         require_whole("seed", self.seed, 0)?;
         require_whole("data.words", *words, 0)?;
         let in_range = (0.0..1.0).contains(test_share);

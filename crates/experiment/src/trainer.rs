@@ -2,7 +2,7 @@
 
 use flameout_cells::Tensor;
 use flameout_kernels::Real;
-use flameout_model::{Sequential, metrics};
+use flameout_model::{Architecture, Sequential, metrics};
 use flameout_optim::{Constraint, LearningRate, Optimizer, clip, hold_columns, l2_norm};
 use ndarray::Array2;
 use ndarray_rand::rand::seq::SliceRandom;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{Batch, Dataset};
 use crate::error::Error;
 use crate::intervention::Intervention;
+use crate::memory;
 use crate::non_finite::NonFinite;
 use crate::outcome::Outcome;
 use crate::rng::{Purpose, stream};
@@ -114,11 +115,11 @@ impl<T: Number> Trainer<T> {
     /// A network before its first step.
     ///
     /// # Errors
-    /// If a setting is out of range.
+    /// If a setting is out of range, or there is not memory enough.
     #[inline(never)] // compiled once: see `instances`
     pub fn new(settings: &Settings, dataset: &Dataset<T>) -> Result<Self, Error> {
         settings.check()?;
-        let architecture = settings.architecture(dataset.encoder.alphabet_len(), dataset.targets.ncols());
+        let architecture = require_possible(settings, dataset)?;
         let mut model = Sequential::new(architecture);
         model.initialise(&settings.initialisation(), settings.seed);
         let tensors = model.tensors().to_vec();
@@ -390,6 +391,14 @@ impl<T: Number> Trainer<T> {
         };
         epochs_over || patience_over || collapse_over || outcome.non_finite()
     }
+}
+
+/// The network that the settings make of these words, if it can be built and trained.
+pub(crate) fn require_possible<T: Number>(settings: &Settings, dataset: &Dataset<T>) -> Result<Architecture, Error> {
+    let architecture = settings.architecture(dataset.encoder.alphabet_len(), dataset.targets.ncols());
+    architecture.check()?;
+    memory::require(settings, &architecture, dataset)?;
+    Ok(architecture)
 }
 
 /// Multiplies the gradients of a batch by its weight.

@@ -1,11 +1,16 @@
 //! What can happen to a run's files while it is interrupted, and what then becomes of it.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flameout_experiment::{Case, Ended, Error, Observer, RunOptions, Settings, StepRecord, Summary, Trainer, train};
+use flameout_experiment::checkpoints::Origin;
+use flameout_experiment::{
+    Begun, Case, Dataset, Ended, Error, Observer, RunDirectory, RunOptions, Settings, StepRecord, Summary, Trainer,
+    train,
+};
 
 /// 21 steps, 7 an epoch, a checkpoint every 4.
 fn settings() -> Settings {
@@ -45,6 +50,17 @@ fn run(settings: &Settings, path: &Path, resume: bool, stop_after: u64) -> Resul
         vec![Box::new(StopAfter(stop_after, flag)) as Box<dyn Observer<f32>>]
     })?;
     Ok((ended, from, warnings))
+}
+
+/// Begins a run with those who watch it.
+fn begin(
+    settings: &Settings,
+    path: &Path,
+    observers: impl FnOnce(&Begun<'_, f32>) -> Vec<Box<dyn Observer<f32>>>,
+) -> Result<Ended, Error> {
+    let base = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let options = RunOptions { directory: path.into(), resume: false, base };
+    train::<f32>(settings, &options, &AtomicBool::new(false), observers)
 }
 
 fn finished(ended: Ended) -> Summary {
@@ -191,14 +207,158 @@ fn a_checkpoint_of_a_later_version_is_refused_and_not_passed_over() {
     let (summary, _) = undisturbed();
     let directory = stopped();
     let newest = checkpoint(directory.path(), 10);
-    let mut bytes = fs::read(&newest).unwrap();
-    bytes[8] = 4;
-    fs::write(&newest, bytes).unwrap();
+    flameout_model::checkpoint::write(&newest, 4, &"what a later program thought of").unwrap();
     let error = run(&settings(), directory.path(), true, u64::MAX).unwrap_err().to_string();
     assert!(error.contains("step-0000000010") && error.contains("version 4"), "{error}");
     fs::remove_file(&newest).unwrap();
     let (ended, from, _) = run(&settings(), directory.path(), true, u64::MAX).unwrap();
     assert_eq!((finished(ended), from), (summary, 8));
+}
+
+/// As one byte of the header after the other: magic, version, length, checksum.
+#[test]
+fn a_checkpoint_with_any_damaged_byte_is_passed_over_for_the_one_before() {
+    let (summary, lines) = undisturbed();
+    let sound = stopped();
+    let (settings, base) = (settings(), PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.."));
+    let origin = Origin::of(&settings, &Dataset::<f32>::open(&settings, &base).unwrap());
+    let newest = checkpoint(sound.path(), 10);
+    let bytes = fs::read(&newest).unwrap();
+    for byte in (0..60).chain([bytes.len() - 1]) {
+        for mask in [1_u8, 2, 4, 7 ^ 3, 255] {
+            let mut damaged = bytes.clone();
+            damaged[byte] ^= mask;
+            fs::write(&newest, &damaged).unwrap();
+            let mut checkpoints = RunDirectory::open(sound.path()).unwrap().checkpoints();
+            let found = checkpoints.newest::<f32>(&origin, &sound.path().join("metrics.jsonl")).unwrap();
+            assert_eq!(found.sound.unwrap().0.step(), 8, "byte {byte}, mask {mask}");
+            assert!(found.warnings.len() == 1 && found.warnings[0].contains("step-0000000010"), "{:?}", found.warnings);
+        }
+    }
+    // The number of the version in a checkpoint of the first programs, whose checksum did not cover it.
+    let mut damaged = bytes.clone();
+    damaged[20..52].copy_from_slice(blake3::hash(&bytes[52..]).as_bytes());
+    damaged[8] = 7;
+    fs::write(&newest, &damaged).unwrap();
+    let (ended, from, warnings) = run(&settings, sound.path(), true, u64::MAX).unwrap();
+    assert_eq!((finished(ended), from), (summary, 8));
+    assert!(warnings.len() == 1 && warnings[0].contains("version"), "{warnings:?}");
+    assert_eq!(metrics(sound.path()), lines);
+}
+
+/// What another program does to `metrics.jsonl` while the run goes on ends it at the next checkpoint; resumed, it comes to
+/// its end.
+#[test]
+fn metrics_that_others_touch_end_the_run() {
+    let (summary, lines) = undisturbed();
+    let done: [(fn(&Path), &str); 4] = [
+        (|path| fs::remove_file(path).unwrap(), "removed"),
+        (|path| fs::write(path, "").unwrap(), "cut short"),
+        (
+            |path| {
+                fs::copy(path, path.with_extension("copy")).unwrap();
+                fs::rename(path.with_extension("copy"), path).unwrap();
+            },
+            "replaced",
+        ),
+        (|path| fs::OpenOptions::new().append(true).open(path).unwrap().write_all(b"{}\n").unwrap(), "written to"),
+    ];
+    for (others, said) in done {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("metrics.jsonl");
+        let error = begin(&settings(), directory.path(), |_| vec![Box::new(At(10, path.clone(), others))]).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains(path.to_str().unwrap()) && message.contains(said), "{message}");
+        assert!(!directory.path().join("summary.json").exists());
+        let resumed = run(&settings(), directory.path(), true, u64::MAX);
+        // Where not even the lines of the checkpoint before are left, the user must say that the run may go on without.
+        let (ended, from, _) = resumed.unwrap_or_else(|error| {
+            assert!(said == "cut short" && error.to_string().contains("move it away"), "{error}");
+            fs::remove_file(&path).unwrap();
+            run(&settings(), directory.path(), true, u64::MAX).unwrap()
+        });
+        assert_eq!((finished(ended), from), (summary.clone(), 8), "{said}");
+        let kept = metrics(directory.path());
+        assert_eq!(kept, lines[lines.len() - kept.len()..], "{said}");
+    }
+}
+
+/// Does something to a file after a step.
+struct At(u64, PathBuf, fn(&Path));
+
+impl<T> Observer<T> for At {
+    fn step(&mut self, record: &StepRecord, _: &Trainer<T>) {
+        if record.step == self.0 {
+            self.2(&self.1);
+        }
+    }
+}
+
+/// Nothing of a stranger's is written over, and nothing is written before that is known.
+#[test]
+fn a_directory_with_a_file_of_that_name_is_refused_untouched() {
+    let names = [
+        "metrics.jsonl",
+        "summary.json",
+        "settings.toml",
+        "model.flameout",
+        "best.flameout",
+        "encoder.json",
+        "environment.json",
+        "lock",
+        "diagnosis.json",
+        "states",
+        "ngrams.flameout",
+        "checkpoints/step-0000000004.ckpt",
+    ];
+    for name in names {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "mine").unwrap();
+        assert_refused(directory.path(), name.split('/').next().unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_with_a_link_of_that_name_is_refused_untouched() {
+    for name in ["metrics.jsonl", "lock", "checkpoints", "environment.json", "settings.toml"] {
+        let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let target = elsewhere.path().join("thesis.tex");
+        // Once of a file that is there, and once of none.
+        for content in [Some("years of work"), None] {
+            let link = directory.path().join(name);
+            let _ = fs::remove_file(&link);
+            let _ = fs::remove_file(&target);
+            content.iter().for_each(|content| fs::write(&target, content).unwrap());
+            std::os::unix::fs::symlink(&target, &link).unwrap();
+            assert_refused(directory.path(), name);
+            assert_eq!(fs::read_to_string(&target).ok().as_deref(), content);
+        }
+    }
+}
+
+fn assert_refused(directory: &Path, name: &str) {
+    let before = fs::read_dir(directory).unwrap().count();
+    let error = run(&settings(), directory, false, 1).unwrap_err().to_string();
+    assert!(error.contains(directory.to_str().unwrap()) && error.contains(&format!("`{name}`")), "{error}");
+    assert_eq!(fs::read_dir(directory).unwrap().count(), before, "{name}");
+}
+
+/// Of a run that was killed before it was one.
+#[test]
+fn what_a_killed_beginning_left_is_no_strangers() {
+    let directory = tempfile::tempdir().unwrap();
+    run(&settings(), directory.path(), false, 1).unwrap();
+    for name in ["settings.toml", "metrics.jsonl", "encoder.json"] {
+        fs::remove_file(directory.path().join(name)).unwrap();
+    }
+    fs::remove_dir_all(directory.path().join("checkpoints")).unwrap();
+    fs::create_dir(directory.path().join("checkpoints")).unwrap();
+    fs::write(directory.path().join("checkpoints/.flameout-writing-D4e5F6"), "half").unwrap();
+    run(&settings(), directory.path(), false, 1).unwrap();
 }
 
 /// Version 2 was the same without the hash of the metrics at the end.

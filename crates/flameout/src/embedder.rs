@@ -4,6 +4,7 @@ use std::path::Path;
 
 use flameout_encoder::{CharEncoder, Refusal};
 use flameout_experiment::run_directory::{BEST_MODEL, ENCODER, LAST_MODEL};
+use flameout_experiment::small_file;
 use flameout_model::Sequential;
 use flameout_model::metrics::norm;
 use ndarray::{Array2, Axis};
@@ -80,7 +81,7 @@ impl Embedder {
         if !path.is_file() {
             return Err(no_model("holds no `encoder.json`, without which words cannot be spelt for the network"));
         }
-        let json = std::fs::read(&path).map_err(Error::io(&path))?;
+        let json = small_file::read(&path, small_file::JSON).map_err(Error::io(&path))?;
         let encoder = serde_json::from_slice(&json)
             .map_err(|error| Error::NoModel { path: path.clone(), problem: format!("is no encoder: {error}") })?;
         Ok(Self { space, ..Self::new(Sequential::load(&network)?, encoder)? })

@@ -7,42 +7,90 @@
 //! | 0–7 | `FLAMEOUT` |
 //! | 8–11 | version of what the payload means, little-endian |
 //! | 12–19 | length of the payload, little-endian |
-//! | 20–51 | BLAKE3 of the payload |
+//! | 20–51 | BLAKE3 of bytes 8–11 and the payload; of the payload alone in files of the first programs |
 //!
-//! Writing goes to a temporary file beside the target, which is synced and then renamed over it. Reading checks the
-//! length against the file's before anything is allocated, and the checksum before anything is decoded. A checksum says
+//! Writing goes to a temporary file beside the target, which is synced and then renamed over it. Reading compares the
+//! length with the file's, and the checksum, before anything is allocated. A checksum says
 //! that a file is whole, not that it is well meant: decoding trusts no length in it. A program that is killed
 //! while it writes leaves its temporary file behind: [`remove_temporaries`].
 
 mod decode;
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
-use std::path::Path;
+use std::io::{BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
+use bincode::error::EncodeError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+use crate::room;
 
 const MAGIC: &[u8; 8] = b"FLAMEOUT";
 const HEADER: usize = 52;
 /// What names of temporary files begin with.
-const TEMPORARY: &str = ".flameout-writing-";
+pub const TEMPORARY: &str = ".flameout-writing-";
+/// Bytes that are encoded before they are hashed and written.
+const BUFFER: usize = 1 << 16;
+/// Memory for a byte of a payload while it is decoded: itself, and a list that grows to twice its content.
+const DECODED: u64 = 4;
 
 /// Writes `value` to `path`, replacing what is there only once everything is on the disk.
 ///
 /// # Errors
 /// [`Error::Io`] if writing fails; the old file is then still there.
 pub fn write<V: Serialize>(path: &Path, version: u32, value: &V) -> Result<(), Error> {
-    let payload = bincode::serde::encode_to_vec(value, bincode::config::standard())
-        .map_err(|error| Error::Format { path: path.into(), what: format!("cannot be encoded: {error}") })?;
-    let mut header = Vec::with_capacity(HEADER);
-    header.extend_from_slice(MAGIC);
-    header.extend_from_slice(&version.to_le_bytes());
-    header.extend_from_slice(&(payload.len() as u64).to_le_bytes());
-    header.extend_from_slice(blake3::hash(&payload).as_bytes());
-    write_atomically(path, &[&header, &payload])
+    replace(path, |file| {
+        let io = |reason| Error::Io { path: path.into(), reason };
+        // Its content is known at the end.
+        file.write_all(&[0; HEADER]).map_err(io)?;
+        let hasher = hasher(Some(version));
+        let mut payload = BufWriter::with_capacity(BUFFER, Payload { file: &mut *file, hasher, len: 0 });
+        bincode::serde::encode_into_std_write(value, &mut payload, bincode::config::standard()).map_err(|error| {
+            match error {
+                EncodeError::Io { inner, .. } => io(inner),
+                error => Error::Format { path: path.into(), what: format!("cannot be encoded: {error}") },
+            }
+        })?;
+        let Payload { hasher, len, .. } = payload.into_inner().map_err(|error| io(error.into_error()))?;
+        let mut header = Vec::with_capacity(HEADER);
+        header.extend_from_slice(MAGIC);
+        header.extend_from_slice(&version.to_le_bytes());
+        header.extend_from_slice(&len.to_le_bytes());
+        header.extend_from_slice(hasher.finalize().as_bytes());
+        file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&header)).map_err(io)
+    })
+}
+
+/// Hashes and counts what goes to a file.
+struct Payload<'a> {
+    file: &'a mut File,
+    hasher: blake3::Hasher,
+    len: u64,
+}
+
+impl Write for Payload<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        self.len += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Of a payload and its version; of the payload alone if there is none.
+fn hasher(version: Option<u32>) -> blake3::Hasher {
+    let mut hasher = blake3::Hasher::new();
+    if let Some(version) = version {
+        hasher.update(&version.to_le_bytes());
+    }
+    hasher
 }
 
 /// Reads what [`write`](write()) wrote.
@@ -50,23 +98,85 @@ pub fn write<V: Serialize>(path: &Path, version: u32, value: &V) -> Result<(), E
 /// # Errors
 /// [`Error::Io`] if reading fails; [`Error::Format`] if the file is none of ours, of another version, cut short, or damaged.
 pub fn read<V: DeserializeOwned>(path: &Path, version: u32) -> Result<V, Error> {
-    let format = |what: String| Error::Format { path: path.into(), what };
-    let payload = read_payload(path, version)?;
-    let (value, used) =
-        decode::decode(&payload).map_err(|error| format(format!("the payload cannot be decoded: {error}")))?;
-    if used != payload.len() {
-        return Err(format(format!("{} bytes are left over after the payload", payload.len() - used)));
+    let container = Container::open(path, version..=version)?;
+    if container.version() != version {
+        let what = format!("has version {}; this program reads version {version}", container.version());
+        return Err(Error::Format { path: path.into(), what });
     }
-    Ok(value)
+    container.decode()
 }
 
-/// The version of what the payload of a file means, for a program that reads several. It is not covered by the checksum.
-///
-/// # Errors
-/// [`Error::Io`] if reading fails; [`Error::Format`] if the file is none of ours, or cut short before its payload.
-pub fn version(path: &Path) -> Result<u32, Error> {
-    let mut file = File::open(path).map_err(|reason| Error::Io { path: path.into(), reason })?;
-    Ok(read_header(path, &mut file)?.version)
+/// A container whose checksum has been found right, for a program that reads several versions.
+#[derive(Debug)]
+pub struct Container {
+    path: PathBuf,
+    /// At its payload.
+    file: File,
+    version: u32,
+    len: u64,
+}
+
+impl Container {
+    /// Opens a file and compares its checksum. `plain` are the versions that there were when a checksum did not cover the
+    /// version: with such a checksum any other version is damage, and not that of a later program.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if reading fails; [`Error::Format`] if the file is none of ours, cut short, or damaged.
+    pub fn open(path: &Path, plain: RangeInclusive<u32>) -> Result<Self, Error> {
+        let io = |reason| Error::Io { path: path.into(), reason };
+        let format = |what: String| Error::Format { path: path.into(), what };
+        let mut file = File::open(path).map_err(io)?;
+        let Header { version, payload_len: len, checksum } = read_header(path, &mut file)?;
+        let held = file.metadata().map_err(io)?.len().saturating_sub(HEADER as u64);
+        if len != held {
+            return Err(format(format!(
+                "claims {len} bytes after the header and holds {held}: it was cut short or damaged"
+            )));
+        }
+        let mut fits = |version| -> std::io::Result<bool> {
+            file.seek(SeekFrom::Start(HEADER as u64))?;
+            let mut hasher = hasher(version);
+            hasher.update_reader(&mut file)?;
+            Ok(*hasher.finalize().as_bytes() == checksum)
+        };
+        if !fits(Some(version)).map_err(io)? {
+            if !fits(None).map_err(io)? {
+                return Err(format("the checksum does not fit the content: the file is damaged".into()));
+            }
+            if !plain.contains(&version) {
+                return Err(format(format!(
+                    "the number of its version is damaged: there never was a version {version}"
+                )));
+            }
+        }
+        file.seek(SeekFrom::Start(HEADER as u64)).map_err(io)?;
+        Ok(Self { path: path.into(), file, version, len })
+    }
+
+    /// The version of what the payload means.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Reads the payload.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if reading fails, or there is not memory enough; [`Error::Format`] if the payload means nothing.
+    pub fn decode<V: DeserializeOwned>(self) -> Result<V, Error> {
+        let Self { path, file, len, .. } = self;
+        let format = |what: String| Error::Format { path: path.clone(), what };
+        let io = |reason| Error::Io { path: path.clone(), reason };
+        room::require(len.saturating_mul(DECODED)).map_err(io)?;
+        let mut payload = Vec::new();
+        file.take(len).read_to_end(&mut payload).map_err(io)?;
+        let (value, used) =
+            decode::decode(&payload).map_err(|error| format(format!("the payload cannot be decoded: {error}")))?;
+        if used != payload.len() {
+            return Err(format(format!("{} bytes are left over after the payload", payload.len() - used)));
+        }
+        Ok(value)
+    }
 }
 
 struct Header {
@@ -98,35 +208,17 @@ fn read_header(path: &Path, file: &mut File) -> Result<Header, Error> {
     })
 }
 
-fn read_payload(path: &Path, version: u32) -> Result<Vec<u8>, Error> {
-    let io = |reason| Error::Io { path: path.into(), reason };
-    let format = |what: String| Error::Format { path: path.into(), what };
-    let mut file = File::open(path).map_err(io)?;
-    let Header { version: found_version, payload_len: len, checksum } = read_header(path, &mut file)?;
-    if found_version != version {
-        return Err(format(format!("has version {found_version}; this program reads version {version}")));
-    }
-    let file_len = file.metadata().map_err(io)?.len();
-    if len != file_len - HEADER as u64 {
-        let held = file_len - HEADER as u64;
-        return Err(format(format!(
-            "claims {len} bytes after the header and holds {held}: it was cut short or damaged"
-        )));
-    }
-    let mut payload =
-        Vec::with_capacity(usize::try_from(len).map_err(|_| format("too large for this machine".into()))?);
-    file.take(len).read_to_end(&mut payload).map_err(io)?;
-    if *blake3::hash(&payload).as_bytes() != checksum {
-        return Err(format("the checksum does not fit the content: the file is damaged".into()));
-    }
-    Ok(payload)
-}
-
 /// Writes the parts, one after the other, to `path`: to a temporary file beside it first, synced, then renamed.
 ///
 /// # Errors
 /// [`Error::Io`] if writing fails; what was at `path` is then still there.
 pub fn write_atomically(path: &Path, parts: &[&[u8]]) -> Result<(), Error> {
+    let io = |reason| Error::Io { path: path.into(), reason };
+    replace(path, |file| parts.iter().try_for_each(|part| file.write_all(part).map_err(io)))
+}
+
+/// Has a temporary file beside `path` written, and renames it once it is synced.
+fn replace(path: &Path, write: impl FnOnce(&mut File) -> Result<(), Error>) -> Result<(), Error> {
     let io = |reason| Error::Io { path: path.into(), reason };
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -138,10 +230,8 @@ pub fn write_atomically(path: &Path, parts: &[&[u8]]) -> Result<(), Error> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(directory).map_err(io)?;
-    for part in parts {
-        // Not through the wrapper, whose errors name the temporary file beside ours.
-        file.as_file_mut().write_all(part).map_err(io)?;
-    }
+    // Not through the wrapper, whose errors name the temporary file beside ours.
+    write(file.as_file_mut())?;
     file.as_file().sync_all().map_err(io)?;
     file.persist(path).map_err(|error| io(error.error))?;
     // The rename itself is durable once the directory is. Not every platform can open one.
@@ -196,7 +286,36 @@ mod tests {
         let (_directory, path) = written();
         let message = read::<Vec<f32>>(&path, 4).unwrap_err().to_string();
         assert!(message.contains("version 3") && message.contains("version 4"), "{message}");
-        assert_eq!(version(&path).unwrap(), 3);
+        assert_eq!(Container::open(&path, 1..=1).unwrap().version(), 3, "it is vouched for by the checksum");
+    }
+
+    /// As the first programs wrote it.
+    #[test]
+    fn a_checksum_of_the_payload_alone_vouches_for_no_version() {
+        let (_directory, path) = written();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let checksum = *blake3::hash(&bytes[HEADER..]).as_bytes();
+        bytes[20..HEADER].copy_from_slice(&checksum);
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(read::<Vec<f32>>(&path, 3).unwrap(), [1.5, -2.0]);
+        bytes[8] = 7;
+        std::fs::write(&path, &bytes).unwrap();
+        let message = Container::open(&path, 2..=3).unwrap_err().to_string();
+        assert!(message.contains("damaged") && message.contains("version 7"), "{message}");
+    }
+
+    /// A sparse file: its length is no reason to allocate.
+    #[cfg(unix)]
+    #[test]
+    fn a_length_that_a_file_merely_claims_is_not_allocated() {
+        let (_directory, path) = written();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let len = 64_u64 << 20;
+        bytes[12..20].copy_from_slice(&len.to_le_bytes());
+        std::fs::write(&path, &bytes).unwrap();
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(len + HEADER as u64).unwrap();
+        let counted = allocation_counter::measure(|| drop(read::<Vec<f32>>(&path, 3).unwrap_err()));
+        assert!(counted.bytes_max < 1 << 20, "{counted:?}");
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod instances;
 pub mod loss;
 pub mod metrics;
 mod prefix;
+pub mod room;
 pub mod sequential;
 
 pub use architecture::{Architecture, Cell, Flavour, LayerKind};

@@ -283,7 +283,8 @@ impl<T: Real> Sequential<T> {
     /// Reads what [`save`](Self::save) wrote, in either precision; double-precision parameters are rounded to `f32` if `T` is.
     ///
     /// # Errors
-    /// [`Error::Io`] if reading fails, [`Error::Format`] if the file is no sound model.
+    /// [`Error::Io`] if reading fails, or there is not memory enough; [`Error::Format`] if the file is no sound model, or a
+    /// parameter is not finite.
     #[inline(never)] // compiled once: see `instances`
     pub fn load(path: &Path) -> Result<Self, Error> {
         let format = |what: String| Error::Format { path: path.into(), what };
@@ -299,7 +300,20 @@ impl<T: Real> Sequential<T> {
         }
         let mut model = Self::new(saved.architecture);
         model.parameters = parameters;
-        Ok(model)
+        match model.first_non_finite() {
+            Some((tensor, index)) => Err(format(format!(
+                "the parameter {tensor} is no finite number at index {index}: every prediction would be wrong"
+            ))),
+            None => Ok(model),
+        }
+    }
+
+    /// The first parameter that is not finite: the tensor's name, and the position in it.
+    fn first_non_finite(&self) -> Option<(&str, usize)> {
+        self.tensors.iter().find_map(|tensor| {
+            let index = self.parameters[tensor.range()].iter().position(|x| !x.to_f64().is_finite())?;
+            Some((tensor.name.as_str(), index))
+        })
     }
 }
 

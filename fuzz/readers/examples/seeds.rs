@@ -48,6 +48,44 @@ fn main() {
     interchange();
     logs();
     text();
+    whole();
+}
+
+/// For what is done with a file from its first byte to its last line.
+fn whole() {
+    let rise = |row: u32| if row < 12 { 1.0 / f64::from(row + 1) } else { 0.9 };
+    let rows = |line: &dyn Fn(u32) -> String| (0..16).map(line).collect::<String>();
+    let csv = rows(&|row| format!("{row},{},{}\n", rise(row), 1.1 * rise(row)));
+    seed("diagnose", "rise.csv", format!("epoch,loss,val_loss\n{csv}").as_bytes());
+    let json = rows(&|row| format!("{{\"step\": {row}, \"loss\": {}, \"grad_norm\": 0.5}}\n", rise(row)));
+    seed("diagnose", "rise.jsonl", json.as_bytes());
+    let keras = rows(&|row| format!("Epoch {}/16\n9/9 - 0s - loss: {:.4} - acc: 0.5\n", row + 1, rise(row)));
+    seed("diagnose", "console", keras.as_bytes());
+    copy("diagnose", "tensorflow", "fuzz/corpus/log/seed-tensorflow-train");
+    made("diagnose", "names-that-steer", b"step,loss\x1b[2J,\xe2\x80\xaelr\n1,0.5,1\n2,0.4,1\n3,inf,1\n");
+    for (name, target, file) in [
+        ("keras", "import", "fuzz/corpus/keras_hdf5/seed-written"),
+        ("keras-archive", "import", "fuzz/corpus/keras_archive/seed-gru"),
+        ("lstm", "import", "fuzz/corpus/safetensors/seed-lstm-single"),
+        ("gru", "import", "fuzz/corpus/safetensors/seed-pytorch-gru"),
+    ] {
+        copy(target, name, file);
+    }
+    for format in ["word2vec_binary", "word2vec_text", "glove"] {
+        copy("train", format, &format!("fuzz/corpus/{format}/seed-glove-words"));
+    }
+    made("train", "one-word", b"w 1 1\n");
+    let twelve = |numbers: &str| ('a'..='l').map(|letter| format!("{letter}b {numbers}\n")).collect::<String>();
+    made("train", "one-direction", twelve("0 0 0").as_bytes());
+    made("train", "one-number", ('a'..='l').zip(1..).map(|(c, x)| format!("{c} {x}\n")).collect::<String>().as_bytes());
+    let large = ('a'..='l').zip(1..).map(|(c, x)| format!("{c} {x}e37 -{x}e37\n")).collect::<String>();
+    made("train", "as-large-as-can-be", large.as_bytes());
+    let small = ('a'..='l').zip(1..).map(|(c, x)| format!("{c} {x}e-44 -{x}e-44\n")).collect::<String>();
+    made("train", "as-small-as-can-be", small.as_bytes());
+    let strange =
+        ["$", "a\u{1b}[2J", "\u{202e}ba", "😀", "日本", "e\u{301}", "1", "ABC", "a$b", "-", "longer-than-six", "é"];
+    let strange = strange.iter().zip(1..).map(|(word, x)| format!("{word} {x} {}\n", x * x % 7)).collect::<String>();
+    made("train", "strange-letters", strange.as_bytes());
 }
 
 /// The first words of the fixture, their first numbers.

@@ -20,12 +20,13 @@ pub mod logs;
 pub mod memory;
 pub mod text;
 pub mod vectors;
+pub mod whole;
 
 /// A reader, to be called with any bytes.
 pub type Reader = fn(&[u8]);
 
 /// All readers by the names of their targets and of their corpora's directories.
-pub const READERS: [(&str, Reader); 22] = [
+pub const READERS: [(&str, Reader); 25] = [
     ("word2vec_binary", vectors::word2vec_binary),
     ("word2vec_text", vectors::word2vec_text),
     ("glove", vectors::glove),
@@ -48,4 +49,7 @@ pub const READERS: [(&str, Reader); 22] = [
     ("summary", text::summary),
     ("encoder", text::encoder),
     ("similarity", text::similarity),
+    ("diagnose", whole::diagnose),
+    ("import", whole::import),
+    ("train", whole::train),
 ];

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use flameout_experiment::small_file::{TOML, read_text};
 use flameout_experiment::{Case, Dataset, Settings};
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -35,7 +36,7 @@ pub struct Plan {
 impl Plan {
     /// Reads a plan.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let text = read_text(path, TOML).with_context(|| format!("reading {}", path.display()))?;
         let mut plan: Self = toml::from_str(&text).with_context(|| path.display().to_string())?;
         plan.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         ensure!(!plan.seeds.is_empty(), "{}: `seeds` is empty", path.display());

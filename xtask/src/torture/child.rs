@@ -1,6 +1,6 @@
 //! The training in a process of its own.
 
-use std::io::Read;
+use std::io::{PipeReader, PipeWriter, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::AtomicBool;
@@ -60,13 +60,20 @@ impl Training {
         Self::spawn(Command::new(std::env::current_exe()?), run, resume)
     }
 
-    /// Begins where no file can grow beyond so many blocks of 512 bytes. Writing on is an error, not a signal.
+    /// Begins in a shell that has done something before, such as `ulimit -f 20`.
     #[cfg(unix)]
-    pub fn start_with_file_limit(run: &Path, blocks: u64) -> Result<Self> {
+    pub fn start_after(run: &Path, setup: &str) -> Result<Self> {
         let mut shell = Command::new("sh");
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
-        shell.args(["-c", &script, "sh"]).arg(std::env::current_exe()?);
+        shell.args(["-c", &format!("{setup}; exec \"$@\""), "sh"]).arg(std::env::current_exe()?);
         Self::spawn(shell, run, false)
+    }
+
+    /// Begins with a standard error of its own, which is gone once the reader that is returned is dropped.
+    pub fn start_with_stderr(run: &Path) -> Result<(Self, PipeReader)> {
+        let (reader, writer) = std::io::pipe()?;
+        let mut training = Command::new(std::env::current_exe()?);
+        training.stderr(writer);
+        Ok((Self::spawn_with_stderr(training, run, false)?, reader))
     }
 
     /// Begins where permissions bind the superuser, too.
@@ -75,11 +82,29 @@ impl Training {
         bound_by_permissions(|| Self::start(run, false))?
     }
 
+    /// With both streams in one pipe.
     fn spawn(mut command: Command, run: &Path, resume: bool) -> Result<Self> {
         // A pipe, as a file would be under the limit too.
-        let (mut reader, writer) = std::io::pipe()?;
+        let (reader, writer) = std::io::pipe()?;
+        command.stderr(writer.try_clone()?);
+        Self::spawn_into(command, run, resume, reader, writer)
+    }
+
+    /// With whatever standard error the command has.
+    fn spawn_with_stderr(command: Command, run: &Path, resume: bool) -> Result<Self> {
+        let (reader, writer) = std::io::pipe()?;
+        Self::spawn_into(command, run, resume, reader, writer)
+    }
+
+    fn spawn_into(
+        mut command: Command,
+        run: &Path,
+        resume: bool,
+        mut reader: PipeReader,
+        writer: PipeWriter,
+    ) -> Result<Self> {
         command.args(RUN).arg(run).args(resume.then_some("--resume"));
-        command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+        command.stdin(Stdio::null()).stdout(writer);
         let child = command.spawn().context("starting the training")?;
         // It holds the pipe's other end, which must be closed here for the reader to come to an end.
         drop(command);

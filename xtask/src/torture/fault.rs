@@ -7,9 +7,11 @@ mod disk;
 mod file;
 mod in_the_way;
 mod kill;
+mod others;
 mod second_run;
 #[cfg(unix)]
 mod signal;
+mod stderr;
 
 use anyhow::Result;
 use ndarray_rand::rand::seq::SliceRandom;
@@ -31,6 +33,14 @@ pub enum Kind {
     /// What a system that shuts down sends.
     #[cfg(unix)]
     Terminate,
+    /// A terminal that is closed.
+    #[cfg(unix)]
+    HangUp,
+    /// The same over a run that was begun with `nohup`.
+    #[cfg(unix)]
+    HangUpIgnored,
+    /// Standard error is gone.
+    StderrGone,
     /// No file can grow any more.
     #[cfg(unix)]
     FullDisk,
@@ -43,15 +53,21 @@ pub enum Kind {
     CheckpointCut,
     /// A bit of it has changed.
     CheckpointFlipped,
+    /// The number of its version has.
+    CheckpointVersion,
     /// It is empty.
     CheckpointEmptied,
     /// Both checkpoints are damaged.
     BothCheckpoints,
     /// metrics.jsonl is damaged.
     Metrics,
-    /// settings.toml is.
+    /// metrics.jsonl is removed, replaced or cut short while the run goes on.
+    MetricsTouched,
+    /// A stranger's file has the name of one of the run's.
+    ForeignFile,
+    /// settings.toml is damaged.
     Settings,
-    /// summary.json is.
+    /// summary.json is damaged.
     Summary,
     /// A second run in the same directory.
     SecondRun,
@@ -66,15 +82,23 @@ impl Kind {
         #[cfg(unix)]
         Self::Terminate,
         #[cfg(unix)]
+        Self::HangUp,
+        #[cfg(unix)]
+        Self::HangUpIgnored,
+        Self::StderrGone,
+        #[cfg(unix)]
         Self::FullDisk,
         #[cfg(unix)]
         Self::NoPermission,
         Self::InTheWay,
         Self::CheckpointCut,
         Self::CheckpointFlipped,
+        Self::CheckpointVersion,
         Self::CheckpointEmptied,
         Self::BothCheckpoints,
         Self::Metrics,
+        Self::MetricsTouched,
+        Self::ForeignFile,
         Self::Settings,
         Self::Summary,
         Self::SecondRun,
@@ -116,15 +140,23 @@ impl Kind {
             #[cfg(unix)]
             Self::Terminate => "SIGTERM",
             #[cfg(unix)]
-            Self::FullDisk => "full disk",
+            Self::HangUp => "SIGHUP",
+            #[cfg(unix)]
+            Self::HangUpIgnored => "SIGHUP under nohup",
+            Self::StderrGone => "standard error gone",
+            #[cfg(unix)]
+            Self::FullDisk => "full disk (limit on files)",
             #[cfg(unix)]
             Self::NoPermission => "no permission to write",
             Self::InTheWay => "something in a file's way",
             Self::CheckpointCut => "newest checkpoint cut short",
             Self::CheckpointFlipped => "newest checkpoint, a bit flipped",
+            Self::CheckpointVersion => "newest checkpoint, its version changed",
             Self::CheckpointEmptied => "newest checkpoint emptied",
             Self::BothCheckpoints => "both checkpoints damaged",
             Self::Metrics => "metrics.jsonl damaged",
+            Self::MetricsTouched => "metrics.jsonl touched during the run",
+            Self::ForeignFile => "a stranger's file in the directory",
             Self::Settings => "settings.toml damaged",
             Self::Summary => "summary.json damaged",
             Self::SecondRun => "second run in the directory",
@@ -141,15 +173,23 @@ impl Kind {
             #[cfg(unix)]
             Self::Terminate => signal::send(trial, rustix::process::Signal::TERM),
             #[cfg(unix)]
+            Self::HangUp => signal::send(trial, rustix::process::Signal::HUP),
+            #[cfg(unix)]
+            Self::HangUpIgnored => signal::hang_up_ignored(trial),
+            Self::StderrGone => stderr::close(trial),
+            #[cfg(unix)]
             Self::FullDisk => disk::fill(trial),
             #[cfg(unix)]
             Self::NoPermission => in_the_way::no_permission(trial),
             Self::InTheWay => in_the_way::a_directory(trial),
             Self::CheckpointCut => checkpoint::newest(trial, damage::Damage::Cut),
             Self::CheckpointFlipped => checkpoint::newest(trial, damage::Damage::Flip),
+            Self::CheckpointVersion => checkpoint::version(trial),
             Self::CheckpointEmptied => checkpoint::newest(trial, damage::Damage::Empty),
             Self::BothCheckpoints => checkpoint::both(trial),
             Self::Metrics => file::metrics(trial),
+            Self::MetricsTouched => others::touch_metrics(trial),
+            Self::ForeignFile => others::foreign_file(trial),
             Self::Settings => file::settings(trial),
             Self::Summary => file::summary(trial),
             Self::SecondRun => second_run::start(trial),

@@ -46,8 +46,6 @@ pub struct Blow {
 pub enum Remedy {
     /// A refusal is not expected.
     None,
-    /// Removes the checkpoint that the line names.
-    RemoveCheckpoint,
     /// Removes this.
     Remove(PathBuf),
     /// Puts this file back.
@@ -186,11 +184,6 @@ impl<'a> Trial<'a> {
             // Killed before it was a run: it is begun.
             _ if line.contains("leave out the resuming to begin one") => {}
             Remedy::None => bail!("nothing that it needs was touched"),
-            Remedy::RemoveCheckpoint => {
-                let named = |path: &PathBuf| line.contains(&*path.to_string_lossy());
-                let path = self.checkpoints()?.into_iter().find(named).context("which names no checkpoint")?;
-                std::fs::remove_file(path)?;
-            }
             Remedy::Remove(path) if path.is_dir() => std::fs::remove_dir(path)?,
             Remedy::Remove(path) => std::fs::remove_file(path)?,
             Remedy::PutBack(path, content) => std::fs::write(path, content)?,

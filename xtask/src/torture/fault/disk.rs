@@ -11,7 +11,8 @@ const BLOCK: u64 = 512;
 /// The run ends with an error that names the file; resumed with room again it goes on.
 pub fn fill(trial: &mut Trial<'_>) -> Result<Blow> {
     let blocks = trial.rng.random_range(1..trial.reference.largest / BLOCK);
-    let exit = trial.end(Training::start_with_file_limit(&trial.run(), blocks)?)?;
+    // What goes beyond it gets a signal, too, which the program must not die of.
+    let exit = trial.end(Training::start_after(&trial.run(), &format!("ulimit -f {blocks}"))?)?;
     let line = exit.refusal(&trial.run())?;
     ensure!(line.contains("too large"), "it failed otherwise: {line}");
     Ok(trial.blow(Remedy::None))

@@ -1,0 +1,49 @@
+//! Memory that will be needed: is it to be had?
+
+/// Whether the system would give a program so many bytes now, beside what it has.
+///
+/// Asking takes microseconds and touches no memory. What is given is no promise: a system may give more than it has.
+#[must_use]
+pub fn has_room(bytes: u64) -> bool {
+    let Ok(bytes) = usize::try_from(bytes) else { return false };
+    let mut memory = Vec::<u8>::new();
+    let given = memory.try_reserve_exact(bytes).is_ok();
+    // Else a compiler may leave out the asking.
+    std::hint::black_box(&mut memory);
+    given
+}
+
+/// An error that says how much is needed.
+pub(crate) fn require(bytes: u64) -> std::io::Result<()> {
+    if has_room(bytes) {
+        return Ok(());
+    }
+    let kind = std::io::ErrorKind::OutOfMemory;
+    Err(std::io::Error::new(kind, format!("takes {} of memory, more than can be had", readable(bytes))))
+}
+
+/// `1.2 GB`, as people read sizes.
+#[must_use]
+pub fn readable(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    let (mut size, mut unit) = (bytes as f64 / 1e3, 0);
+    while size >= 999.5 && unit + 1 < UNITS.len() {
+        (size, unit) = (size / 1e3, unit + 1);
+    }
+    let decimals = usize::from(size < 9.95);
+    format!("{size:.decimals$} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_had_is_said_in_readable_numbers() {
+        assert!(has_room(1 << 20) && !has_room(u64::MAX) && !has_room(1 << 62));
+        let message = require(1 << 62).unwrap_err().to_string();
+        assert!(message.contains("4.6 EB"), "{message}");
+        let cases = [(0, "0.0 kB"), (1234, "1.2 kB"), (999_600, "1.0 MB"), (12_345_678_901, "12 GB")];
+        cases.iter().for_each(|(bytes, text)| assert_eq!(readable(*bytes), *text));
+    }
+}
