@@ -174,7 +174,7 @@ pub fn of(settings: &Settings, directory: &Path, base: &Path, options: &Options)
 }
 
 fn read_log(path: &Path, json: bool) -> Result<()> {
-    let curve = logs::read(path)?;
+    let curve = logs::read(path, &logs::Names::default())?.pop().expect("a log holds a run");
     let events = onset::find(&curve, None);
     if json {
         say!("{}", serde_json::to_string_pretty(&serde_json::json!({ "notes": curve.notes, "events": events }))?)?;
