@@ -10,8 +10,10 @@ macro_rules! say {
     };
 }
 
+mod advice;
 mod analogy;
 pub mod diagnose;
+mod diagnose_log;
 pub mod diagnosis;
 mod embed;
 pub mod evaluate;
