@@ -359,7 +359,8 @@ fn from_the_start(numbers: &Numbers) -> Option<Rise> {
     };
     let early = lowest <= (count / 10).max(2) && start - numbers.smooth(lowest, width / 2) < 0.5 * matters;
     let rose = after - start > matters.max(10.0 * numbers.noise);
-    (early && rose && !numbers.grows && numbers.kind == Kind::Loss).then_some(Rise {
+    let bit_by_bit = !jumps(numbers, lowest, after - numbers.height[lowest]);
+    (early && rose && bit_by_bit && !numbers.grows && numbers.kind == Kind::Loss).then_some(Rise {
         sign: (lowest + 1).min(count - 1),
         certain: count - 1,
         end: count,

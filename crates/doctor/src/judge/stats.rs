@@ -27,11 +27,12 @@ pub(super) fn deviation(mut values: Vec<f64>) -> f64 {
     DEVIATIONS * middle(&mut values)
 }
 
-/// The value that this share of them does not exceed; 0 of nothing.
+/// The value that this share of them does not exceed; never the largest of four or more, which may be a stray one; 0 of nothing.
 pub(super) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
     if values.is_empty() {
         return 0.0;
     }
-    let at = ((values.len() as f64 * share) as usize).min(values.len() - 1);
+    let largest = if values.len() < 4 { values.len() - 1 } else { values.len() - 2 };
+    let at = ((values.len() as f64 * share) as usize).min(largest);
     *values.select_nth_unstable_by(at, f64::total_cmp).1
 }

@@ -87,7 +87,7 @@ fn columns(curve: &Curve) -> Value {
 }
 
 fn print(curve: &Curve, judgement: &Judgement) -> Result<()> {
-    say!("{} rows, {}", curve.rows, format_name(curve.source.format))?;
+    say!("{}, {}", count(curve.rows), format_name(curve.source.format))?;
     for judged in &judgement.judged {
         say!("judged: {}", judged_line(judged))?;
     }
@@ -129,53 +129,68 @@ fn format_name(format: Format) -> &'static str {
 fn judged_line(judged: &Judged) -> String {
     let column = judged.column.as_ref().map_or_else(String::new, |column| format!(" (`{column}`)"));
     let (rows, first, last) = (judged.rows, number(judged.first), number(judged.last));
-    let rows = if rows == 1 { "1 row".into() } else { format!("{rows} rows") };
-    format!("{}{column}, {rows}, {first} in the first and {last} in the last", judged.series)
+    format!("{}{column}, {}, {first} in the first and {last} in the last", judged.series, count(rows))
 }
 
 /// The verdict as a sentence.
 fn verdict(curve: &Curve, judgement: &Judgement) -> String {
+    const LOST: &[EventKind] = &[EventKind::Collapse];
+    const RISES: &[EventKind] = &[EventKind::Collapse, EventKind::Setback, EventKind::Unsettled];
     let unit = unit(curve.unit);
-    let at = |series: &[Series], kinds: &[EventKind]| {
+    let place = |series: &[Series], kinds: &[EventKind]| {
         let of = |event: &&SeriesEvent| series.contains(&event.series) && kinds.contains(&event.event.kind);
-        judgement.events.iter().find(of).map_or_else(String::new, |event| format!(" at {unit} {}", event.event.onset))
+        judgement.events.iter().find(of).map_or_else(|| "some row".into(), |event| format!("{unit} {}", event.event.onset))
     };
-    let losses = [Series::Loss, Series::ValidationLoss];
-    let lost = [EventKind::Collapse];
-    let any = [EventKind::Collapse, EventKind::Setback, EventKind::Unsettled];
+    let losses = &[Series::Loss, Series::ValidationLoss];
+    let accuracies = &[Series::Accuracy, Series::ValidationAccuracy];
     let has_tests = judgement.judged.iter().any(|judged| judged.series == Series::ValidationLoss);
-    let rows = judgement.judged.first().map_or(0, |judged| judged.rows);
+    let rows = judgement.judged.iter().map(|judged| judged.rows).max().unwrap_or(0);
     match judgement.verdict {
         Verdict::NoRows => "the log has no rows with a loss or an accuracy: there is nothing to judge".into(),
-        Verdict::TooShort => format!("too short to judge: {rows} rows say nothing of a course; four are the least"),
-        Verdict::NotFinite => format!("NOT FINITE: from{} on the loss is NaN, infinite, or the 0.0 that hides it", at(&losses, &lost).replacen(" at", "", 1).trim_end().to_owned().replacen(unit, &format!(" {unit}"), 1).replace("  ", " ")),
-        Verdict::Diverged => format!("DIVERGED: nothing was ever learnt, and the loss rises above where it began,{}", at(&losses, &lost)),
-        Verdict::Collapse if has_tests => format!("COLLAPSE{}: what was learnt is lost, on training and on validation data", at(&losses, &lost)),
-        Verdict::Collapse => format!("COLLAPSE{}: what was learnt is lost", at(&losses, &lost)),
+        Verdict::TooShort => format!("too short to judge: {} say nothing of a course; it takes four", count(rows)),
+        Verdict::NotFinite => {
+            let place = place(losses, LOST);
+            format!("NOT FINITE from {place} on: the loss is NaN, infinite, or the 0.0 that hides such a number")
+        }
+        Verdict::Diverged => {
+            let place = place(losses, LOST);
+            format!("DIVERGED at {place}: nothing was learnt before, and the loss rises above where it began")
+        }
+        Verdict::Collapse if has_tests => {
+            format!("COLLAPSE at {}: what was learnt is lost, on training and on validation data", place(losses, LOST))
+        }
+        Verdict::Collapse => format!("COLLAPSE at {}: what was learnt is lost", place(losses, LOST)),
         Verdict::CollapseOfTraining => {
-            format!("COLLAPSE of the training loss alone{}; the validation loss is sound", at(&[Series::Loss], &lost))
+            format!("COLLAPSE at {}, of the training loss alone: the validation loss is sound", place(losses, LOST))
         }
         Verdict::CollapseOfValidation => {
-            format!("COLLAPSE of validation alone{}; the training loss is sound", at(&[Series::ValidationLoss], &lost))
+            let place = place(&[Series::ValidationLoss], LOST);
+            format!("COLLAPSE at {place}, of the validation loss alone: the training loss is sound")
         }
         Verdict::ValidationNotFinite => {
-            format!("the validation loss is NOT FINITE from{} on; the training loss is sound", at(&[Series::ValidationLoss], &lost).replacen(" at", "", 1))
+            let place = place(&[Series::ValidationLoss], LOST);
+            format!("the validation loss is NOT FINITE from {place} on: the training loss is sound")
         }
         Verdict::GradientsExploded => {
-            format!("GRADIENTS EXPLODED{}, or are not finite; the loss does not show it yet", at(&[Series::GradientNorm], &any))
+            let place = place(&[Series::GradientNorm], RISES);
+            format!("GRADIENTS EXPLODED at {place}, or are not finite: the loss does not show it yet")
         }
-        Verdict::AccuracyLost => {
-            format!("ACCURACY LOST{}, while the loss is sound", at(&[Series::Accuracy, Series::ValidationAccuracy], &any))
+        Verdict::AccuracyLost => format!("ACCURACY LOST at {}, while the loss is sound", place(accuracies, RISES)),
+        Verdict::LastingRise => {
+            format!("the loss rose for good at {}, but most of what was learnt is kept", place(losses, RISES))
         }
-        Verdict::LastingRise => format!("the loss rose for good{}, but most of what was learnt is kept", at(&losses, &any)),
         Verdict::RoseAtTheEnd => {
-            format!("the loss rose{}, and the log ends: too soon to say whether it comes back", at(&losses, &any))
+            format!("the loss rose at {}, and the log ends: too soon to say whether it comes back", place(losses, RISES))
         }
         Verdict::Overfitting => overfitting(judgement, unit),
-        Verdict::NeverLearnt => format!("NEVER LEARNT: over {rows} rows the loss does not fall beyond its noise"),
-        Verdict::Spikes => "it went well in the end: the loss rose and came back".into(),
+        Verdict::NeverLearnt => format!("NEVER LEARNT: in {} the loss does not fall beyond its noise", count(rows)),
+        Verdict::Spikes => "the loss rose and came back: nothing is lost".into(),
         Verdict::NothingWrong => format!("nothing went wrong in what was judged: {}", all_judged(judgement)),
     }
+}
+
+fn count(rows: usize) -> String {
+    if rows == 1 { "1 row".into() } else { format!("{rows} rows") }
 }
 
 fn overfitting(judgement: &Judgement, unit: &str) -> String {
@@ -186,10 +201,15 @@ fn overfitting(judgement: &Judgement, unit: &str) -> String {
     format!("OVERFITTING from {unit} {from} on: the validation loss rises from {best} to {last} {while_training}")
 }
 
+/// As "30 rows: loss, val_loss".
 fn all_judged(judgement: &Judgement) -> String {
     let name = |judged: &Judged| judged.column.clone().unwrap_or_else(|| judged.series.to_string());
-    let each: Vec<String> = judgement.judged.iter().map(|judged| format!("{} ({} rows)", name(judged), judged.rows)).collect();
-    each.join(", ")
+    let rows = |judged: &Judged| judged.rows;
+    let groups = judgement.judged.chunk_by(|one, other| one.rows == other.rows);
+    let of_group = |group: &[Judged]| {
+        format!("{}: {}", count(group.first().map_or(0, rows)), group.iter().map(name).collect::<Vec<_>>().join(", "))
+    };
+    groups.map(of_group).collect::<Vec<_>>().join("; ")
 }
 
 fn unit(unit: Unit) -> &'static str {
