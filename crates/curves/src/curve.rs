@@ -30,10 +30,54 @@ pub struct Curve {
     pub unit: Unit,
     /// Steps an epoch takes, if known; 1 if the log has only epochs.
     pub steps_per_epoch: Option<u64>,
+    /// The points, by their step, that begin an epoch, if the unit is a step and the log tells: running means start anew there.
+    pub epoch_starts: Vec<u64>,
+    /// What [`Point::loss`] and [`EpochPoint::test_loss`] measure, by the name of their column.
+    pub measure: Measure,
     /// Where it was read.
     pub source: Source,
+    /// The name of the run, if the log holds several and names them.
+    pub name: Option<String>,
+    /// The columns that the numbers were read from.
+    pub columns: Columns,
+    /// Rows of the log that belong to this run, those without a loss and those that were done again included.
+    pub rows: usize,
     /// What was passed over or mended in reading, a sentence each.
     pub notes: Vec<String>,
+}
+
+/// The names, as the log has them, of the columns, keys or tags that were used. They have no control characters.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Columns {
+    /// Of [`Point::loss`].
+    pub loss: Option<String>,
+    /// Of [`Point::accuracy`].
+    pub accuracy: Option<String>,
+    /// Of [`EpochPoint::test_loss`].
+    pub validation_loss: Option<String>,
+    /// Of [`EpochPoint::test_accuracy`].
+    pub validation_accuracy: Option<String>,
+    /// Of the step.
+    pub step: Option<String>,
+    /// Of the epoch.
+    pub epoch: Option<String>,
+    /// Of [`Point::learning_rate`].
+    pub learning_rate: Option<String>,
+    /// Of [`Point::gradient_norm`].
+    pub gradient_norm: Option<String>,
+}
+
+/// What a loss measures. Numbers are kept as the log has them, whatever this says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// What is minimised, in whatever unit; it may be negative.
+    #[default]
+    Loss,
+    /// The exponential of a loss.
+    Perplexity,
+    /// A share of errors, of 1 or in percent.
+    ErrorRate,
 }
 
 /// What a point is: a step, or, where a log has only epochs, an epoch.
@@ -115,8 +159,9 @@ impl Curve {
     /// Of losses alone, numbered from 1.
     #[must_use]
     pub fn from_losses(unit: Unit, losses: impl IntoIterator<Item = f64>) -> Self {
-        let points = (1..).zip(losses).map(|(step, loss)| Point { step, loss, ..Point::default() }).collect();
-        Self { points, unit, ..Self::empty(Format::Flameout) }
+        let points: Vec<Point> =
+            (1..).zip(losses).map(|(step, loss)| Point { step, loss, ..Point::default() }).collect();
+        Self { rows: points.len(), points, unit, ..Self::empty(Format::Flameout) }
     }
 
     /// Of a run of this workspace's trainer.
@@ -161,13 +206,20 @@ impl Curve {
         Ok(curve)
     }
 
-    pub(crate) fn empty(format: Format) -> Self {
+    /// Without a number.
+    #[must_use]
+    pub fn empty(format: Format) -> Self {
         Self {
             points: Vec::new(),
             epochs: Vec::new(),
             unit: Unit::Step,
             steps_per_epoch: None,
+            epoch_starts: Vec::new(),
+            measure: Measure::Loss,
             source: Source { format, path: None },
+            name: None,
+            columns: Columns::default(),
+            rows: 0,
             notes: Vec::new(),
         }
     }
@@ -189,6 +241,7 @@ impl Curve {
     }
 
     fn push(&mut self, record: &Record) {
+        self.rows += 1;
         match record {
             Record::Step(step) => self.points.push(step.into()),
             Record::Epoch(epoch) => {

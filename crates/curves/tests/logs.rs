@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use flameout_curves::logs::read;
-use flameout_curves::{Curve, Error, Format, Unit};
+use flameout_curves::{Curve, Error, Format, Names, Unit, logs};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}
+
+fn read(path: &Path) -> Result<Curve, Error> {
+    logs::read(path, &Names::default()).map(|mut runs| runs.remove(0))
 }
 
 fn read_bytes(content: &[u8]) -> Result<Curve, Error> {

@@ -11,6 +11,7 @@
 //! - [`probe`]: what to measure while a run goes on; [`ring`]: its states in memory;
 //! - [`keeper`]: states kept while a run is made, so that it need not be made again;
 //! - [`warning`], [`guard`]: a collapse announced while a run goes on, and what may keep it from coming;
+//! - [`judge`]: what the log of another program's run says: verdict and events of every series in it;
 //! - [`onset`]: where the [curve](flameout_curves::Curve) of a run that can only be looked at went wrong.
 //!
 //! ```
@@ -49,6 +50,7 @@ mod forgetting;
 pub mod guard;
 #[cfg(not(test))] // a test binary has no crate above it
 mod instances;
+pub mod judge;
 pub mod keeper;
 pub mod onset;
 pub mod prescription;

@@ -27,7 +27,7 @@
 pub mod band;
 mod definition;
 mod divergence;
-mod non_finite;
+pub(crate) mod non_finite;
 mod series;
 mod symptom;
 
@@ -187,6 +187,12 @@ pub fn baseline_at_start(curve: &Curve) -> Option<Baseline> {
 #[must_use]
 pub fn baseline_of_loss(loss: f64) -> Baseline {
     Baseline { train_loss: loss, test_loss: loss, accuracy: 0.0, spread: 0.0 }
+}
+
+/// What the outputs that were tested last say of a collapse, where only the log is known.
+pub(crate) fn outputs_seen(event: &Event, curve: &Curve) -> Option<Symptom> {
+    let spread = symptom::spread_before(event, curve);
+    symptom::seen(event, curve, &Baseline { spread, ..baseline_of_loss(1.0) })
 }
 
 /// Makes one collapse of what the definition sees during a collapse that the band sees, if the first of it is a spike that did

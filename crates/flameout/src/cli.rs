@@ -13,8 +13,10 @@ macro_rules! tell {
     ($($text:tt)*) => { $crate::cli::terminal::tell(format_args!($($text)*)) };
 }
 
+mod advice;
 mod analogy;
 pub mod diagnose;
+mod diagnose_log;
 pub mod diagnosis;
 mod embed;
 pub mod evaluate;

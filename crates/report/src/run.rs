@@ -49,7 +49,7 @@ impl Run {
         if is_run && !holds_a_line(&path.join("metrics.jsonl"))? {
             return Err(Error::NoStep { path: path.into() });
         }
-        let curve = logs::read(path)?;
+        let curve = logs::read(path, &logs::Names::default())?.pop().expect("a log holds a run");
         let summary: Option<Summary> = read_json(&path.join("summary.json"))?;
         let mut notes = curve.notes.clone();
         // The rest of a report is worth having without it.

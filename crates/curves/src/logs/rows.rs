@@ -140,7 +140,17 @@ impl Log {
             Unit::Epoch => Some(1),
         };
         let source = Source { format: self.format, path: Some(self.path) };
-        Ok(Curve { points, epochs, unit, steps_per_epoch, source, notes: self.notes })
+        let rows = self.lines.len();
+        Ok(Curve {
+            points,
+            epochs,
+            unit,
+            steps_per_epoch,
+            source,
+            rows,
+            notes: self.notes,
+            ..Curve::empty(self.format)
+        })
     }
 
     /// Of the names that mean the same, one is chosen: that with the most values, then the plainest, then the first.

@@ -7,7 +7,7 @@ use flameout_curves::Curve;
 const HEALED: usize = 3;
 
 /// A stretch of numbers that are not finite is an event; the last one, if numbers stay so, a collapse.
-pub(super) fn events(curve: &Curve) -> Vec<Event> {
+pub(crate) fn events(curve: &Curve) -> Vec<Event> {
     let points = &curve.points;
     let mut events = Vec::new();
     let mut at = 0;

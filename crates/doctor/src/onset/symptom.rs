@@ -19,7 +19,7 @@ pub(super) fn of(event: &Event, curve: &Curve, series: &Series, reference: &Base
     }
 }
 
-fn seen(event: &Event, curve: &Curve, reference: &Baseline) -> Option<Symptom> {
+pub(super) fn seen(event: &Event, curve: &Curve, reference: &Baseline) -> Option<Symptom> {
     if event.kind != EventKind::Collapse {
         return None;
     }

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use flameout_curves::{Curve, Unit, logs};
-use flameout_doctor::onset::{self, EventKind};
+use flameout_curves::logs::Names;
 use flameout_doctor::{
     Change, Course, Diagnosis, End, Options, Remedy, Subject, Trials, approach, counterfactuals, diagnose_course,
     remedies,
@@ -13,7 +12,7 @@ use flameout_doctor::{
 use flameout_experiment::{Dataset, Number, Precision, Settings};
 use flameout_model::checkpoint::write_atomically;
 
-use super::{base, diagnosis, progress, setting, table};
+use super::{base, diagnose_log, diagnosis, progress, setting};
 use crate::embedder::NGRAMS;
 
 /// The file in a run's directory that the diagnosis is kept in.
@@ -31,8 +30,9 @@ pub const FILE: &str = "diagnosis.json";
 ///
 /// A file of settings (.toml) is diagnosed like a run: it is one that can be made.
 ///
-/// Of another program's run only the log is known: Keras' CSVLogger, TensorBoard's event files, JSON lines or CSV with a
-/// loss in them. The doctor finds where it went wrong, and what that looks like; causes take a run that can be replayed.
+/// Of another program's run only the log is known: tables, JSON, TensorBoard's event files, or text with losses in it. Every
+/// loss, accuracy and gradient norm in it is judged; the doctor says where it went wrong, what that looks like, and what to
+/// do next. Causes take a run that can be replayed.
 ///
 /// Examples:
 ///
@@ -42,6 +42,7 @@ pub const FILE: &str = "diagnosis.json";
 ///   flameout diagnose docs/hunt/gru-seed-2.toml
 ///   flameout diagnose training.log
 ///   flameout diagnose lightning_logs/version_0 --json
+///   flameout diagnose log.csv --loss objective --validation-loss held_out
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -73,12 +74,51 @@ pub struct Args {
     /// Orders of the words, besides the run's own, in which each change is replayed.
     #[arg(long, value_name = "N", default_value_t = Options::default().orders)]
     orders: u64,
+
+    #[command(flatten)]
+    columns: Columns,
+}
+
+/// Columns of a log.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Columns of another program's log, where they are not found by their names")]
+struct Columns {
+    /// The training loss.
+    #[arg(long, value_name = "COLUMN")]
+    loss: Option<String>,
+
+    /// The loss on validation or test data.
+    #[arg(long, value_name = "COLUMN")]
+    validation_loss: Option<String>,
+
+    /// The training accuracy.
+    #[arg(long, value_name = "COLUMN")]
+    accuracy: Option<String>,
+
+    /// The number of the step.
+    #[arg(long, value_name = "COLUMN")]
+    step: Option<String>,
+}
+
+impl Columns {
+    fn names(&self) -> Names {
+        let Self { loss, validation_loss, accuracy, step } = self.clone();
+        Names { loss, validation_loss, accuracy, step }
+    }
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let file = setting::file_of(&args.run);
+    let names = args.columns.names();
     if file == args.run || file.is_file() {
+        if names != Names::default() {
+            bail!(
+                "{} is a run of flameout, whose columns are known: --loss, --validation-loss, --accuracy and --step name those \
+                 of another program's log; leave them out",
+                args.run.display()
+            );
+        }
         let settings = Settings::read(&file)?;
         match settings.model.precision {
             Precision::F32 => examine::<f32>(args, settings)?,
@@ -90,7 +130,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             args.run.display()
         );
     } else {
-        read_log(&args.run, args.json)?;
+        diagnose_log::diagnose(&args.run, &names, args.json)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -171,83 +211,4 @@ pub fn of(settings: &Settings, directory: &Path, base: &Path, options: &Options)
         Precision::F32 => of::<f32>(settings, directory, base, options),
         Precision::F64 => of::<f64>(settings, directory, base, options),
     }
-}
-
-fn read_log(path: &Path, json: bool) -> Result<()> {
-    let curve = logs::read(path)?;
-    let events = onset::find(&curve, None);
-    if json {
-        say!("{}", serde_json::to_string_pretty(&serde_json::json!({ "notes": curve.notes, "events": events }))?)?;
-        return Ok(());
-    }
-    describe(&curve)?;
-    if events.is_empty() {
-        say!(
-            "\nNothing went wrong in it: no lasting rise of the loss, no spike beyond its noise, no number that is not finite."
-        )?;
-    } else {
-        say!("\n{}", event_table(&events, curve.unit))?;
-    }
-    say!("\n{}", needs(&curve))?;
-    Ok(())
-}
-
-fn describe(curve: &Curve) -> std::io::Result<()> {
-    let unit = unit(curve.unit);
-    let (first, last) = (curve.points.first(), curve.points.last());
-    if let (Some(first), Some(last)) = (first, last) {
-        say!("{} {unit}s, loss {:.6} in the first and {:.6} in the last", curve.points.len(), first.loss, last.loss)?;
-    }
-    for note in &curve.notes {
-        say!("note: {note}")?;
-    }
-    Ok(())
-}
-
-fn unit(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Epoch => "epoch",
-        _ => "step",
-    }
-}
-
-fn event_table(events: &[onset::Event], of: Unit) -> comfy_table::Table {
-    let mut table = table::new(["what", "began at", "back at", "loss before", "highest", "looks like"]);
-    for event in events {
-        let kind = match event.kind {
-            EventKind::Spike => "spike",
-            EventKind::Collapse => "COLLAPSE",
-            EventKind::Setback => "setback",
-            EventKind::Unsettled => "rise, log ends",
-        };
-        let number = |number: Option<f64>| number.map_or_else(String::new, |number| format!("{number:.6}"));
-        table.add_row([
-            kind.to_owned(),
-            format!("{} {}", unit(of), event.onset),
-            event.recovered.map_or_else(String::new, |step| format!("{} {step}", unit(of))),
-            number(event.before),
-            number(event.peak),
-            event.symptom.map_or_else(String::new, |symptom| format!("{symptom:?}")),
-        ]);
-    }
-    table
-}
-
-/// What a log like this cannot tell.
-fn needs(curve: &Curve) -> String {
-    let mut missing = Vec::new();
-    let has = |has: fn(&flameout_curves::Point) -> bool| curve.points.iter().any(has);
-    if !has(|point| point.gradient_norm.is_some()) {
-        missing.push("whether gradients exploded takes gradient norms");
-    }
-    if !curve.epochs.iter().any(|epoch| epoch.test_loss.is_some()) {
-        missing.push("whether test data suffer too takes a test loss");
-    }
-    if !curve.epochs.iter().any(|epoch| epoch.spread.is_some()) {
-        missing.push("same or random outputs takes the spread of the predictions");
-    }
-    let missing = if missing.is_empty() { String::new() } else { format!(" {}.", missing.join("; ")) };
-    format!(
-        "What a log does not tell:{missing} Causes take a run that can be replayed.\nHow to log more from Keras and PyTorch: docs/doctor.md."
-    )
 }

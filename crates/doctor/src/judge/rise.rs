@@ -1,0 +1,211 @@
+//! Rises of a series: where they begin, whether they come back, and what is lost.
+
+use super::band::{Band, Window, windows};
+use super::numbers::{Kind, Numbers, Scale, least_noise};
+use crate::onset::EventKind;
+
+/// Rows a rise must last at the end of a log to be called lasting, by a share of the log's.
+const LASTING: [usize; 2] = [3, 100];
+const LASTING_SHARE: usize = 10;
+/// Share of the rows within which what comes back is a spike.
+const HEALING_SHARE: usize = 3;
+const HEALING: usize = 10;
+/// Share of what was learnt that a collapse loses.
+const COLLAPSE: f64 = 0.25;
+/// What the first sign exceeds: deviations; a factor, or a share of the rise.
+const SIGN_NOISE: f64 = 3.0;
+const SIGN_FACTOR: f64 = 1.5;
+const SIGN_SHARE: f64 = 0.25;
+/// Standard error that the level before an event may have, as a factor or a share of the rise.
+const PRECISION: f64 = 0.03;
+/// Deviations above the lowest level that are back; and by which that must be sure.
+const BACK: f64 = 2.5;
+const CERTAIN: f64 = 5.0;
+/// How much larger a second rise must be than the first to be the collapse.
+const LARGER: f64 = 1.5;
+
+/// A rise; all are indices.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Rise {
+    pub(super) sign: usize,
+    /// Where it was certain.
+    pub(super) certain: usize,
+    /// Where it is over: back, or the end of what was looked at.
+    pub(super) end: usize,
+    pub(super) back: bool,
+    pub(super) kind: EventKind,
+    /// Height before it, and of what it comes to.
+    pub(super) before: f64,
+    pub(super) after: f64,
+}
+
+impl Rise {
+    pub(super) fn rows(&self) -> usize {
+        self.end - self.sign
+    }
+}
+
+/// Rows a rise must last at the end of a log of so many to be called lasting.
+pub(super) fn lasting(rows: usize) -> usize {
+    (rows / LASTING_SHARE).clamp(LASTING[0], LASTING[1])
+}
+
+/// All rises, in order.
+pub(super) fn rises(numbers: &Numbers) -> Vec<Rise> {
+    let mut rises = Vec::new();
+    let mut scan = Scan { numbers, band: Band::new(numbers), windows: windows(numbers.len()), next: 0 };
+    while let Some(rise) = scan.rise() {
+        let mut rise = rise;
+        if rise.back {
+            scan.next = rise.end;
+        } else {
+            // From a first step up, one may go on to a much larger one, which is then the event.
+            let settled = rise.certain.max(rise.sign + lasting(numbers.len()));
+            if settled + lasting(numbers.len()) >= numbers.len() {
+                rises.push(rise);
+                break;
+            }
+            let step = numbers.level(rise.sign, settled) - rise.before;
+            let mut rest = Scan { numbers, band: Band::new(numbers), windows: scan.windows.clone(), next: settled };
+            let larger = rest.rise().filter(|next| !next.back && next.after - next.before > LARGER * step);
+            rises.push(rise);
+            let Some(next) = larger else { break };
+            let rise = rises.last_mut().unwrap_or(&mut rise);
+            rise.after = numbers.level(rise.sign, next.sign);
+            rise.end = next.sign;
+            rise.kind = lost_kind(numbers, rise);
+            rises.push(next);
+            break;
+        }
+        rises.push(rise);
+    }
+    rises
+}
+
+/// What a rise that does not come back is called.
+fn lost_kind(numbers: &Numbers, rise: &Rise) -> EventKind {
+    let of_loss = numbers.kind != Kind::Gradient;
+    match of_loss && numbers.lost(rise.after, rise.before) >= COLLAPSE {
+        true => EventKind::Collapse,
+        false => EventKind::Setback,
+    }
+}
+
+/// A walk through a series.
+struct Scan<'a> {
+    numbers: &'a Numbers,
+    band: Band<'a>,
+    windows: Vec<Window>,
+    /// The next row to be taken into the band.
+    next: usize,
+}
+
+impl Scan<'_> {
+    /// The next rise.
+    fn rise(&mut self) -> Option<Rise> {
+        let mut in_a_row = vec![0; self.windows.len()];
+        let begin = self.next;
+        for index in begin..self.numbers.len() {
+            for (window, in_a_row) in self.windows.iter().zip(&mut in_a_row) {
+                *in_a_row = if self.band.is_outside(*window, index) { *in_a_row + 1 } else { 0 };
+                if *in_a_row == window.in_a_row {
+                    return Some(self.describe(begin, index + 1 - *in_a_row, index, *window));
+                }
+            }
+            // What is outside but for a moment is noise.
+            if in_a_row.iter().all(|count| *count == 0) {
+                (self.next..=index).for_each(|index| self.band.take(index));
+                self.next = index + 1;
+            }
+        }
+        None
+    }
+
+    fn describe(&self, begin: usize, outside: usize, certain: usize, window: Window) -> Rise {
+        let numbers = self.numbers;
+        let sign = self.sign(begin, outside, window);
+        let (end, back) = self.way_back(outside, certain, window);
+        let before = self.before(sign);
+        let last = (numbers.len() / 20).max(3);
+        let after = if back { numbers.level(sign, end) } else { numbers.level(end.saturating_sub(last).max(sign), end) };
+        let mut rise = Rise { sign, certain, end, back, kind: EventKind::Spike, before, after };
+        let healed = back && rise.rows() <= (numbers.len() / HEALING_SHARE).max(HEALING);
+        rise.kind = match healed {
+            true => EventKind::Spike,
+            false if !back && rise.rows() < lasting(numbers.len()) => EventKind::Unsettled,
+            false => lost_kind(numbers, &rise),
+        };
+        rise
+    }
+
+    /// The first row of the rise that is outside from a row on.
+    fn sign(&self, begin: usize, outside: usize, window: Window) -> usize {
+        let numbers = self.numbers;
+        let width = window.width();
+        let from = outside.saturating_sub(3 * width + 3 + (numbers.len() / 10).min(25)).max(begin);
+        // It begins after the lowest.
+        let lowest = (from..outside).min_by(|a, b| numbers.height[*a].total_cmp(&numbers.height[*b]));
+        let from = lowest.map_or(from, |lowest| lowest + 1);
+        let until = (outside + width).min(numbers.len() - 1);
+        let base = self.band.running().or(self.band.level()).unwrap_or(numbers.height[outside]);
+        let risen = numbers.level(outside, (outside + width.max(3)).min(numbers.len()));
+        // The likeliest place of a step between two levels.
+        let (middle, mut sum, mut best) = (0.5 * (base + risen), 0.0, (f64::NEG_INFINITY, outside));
+        for index in (from..=until).rev() {
+            sum += numbers.height[index] - middle;
+            if sum >= best.0 {
+                best = (sum, index);
+            }
+        }
+        // A rise that is no step has begun before.
+        let noise = self.band.noise();
+        let (around, share) = if numbers.len() > 300 { (2, MEDIAN_OF_FIVE) } else { (0, 1.0) };
+        let small = match numbers.scale {
+            Scale::Ratio { .. } => libm::log(SIGN_FACTOR),
+            Scale::Difference => f64::INFINITY,
+        };
+        let edge = base + (SIGN_NOISE * share * noise).max(small.min(SIGN_SHARE * (risen - base)));
+        let mut sign = best.1;
+        while sign > begin && numbers.smooth(sign - 1, around) > edge && numbers.height[sign - 1] > base {
+            sign -= 1;
+        }
+        sign
+    }
+
+    /// The level of as many rows before an index as noise asks for; of the last of them, if it was still falling.
+    fn before(&self, sign: usize) -> f64 {
+        let numbers = self.numbers;
+        let error = 1.25 * self.band.noise() / PRECISION;
+        let rows = ((error * error) as usize).clamp(1, (numbers.len() / 8).clamp(3, 25));
+        let level = |rows: usize| numbers.level(sign.saturating_sub(rows.max(1)), sign);
+        if sign == 0 { numbers.height[0] } else { level(rows).min(level(rows / 3)) }
+    }
+
+    /// Where a rise ends, and whether because it is back.
+    fn way_back(&self, outside: usize, certain: usize, window: Window) -> (usize, bool) {
+        let numbers = self.numbers;
+        let Some(level) = self.band.level() else { return (numbers.len(), false) };
+        let edge = self.band.edge(window).min(numbers.level(outside, certain + 1) - level);
+        let half = (0.5 * self.band.matters(window.short)).max(BACK * self.band.noise()).min(0.5 * edge);
+        let inside = level + half;
+        let wanted = window.in_a_row.min(1 + numbers.len() / 30).min(4);
+        // As many rows after it, too, as noise asks for: their median must be sure.
+        let during = &numbers.height[outside..(outside + 50).min(numbers.len())];
+        let doubt = CERTAIN * least_noise(during).max(self.band.noise()) / half;
+        let after = ((doubt * doubt) as usize).clamp((numbers.len() / 50).max(3), numbers.len());
+        let mut back = 0;
+        for index in certain + 1..numbers.len() {
+            back = if numbers.smooth(index, window.around) <= inside { back + 1 } else { 0 };
+            let first = index + 1 - back;
+            let rest = numbers.len() - first;
+            let sure = rest >= after || doubt * doubt <= rest as f64;
+            if back >= wanted && sure && numbers.level(first, first + rest.min(after)) <= inside {
+                return (first, true);
+            }
+        }
+        (numbers.len(), false)
+    }
+}
+
+/// The noise of the median of five rows, as a share of that of one.
+const MEDIAN_OF_FIVE: f64 = 0.56;
