@@ -148,7 +148,7 @@ impl RunDirectory {
     /// Whether there is a run in this directory that is over.
     #[must_use]
     pub fn is_over(path: &Path) -> bool {
-        path.join(SUMMARY).is_file()
+        path.join(SUMMARY).is_file() && path.join(SETTINGS).is_file()
     }
 
     /// Where it is.

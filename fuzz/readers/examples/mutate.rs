@@ -172,8 +172,12 @@ fn by_command(program: &Path, command: &str, input: &[u8]) -> Option<String> {
                 process.args(["--units", "2", "--epochs", "2", "--set", "training.batch=3"]);
             }
         }
-        "import" => drop(process.arg(&file).arg("--out").arg(&out).args(["--length", "5", "--alphabet", "$ab"])),
-        _ => drop(process.arg(&file)),
+        "import" => {
+            process.arg(&file).arg("--out").arg(&out).args(["--length", "5", "--alphabet", "$ab"]);
+        }
+        _ => {
+            process.arg(&file);
+        }
     }
     let output = process.output().expect("the program runs");
     let text = [&output.stdout[..], &output.stderr].concat();
