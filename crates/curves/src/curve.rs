@@ -143,6 +143,10 @@ pub enum Format {
     Csv,
     /// A JSON object a line.
     JsonLines,
+    /// JSON in one piece: lists by name, or a list of objects, such as Hugging Face's `trainer_state.json`.
+    Json,
+    /// Lines of text with names and values, such as Keras and many scripts print.
+    Text,
     /// TensorBoard's event files.
     TensorBoard,
 }

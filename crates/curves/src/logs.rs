@@ -42,12 +42,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod csv;
+mod curves;
 mod event;
-mod json_lines;
+mod json;
 mod names;
+mod number;
 mod rows;
+mod runs;
+mod table;
 mod tensorboard;
+mod text;
 mod tfrecord;
 
 use std::fs::File;
@@ -58,9 +62,10 @@ use crate::record::Record;
 
 use crate::curve::Curve;
 use crate::error::Error;
+use rows::Log;
 
 /// Bytes from which a format is told.
-const BEGINNING: u64 = 4096;
+const BEGINNING: u64 = 1 << 16;
 
 /// Columns, keys or tags that are to be used, whatever they are called; what is `None` is found by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -83,32 +88,69 @@ pub struct Names {
 /// [`Error::Io`] if it cannot be read; [`Error::Line`] or [`Error::Byte`] for a mistake in it; [`Error::Log`] if it is none
 /// of the known formats, holds no loss and no accuracy, or has no column that `names` asks for.
 pub fn read(path: &Path, names: &Names) -> Result<Vec<Curve>, Error> {
-    let _ = names;
-    read_one(path).map(|curve| vec![curve])
-}
-
-fn read_one(path: &Path) -> Result<Curve, Error> {
     if path.is_dir() {
         let is_run = path.join("metrics.jsonl").is_file();
-        return if is_run { Curve::read_run(path) } else { tensorboard::read_directory(path) };
+        return if is_run {
+            Ok(vec![Curve::read_run(path)?])
+        } else {
+            curves(vec![tensorboard::read_directory(path, names)?])
+        };
     }
     let beginning = beginning(path)?;
     if tfrecord::recognise(&beginning) {
-        return tensorboard::read_file(path);
+        return curves(vec![tensorboard::read_file(path, names)?]);
     }
     if let Some(problem) = unreadable(&beginning) {
         return Err(Error::Log { path: path.into(), problem: problem.into() });
     }
     let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&beginning).trim_ascii_start();
-    if !text.starts_with(b"{") {
-        return csv::read(path);
-    }
     let first_line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
     if serde_json::from_slice::<Record>(first_line).is_ok() {
-        Curve::read_metrics(path)
-    } else {
-        json_lines::read(path)
+        return Ok(vec![Curve::read_metrics(path)?]);
     }
+    curves(read_text(path, names, text, first_line)?)
+}
+
+/// Reads a text: JSON, a table, or lines of names and values.
+fn read_text(path: &Path, names: &Names, text: &[u8], first_line: &[u8]) -> Result<Vec<Log>, Error> {
+    let is_object = text.starts_with(b"{");
+    if is_object && json::is_row(first_line) {
+        return json::read_lines(path, names);
+    }
+    if (is_object || text.starts_with(b"["))
+        && let Some(logs) = json::read_whole(path, names)?
+    {
+        return Ok(logs);
+    }
+    let beginning = String::from_utf8_lossy(text);
+    if !is_object && let Some(shape) = table::recognise(&beginning, names) {
+        return table::read(path, names, shape);
+    }
+    let log = text::read(path, names)?;
+    if log.judged() > 0 {
+        return Ok(vec![log]);
+    }
+    if is_object {
+        return json::read_lines(path, names);
+    }
+    if let Some(shape) = table::recognise_unnamed(&beginning) {
+        return table::read(path, names, shape);
+    }
+    let problem = format!("is no log that can be read; known are {KNOWN}; {}", log.found());
+    Err(Error::Log { path: path.into(), problem })
+}
+
+/// What can be read, for those whose file cannot.
+const KNOWN: &str = "TensorBoard's event files, tables with a line of names (CSV, Keras' CSVLogger, Lightning, exports of \
+                     W&B), JSON (an object a line, Keras' History.history, Hugging Face's trainer_state.json), what Keras \
+                     prints, and lines such as `epoch 3 loss: 0.5`";
+
+fn curves(logs: Vec<Log>) -> Result<Vec<Curve>, Error> {
+    let mut curves = Vec::new();
+    for log in logs {
+        curves.extend(log.into_curves()?);
+    }
+    Ok(curves)
 }
 
 fn beginning(path: &Path) -> Result<Vec<u8>, Error> {
@@ -122,9 +164,9 @@ fn beginning(path: &Path) -> Result<Vec<u8>, Error> {
 fn unreadable(beginning: &[u8]) -> Option<&'static str> {
     match beginning {
         [] => Some("is empty"),
-        [0x1f, 0x8b, ..] => Some("is compressed by gzip; unpack it first"),
+        [0x1f, 0x8b, ..] => Some("is compressed by gzip; unpack it first (`gunzip -k`)"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is text in UTF-16; save it as UTF-8"),
-        [b'[', ..] => Some("is a JSON array; write an object a line (`jq -c '.[]'` does so)"),
+        [b'P', b'K', 3, 4, ..] => Some("is a zip archive; unpack it first"),
         _ if beginning.contains(&0) => Some("is binary, but no TensorBoard event file"),
         _ => None,
     }

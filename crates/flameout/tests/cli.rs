@@ -180,17 +180,48 @@ impl Observer<f32> for StopAfter {
     }
 }
 
+/// Thirty rows that fall from 2.3 to 0.37 and are at 2.3 from row 18 on; and the same with a sound end.
+fn log_rows(collapses: bool) -> Vec<f64> {
+    let falling = |row: i32| 0.25 + 2.05 * 0.86_f64.powi(row);
+    (0..30).map(|row| if collapses && row >= 18 { 2.3 } else { falling(row) }).collect()
+}
+
 #[test]
 fn a_log_of_another_program_is_diagnosed() {
     let directory = tempfile::tempdir().unwrap();
     let log = directory.path().join("training.log");
-    let losses = (0..60).map(|epoch| if epoch < 40 { 1.0 / f64::from(epoch + 1) } else { 1.1 });
-    let lines: String = losses.enumerate().map(|(epoch, loss)| format!("{epoch},{loss}\n")).collect();
-    std::fs::write(&log, format!("epoch,loss\n{lines}")).unwrap();
-    assert!(ok(&["diagnose", log.to_str().unwrap()]).contains("COLLAPSE"));
-    let json = ok(&["diagnose", log.to_str().unwrap(), "--json"]);
-    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(json["events"][0]["kind"], "collapse");
+    let path = log.to_str().unwrap();
+    let write = |collapses, head: &str| {
+        let lines = log_rows(collapses).into_iter().enumerate();
+        let lines: String = lines.map(|(epoch, loss)| format!("{epoch},{loss}\n")).collect();
+        std::fs::write(&log, format!("{head}\n{lines}")).unwrap();
+    };
+    write(true, "epoch,loss");
+    let text = ok(&["diagnose", path]);
+    for said in ["COLLAPSE at epoch 18", "What to do next", "Keras", "PyTorch", "COLLAPSE: it did not come back"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(!text.contains("docs/"), "{text}");
+    let table = text.lines().filter(|line| line.contains('─') || line.contains('═'));
+    assert!(table.clone().count() > 0 && table.into_iter().all(|line| line.chars().count() <= 80), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&ok(&["diagnose", path, "--json"])).unwrap();
+    let event = &json["events"][0];
+    assert_eq!((&event["kind"], &event["series"]), (&"collapse".into(), &"loss".into()));
+    assert_eq!((&event["onset"], &event["first_sign"], &event["run"]), (&18.into(), &18.into(), &1.into()));
+    assert_eq!((&json["verdict"], &json["unit"], &json["rows"]), (&"collapse".into(), &"epoch".into(), &30.into()));
+    assert_eq!(json["runs"][0]["judged"][0]["rows"], 30);
+    write(false, "epoch,loss");
+    let text = ok(&["diagnose", path]);
+    assert!(text.contains("nothing went wrong in what was judged: 30 rows: "), "{text}");
+    assert!(!text.contains("What to do next"), "{text}");
+}
+
+#[test]
+fn columns_are_named_for_a_log_and_refused_for_a_run() {
+    for option in ["--loss", "--validation-loss", "--accuracy", "--step"] {
+        let message = fails(&["diagnose", run(), option, "objective"], 1);
+        assert!(message.contains("is a run of flameout") && message.contains(option), "{message}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the columns, keys and tags of logs mean: the table of accepted names.
 
+use crate::curve::Measure;
+
 /// A number that a log may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Quantity {
@@ -25,63 +27,215 @@ pub(crate) struct Meaning {
     pub(crate) rank: u32,
     /// Whether the name says that it is a figure of an epoch.
     pub(crate) of_epoch: bool,
+    /// What a loss of this name measures.
+    pub(crate) measure: Measure,
 }
 
+/// What a row says of the data that its figures were measured on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Train,
+    Test,
+}
+
+/// Ranks of a tier: a figure of a lower tier is used before one of a higher, however plain their names are.
+pub(crate) const TIER: u32 = 100;
+/// Losses by the name of their function.
+const FUNCTION: u32 = TIER;
+const PERPLEXITY: u32 = 2 * TIER;
+/// A loss with a word that is not known: a part of the loss, perhaps.
+const PART: u32 = 3 * TIER;
+const ERROR: u32 = 4 * TIER;
+/// What TensorBoard's "download as CSV" calls its only column.
+const VALUE: u32 = 5 * TIER;
+
 /// Words that say that a figure is of test data.
-const TEST: [&str; 8] = ["val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev"];
+const TEST: [&str; 15] = [
+    "val",
+    "valid",
+    "validation",
+    "validate",
+    "validating",
+    "test",
+    "testing",
+    "eval",
+    "evaluation",
+    "evaluate",
+    "dev",
+    "heldout",
+    "holdout",
+    "crossval",
+    "cv",
+];
 /// Words that say that it is of training data, as one without any is.
 const TRAIN: [&str; 4] = ["train", "training", "trainer", "tr"];
 /// Words that say nothing.
-const FILLERS: [&str; 9] = ["batch", "iter", "iterations", "metrics", "scalars", "mean", "avg", "total", "vs"];
+const FILLERS: [&str; 20] = [
+    "batch",
+    "minibatch",
+    "iter",
+    "iterations",
+    "metrics",
+    "scalars",
+    "mean",
+    "avg",
+    "average",
+    "total",
+    "vs",
+    "history",
+    "results",
+    "result",
+    "logs",
+    "running",
+    "smoothed",
+    "s",
+    "set",
+    "overall",
+];
+/// Words beside which `loss`, `acc` or `lr` means something else: a best value so far, a weight, a message.
+const OTHER: [&str; 30] = [
+    "best",
+    "worst",
+    "min",
+    "max",
+    "minimum",
+    "maximum",
+    "scale",
+    "scaler",
+    "scaling",
+    "weight",
+    "weights",
+    "coef",
+    "coefficient",
+    "lambda",
+    "factor",
+    "improved",
+    "improve",
+    "improvement",
+    "did",
+    "not",
+    "from",
+    "std",
+    "var",
+    "target",
+    "threshold",
+    "delta",
+    "patience",
+    "time",
+    "count",
+    "num",
+];
 
 /// Accepted names, once the words above and `epoch`, `step` are taken away: (words, quantity, added rank).
-const NAMES: [(&str, Quantity, u32); 25] = [
+const NAMES: [(&str, Quantity, u32); 77] = [
     ("loss", Quantity::Loss, 0),
-    // What TensorBoard's "download as CSV" calls its only column.
-    ("value", Quantity::Loss, 100),
+    ("value", Quantity::Loss, VALUE),
+    ("cost", Quantity::Loss, FUNCTION),
+    ("objective", Quantity::Loss, FUNCTION),
+    ("criterion", Quantity::Loss, FUNCTION),
+    ("nll", Quantity::Loss, FUNCTION + 1),
+    ("nll_loss", Quantity::Loss, FUNCTION + 1),
+    ("ce", Quantity::Loss, FUNCTION),
+    ("ce_loss", Quantity::Loss, FUNCTION),
+    ("cross_entropy", Quantity::Loss, FUNCTION),
+    ("cross_entropy_loss", Quantity::Loss, FUNCTION),
+    ("crossentropy", Quantity::Loss, FUNCTION),
+    ("xent", Quantity::Loss, FUNCTION),
+    ("xent_loss", Quantity::Loss, FUNCTION),
+    ("categorical_crossentropy", Quantity::Loss, FUNCTION),
+    ("sparse_categorical_crossentropy", Quantity::Loss, FUNCTION),
+    ("binary_crossentropy", Quantity::Loss, FUNCTION),
+    ("bce", Quantity::Loss, FUNCTION),
+    ("bce_loss", Quantity::Loss, FUNCTION),
+    ("logloss", Quantity::Loss, FUNCTION),
+    ("mlogloss", Quantity::Loss, FUNCTION),
+    ("binary_logloss", Quantity::Loss, FUNCTION),
+    ("multi_logloss", Quantity::Loss, FUNCTION),
+    ("log_loss", Quantity::Loss, FUNCTION),
+    ("mse", Quantity::Loss, FUNCTION),
+    ("mse_loss", Quantity::Loss, FUNCTION),
+    ("squared_error", Quantity::Loss, FUNCTION),
+    ("rmse", Quantity::Loss, FUNCTION + 1),
+    ("root_squared_error", Quantity::Loss, FUNCTION + 1),
+    ("mae", Quantity::Loss, FUNCTION + 2),
+    ("absolute_error", Quantity::Loss, FUNCTION + 2),
+    ("l1", Quantity::Loss, FUNCTION + 2),
+    ("l1_loss", Quantity::Loss, FUNCTION + 2),
+    ("l2", Quantity::Loss, FUNCTION + 2),
+    ("l2_loss", Quantity::Loss, FUNCTION + 2),
+    ("huber", Quantity::Loss, FUNCTION + 2),
+    ("elbo", Quantity::Loss, FUNCTION),
+    ("neg_elbo", Quantity::Loss, FUNCTION),
+    ("nelbo", Quantity::Loss, FUNCTION),
+    ("bpc", Quantity::Loss, FUNCTION + 3),
+    ("bits_per_char", Quantity::Loss, FUNCTION + 3),
+    ("bits_per_byte", Quantity::Loss, FUNCTION + 3),
+    ("ppl", Quantity::Loss, PERPLEXITY),
+    ("perplexity", Quantity::Loss, PERPLEXITY),
+    ("error", Quantity::Loss, ERROR),
+    ("err", Quantity::Loss, ERROR),
+    ("error_rate", Quantity::Loss, ERROR),
+    ("cer", Quantity::Loss, ERROR),
+    ("wer", Quantity::Loss, ERROR + 1),
+    ("top1_err", Quantity::Loss, ERROR),
+    ("top1_error", Quantity::Loss, ERROR),
     ("acc", Quantity::Accuracy, 0),
     ("accuracy", Quantity::Accuracy, 0),
     ("categorical_accuracy", Quantity::Accuracy, 1),
     ("sparse_categorical_accuracy", Quantity::Accuracy, 1),
     ("binary_accuracy", Quantity::Accuracy, 1),
+    ("acc1", Quantity::Accuracy, 2),
+    ("acc_1", Quantity::Accuracy, 2),
+    ("prec1", Quantity::Accuracy, 2),
+    ("prec_1", Quantity::Accuracy, 2),
+    ("top1", Quantity::Accuracy, 2),
+    ("top_1", Quantity::Accuracy, 2),
+    ("top1_acc", Quantity::Accuracy, 2),
+    ("top1_accuracy", Quantity::Accuracy, 2),
+    ("top_1_accuracy", Quantity::Accuracy, 2),
+    ("accuracy_top1", Quantity::Accuracy, 2),
     ("grad_norm", Quantity::GradientNorm, 0),
     ("gradient_norm", Quantity::GradientNorm, 0),
     ("gradnorm", Quantity::GradientNorm, 0),
     ("gnorm", Quantity::GradientNorm, 0),
-    ("grad_norm_2", Quantity::GradientNorm, 0),
-    ("grad_2_norm", Quantity::GradientNorm, 0),
-    ("grad_2.0_norm", Quantity::GradientNorm, 0),
     ("update_norm", Quantity::UpdateNorm, 0),
     ("lr", Quantity::LearningRate, 0),
     ("learning_rate", Quantity::LearningRate, 0),
-    ("lr_adam", Quantity::LearningRate, 1),
-    ("lr_adamw", Quantity::LearningRate, 1),
-    ("lr_sgd", Quantity::LearningRate, 1),
-    ("adam_lr", Quantity::LearningRate, 1),
-    ("sgd_lr", Quantity::LearningRate, 1),
+    ("lrate", Quantity::LearningRate, 1),
     ("lr_0", Quantity::LearningRate, 1),
     ("lr_pg0", Quantity::LearningRate, 1),
     ("lr_group0", Quantity::LearningRate, 1),
 ];
 
 /// Names of the index, as a whole.
-const INDICES: [(&str, Quantity, u32); 16] = [
+const INDICES: [(&str, Quantity, u32); 27] = [
     ("step", Quantity::Step, 0),
     ("global_step", Quantity::Step, 0),
     ("steps", Quantity::Step, 1),
     ("train_step", Quantity::Step, 1),
     ("training_step", Quantity::Step, 1),
+    ("train_global_step", Quantity::Step, 1),
     ("trainer_global_step", Quantity::Step, 1),
     ("iteration", Quantity::Step, 2),
     ("iterations", Quantity::Step, 2),
     ("iter", Quantity::Step, 2),
+    ("iters", Quantity::Step, 2),
+    ("it", Quantity::Step, 2),
     ("num_updates", Quantity::Step, 2),
+    ("updates", Quantity::Step, 2),
     ("n_iter", Quantity::Step, 2),
     ("batch", Quantity::Step, 3),
+    ("batches", Quantity::Step, 3),
+    ("minibatch", Quantity::Step, 3),
     ("batch_idx", Quantity::Step, 3),
+    ("batch_index", Quantity::Step, 3),
     ("epoch", Quantity::Epoch, 0),
     ("epochs", Quantity::Epoch, 1),
     ("train_epoch", Quantity::Epoch, 1),
+    ("training_epoch", Quantity::Epoch, 1),
+    ("epoch_num", Quantity::Epoch, 1),
+    ("n_epoch", Quantity::Epoch, 1),
+    ("ep", Quantity::Epoch, 2),
 ];
 
 /// What a column, key or tag means, if it is a name that the table knows.
@@ -89,10 +243,14 @@ pub(crate) fn meaning(name: &str) -> Option<Meaning> {
     let words = words(name);
     let whole = words.join("_");
     if let Some(&(_, quantity, rank)) = INDICES.iter().find(|(index, ..)| *index == whole) {
-        return Some(Meaning { quantity, rank, of_epoch: false });
+        return Some(Meaning { quantity, rank, of_epoch: false, measure: Measure::Loss });
+    }
+    // Tesseract's share of wrong characters.
+    if matches!(whole.as_str(), "char_train" | "bcer_train") {
+        return Some(Meaning { quantity: Quantity::Loss, rank: ERROR, of_epoch: false, measure: Measure::ErrorRate });
     }
     let (mut of_test, mut of_epoch, mut of_step) = (false, false, false);
-    let mut rest = Vec::new();
+    let mut rest: Vec<&str> = Vec::new();
     for word in &words {
         match word.as_str() {
             "epoch" => of_epoch = true,
@@ -102,25 +260,85 @@ pub(crate) fn meaning(name: &str) -> Option<Meaning> {
             word => rest.push(word),
         }
     }
-    let rest = rest.join("_");
-    let &(_, quantity, added) = NAMES.iter().find(|(known, ..)| *known == rest)?;
+    let joined = rest.join("_");
+    let listed = NAMES.iter().find(|(known, ..)| *known == joined).map(|&(_, quantity, added)| (quantity, added));
+    let (quantity, added) = listed.or_else(|| nearly(&rest))?;
     let quantity = match (quantity, of_test) {
         (quantity, false) => quantity,
         (Quantity::Loss, true) => Quantity::TestLoss,
         (Quantity::Accuracy, true) => Quantity::TestAccuracy,
         _ => return None,
     };
+    let measure = match added / TIER * TIER {
+        PERPLEXITY => Measure::Perplexity,
+        ERROR => Measure::ErrorRate,
+        _ => Measure::Loss,
+    };
     // Figures of a step say more than an epoch's mean.
     let rank = added + if of_epoch { 10 } else { u32::from(!of_step && words.len() > 1) };
-    Some(Meaning { quantity, rank, of_epoch })
+    Some(Meaning { quantity, rank, of_epoch, measure })
+}
+
+/// The meaning in a row that says which data it was measured on.
+pub(crate) fn meaning_in(name: &str, scope: Option<Scope>) -> Option<Meaning> {
+    let mut found = meaning(name)?;
+    if scope == Some(Scope::Test) {
+        found.quantity = match found.quantity {
+            Quantity::Loss => Quantity::TestLoss,
+            Quantity::Accuracy => Quantity::TestAccuracy,
+            other => other,
+        };
+    }
+    Some(found)
+}
+
+/// What a word alone says of the data.
+pub(crate) fn scope(word: &str) -> Option<Scope> {
+    let word = word.trim().trim_end_matches('.').to_lowercase();
+    match word.as_str() {
+        word if TEST.contains(&word) => Some(Scope::Test),
+        word if TRAIN.contains(&word) => Some(Scope::Train),
+        _ => None,
+    }
+}
+
+/// Whether a column of this name tells what data its row was measured on.
+pub(crate) fn tells_scope(name: &str) -> bool {
+    matches!(
+        words(name).join("_").as_str(),
+        "mode" | "split" | "phase" | "stage" | "subset" | "partition" | "set" | "dataset"
+    )
+}
+
+/// Names that are not listed, with a word that tells enough.
+fn nearly(rest: &[&str]) -> Option<(Quantity, u32)> {
+    if rest.iter().any(|word| OTHER.contains(word)) {
+        return None;
+    }
+    let has = |words: &[&str]| rest.iter().any(|word| words.contains(word));
+    let numbered = |stem: &str| {
+        let digits =
+            |word: &&str| word.strip_prefix(stem).is_some_and(|tail| tail.bytes().all(|byte| byte.is_ascii_digit()));
+        rest.iter().any(digits)
+    };
+    if (has(&["grad", "gradient", "gradients"]) && has(&["norm"])) || has(&["gnorm"]) {
+        return Some((Quantity::GradientNorm, 5));
+    }
+    if numbered("lr") || (has(&["learning"]) && has(&["rate"])) {
+        return Some((Quantity::LearningRate, 5));
+    }
+    if has(&["loss", "logloss", "crossentropy", "xent"]) {
+        return Some((Quantity::Loss, PART));
+    }
+    (numbered("acc") || has(&["accuracy"])).then_some((Quantity::Accuracy, PART))
 }
 
 /// Lower-case words; `trainLoss`, `train/loss`, `train-loss` and `Train Loss` are the same two.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
-    let mut after_lower = false;
+    let (mut after_lower, mut after_digit) = (false, false);
     for character in name.trim().chars().take(200) {
-        let part_of_word = character.is_alphanumeric() || character == '.';
+        let part_of_word = character.is_alphanumeric() || (character == '.' && after_digit);
         let begins = !part_of_word || (character.is_uppercase() && after_lower);
         if begins && words.last().is_some_and(|word| !word.is_empty()) {
             words.push(String::new());
@@ -129,9 +347,28 @@ fn words(name: &str) -> Vec<String> {
             words.last_mut().expect("at least one").extend(character.to_lowercase());
         }
         after_lower = character.is_lowercase();
+        after_digit = character.is_ascii_digit();
     }
-    words.retain(|word| !word.is_empty());
-    words
+    words.into_iter().filter(|word| !word.is_empty()).flat_map(parts).collect()
+}
+
+/// `trainloss` is two words, `losses` is many of one.
+fn parts(word: String) -> Vec<String> {
+    match word.as_str() {
+        "logloss" | "mlogloss" => return vec![word],
+        "losses" => return vec!["loss".into()],
+        "accs" | "accuracies" => return vec!["acc".into()],
+        _ => {}
+    }
+    for tail in ["loss", "losses", "acc", "accuracy"] {
+        if let Some(stem) = word.strip_suffix(tail).filter(|stem| stem.len() > 1) {
+            if tail.starts_with("loss") || TEST.contains(&stem) || TRAIN.contains(&stem) {
+                let tail = if tail == "losses" { "loss" } else { tail };
+                return vec![stem.into(), tail.into()];
+            }
+        }
+    }
+    vec![word]
 }
 
 #[cfg(test)]
@@ -169,9 +406,61 @@ mod tests {
             let found = meaning(name).unwrap_or_else(|| panic!("{name}"));
             assert_eq!((found.quantity, found.of_epoch), (quantity, of_epoch), "{name}");
         }
-        for name in ["", "/", "weight", "val_lr", "Wall time", "loss_scale", "train", "perplexity"] {
+        for name in [
+            "",
+            "/",
+            "weight",
+            "val_lr",
+            "Wall time",
+            "loss_scale",
+            "train",
+            "best_val_loss",
+            "val_loss improved from",
+            "train_loss_weight",
+            "grad_scale",
+            "reward",
+        ] {
             assert_eq!(meaning(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn losses_have_many_names() {
+        for (name, test, measure) in [
+            ("mean_squared_error", false, Measure::Loss),
+            ("val_mean_squared_error", true, Measure::Loss),
+            ("train/ce_loss", false, Measure::Loss),
+            ("BCELoss", false, Measure::Loss),
+            ("Val. Loss", true, Measure::Loss),
+            ("validloss", true, Measure::Loss),
+            ("train_losses", false, Measure::Loss),
+            ("TRAIN AVG.LOSS", false, Measure::Loss),
+            ("val/box_loss", true, Measure::Loss),
+            ("D loss", false, Measure::Loss),
+            ("valid_nll_loss", true, Measure::Loss),
+            ("Minibatch Loss", false, Measure::Loss),
+            ("valid_1's binary_logloss", true, Measure::Loss),
+            ("valid_ppl", true, Measure::Perplexity),
+            ("perplexity", false, Measure::Perplexity),
+            ("error", false, Measure::ErrorRate),
+        ] {
+            let found = meaning(name).unwrap_or_else(|| panic!("{name}"));
+            let quantity = if test { Quantity::TestLoss } else { Quantity::Loss };
+            assert_eq!((found.quantity, found.measure), (quantity, measure), "{name}");
+        }
+        for (name, quantity) in [
+            ("Prec@1", Quantity::Accuracy),
+            ("valacc", Quantity::TestAccuracy),
+            ("optim0_lr0", Quantity::LearningRate),
+            ("lr-AdamW/pg1", Quantity::LearningRate),
+            ("total_grad_norm_before_clip", Quantity::GradientNorm),
+            ("Train Epoch", Quantity::Epoch),
+            ("Minibatch", Quantity::Step),
+        ] {
+            assert_eq!(meaning(name).map(|found| found.quantity), Some(quantity), "{name}");
+        }
+        assert_eq!(meaning_in("loss", Some(Scope::Test)).unwrap().quantity, Quantity::TestLoss);
+        assert_eq!((scope("valid"), scope("Train"), scope("devices")), (Some(Scope::Test), Some(Scope::Train), None));
     }
 
     #[test]

@@ -1,34 +1,49 @@
-//! Named numbers, row by row, and how they become a [`Curve`]. Every format is first read into this.
+//! Named numbers, row by row. Every format is first read into this; `curves` makes curves of it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::names::{Meaning, QUANTITIES, Quantity, meaning};
-use crate::curve::{Curve, EpochPoint, Format, LARGEST_STEP, Point, Source, Unit};
+use super::Names;
+use super::names::{Meaning, QUANTITIES, Quantity, Scope, TIER, meaning_in};
+use crate::curve::{Columns, Format, LARGEST_STEP, Measure};
 use crate::error::Error;
 
 /// The largest index, as a number that may be none.
-const LARGEST_INDEX: f64 = LARGEST_STEP as f64;
+pub(super) const LARGEST_INDEX: f64 = LARGEST_STEP as f64;
 /// Names that mean nothing to us and are told to the user.
-const UNKNOWN_TOLD: usize = 12;
+const UNKNOWN_TOLD: usize = 40;
+/// Characters of a name that are kept.
+const LONGEST_NAME: usize = 60;
+/// Names that one note lists.
+const LISTED: usize = 6;
+/// A name with less than this share of the values of another of the same meaning is not chosen.
+const RARE: usize = 10;
 
 /// A log as it was read.
 pub(crate) struct Log {
-    format: Format,
-    path: PathBuf,
+    pub(super) format: Format,
+    pub(super) path: PathBuf,
+    /// The name of the run, if the log holds several.
+    pub(super) run: Option<String>,
+    wanted: Names,
     names: Vec<Name>,
-    /// Where in `names` a name is; `None` if it means nothing.
-    known: HashMap<String, Option<usize>>,
-    unknown: BTreeSet<String>,
+    /// Where in `names` a name is, by what its row says of the data; `None` if it means nothing.
+    known: HashMap<String, [Option<Option<usize>>; 2]>,
+    unknown: Vec<String>,
     /// The line of each row, from 1; 0 where there are no lines.
     lines: Vec<u64>,
+    /// Rows before which the log begins anew, as a second line of names says.
+    pub(super) begins: Vec<usize>,
     cells: Vec<Cell>,
-    notes: Vec<String>,
+    pub(super) notes: Vec<String>,
 }
 
 struct Name {
     text: String,
     meaning: Meaning,
+    /// Whether the user asked for it.
+    wanted: bool,
     /// How often it has a value.
     values: usize,
 }
@@ -41,41 +56,68 @@ struct Cell {
 
 /// A row's numbers, once each quantity has its name.
 #[derive(Clone, Copy)]
-struct Row {
-    line: u64,
-    values: [Option<f64>; QUANTITIES],
+pub(super) struct Row {
+    pub(super) line: u64,
+    pub(super) values: [Option<f64>; QUANTITIES],
 }
 
 impl Row {
-    fn get(&self, quantity: Quantity) -> Option<f64> {
+    pub(super) fn get(&self, quantity: Quantity) -> Option<f64> {
         self.values[quantity as usize]
     }
 
-    fn index(&self, quantity: Quantity) -> Option<u64> {
-        self.get(quantity).map(|index| index as u64)
+    pub(super) fn set(&mut self, quantity: Quantity, value: f64) {
+        self.values[quantity as usize] = Some(value.clamp(0.0, LARGEST_INDEX));
     }
 
-    fn is_test(&self) -> bool {
+    pub(super) fn is_test(&self) -> bool {
         self.get(Quantity::TestLoss).is_some() || self.get(Quantity::TestAccuracy).is_some()
     }
 
     /// Takes over what the other one knows.
-    fn update(&mut self, other: &Self) {
+    pub(super) fn update(&mut self, other: &Self) {
         for (mine, theirs) in self.values.iter_mut().zip(other.values) {
             *mine = theirs.or(*mine);
         }
     }
 }
 
+/// Which name each quantity has.
+#[derive(Clone, Copy)]
+pub(super) struct Chosen([Option<usize>; QUANTITIES]);
+
+impl Chosen {
+    pub(super) fn has(&self, quantity: Quantity) -> bool {
+        self.0[quantity as usize].is_some()
+    }
+}
+
+/// The text without what could steer a terminal, cut off where it is longer than a name.
+pub(super) fn printable(text: &str) -> String {
+    let harmful = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut characters = text.trim().chars().filter(|&character| !harmful(character));
+    let mut result: String = characters.by_ref().take(LONGEST_NAME).collect();
+    if characters.next().is_some() {
+        result.push('…');
+    }
+    result
+}
+
 impl Log {
-    pub(crate) fn new(format: Format, path: &Path) -> Self {
+    pub(crate) fn new(format: Format, path: &Path, wanted: &Names) -> Self {
         Self {
             format,
             path: path.into(),
+            run: None,
+            wanted: wanted.clone(),
             names: Vec::new(),
             known: HashMap::new(),
-            unknown: BTreeSet::new(),
+            unknown: Vec::new(),
             lines: Vec::new(),
+            begins: Vec::new(),
             cells: Vec::new(),
             notes: Vec::new(),
         }
@@ -83,18 +125,84 @@ impl Log {
 
     /// The number of a name, to be given to [`value`](Self::value), and what it means; `None` if it means nothing.
     pub(crate) fn name(&mut self, text: &str) -> Option<(usize, Quantity)> {
-        if !self.known.contains_key(text) {
-            let found = meaning(text);
-            let number = found.map(|meaning| {
-                self.names.push(Name { text: text.into(), meaning, values: 0 });
-                self.names.len() - 1
-            });
-            if number.is_none() && self.unknown.len() < UNKNOWN_TOLD && !text.is_empty() {
-                self.unknown.insert(text.chars().take(60).collect());
-            }
-            self.known.insert(text.into(), number);
+        self.name_in(text, None)
+    }
+
+    /// The same in a row that says what data its figures were measured on.
+    pub(crate) fn name_in(&mut self, text: &str, scope: Option<Scope>) -> Option<(usize, Quantity)> {
+        let of_test = usize::from(scope == Some(Scope::Test));
+        let known = self.known.get(text).and_then(|known| known[of_test]);
+        let number = known.unwrap_or_else(|| self.learn(text, scope));
+        number.map(|number| (number, self.names[number].meaning.quantity))
+    }
+
+    /// A name whose meaning its place tells, not its text.
+    pub(crate) fn name_as(&mut self, text: &str, quantity: Quantity, rank: u32) -> usize {
+        let same = |name: &Name| name.text == text && name.meaning.quantity == quantity;
+        if let Some(number) = self.names.iter().position(same) {
+            return number;
         }
-        self.known[text].map(|number| (number, self.names[number].meaning.quantity))
+        let meaning = Meaning { quantity, rank, of_epoch: false, measure: Measure::Loss };
+        self.names.push(Name { text: text.into(), meaning, wanted: false, values: 0 });
+        self.names.len() - 1
+    }
+
+    /// Whether a name means something, without noting it down.
+    pub(crate) fn is_known(&self, text: &str, scope: Option<Scope>) -> bool {
+        self.asked_for(text).is_some() || meaning_in(text, scope).is_some()
+    }
+
+    /// Whether the user asked for this name.
+    pub(crate) fn is_wanted(&self, text: &str) -> bool {
+        self.asked_for(text).is_some()
+    }
+
+    fn learn(&mut self, text: &str, scope: Option<Scope>) -> Option<usize> {
+        let by_name = meaning_in(text, scope);
+        let wanted = self.asked_for(text);
+        let meaning = match wanted {
+            Some(quantity) => {
+                let measure = by_name.map_or(Measure::Loss, |meaning| meaning.measure);
+                let of_epoch = by_name.is_some_and(|meaning| meaning.of_epoch);
+                // The user's word goes by the name; what the row says of its data still holds.
+                let quantity = match (quantity, scope) {
+                    (Quantity::Loss, Some(Scope::Test)) if self.wanted.validation_loss.is_none() => Quantity::TestLoss,
+                    (Quantity::Accuracy, Some(Scope::Test)) => Quantity::TestAccuracy,
+                    (quantity, _) => quantity,
+                };
+                Some(Meaning { quantity, rank: 0, of_epoch, measure })
+            }
+            None => by_name,
+        };
+        let number = meaning.map(|meaning| {
+            self.names.push(Name { text: text.into(), meaning, wanted: wanted.is_some(), values: 0 });
+            self.names.len() - 1
+        });
+        let told = printable(text);
+        if number.is_none() && self.unknown.len() < UNKNOWN_TOLD && !told.is_empty() && !self.unknown.contains(&told) {
+            self.unknown.push(told);
+        }
+        self.known.entry(text.into()).or_default()[usize::from(scope == Some(Scope::Test))] = Some(number);
+        number
+    }
+
+    fn asked_for(&self, text: &str) -> Option<Quantity> {
+        let text = text.trim();
+        let is = |wanted: &Option<String>| wanted.as_deref().is_some_and(|wanted| wanted.trim() == text);
+        self.wants().into_iter().find(|(wanted, ..)| is(wanted)).map(|(_, quantity, _)| quantity)
+    }
+
+    pub(super) fn step_is_wanted(&self) -> bool {
+        self.wanted.step.is_some()
+    }
+
+    fn wants(&self) -> [(&Option<String>, Quantity, &'static str); 4] {
+        [
+            (&self.wanted.loss, Quantity::Loss, "--loss"),
+            (&self.wanted.validation_loss, Quantity::TestLoss, "--validation-loss"),
+            (&self.wanted.accuracy, Quantity::Accuracy, "--accuracy"),
+            (&self.wanted.step, Quantity::Step, "--step"),
+        ]
     }
 
     /// Begins a row, which was read from this line (0: not from lines).
@@ -108,299 +216,158 @@ impl Log {
         self.cells.push(Cell { row: self.lines.len() - 1, name, value });
     }
 
+    /// The rows that follow are said to be of a log that begins anew.
+    pub(crate) fn begins_anew(&mut self) {
+        if !self.lines.is_empty() {
+            self.begins.push(self.lines.len());
+        }
+    }
+
     pub(crate) fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
 
+    pub(crate) fn row_count(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// How many rows there are with a figure that can be judged.
+    pub(crate) fn judged(&self) -> usize {
+        let judged = |quantity| matches!(quantity, Quantity::Loss | Quantity::TestLoss | Quantity::TestAccuracy);
+        let names = self.names.iter().filter(|name| judged(name.meaning.quantity));
+        names.map(|name| name.values).max().unwrap_or(0)
+    }
+
+    /// Chooses a name for each quantity: of those that are not rare, that of the lowest tier, then that with the most
+    /// values, then the plainest, then the first.
+    ///
     /// # Errors
-    /// If there is no training loss, or an index is no index.
-    pub(crate) fn into_curve(mut self) -> Result<Curve, Error> {
-        let mut rows = self.rows()?;
-        let unit = self.number(&mut rows);
-        let (main, side) = match unit {
-            Unit::Step => (Quantity::Step, Quantity::Epoch),
-            Unit::Epoch => (Quantity::Epoch, Quantity::Step),
-        };
-        let (indexed, others): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.get(main).is_some());
-        let indexed = self.in_order(indexed, main);
-        let points: Vec<Point> = indexed.iter().filter_map(|row| point(row, main)).collect();
-        let mut epochs: Vec<EpochPoint> = Vec::new();
-        for row in indexed.iter().filter(|row| row.is_test()) {
-            epochs.push(test(row, row.index(main), epochs.len()));
+    /// If a name that the user asked for is not in the log.
+    pub(super) fn choose(&mut self) -> Result<Chosen, Error> {
+        self.check_wanted()?;
+        let mut chosen = [None; QUANTITIES];
+        for (quantity, chosen) in chosen.iter_mut().enumerate() {
+            let of_quantity = |name: &Name| name.meaning.quantity as usize == quantity;
+            let wanted = self.names.iter().any(|name| of_quantity(name) && name.wanted);
+            let names = || self.names.iter().enumerate().filter(|(_, name)| of_quantity(name) && name.wanted == wanted);
+            let most = names().map(|(_, name)| name.values).max().unwrap_or(0);
+            let eligible = names().filter(|(_, name)| name.values.saturating_mul(RARE) >= most);
+            let order = |&(number, name): &(usize, &Name)| {
+                (name.meaning.rank / TIER, Reverse(name.values), name.meaning.rank, number)
+            };
+            *chosen = eligible.min_by_key(order).map(|(number, _)| number);
         }
-        for row in others.iter().filter(|row| unit == Unit::Step && row.is_test() && row.get(side).is_some()) {
-            epochs.push(test(row, None, epochs.len()));
-        }
-        epochs.sort_by_key(|test| test.epoch);
-        if points.is_empty() {
-            return Err(Error::Log { path: self.path.clone(), problem: self.no_loss() });
-        }
-        let steps_per_epoch = match unit {
-            Unit::Step => steps_per_epoch(&indexed),
-            Unit::Epoch => Some(1),
-        };
-        let source = Source { format: self.format, path: Some(self.path) };
-        let rows = self.lines.len();
-        Ok(Curve {
-            points,
-            epochs,
-            unit,
-            steps_per_epoch,
-            source,
-            rows,
-            notes: self.notes,
-            ..Curve::empty(self.format)
-        })
+        let chosen = Chosen(chosen);
+        self.tell_left_out(chosen);
+        Ok(chosen)
     }
 
-    /// Of the names that mean the same, one is chosen: that with the most values, then the plainest, then the first.
-    fn chosen(&mut self) -> [Option<usize>; QUANTITIES] {
-        let mut chosen: [Option<usize>; QUANTITIES] = [None; QUANTITIES];
-        let better = |a: &Name, b: &Name| (b.values, a.meaning.rank) < (a.values, b.meaning.rank);
-        for (number, name) in self.names.iter().enumerate().filter(|(_, name)| name.values > 0) {
-            let best = &mut chosen[name.meaning.quantity as usize];
-            if best.is_none_or(|best| better(name, &self.names[best])) {
-                *best = Some(number);
-            }
-        }
-        for (number, name) in self.names.iter().enumerate() {
-            let best = chosen[name.meaning.quantity as usize];
-            if let Some(best) = best.filter(|&best| best != number && name.values > 0) {
-                self.notes.push(format!("`{}` was left out in favour of `{}`", name.text, self.names[best].text));
-            }
-        }
-        chosen
+    fn check_wanted(&self) -> Result<(), Error> {
+        let missing = self.wants().into_iter().find_map(|(wanted, quantity, option)| {
+            let text = wanted.as_deref()?.trim();
+            let found = self.names.iter().any(|name| name.wanted && name.text.trim() == text);
+            (!found).then_some((text, quantity, option))
+        });
+        let Some((text, _, option)) = missing else { return Ok(()) };
+        let problem = format!("has no column `{}` ({option}); {}", printable(text), self.found());
+        Err(Error::Log { path: self.path.clone(), problem })
     }
 
-    fn rows(&mut self) -> Result<Vec<Row>, Error> {
-        let chosen = self.chosen();
-        let mut rows: Vec<Row> = self.lines.iter().map(|&line| Row { line, values: [None; QUANTITIES] }).collect();
-        for &Cell { row, name, value } in &self.cells {
+    fn tell_left_out(&mut self, chosen: Chosen) {
+        for (quantity, best) in chosen.0.iter().enumerate() {
+            let Some(best) = *best else { continue };
+            let best_name = &self.names[best];
+            let left_out: Vec<String> = (0..self.names.len())
+                .filter(|&number| number != best)
+                .map(|number| &self.names[number])
+                .filter(|name| name.meaning.quantity as usize == quantity && name.values > 0)
+                .filter(|name| name.meaning.rank < TIER * TIER && name.text != best_name.text)
+                .map(|name| format!("`{}`", printable(&name.text)))
+                .collect();
+            if left_out.is_empty() || best_name.wanted {
+                continue;
+            }
+            let option =
+                self.wants().into_iter().find(|(_, of, _)| *of as usize == quantity).map(|(.., option)| option);
+            let option = option.map_or_else(String::new, |option| format!(" ({option} COLUMN takes another)"));
+            let more = if left_out.len() > LISTED { ", …" } else { "" };
+            let were = if left_out.len() == 1 { "was" } else { "were" };
+            let names = left_out[..left_out.len().min(LISTED)].join(", ");
+            let note = format!("{names}{more} {were} left out in favour of `{}`{option}", printable(&best_name.text));
+            self.notes.push(note);
+        }
+    }
+
+    /// The rows by quantity, and what was kept of the cells is given back.
+    ///
+    /// # Errors
+    /// If a step or an epoch is none.
+    pub(super) fn rows(&mut self, chosen: Chosen) -> Result<Vec<Row>, Error> {
+        let lines = std::mem::take(&mut self.lines);
+        let mut rows: Vec<Row> = lines.into_iter().map(|line| Row { line, values: [None; QUANTITIES] }).collect();
+        for Cell { row, name, value } in std::mem::take(&mut self.cells) {
             let Name { text, meaning, .. } = &self.names[name];
-            if chosen[meaning.quantity as usize] != Some(name) {
+            if chosen.0[meaning.quantity as usize] != Some(name) {
                 continue;
             }
             let whole = meaning.quantity != Quantity::Step || value % 1.0 == 0.0;
             let is_index = matches!(meaning.quantity, Quantity::Step | Quantity::Epoch);
             if is_index && !(whole && (0.0..=LARGEST_INDEX).contains(&value)) {
-                let problem = format!("`{text}` is {value}; it must be a whole number, at least 0");
-                return Err(Error::Line { path: self.path.clone(), line: rows[row].line, problem });
+                let problem = format!("`{}` is {value}; it must be a whole number, at least 0", printable(text));
+                return Err(self.at(rows[row].line, problem));
             }
             rows[row].values[meaning.quantity as usize] = Some(value);
         }
         Ok(rows)
     }
 
-    /// Gives every row with a loss an index, if the log gives none that can serve.
-    fn number(&mut self, rows: &mut [Row]) -> Unit {
-        let losses = || rows.iter().filter(|row| row.get(Quantity::Loss).is_some());
-        if losses().any(|row| row.get(Quantity::Step).is_some()) {
-            self.count_through(rows);
-            return Unit::Step;
-        }
-        let epochs: Vec<Option<f64>> = losses().map(|row| row.get(Quantity::Epoch)).collect();
-        let one_each = epochs.windows(2).all(|pair| pair[0] != pair[1]);
-        if one_each && epochs.iter().all(|epoch| epoch.is_some_and(|epoch| epoch % 1.0 == 0.0)) {
-            return Unit::Epoch;
-        }
-        self.notes.push("the log numbers no steps: its rows were numbered from 1".into());
-        for (number, row) in (1..).zip(rows.iter_mut().filter(|row| row.get(Quantity::Loss).is_some())) {
-            row.values[Quantity::Step as usize] = Some(f64::from(number));
-        }
-        Unit::Step
-    }
-
-    /// Where steps are counted anew in each epoch, counts them through.
-    fn count_through(&mut self, rows: &mut [Row]) {
-        if !rows.windows(2).any(|pair| restarts(&pair[0], &pair[1])) {
-            return;
-        }
-        self.notes.push("steps were counted anew in each epoch: they were counted through".into());
-        let (mut offset, mut before): (f64, Option<Row>) = (0.0, None);
-        for row in rows.iter_mut() {
-            let as_read = *row;
-            if let Some(before) = before.filter(|before| restarts(before, &as_read)) {
-                // An epoch that counts from 0 had one step more than its last number.
-                let first = as_read.get(Quantity::Step).unwrap_or(0.0);
-                offset += before.get(Quantity::Step).unwrap_or(0.0) + if first == 0.0 { 1.0 } else { 0.0 };
-            }
-            if let Some(step) = &mut row.values[Quantity::Step as usize] {
-                *step = (*step + offset).min(LARGEST_INDEX);
-                before = Some(as_read);
-            }
+    fn at(&self, line: u64, problem: String) -> Error {
+        match line {
+            0 => Error::Log { path: self.path.clone(), problem },
+            _ => Error::Line { path: self.path.clone(), line, problem },
         }
     }
 
-    /// In strictly increasing order: rows of the same index are one, and where a log goes back, a run was resumed from
-    /// an earlier point, and what it had logged beyond is replaced.
-    fn in_order(&mut self, rows: Vec<Row>, main: Quantity) -> Vec<Row> {
-        let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
-        let (mut times, mut replaced) = (0, 0);
-        for row in rows {
-            let index = row.get(main);
-            match kept.last_mut() {
-                Some(last) if last.get(main) == index => last.update(&row),
-                Some(last) if last.get(main) > index => {
-                    let end = kept.partition_point(|earlier| earlier.get(main) < index);
-                    times += 1;
-                    replaced += kept.len() - end;
-                    kept.truncate(end);
-                    kept.push(row);
-                }
-                _ => kept.push(row),
+    pub(super) fn columns(&self, chosen: Chosen) -> Columns {
+        let of = |quantity: Quantity| chosen.0[quantity as usize].map(|number| printable(&self.names[number].text));
+        Columns {
+            loss: of(Quantity::Loss),
+            accuracy: of(Quantity::Accuracy),
+            validation_loss: of(Quantity::TestLoss),
+            validation_accuracy: of(Quantity::TestAccuracy),
+            step: of(Quantity::Step),
+            epoch: of(Quantity::Epoch),
+            learning_rate: of(Quantity::LearningRate),
+            gradient_norm: of(Quantity::GradientNorm),
+        }
+    }
+
+    pub(super) fn measure(&self, chosen: Chosen) -> Measure {
+        let name = chosen.0[Quantity::Loss as usize].or(chosen.0[Quantity::TestLoss as usize]);
+        name.map_or(Measure::Loss, |number| self.names[number].meaning.measure)
+    }
+
+    /// The error of a log in which there is nothing to judge.
+    pub(crate) fn no_loss(&self) -> Error {
+        let problem = format!(
+            "holds no loss under a known name (`loss`, `train_loss`, `val_loss`, `mse`, `ppl`, …); {}; \
+             `--loss COLUMN` says which one is it",
+            self.found()
+        );
+        Error::Log { path: self.path.clone(), problem }
+    }
+
+    pub(crate) fn found(&self) -> String {
+        let mut found: Vec<String> = Vec::new();
+        for name in self.names.iter().map(|name| printable(&name.text)).chain(self.unknown.iter().cloned()) {
+            if !found.contains(&name) && found.len() < UNKNOWN_TOLD {
+                found.push(name);
             }
         }
-        if times > 0 {
-            let note = format!(
-                "the log goes back {times} times, as resumed runs do: {replaced} rows were replaced by later ones"
-            );
-            self.notes.push(note);
-        }
-        kept
-    }
-
-    fn no_loss(&self) -> String {
-        let mut found: Vec<&str> = self.names.iter().map(|name| name.text.as_str()).collect();
-        found.extend(self.unknown.iter().map(String::as_str));
-        let found = if found.is_empty() { "none".into() } else { format!("`{}`", found.join("`, `")) };
-        format!(
-            "holds no training loss under a known name (`loss`, `train_loss`, `train/loss`, …); names in it: {found}"
-        )
-    }
-}
-
-/// Whether steps begin anew with the epoch of this row.
-fn restarts(before: &Row, row: &Row) -> bool {
-    let of = |row: &Row| Some((row.get(Quantity::Epoch)?, row.get(Quantity::Step)?));
-    let (Some((epoch_before, step_before)), Some((epoch, step))) = (of(before), of(row)) else { return false };
-    // The same step once more may also be its test.
-    let both_train = [before, row].iter().all(|row| row.get(Quantity::Loss).is_some());
-    epoch > epoch_before && (step < step_before || (step == step_before && both_train))
-}
-
-fn point(row: &Row, main: Quantity) -> Option<Point> {
-    Some(Point {
-        step: row.index(main)?,
-        loss: row.get(Quantity::Loss)?,
-        accuracy: row.get(Quantity::Accuracy),
-        gradient_norm: row.get(Quantity::GradientNorm),
-        update_norm: row.get(Quantity::UpdateNorm),
-        learning_rate: row.get(Quantity::LearningRate),
-    })
-}
-
-fn test(row: &Row, step: Option<u64>, before: usize) -> EpochPoint {
-    EpochPoint {
-        epoch: row.index(Quantity::Epoch).unwrap_or(before as u64 + 1),
-        step,
-        test_loss: row.get(Quantity::TestLoss),
-        test_accuracy: row.get(Quantity::TestAccuracy),
-        ..EpochPoint::default()
-    }
-}
-
-/// The median distance of the first steps of epochs that follow each other.
-fn steps_per_epoch(rows: &[Row]) -> Option<u64> {
-    let mut firsts: Vec<(u64, u64)> = Vec::new();
-    for row in rows {
-        if let (Some(epoch), Some(step)) = (row.index(Quantity::Epoch), row.index(Quantity::Step))
-            && firsts.last().is_none_or(|&(last, _)| epoch > last)
-        {
-            firsts.push((epoch, step));
-        }
-    }
-    let following = firsts.windows(2).filter(|pair| pair[1].0 == pair[0].0 + 1);
-    let mut lengths: Vec<u64> = following.map(|pair| pair[1].1 - pair[0].1).collect();
-    lengths.sort_unstable();
-    lengths.get(lengths.len() / 2).copied()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A log of rows given as (name, value).
-    fn curve(rows: &[&[(&str, f64)]]) -> Result<Curve, Error> {
-        let mut log = Log::new(Format::Csv, Path::new("log"));
-        for (line, row) in (1..).zip(rows) {
-            log.row(line);
-            for (name, value) in *row {
-                if let Some((name, _)) = log.name(name) {
-                    log.value(name, *value);
-                }
-            }
-        }
-        log.into_curve()
-    }
-
-    fn steps(curve: &Curve) -> Vec<u64> {
-        curve.points.iter().map(|point| point.step).collect()
-    }
-
-    #[test]
-    fn training_and_test_at_the_same_step_are_one_row() {
-        let curve = curve(&[
-            &[("step", 10.0), ("loss", 0.5)],
-            &[("step", 10.0), ("eval_loss", 0.6)],
-            &[("step", 20.0), ("loss", 0.4)],
-        ])
-        .unwrap();
-        assert_eq!(steps(&curve), [10, 20]);
-        assert_eq!((curve.epochs[0].step, curve.epochs[0].test_loss), (Some(10), Some(0.6)));
-    }
-
-    #[test]
-    fn a_resumed_run_replaces_what_lay_beyond() {
-        let row = |step, loss| [("step", step), ("loss", loss)];
-        let rows = [row(1.0, 0.9), row(2.0, 0.8), row(3.0, 0.7), row(2.0, 0.6), row(3.0, 0.5)];
-        let curve = curve(&rows.each_ref().map(|row| row.as_slice())).unwrap();
-        assert_eq!(steps(&curve), [1, 2, 3]);
-        assert_eq!(curve.points[1].loss, 0.6);
-        assert_eq!(curve.notes.len(), 1);
-    }
-
-    #[test]
-    fn steps_that_begin_anew_are_counted_through() {
-        for first in [0.0, 1.0] {
-            let row = |epoch, step| [("epoch", epoch), ("batch", first + step), ("loss", 1.0)];
-            let rows = [row(0.0, 0.0), row(0.0, 1.0), row(1.0, 0.0), row(1.0, 1.0), row(2.0, 0.0)];
-            let curve = curve(&rows.each_ref().map(|row| row.as_slice())).unwrap();
-            let first = first as u64;
-            assert_eq!(steps(&curve), [first, first + 1, first + 2, first + 3, first + 4]);
-            assert_eq!(curve.steps_per_epoch, Some(2));
-        }
-    }
-
-    #[test]
-    fn rows_without_an_index_are_numbered() {
-        let alone = curve(&[&[("loss", 1.0)], &[("loss", 0.5)]]).unwrap();
-        assert_eq!((steps(&alone), alone.unit), (vec![1, 2], Unit::Step));
-        let of_one_epoch = curve(&[&[("epoch", 0.0), ("loss", 1.0)], &[("epoch", 0.0), ("loss", 0.5)]]).unwrap();
-        assert_eq!((steps(&of_one_epoch), of_one_epoch.unit), (vec![1, 2], Unit::Step));
-        let epochs = curve(&[&[("epoch", 0.0), ("loss", 1.0)], &[("epoch", 1.0), ("loss", 0.5)]]).unwrap();
-        assert_eq!((steps(&epochs), epochs.unit), (vec![0, 1], Unit::Epoch));
-    }
-
-    #[test]
-    fn the_name_with_the_most_values_is_chosen() {
-        let curve = curve(&[
-            &[("step", 1.0), ("loss_step", 0.9)],
-            &[("step", 2.0), ("loss_step", 0.8)],
-            &[("step", 2.0), ("loss", 7.0)],
-        ])
-        .unwrap();
-        assert_eq!(curve.points[1].loss, 0.8);
-        assert!(curve.notes[0].contains("`loss` was left out in favour of `loss_step`"), "{:?}", curve.notes);
-    }
-
-    #[test]
-    fn mistakes_are_named() {
-        let message = |rows: &[&[(&str, f64)]]| curve(rows).unwrap_err().to_string();
-        let no_loss = message(&[&[("step", 1.0), ("perplexity", 3.0)]]);
-        assert!(no_loss.contains("no training loss") && no_loss.contains("`perplexity`"), "{no_loss}");
-        for step in [-1.0, 0.5, f64::NAN, 1e300] {
-            let text = message(&[&[("step", 1.0), ("loss", 1.0)], &[("step", step), ("loss", 1.0)]]);
-            assert!(text.contains("line 2") && text.contains("whole number"), "{text}");
+        if found.is_empty() {
+            "there are no names in it".into()
+        } else {
+            format!("names in it: `{}`", found.join("`, `"))
         }
     }
 }

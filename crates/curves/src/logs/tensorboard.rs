@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 
 use prost::Message;
 
+use super::Names;
 use super::event::Event;
 use super::names::{Quantity, meaning};
 use super::rows::Log;
 use super::tfrecord::Records;
-use crate::curve::{Curve, Format};
+use crate::curve::Format;
 use crate::error::Error;
 
 /// The scalars of a run: by name, in the order of steps.
@@ -30,14 +31,14 @@ struct Series {
     values: Vec<(u64, f64)>,
 }
 
-pub(crate) fn read_file(path: &Path) -> Result<Curve, Error> {
-    let mut scalars = Scalars { log: Log::new(Format::TensorBoard, path), series: BTreeMap::new() };
+pub(crate) fn read_file(path: &Path, names: &Names) -> Result<Log, Error> {
+    let mut scalars = Scalars { log: Log::new(Format::TensorBoard, path, names), series: BTreeMap::new() };
     scalars.read(path, Path::new(""), "")?;
-    scalars.into_curve()
+    Ok(scalars.into_log())
 }
 
-pub(crate) fn read_directory(path: &Path) -> Result<Curve, Error> {
-    let mut scalars = Scalars { log: Log::new(Format::TensorBoard, path), series: BTreeMap::new() };
+pub(crate) fn read_directory(path: &Path, names: &Names) -> Result<Log, Error> {
+    let mut scalars = Scalars { log: Log::new(Format::TensorBoard, path, names), series: BTreeMap::new() };
     let mut found = false;
     for (directory, scope) in directories(path)? {
         for file in entries(&directory)?.iter().filter(|entry| is_event_file(entry)) {
@@ -49,7 +50,7 @@ pub(crate) fn read_directory(path: &Path) -> Result<Curve, Error> {
         let problem = "holds neither `metrics.jsonl` nor TensorBoard's event files; name a run's directory or its log";
         return Err(Error::Log { path: path.into(), problem: problem.into() });
     }
-    scalars.into_curve()
+    Ok(scalars.into_log())
 }
 
 /// The directory and those directly below, each with the scope that its name gives to what is in it.
@@ -121,12 +122,12 @@ impl Scalars {
         Ok(())
     }
 
-    fn into_curve(mut self) -> Result<Curve, Error> {
+    fn into_log(mut self) -> Log {
         // Steps and epochs are different clocks; each is in order by itself.
         let mut rows: Vec<(bool, u64, String, f64)> = Vec::new();
         for (name, mut series) in std::mem::take(&mut self.series) {
             if series.number() {
-                self.log.note(format!("`{name}` was logged without steps: its values were numbered from 1"));
+                self.log.note(format!("`{name}` was logged without steps: its values were numbered from 0"));
             }
             let of_epoch = meaning(&name).is_some_and(|meaning| meaning.of_epoch);
             rows.extend(series.values.into_iter().map(|(step, value)| (of_epoch, step, name.clone(), value)));
@@ -140,7 +141,7 @@ impl Scalars {
                 }
             }
         }
-        self.log.into_curve()
+        self.log
     }
 }
 
@@ -160,7 +161,7 @@ impl Series {
             self.values.drain(..restarted);
             return false;
         }
-        (1..).zip(&mut self.values).for_each(|(number, value)| value.0 = number);
+        (0..).zip(&mut self.values).for_each(|(number, value)| value.0 = number);
         true
     }
 }

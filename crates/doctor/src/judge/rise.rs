@@ -33,6 +33,8 @@ pub(super) struct Rise {
     /// Where it is over: back, or the end of what was looked at.
     pub(super) end: usize,
     pub(super) back: bool,
+    /// Whether it is back but half-way.
+    pub(super) half: bool,
     pub(super) kind: EventKind,
     /// Height before it, and of what it comes to.
     pub(super) before: f64,
@@ -57,7 +59,8 @@ pub(super) fn rises(numbers: &Numbers) -> Vec<Rise> {
     while let Some(rise) = scan.rise() {
         let mut rise = rise;
         if rise.back {
-            scan.next = rise.end;
+            // What is back but half-way is out of the band, and remains so.
+            scan.next = if rise.half { numbers.len() } else { rise.end };
         } else {
             // From a first step up, one may go on to a much larger one, which is then the event.
             let settled = rise.certain.max(rise.sign + lasting(numbers.len()));
@@ -125,10 +128,14 @@ impl Scan<'_> {
         let numbers = self.numbers;
         let sign = self.sign(begin, outside, window);
         let (end, back) = self.way_back(outside, certain, window);
+        let (end, back, half) = match self.half_way_back(outside, certain, window) {
+            Some(end) if !back => (end, true, true),
+            _ => (end, back, false),
+        };
         let before = self.before(sign);
         let last = (numbers.len() / 20).max(3);
         let after = if back { numbers.level(sign, end) } else { numbers.level(end.saturating_sub(last).max(sign), end) };
-        let mut rise = Rise { sign, certain, end, back, kind: EventKind::Spike, before, after };
+        let mut rise = Rise { sign, certain, end, back, half, kind: EventKind::Spike, before, after };
         let healed = back && rise.rows() <= (numbers.len() / HEALING_SHARE).max(HEALING);
         rise.kind = match healed {
             true => EventKind::Spike,
@@ -179,6 +186,27 @@ impl Scan<'_> {
         let rows = ((error * error) as usize).clamp(1, (numbers.len() / 8).clamp(3, 25));
         let level = |rows: usize| numbers.level(sign.saturating_sub(rows.max(1)), sign);
         if sign == 0 { numbers.height[0] } else { level(rows).min(level(rows / 3)) }
+    }
+
+    /// Where more than half of what was lost is regained, of a rise that does not come back: if it goes on to fall, or little
+    /// is lost in the end.
+    fn half_way_back(&self, outside: usize, certain: usize, window: Window) -> Option<usize> {
+        let numbers = self.numbers;
+        let (count, scale) = (numbers.len(), numbers.scale);
+        let risen = numbers.level(outside, (certain + window.width().max(3)).min(count));
+        let base = self.band.running()?;
+        let half = scale.height(0.5 * (scale.raw(base) + scale.raw(risen)));
+        let width = (count / 20).max(3);
+        let until = count.saturating_sub(2 * width);
+        if certain + width >= until {
+            return None;
+        }
+        let (middle, end) = (numbers.level(until, until + width), numbers.level(count - width, count));
+        let falls = middle < half && middle - end > 0.05 * (risen - base);
+        if end >= half || !(falls || numbers.lost(end, base) < COLLAPSE) {
+            return None;
+        }
+        (certain + 1..count - width).find(|&index| numbers.level(index, index + width) <= half)
     }
 
     /// Where a rise ends, and whether because it is back.

@@ -58,8 +58,8 @@ impl<'a> Look<'a> {
         let of_training = |get: fn(&Point) -> Option<f64>| pairs(points, move |point| Some((point.step, get(point)?)));
         let of_tests = |get: fn(&EpochPoint) -> Option<f64>| pairs(tests, move |test| Some((number(test), get(test)?)));
         let losses = of_training(|point| Some(point.loss));
-        // Of a log of accuracies alone.
-        let has_loss = columns.loss.is_some() || losses.iter().any(|(_, loss)| !loss.is_nan()) || of_training(|point| point.accuracy).is_empty();
+        // Not of a log of accuracies alone. A loss that is never finite is one, too.
+        let has_loss = columns.loss.is_some() || columns.accuracy.is_none() || losses.iter().any(|(_, loss)| !loss.is_nan());
         if has_loss {
             let known = pairs(sound, |point| Some((point.step, measure(point.loss))));
             look.add(Series::Loss, Kind::Loss, columns.loss.as_ref(), &losses, known);
@@ -365,6 +365,7 @@ fn from_the_start(numbers: &Numbers) -> Option<Rise> {
         certain: count - 1,
         end: count,
         back: false,
+        half: false,
         kind: EventKind::Collapse,
         before: numbers.height[lowest],
         after,

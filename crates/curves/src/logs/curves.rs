@@ -1,0 +1,194 @@
+//! Curves of the rows of a log: how they are numbered, and what a row is.
+
+use super::names::Quantity;
+use super::rows::{Log, Row};
+use super::runs::{Index, Main, Run, split};
+use crate::curve::{Curve, EpochPoint, Point, Source, Unit};
+use crate::error::Error;
+
+/// Rows up to which a log that numbers them without gaps, and tells nothing else, is one of epochs.
+const EPOCHS: usize = 1000;
+
+impl Log {
+    /// A curve for each run, in the order of the log; one without rows if the log has none.
+    ///
+    /// # Errors
+    /// If there is no loss, a column that the user asked for is not there, or an index is no index.
+    pub(crate) fn into_curves(mut self) -> Result<Vec<Curve>, Error> {
+        let chosen = self.choose()?;
+        let trained = chosen.has(Quantity::Loss);
+        if !trained && !chosen.has(Quantity::TestLoss) && !chosen.has(Quantity::TestAccuracy) {
+            return Err(self.no_loss());
+        }
+        let mut empty = Curve::empty(self.format);
+        empty.source = Source { format: self.format, path: Some(self.path.clone()) };
+        empty.columns = self.columns(chosen);
+        empty.measure = self.measure(chosen);
+        empty.name = self.run.clone();
+        let rows = self.rows(chosen)?;
+        let count = rows.len();
+        let trained = rows.iter().any(|row| row.get(Quantity::Loss).is_some());
+        if !trained && !rows.iter().any(Row::is_test) {
+            let mut notes = std::mem::take(&mut self.notes);
+            if count > 0 {
+                notes.push("no row has a value for the loss".into());
+            }
+            return Ok(vec![Curve { rows: count, notes, ..empty }]);
+        }
+        let index = Index::of(&rows, trained, self.step_is_wanted());
+        let mut runs = split(rows, index, &self.begins);
+        let mut repeated = Vec::with_capacity(runs.len());
+        for run in &mut runs {
+            repeated.push(merge(&mut run.rows, index));
+        }
+        let longest = runs.iter().max_by_key(|run| run.rows.len());
+        let unit = Unit::of(longest.map_or(&[], |run| &run.rows), index);
+        if let Some(note) = numbering_note(index, unit, longest.map_or(0, |run| run.rows.len())) {
+            self.notes.push(note);
+        }
+        let total = runs.len();
+        let curves = runs.into_iter().zip(repeated).enumerate().map(|(number, (run, repeated))| {
+            let mut notes = self.notes.clone();
+            if total > 1 {
+                notes.push(of_several(number, total, &run));
+            }
+            if repeated > 0 {
+                notes.push(format!("{repeated} rows repeat a number with another loss: the last was used"));
+            }
+            curve(run, index, unit, Curve { notes, ..empty.clone() })
+        });
+        Ok(curves.collect())
+    }
+}
+
+fn of_several(number: usize, total: usize, run: &Run) -> String {
+    let lines = if run.first_line == 0 {
+        format!("{} rows", run.count)
+    } else {
+        format!("lines {} to {}", run.first_line, run.last_line)
+    };
+    format!("the log holds {total} runs; this is number {}, {lines}", number + 1)
+}
+
+/// Makes one row of rows with the same number, and puts them in order. Returns how many losses were lost by it.
+fn merge(rows: &mut Vec<Row>, index: Index) -> usize {
+    let number = |row: &Row| row.get(index.main.quantity()).unwrap_or(0.0);
+    if !rows.is_sorted_by(|one, next| number(one) <= number(next)) {
+        rows.sort_by(|one, next| number(one).total_cmp(&number(next)));
+    }
+    let mut repeated = 0;
+    rows.dedup_by(|next, kept| {
+        let same = number(next) == number(kept);
+        if same {
+            let losses = (kept.get(Quantity::Loss), next.get(Quantity::Loss));
+            repeated += usize::from(matches!(losses, (Some(one), Some(other)) if one != other && !other.is_nan()));
+            kept.update(next);
+        }
+        same
+    });
+    repeated
+}
+
+impl Unit {
+    /// What a row is, by the evidence: its column; else whether rows follow each other as epochs do.
+    fn of(rows: &[Row], index: Index) -> Self {
+        let has = |quantity: Quantity| rows.iter().any(|row| row.get(quantity).is_some());
+        if index.main == Main::Epoch {
+            return Self::Epoch;
+        }
+        if has(Quantity::Epoch) || !follow(rows) {
+            return Self::Step;
+        }
+        let points = rows.iter().filter(|row| index.is_primary(row)).count();
+        let tested = rows.iter().filter(|row| row.is_test()).count();
+        let tested_each = index.trained && tested > 0 && tested * 10 >= points * 9;
+        let norms = has(Quantity::GradientNorm) || has(Quantity::UpdateNorm);
+        let plain = points <= EPOCHS && !norms && !(index.trained && tested > 0);
+        if tested_each || plain { Self::Epoch } else { Self::Step }
+    }
+}
+
+/// Whether rows are numbered from 0 or 1 without gaps.
+fn follow(rows: &[Row]) -> bool {
+    let number = |row: &Row| row.get(Quantity::Step).unwrap_or(0.0);
+    rows.first().is_some_and(|row| number(row) <= 1.0)
+        && rows.windows(2).all(|pair| number(&pair[1]) == number(&pair[0]) + 1.0)
+}
+
+fn numbering_note(index: Index, unit: Unit, rows: usize) -> Option<String> {
+    let numbered = "the log numbers no rows: they were numbered from 0";
+    match (index.main, unit) {
+        (Main::Epoch, _) | (Main::Step, Unit::Step) => None,
+        (Main::Step, Unit::Epoch) => Some(format!(
+            "the log has no epochs: each of its {rows} rows, which follow each other without gaps, was taken as one"
+        )),
+        (Main::Nothing, Unit::Epoch) => Some(format!("{numbered}, and each was taken as an epoch")),
+        (Main::Nothing, Unit::Step) => Some(numbered.into()),
+    }
+}
+
+fn curve(run: Run, index: Index, unit: Unit, empty: Curve) -> Curve {
+    let main = index.main.quantity();
+    let number = |row: &Row| row.get(main).unwrap_or(0.0) as u64;
+    let mut epochs: Vec<EpochPoint> = Vec::new();
+    for row in run.rows.iter().filter(|row| row.is_test()) {
+        let step = number(row);
+        let of_log = row.get(Quantity::Epoch).map(|epoch| epoch as u64);
+        let epoch = if unit == Unit::Epoch { step } else { of_log.unwrap_or(epochs.len() as u64 + 1) };
+        epochs.push(EpochPoint {
+            epoch,
+            step: Some(step),
+            test_loss: row.get(Quantity::TestLoss),
+            test_accuracy: row.get(Quantity::TestAccuracy),
+            ..EpochPoint::default()
+        });
+    }
+    let (epoch_starts, steps_per_epoch) = match unit {
+        Unit::Epoch => (Vec::new(), Some(1)),
+        Unit::Step => {
+            let firsts = first_of_epochs(&run.rows, index);
+            (firsts.iter().map(|first| first.1).collect(), steps_per_epoch(&firsts, &run.rows))
+        }
+    };
+    let points = run.rows.iter().filter_map(|row| point(row, number(row))).collect();
+    let mut notes = empty.notes;
+    notes.extend(run.notes);
+    Curve { points, epochs, unit, steps_per_epoch, epoch_starts, rows: run.count, notes, ..empty }
+}
+
+fn point(row: &Row, step: u64) -> Option<Point> {
+    Some(Point {
+        step,
+        loss: row.get(Quantity::Loss)?,
+        accuracy: row.get(Quantity::Accuracy),
+        gradient_norm: row.get(Quantity::GradientNorm),
+        update_norm: row.get(Quantity::UpdateNorm),
+        learning_rate: row.get(Quantity::LearningRate),
+    })
+}
+
+/// Each epoch and the number of its first row with a loss.
+fn first_of_epochs(rows: &[Row], index: Index) -> Vec<(u64, u64)> {
+    let mut firsts: Vec<(u64, u64)> = Vec::new();
+    for row in rows.iter().filter(|row| index.is_primary(row)) {
+        let (Some(epoch), Some(step)) = (row.get(Quantity::Epoch), row.get(Quantity::Step)) else { continue };
+        let (epoch, step) = (epoch as u64, step as u64);
+        if firsts.last().is_none_or(|&(last, _)| epoch > last) {
+            firsts.push((epoch, step));
+        }
+    }
+    firsts
+}
+
+/// The median distance of the first steps of epochs that follow each other; else what the shares of an epoch tell.
+fn steps_per_epoch(firsts: &[(u64, u64)], rows: &[Row]) -> Option<u64> {
+    let following = firsts.windows(2).filter(|pair| pair[1].0 == pair[0].0 + 1);
+    let mut lengths: Vec<u64> = following.map(|pair| pair[1].1 - pair[0].1).collect();
+    lengths.sort_unstable();
+    if let Some(&length) = lengths.get(lengths.len() / 2) {
+        return Some(length);
+    }
+    let share = |row: &Row| row.get(Quantity::Epoch).filter(|epoch| epoch % 1.0 != 0.0).zip(row.get(Quantity::Step));
+    let (epoch, step) = rows.iter().rev().find_map(share)?;
+    (epoch > 0.0 && step > 0.0).then_some((step / epoch).round() as u64)
+}

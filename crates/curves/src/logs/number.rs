@@ -1,0 +1,139 @@
+//! Numbers as programs and people write them.
+
+/// What stands for "no value".
+const MISSING: [&str; 12] = ["", "na", "n/a", "<na>", "none", "null", "nil", "-", "--", "—", "no log", "missing"];
+/// What a number may be wrapped in.
+const WRAPPERS: [&str; 7] = ["tensor(", "np.float64(", "np.float32(", "array(", "(", "[", "'"];
+/// Letters that multiply the number: `5k` is not 5.
+const MULTIPLIERS: [&str; 6] = ["k", "m", "g", "b", "t", "bn"];
+/// Characters in a unit.
+const LONGEST_UNIT: usize = 12;
+
+/// A cell; `Ok(None)`: it holds no value.
+///
+/// # Errors
+/// If it holds something else.
+pub(super) fn cell(text: &str) -> Result<Option<f64>, ()> {
+    let mut text = text.trim();
+    if MISSING.contains(&text.to_lowercase().as_str()) {
+        return Ok(None);
+    }
+    let mut wrapped = false;
+    while let Some(inner) = WRAPPERS.iter().find_map(|wrapper| text.strip_prefix(wrapper)) {
+        (text, wrapped) = (inner.trim_start(), true);
+    }
+    let (value, length) = prefix(text).ok_or(())?;
+    let rest = text[length..].trim_start();
+    if wrapped || is_unit(rest) { Ok(Some(value)) } else { Err(()) }
+}
+
+/// Whether this, after a number, leaves the number what it is.
+pub(super) fn is_unit(text: &str) -> bool {
+    let unit = |character: char| character.is_alphabetic() || "%/°²µ".contains(character);
+    text.chars().all(unit)
+        && text.chars().count() <= LONGEST_UNIT
+        && !MULTIPLIERS.contains(&text.to_lowercase().as_str())
+}
+
+/// The number that a text begins with, and its length in bytes.
+pub(super) fn prefix(text: &str) -> Option<(f64, usize)> {
+    let bytes = text.as_bytes();
+    let sign = usize::from(matches!(bytes.first(), Some(b'-' | b'+')));
+    let negative = bytes.first() == Some(&b'-');
+    let rest = &bytes[sign..];
+    if let Some((value, length)) = not_finite(rest) {
+        return Some((if negative { -value } else { value }, sign + length));
+    }
+    let digits = |from: usize| rest[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let whole = digits(0);
+    let mut length = whole;
+    if rest.get(whole) == Some(&b'.') {
+        let fraction = digits(whole + 1);
+        if whole + fraction == 0 {
+            return None;
+        }
+        length += 1 + fraction;
+    }
+    if length == 0 {
+        return None;
+    }
+    if let Some(b'e' | b'E') = rest.get(length) {
+        let sign = usize::from(matches!(rest.get(length + 1), Some(b'-' | b'+')));
+        let exponent = if length + 1 + sign <= rest.len() { digits(length + 1 + sign) } else { 0 };
+        if exponent > 0 {
+            length += 1 + sign + exponent;
+        }
+    }
+    text[..sign + length].parse().ok().map(|value| (value, sign + length))
+}
+
+/// NaN and infinity, as Python, C and Microsoft's C write them, without a sign.
+fn not_finite(bytes: &[u8]) -> Option<(f64, usize)> {
+    const WORDS: [(&str, f64); 10] = [
+        ("1.#qnan", f64::NAN),
+        ("1.#snan", f64::NAN),
+        ("1.#ind", f64::NAN),
+        ("1.#inf", f64::INFINITY),
+        ("nan(ind)", f64::NAN),
+        ("nan(snan)", f64::NAN),
+        ("nan", f64::NAN),
+        ("infinity", f64::INFINITY),
+        ("inf", f64::INFINITY),
+        ("∞", f64::INFINITY),
+    ];
+    let matches = |word: &str| bytes.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word.as_bytes()));
+    let &(word, value) = WORDS.iter().find(|(word, _)| matches(word))?;
+    let mut length = word.len();
+    if word.starts_with("1.#") {
+        length += bytes[length..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    } else if bytes.get(length).is_some_and(|next| next.is_ascii_lowercase() || next.is_ascii_digit() || *next == b'_')
+    {
+        // The beginning of a word, such as `info`.
+        return None;
+    }
+    Some((value, length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_many_programs() {
+        for (text, value) in [
+            ("0.5", 0.5),
+            (" +5e-1 ", 0.5),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("80%", 80.0),
+            ("80 %", 80.0),
+            ("12ms/step", 12.0),
+            ("-12.7 dB", -12.7),
+            ("tensor(0.5, device='cuda:0')", 0.5),
+            ("np.float64(0.5)", 0.5),
+            ("[0.5]", 0.5),
+            ("1e400", f64::INFINITY),
+            ("-1.#INF", f64::NEG_INFINITY),
+            ("-Infinity", f64::NEG_INFINITY),
+        ] {
+            assert_eq!(cell(text), Ok(Some(value)), "{text}");
+        }
+        for text in ["nan", "-nan", "NaN", "-nan(ind)", "1.#QNAN", "-1.#IND", "1.#QNAN0", "tensor(nan)"] {
+            assert!(cell(text).is_ok_and(|value| value.is_some_and(f64::is_nan)), "{text}");
+        }
+        for text in ["", "NA", "No log", "-", "None", "<NA>"] {
+            assert_eq!(cell(text), Ok(None), "{text}");
+        }
+        for text in ["abc", "info", "5k", "1.2.3", "2018-01-01", "0,5", "1:30", "e5", ".", "+", "3 of 5"] {
+            assert_eq!(cell(text), Err(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_ends_where_it_ends() {
+        assert_eq!(prefix("0.64Epoch 1"), Some((0.64, 4)));
+        assert_eq!(prefix("nanEpoch").map(|(_, length)| length), Some(3));
+        assert_eq!(prefix("5e"), Some((5.0, 1)));
+        assert_eq!(prefix("1-767"), Some((1.0, 1)));
+    }
+}

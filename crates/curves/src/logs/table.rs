@@ -1,0 +1,393 @@
+//! Tables of values with a line of names: Keras' `CSVLogger`, Lightning, exports of Weights & Biases, TensorBoard's
+//! "download as CSV", what notebooks and model cards show, columns by spaces, numbers alone.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use csv::{ByteRecord, ReaderBuilder};
+
+use super::Names;
+use super::names::{Quantity, Scope, TIER, meaning, scope, tells_scope};
+use super::number;
+use super::rows::{Log, printable};
+use crate::curve::Format;
+use crate::error::Error;
+use crate::lines::Lines;
+
+/// By what cells are separated; the last stands for any number of spaces and tabs.
+const SEPARATORS: [u8; 5] = [b',', b';', b'\t', b'|', b' '];
+/// Between a run's name and the metric's, in exports of Weights & Biases.
+const OF_RUN: &str = " - ";
+/// Runs in one table beyond which it is none.
+const MOST_RUNS: usize = 1000;
+
+/// How a text is a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    separator: u8,
+    /// Lines before the names.
+    skip: u64,
+    /// Whether there is a line of names.
+    names: bool,
+}
+
+/// How the text is a table with names that are known, if it is one. The last line may be cut off.
+pub(super) fn recognise(text: &str, names: &Names) -> Option<Shape> {
+    let wanted = [&names.loss, &names.validation_loss, &names.accuracy, &names.step];
+    let known = |cell: &str| meaning(cell).is_some() || wanted.iter().any(|name| name.as_deref() == Some(cell));
+    shape(text, |cells| cells.iter().filter(|cell| known(cell) || of_run(cell).is_some()).count())
+}
+
+/// How the text is a table whose names are not known, or of numbers without names.
+pub(super) fn recognise_unnamed(text: &str) -> Option<Shape> {
+    let lines: Vec<&str> = lines(text).map(|(_, line)| line).take(20).collect();
+    for separator in SEPARATORS {
+        let counts: Vec<usize> = lines.iter().map(|line| cells(line, separator).len()).collect();
+        let numeric = |line: &&str| cells(line, separator).iter().all(|cell| number::cell(cell).is_ok());
+        let same = counts.iter().all(|&count| count == counts[0]) && (counts.first() == Some(&1) || separator != b' ');
+        if same && (separator == b',' || counts[0] > 1) && lines.iter().all(numeric) {
+            return Some(Shape { separator, skip: 0, names: false });
+        }
+    }
+    shape(text, |cells| usize::from(cells.len() > 1))
+}
+
+fn shape(text: &str, known: impl Fn(&[String]) -> usize) -> Option<Shape> {
+    let lines: Vec<(u64, &str)> = lines(text).take(200).collect();
+    for (at, &(skip, line)) in lines.iter().enumerate() {
+        let next = lines[at + 1..].iter().map(|line| line.1).find(|next| !is_rule(next) && *next != line);
+        let mut best = (0, 0);
+        for separator in SEPARATORS {
+            let names = cells(line, separator);
+            let wanted = if at == 0 { 1 } else { 2 };
+            let found = known(&names);
+            let numbers = names.iter().any(|cell| matches!(number::cell(cell), Ok(Some(_))));
+            if found >= wanted
+                && found > best.0
+                && !numbers
+                && next.is_none_or(|next| follows(&names, next, separator, at))
+            {
+                best = (found, separator);
+            }
+        }
+        if best.0 > 0 && (at == 0 || next.is_some()) {
+            return Some(Shape { separator: best.1, skip, names: true });
+        }
+    }
+    None
+}
+
+/// Whether a line can be the first row below these names.
+fn follows(names: &[String], line: &str, separator: u8, at: usize) -> bool {
+    let cells = cells(line, separator);
+    let numbers = cells.iter().filter(|cell| number::cell(cell).is_ok_and(|value| value.is_some())).count();
+    let any = numbers > 0 || cells.iter().any(|cell| decimal_comma(cell).is_some());
+    match separator {
+        b' ' => cells.len() == names.len() && numbers * 2 > cells.len(),
+        _ if at > 0 => cells.len() == names.len() && any,
+        // What follows may be damaged, and is told then.
+        _ => names.len() > 1 || any,
+    }
+}
+
+/// Lines with something in them, and how many lines are before each.
+fn lines(text: &str) -> impl Iterator<Item = (u64, &str)> {
+    let numbered = (0..).zip(text.lines());
+    numbered.map(|(number, line)| (number, line.trim())).filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// Whether a line only separates the names from the rows.
+fn is_rule(line: &str) -> bool {
+    line.chars().all(|character| "-=+:| \t".contains(character))
+}
+
+fn cells(line: &str, separator: u8) -> Vec<String> {
+    if separator == b' ' {
+        let by_two: Vec<&str> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        let cells = if by_two.len() > 1 && !line.contains('\t') { by_two } else { line.split_whitespace().collect() };
+        return cells.into_iter().map(Into::into).collect();
+    }
+    let mut record = ByteRecord::new();
+    match builder(separator).from_reader(line.as_bytes()).read_byte_record(&mut record) {
+        Ok(true) => record.iter().map(text).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn builder(separator: u8) -> ReaderBuilder {
+    let mut builder = ReaderBuilder::new();
+    builder.has_headers(false).flexible(true).delimiter(separator).comment(Some(b'#')).trim(csv::Trim::All);
+    builder
+}
+
+pub(super) fn read(path: &Path, names: &Names, shape: Shape) -> Result<Vec<Log>, Error> {
+    let mut table = Table::new(path, names, shape);
+    if shape.separator == b' ' {
+        let mut lines = Lines::open(path)?;
+        while let Some(line) = lines.next_line()? {
+            let content = String::from_utf8_lossy(line.bytes);
+            if line.number > shape.skip && !content.starts_with('#') {
+                let split = if table.header.is_empty() {
+                    cells(&content, b' ')
+                } else {
+                    content.split_whitespace().map(Into::into).collect()
+                };
+                let record: ByteRecord = split.iter().map(String::as_bytes).collect();
+                table.spaced(line.number, &record)?;
+            }
+        }
+        return Ok(table.finish());
+    }
+    let mut file = BufReader::new(File::open(path).map_err(Error::io(path))?);
+    for _ in 0..shape.skip {
+        file.skip_until(b'\n').map_err(Error::io(path))?;
+    }
+    let mut reader = builder(shape.separator).from_reader(file);
+    let mut record = ByteRecord::new();
+    let mut short: Option<(u64, usize)> = None;
+    while reader.read_byte_record(&mut record).map_err(|error| failure(path, shape.skip, error))? {
+        let line = shape.skip + record.position().map_or(0, csv::Position::line);
+        if let Some((line, found)) = short {
+            return Err(table.wrong_length(line, found));
+        }
+        let complete = table.record(line, &record)?;
+        short = (!complete).then_some((line, record.len()));
+    }
+    if let Some((line, _)) = short {
+        table.logs[0].note(format!("line {line} is torn and was left out"));
+    }
+    Ok(table.finish())
+}
+
+struct Table<'a> {
+    path: &'a Path,
+    names: &'a Names,
+    shape: Shape,
+    /// One for each run.
+    logs: Vec<Log>,
+    header: Vec<Vec<u8>>,
+    columns: Vec<Column>,
+    /// The column that tells what data a row is of.
+    scope: Option<usize>,
+    commas: bool,
+    left_out: usize,
+}
+
+/// A column that is read.
+struct Column {
+    column: usize,
+    log: usize,
+    /// The name's number, in rows of training and in those of tests.
+    name: [usize; 2],
+    /// Whether a cell without a number is no mistake.
+    lenient: bool,
+}
+
+impl<'a> Table<'a> {
+    fn new(path: &'a Path, names: &'a Names, shape: Shape) -> Self {
+        let logs = vec![Log::new(Format::Csv, path, names)];
+        let (header, columns) = (Vec::new(), Vec::new());
+        Self { path, names, shape, logs, header, columns, scope: None, commas: false, left_out: 0 }
+    }
+
+    /// Returns whether the record has a value for every column.
+    fn record(&mut self, line: u64, record: &ByteRecord) -> Result<bool, Error> {
+        if self.header.is_empty() {
+            if self.shape.names {
+                self.name(record);
+                return Ok(true);
+            }
+            self.name_by_place(record);
+        }
+        if record.iter().eq(self.header.iter().map(Vec::as_slice)) {
+            self.logs[0].note(format!("line {line} repeats the names"));
+            self.logs.iter_mut().for_each(Log::begins_anew);
+            return Ok(true);
+        }
+        if record.iter().all(|cell| is_rule(&text(cell))) && record.iter().any(|cell| cell.contains(&b'-')) {
+            return Ok(true);
+        }
+        if self.renames(record) {
+            self.logs[0].note(format!("line {line} has other names, which hold from there on"));
+            self.logs.iter_mut().for_each(Log::begins_anew);
+            self.name(record);
+            return Ok(true);
+        }
+        if record.iter().skip(self.header.len()).any(|cell| !cell.is_empty()) {
+            return Err(self.wrong_length(line, record.len()));
+        }
+        if record.len() < self.header.len() {
+            return Ok(false);
+        }
+        self.row(line, record)?;
+        Ok(true)
+    }
+
+    /// A line by spaces: what is no row of the table is text around it.
+    fn spaced(&mut self, line: u64, record: &ByteRecord) -> Result<(), Error> {
+        let numbers = record.iter().any(|cell| number::cell(&text(cell)).is_ok_and(|value| value.is_some()));
+        let is_row = numbers && record.len() == self.header.len();
+        if self.header.is_empty() || is_row || self.renames(record) {
+            self.record(line, record)?;
+        } else if !record.iter().all(|cell| is_rule(&text(cell))) {
+            self.left_out += 1;
+        }
+        Ok(())
+    }
+
+    /// Whether a line in the midst of a table is one of names.
+    fn renames(&self, record: &ByteRecord) -> bool {
+        let cells = || record.iter().map(text);
+        self.shape.names
+            && cells().all(|cell| number::cell(&cell).is_err() || cell.is_empty())
+            && cells().filter(|cell| self.logs[0].is_known(cell, None) || of_run(cell).is_some()).count() > 0
+    }
+
+    fn name(&mut self, record: &ByteRecord) {
+        self.header = record.iter().map(<[u8]>::to_vec).collect();
+        self.columns.clear();
+        let cells: Vec<String> = record.iter().map(text).collect();
+        self.scope = cells.iter().position(|cell| tells_scope(cell));
+        let mut runs: Vec<&str> = cells.iter().filter_map(|cell| of_run(cell)).map(|(run, _)| run).collect();
+        runs.dedup();
+        let mut distinct: Vec<&str> = Vec::new();
+        for run in runs {
+            if !distinct.contains(&run) && distinct.len() < MOST_RUNS {
+                distinct.push(run);
+            }
+        }
+        while self.logs.len() < distinct.len() {
+            self.logs.push(Log::new(Format::Csv, self.path, self.names));
+        }
+        for (log, run) in self.logs.iter_mut().zip(&distinct) {
+            log.run = Some(printable(run));
+        }
+        for (column, cell) in cells.iter().enumerate() {
+            self.column(column, cell, &distinct);
+        }
+    }
+
+    fn column(&mut self, column: usize, cell: &str, runs: &[&str]) {
+        let lenient = false;
+        if let Some((run, metric)) = of_run(cell) {
+            let Some(log) = runs.iter().position(|known| *known == run) else { return };
+            // Those are of the same number, for points that were thinned out.
+            if metric.ends_with("__MIN") || metric.ends_with("__MAX") {
+                return;
+            }
+            let wanted = self.logs[log].is_wanted(cell);
+            if let Some((name, _)) = self.logs[log].name(if wanted { cell } else { metric }) {
+                self.columns.push(Column { column, log, name: [name; 2], lenient });
+            }
+            return;
+        }
+        for log in 0..self.logs.len() {
+            let nameless = column == 0 && (cell.is_empty() || cell.starts_with("Unnamed: "));
+            if nameless && self.shape.separator != b'|' {
+                let name = self.logs[log].name_as("(no name)", Quantity::Step, TIER * TIER);
+                self.columns.push(Column { column, log, name: [name; 2], lenient: true });
+                continue;
+            }
+            let Some((of_train, _)) = self.logs[log].name(cell) else { continue };
+            let of_test = if self.scope.is_some() { self.logs[log].name_in(cell, Some(Scope::Test)) } else { None };
+            let of_test = of_test.map_or(of_train, |(name, _)| name);
+            self.columns.push(Column { column, log, name: [of_train, of_test], lenient });
+        }
+    }
+
+    /// A table without names: one column is the loss; of two, a first one of whole numbers is the step.
+    fn name_by_place(&mut self, record: &ByteRecord) {
+        self.header = vec![Vec::new(); record.len()];
+        let column = |column, name, lenient| Column { column, log: 0, name: [name; 2], lenient };
+        let log = &mut self.logs[0];
+        let first: Option<f64> = number::cell(&text(&record[0])).ok().flatten();
+        match record.len() {
+            1 => {
+                let name = log.name_as("column 1", Quantity::Loss, 0);
+                self.columns.push(column(0, name, false));
+                log.note("the columns have no names: the only one was taken as the loss");
+            }
+            2 if first.is_some_and(|first| first % 1.0 == 0.0 && first >= 0.0) => {
+                let step = log.name_as("column 1", Quantity::Step, 0);
+                let loss = log.name_as("column 2", Quantity::Loss, 0);
+                self.columns.extend([column(0, step, false), column(1, loss, false)]);
+                log.note("the columns have no names: the first was taken as the step, the second as the loss");
+            }
+            _ => {}
+        }
+    }
+
+    fn row(&mut self, line: u64, record: &ByteRecord) -> Result<(), Error> {
+        let of_test = self.scope.and_then(|column| scope(&text(record.get(column)?))) == Some(Scope::Test);
+        self.logs.iter_mut().for_each(|log| log.row(line));
+        for at in 0..self.columns.len() {
+            let Column { column, log, name, lenient } = self.columns[at];
+            let cell = text(&record[column]);
+            let comma = || decimal_comma(&cell).filter(|_| self.shape.separator != b',');
+            let value = match number::cell(&cell) {
+                Ok(value) => value,
+                Err(()) if lenient => None,
+                Err(()) => {
+                    let value = comma().ok_or_else(|| self.no_number(line, column, &cell))?;
+                    self.commas = true;
+                    Some(value)
+                }
+            };
+            if let Some(value) = value {
+                self.logs[log].value(name[usize::from(of_test)], value);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Vec<Log> {
+        if self.commas {
+            self.logs.iter_mut().for_each(|log| log.note("decimal commas were read as points"));
+        }
+        if self.left_out > 0 {
+            self.logs[0].note(format!("{} lines that are no rows of the table were left out", self.left_out));
+        }
+        self.logs
+    }
+
+    fn wrong_length(&self, line: u64, found: usize) -> Error {
+        let problem = format!("has {found} values where the first line has {} names", self.header.len());
+        Error::Line { path: self.path.into(), line, problem }
+    }
+
+    fn no_number(&self, line: u64, column: usize, cell: &str) -> Error {
+        let problem =
+            format!("`{}` in column `{}` is no number", printable(cell), printable(&text(&self.header[column])));
+        Error::Line { path: self.path.into(), line, problem }
+    }
+}
+
+/// The run and the metric of a column of an export of Weights & Biases: `sunny-haze-12 - train/loss`.
+fn of_run(cell: &str) -> Option<(&str, &str)> {
+    let (run, metric) = cell.rsplit_once(OF_RUN)?;
+    let plain = metric.trim_end_matches("__MIN").trim_end_matches("__MAX");
+    meaning(plain).is_some().then_some((run, metric))
+}
+
+/// `0,5`, as spreadsheets write it where the comma is the decimal point.
+fn decimal_comma(cell: &str) -> Option<f64> {
+    let (whole, fraction) = cell.split_once(',')?;
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let fraction_only = fraction.split(['e', 'E']).next().unwrap_or_default();
+    (digits(whole.trim_start_matches(['-', '+'])) && digits(fraction_only))
+        .then(|| format!("{whole}.{fraction}").parse().ok())
+        .flatten()
+}
+
+fn text(cell: &[u8]) -> String {
+    String::from_utf8_lossy(cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell)).trim().to_owned()
+}
+
+fn failure(path: &Path, skip: u64, error: csv::Error) -> Error {
+    let line = skip + error.position().map_or(0, csv::Position::line);
+    match error.into_kind() {
+        csv::ErrorKind::Io(reason) => Error::Io { path: path.into(), reason },
+        other => Error::Line { path: path.into(), line, problem: format!("{other:?}") },
+    }
+}
