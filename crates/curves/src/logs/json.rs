@@ -81,13 +81,6 @@ pub(super) fn read_whole(path: &Path, names: &Names) -> Result<Option<Vec<Log>>,
     Ok(Some(vec![log]))
 }
 
-/// Where a text stops being JSON.
-pub(super) fn error(path: &Path, text: &[u8]) -> Option<Error> {
-    let error = serde_json::Deserializer::from_slice(&quoted(text)).into_iter::<Value>().find_map(Result::err)?;
-    let problem = format!("is no JSON: {error}");
-    Some(Error::Line { path: path.into(), line: error.line() as u64, problem })
-}
-
 /// Objects, a row each; TensorBoard's `[wall time, step, value]`; or losses alone.
 fn list(log: &mut Log, items: &[Value]) {
     let numbers = |item: &Value| {

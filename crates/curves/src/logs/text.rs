@@ -97,6 +97,8 @@ impl Reader {
         let (epoch, step) = (of(Quantity::Epoch), of(Quantity::Step));
         let valid = |value: f64| value >= 0.0 && value < 9e15 && value % 1.0 == 0.0;
         if known.iter().all(|found| is_index(found.1)) {
+            // What was printed above it belongs to what was said before.
+            self.flush();
             self.epoch = epoch.or(self.epoch);
             self.step = step.filter(|&step| valid(step)).or(self.step);
             return;
@@ -114,7 +116,7 @@ impl Reader {
             self.log.value(name, self.epoch.unwrap_or(0.0));
         }
         if step.is_none() && trained {
-            if let Some(step) = self.step.take().filter(|_| self.epoch.is_none())
+            if let Some(step) = self.step.filter(|_| self.epoch.is_none())
                 && let Some((name, _)) = self.log.name("step")
             {
                 self.log.value(name, step);
