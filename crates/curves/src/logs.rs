@@ -7,8 +7,11 @@
 //! | a directory with `metrics.jsonl` | a run of this workspace |
 //! | any other directory | TensorBoard's event files in it and one level below (`train`, `validation`, …) |
 //! | a record with right checksums | a TensorBoard event file: scalars of TensorFlow 1, TensorFlow 2 and PyTorch |
-//! | a line that begins with `{` | JSON lines; `NaN`, `Infinity` and, for a loss, `null` are numbers that are not finite |
-//! | a line of names | values separated by `,`, `;` or tab: Keras' `CSVLogger`, Lightning, TensorBoard's "download as CSV" |
+//! | a line that is a JSON object | JSON lines; `NaN`, `Infinity` and, for a loss, `null` are numbers that are not finite |
+//! | a whole that is JSON | lists by name (Keras' `History.history`), a list of objects (Hugging Face's `trainer_state.json`) |
+//! | a line of names above numbers | values separated by `,`, `;`, tab, `|` or spaces: Keras' `CSVLogger`, Lightning, W&B |
+//! | names before numbers | Keras' progress bars, `epoch 3 loss: 0.5`, `loss=0.5`, dictionaries of Python, with any prefix |
+//! | numbers alone | one column is the loss; of two, the first is the step |
 //!
 //! # Names
 //! Names are taken apart into words, whatever joins them: `train/loss`, `trainLoss` and `Train loss` are the same.
@@ -19,15 +22,17 @@
 //! | --- | --- |
 //! | step | `step`, `global_step`, `train_step`, `iteration`, `iter`, `num_updates`, `batch` … (the whole name) |
 //! | epoch | `epoch`, `epochs` (the whole name) |
-//! | loss | `loss`; `value` if there is nothing better |
+//! | loss | `loss`; else `nll`, `cross_entropy`, `mse` …; else `ppl`; else `…_loss`; else `error`, `cer`; else `value` |
 //! | accuracy | `acc`, `accuracy`, `categorical_accuracy`, `sparse_categorical_accuracy`, `binary_accuracy` |
 //! | gradient norm | `grad_norm`, `gradient_norm`, `gnorm`, `grad_2.0_norm` … |
 //! | update norm | `update_norm` |
 //! | learning rate | `lr`, `learning_rate`, `lr-Adam` … |
 //!
-//! Of several names for one quantity, that with the most values is used, then the plainest. A log without steps and epochs
-//! has its rows numbered; steps that begin anew in each epoch are counted through; a log that goes back (a resumed run)
-//! replaces what it had said before. [`Curve::notes`](crate::curve::Curve::notes) says what of this was done.
+//! Of several names for one quantity, that of the plainest kind is used, unless it is rare; [`Names`] chooses another. A log
+//! without steps and epochs has its rows numbered from 0. Rows that follow each other without gaps are epochs if each has a
+//! validation value, or if they are at most 1,000 and nothing else is known of them. Steps that begin anew in each epoch are
+//! counted through. A log that goes back part of the way replaces what it had said; one that begins again is another run if
+//! its loss is back at the start's level, else a resumed one, numbered through. [`Curve::notes`] says what of this was done.
 //!
 //! ```
 //! use flameout_curves::Unit;

@@ -176,7 +176,9 @@ fn the_same_numbers_are_the_same_curve_in_every_container() {
         table(",loss,val_loss", ",", true),
         table("loss;val_loss", ";", false),
         table("epoch  train_loss  valid_loss", "   ", true),
-        table("| Epoch | Training Loss | Validation Loss\n|---|---|---", " | ", true).replace("\n", "\n| ").replace("| |", "|"),
+        table("| Epoch | Training Loss | Validation Loss\n|---|---|---", " | ", true)
+            .replace("\n", "\n| ")
+            .replace("| |", "|"),
         format!("{{\"loss\": [{losses}], \"val_loss\": [{tests}]}}"),
         lines(&|row, loss, val| format!("{{\"step\": {row}, \"loss\": {loss}, \"val_loss\": {val}}}\n")),
         lines(&|row, loss, val| {
@@ -259,7 +261,8 @@ fn mistakes_say_what_and_where() {
         (&b""[..], "is empty"),
         (b"\x1f\x8b\x08\x00", "gzip"),
         (b"\xff\xfes\x00t\x00", "UTF-16"),
-        (b"PK\x03\x04\x00\x00", "binary"),
+        (b"PK\x03\x04\x00\x00", "zip archive"),
+        (b"\x7fELF\x00\x00", "binary"),
         (b"The quick brown fox\n", "no log that can be read"),
         (b"step,note\n1,0.5\n", "no loss under a known name"),
         (b"step,loss\n1,0.5\n2,abc\n", "line 3: `abc` in column `loss`"),

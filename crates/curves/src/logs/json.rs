@@ -81,13 +81,6 @@ pub(super) fn read_whole(path: &Path, names: &Names) -> Result<Option<Vec<Log>>,
     Ok(Some(vec![log]))
 }
 
-/// Where a text stops being JSON.
-pub(super) fn error(path: &Path, text: &[u8]) -> Option<Error> {
-    let error = serde_json::Deserializer::from_slice(&quoted(text)).into_iter::<Value>().find_map(Result::err)?;
-    let problem = format!("is no JSON: {error}");
-    Some(Error::Line { path: path.into(), line: error.line() as u64, problem })
-}
-
 /// Objects, a row each; TensorBoard's `[wall time, step, value]`; or losses alone.
 fn list(log: &mut Log, items: &[Value]) {
     let numbers = |item: &Value| {
@@ -142,6 +135,9 @@ fn list_of_objects<'a>(object: &'a Map<String, Value>, log: &Log, depth: usize) 
     None
 }
 
+/// A name that is known, its quantity, and its values.
+type Known = ((usize, Quantity), Vec<Option<f64>>);
+
 /// Lists by name; rows by number; or a single row.
 fn one_object(log: &mut Log, object: &Map<String, Value>) {
     let numbered =
@@ -159,8 +155,7 @@ fn one_object(log: &mut Log, object: &Map<String, Value>) {
     }
     let mut lists = Vec::new();
     lists_of("", &Value::Object(object.clone()), &mut lists);
-    let known: Vec<((usize, Quantity), Vec<Option<f64>>)> =
-        lists.into_iter().filter_map(|(name, values)| Some((log.name(&name)?, values))).collect();
+    let known: Vec<Known> = lists.into_iter().filter_map(|(name, values)| Some((log.name(&name)?, values))).collect();
     if known.is_empty() {
         push(log, 0, object);
         return;
@@ -195,11 +190,12 @@ fn lists_of(name: &str, value: &Value, lists: &mut Vec<(String, Vec<Option<f64>>
         return;
     }
     match value {
-        Value::Array(items) if items.iter().all(|item| item.is_number() || item.is_null() || item.is_string()) => {
+        Value::Array(items)
+            if items.iter().all(|item| item.is_number() || item.is_null() || item.is_string())
             // `[]` and lists of words are settings.
-            if items.iter().any(|item| of_number(item).is_some()) {
-                lists.push((name.into(), items.iter().map(of_number).collect()));
-            }
+            && items.iter().any(|item| of_number(item).is_some()) =>
+        {
+            lists.push((name.into(), items.iter().map(of_number).collect()));
         }
         Value::Object(object) if object.len() > 1 && object.keys().all(|key| key.parse::<u64>().is_ok()) => {
             let mut items: Vec<(u64, Option<f64>)> =

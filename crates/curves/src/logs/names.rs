@@ -361,11 +361,11 @@ fn parts(word: String) -> Vec<String> {
         _ => {}
     }
     for tail in ["loss", "losses", "acc", "accuracy"] {
-        if let Some(stem) = word.strip_suffix(tail).filter(|stem| stem.len() > 1) {
-            if tail.starts_with("loss") || TEST.contains(&stem) || TRAIN.contains(&stem) {
-                let tail = if tail == "losses" { "loss" } else { tail };
-                return vec![stem.into(), tail.into()];
-            }
+        if let Some(stem) = word.strip_suffix(tail).filter(|stem| stem.len() > 1)
+            && (tail.starts_with("loss") || TEST.contains(&stem) || TRAIN.contains(&stem))
+        {
+            let tail = if tail == "losses" { "loss" } else { tail };
+            return vec![stem.into(), tail.into()];
         }
     }
     vec![word]

@@ -227,10 +227,6 @@ impl Log {
         self.notes.push(note.into());
     }
 
-    pub(crate) fn row_count(&self) -> usize {
-        self.lines.len()
-    }
-
     /// How many rows there are with a figure that can be judged.
     pub(crate) fn judged(&self) -> usize {
         let judged = |quantity| matches!(quantity, Quantity::Loss | Quantity::TestLoss | Quantity::TestAccuracy);

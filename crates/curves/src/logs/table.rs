@@ -66,7 +66,7 @@ fn shape(text: &str, known: impl Fn(&[String]) -> usize) -> Option<Shape> {
             if found >= wanted
                 && found > best.0
                 && !numbers
-                && next.is_none_or(|next| follows(&names, next, separator, at))
+                && next.map_or(separator != b' ', |next| follows(&names, next, separator, at))
             {
                 best = (found, separator);
             }
@@ -87,7 +87,7 @@ fn follows(names: &[String], line: &str, separator: u8, at: usize) -> bool {
         b' ' => cells.len() == names.len() && numbers * 2 > cells.len(),
         _ if at > 0 => cells.len() == names.len() && any,
         // What follows may be damaged, and is told then.
-        _ => names.len() > 1 || any,
+        _ => any || cells.iter().all(|cell| number::cell(cell).is_ok()),
     }
 }
 

@@ -95,8 +95,10 @@ impl Reader {
         }
         let of = |quantity: Quantity| known.iter().find(|found| found.1 == quantity).map(|found| found.2);
         let (epoch, step) = (of(Quantity::Epoch), of(Quantity::Step));
-        let valid = |value: f64| value >= 0.0 && value < 9e15 && value % 1.0 == 0.0;
+        let valid = |value: f64| (0.0..9e15).contains(&value) && value % 1.0 == 0.0;
         if known.iter().all(|found| is_index(found.1)) {
+            // What was printed above it belongs to what was said before.
+            self.flush();
             self.epoch = epoch.or(self.epoch);
             self.step = step.filter(|&step| valid(step)).or(self.step);
             return;
@@ -113,12 +115,12 @@ impl Reader {
         } else if let Some((name, _)) = self.epoch.and_then(|_| self.log.name("epoch")) {
             self.log.value(name, self.epoch.unwrap_or(0.0));
         }
-        if step.is_none() && trained {
-            if let Some(step) = self.step.take().filter(|_| self.epoch.is_none())
-                && let Some((name, _)) = self.log.name("step")
-            {
-                self.log.value(name, step);
-            }
+        if step.is_none()
+            && trained
+            && let Some(step) = self.step.filter(|_| self.epoch.is_none())
+            && let Some((name, _)) = self.log.name("step")
+        {
+            self.log.value(name, step);
         }
     }
 }
@@ -216,16 +218,13 @@ fn pairs(text: &str, log: &Log) -> Vec<Pair> {
                 && number::is_unit(rest[length..length + unit].trim_end_matches("Epoch"))
                 && open
                 && pairs.len() < MOST_NUMBERS
+                && let Some(name) = name_of(&phrase, log)
+                && !pairs.iter().any(|(known, ..)| *known == name)
             {
-                if let Some(name) = name_of(&phrase, log) {
-                    if !pairs.iter().any(|(known, ..)| *known == name) {
-                        // Tesseract's `At iteration 97/200/200`: the second counts what was trained on.
-                        let second =
-                            after.strip_prefix('/').filter(|_| name.ends_with("iteration")).and_then(number::prefix);
-                        let triple = second.filter(|(_, length)| after[1 + length..].starts_with('/'));
-                        pairs.push((name, of_line, triple.map_or(value, |second| second.0)));
-                    }
-                }
+                // Tesseract's `At iteration 97/200/200`: the second counts what was trained on.
+                let second = after.strip_prefix('/').filter(|_| name.ends_with("iteration")).and_then(number::prefix);
+                let triple = second.filter(|(_, length)| after[1 + length..].starts_with('/'));
+                pairs.push((name, of_line, triple.map_or(value, |second| second.0)));
             }
             let mut skip = length + unit;
             if junk {
