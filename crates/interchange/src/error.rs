@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::choices::Choice;
+use crate::shown;
+
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -32,13 +35,15 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
-    /// The file holds weights but does not tell what they are the weights of: give the architecture to `read_weights`.
-    #[error("{}: {what}: read it with `read_weights` and the architecture", path.display())]
+    /// The file leaves something open that cannot be assumed. One of the [`Choices`](crate::Choices) decides it.
+    #[error("{}: {what}", path.display())]
     Undetermined {
         /// The file.
         path: PathBuf,
         /// What the file does not tell.
         what: String,
+        /// What decides it.
+        choice: Choice,
     },
     /// The format has no words for this network.
     #[error("{format} cannot say this network: {what}")]
@@ -58,14 +63,18 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn format(path: &Path, what: impl Into<String>) -> Self {
-        Self::Format { path: path.into(), what: what.into() }
+        Self::Format { path: path.into(), what: shown::message(&what.into()) }
     }
 
     pub(crate) fn tensor(path: &Path, tensor: impl Into<String>, what: impl Into<String>) -> Self {
-        Self::Tensor { path: path.into(), tensor: tensor.into(), what: what.into() }
+        Self::Tensor {
+            path: path.into(),
+            tensor: shown::capped_name(&tensor.into()),
+            what: shown::message(&what.into()),
+        }
     }
 
-    pub(crate) fn undetermined(path: &Path, what: impl Into<String>) -> Self {
-        Self::Undetermined { path: path.into(), what: what.into() }
+    pub(crate) fn undetermined(path: &Path, what: impl Into<String>, choice: Choice) -> Self {
+        Self::Undetermined { path: path.into(), what: shown::message(&what.into()), choice }
     }
 }

@@ -2,16 +2,22 @@
 //!
 //! # Reading
 //!
-//! | file | [`read`] |
+//! | file | what [`read`] takes from it |
 //! | --- | --- |
-//! | `.keras`, and whole-model `.h5` (`model.save`) | tells everything |
-//! | `.h5` of Keras 1 and 2 (`save_weights`) | gates as the file's version of Keras has them by default; dense layers only as the last one, linear |
-//! | `.weights.h5` of Keras 3 | only if this crate wrote it |
+//! | `.keras`, and whole-model `.h5` (`model.save`) | everything; also the length of a word, if the input has one |
+//! | `.h5` of Keras 1 and 2 (`save_weights`) | weights and the order of the layers |
+//! | `.weights.h5` of Keras 2 and 3 | weights and classes of the layers; the order is the one that fits the shapes |
 //!
-//! [`read_weights`] takes any of them, and the architecture. Alphabet and length are in files of this crate only.
-//! Models are chains of `LSTM`, `GRU`, `Bidirectional` of either with `merge_mode="concat"` (the default; a file without a
-//! configuration does not tell), `Dense` and `TimeDistributed(Dense)`, with `Dropout` (no part of prediction) and
-//! `Activation` between them; other layers are errors that name them.
+//! Where a file has weights only, gates are those of the file's version of Keras by default, the last layer is linear, and
+//! the last state goes on. Each of these is told ([`Imported::assumed`](crate::Imported::assumed)) and can be chosen
+//! ([`Choices`](crate::Choices)). Activations of other dense layers must be chosen. [`read_weights`] takes the
+//! architecture. Alphabet and length of words are in files of this crate only.
+//!
+//! Models are chains of `LSTM`, `GRU` (cuDNN's, too), `Bidirectional` of either with `merge_mode="concat"`, `Dense` and
+//! `TimeDistributed(Dense)`, with an `Embedding` in front, which becomes part of the next layer's kernel; `Activation` and
+//! `ReLU` after a dense layer; `[:, -1]` of a sequence; models of such layers; and layers that do nothing when a network
+//! predicts (dropout, noise, identity). Numbers may be of 16, 32 or 64 bits. Other layers, layers that are used twice,
+//! outputs beside the states, and quantised weights are errors that name the layer.
 //!
 //! Networks trained on one-hot vectors padded by vectors of zeros: see [`Model::with_blank`](crate::Model::with_blank).
 //!
@@ -31,7 +37,10 @@
 
 mod archive;
 mod config;
+mod cudnn;
+mod graph;
 mod hdf5;
+mod infer;
 mod layer;
 mod read;
 mod version;

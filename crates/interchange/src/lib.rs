@@ -7,10 +7,11 @@
 //! | [`keras`] | yes | yes | HDF5 of Keras 1 to 3, `.keras` archives |
 //!
 //! A [`Model`] is the network and its [`Metadata`]: the alphabet, the length of a word, and what else is to travel.
-//! Networks that a format cannot say are errors that tell why; so are files that do not tell what they hold.
+//! Networks that a format cannot say are errors that tell why. Of what a file leaves open, each [`Assumption`] is told, or
+//! the file is refused: the [`Choices`] decide then.
 //!
 //! ```
-//! use flameout_interchange::{Metadata, Model, onnx, safetensors};
+//! use flameout_interchange::{Choices, Metadata, Model, onnx, safetensors};
 //! use flameout_model::{Architecture, Flavour, Sequential};
 //!
 //! let mut network = Sequential::new(Architecture::lstm_single(27, 8, 5, Flavour::PyTorch));
@@ -26,24 +27,29 @@
 //! onnx::write(&model, &directory.path().join("model.onnx"))?;
 //! safetensors::write(&model, &directory.path().join("model.safetensors"))?;
 //!
-//! let back = safetensors::read(&directory.path().join("model.safetensors"))?;
+//! let back = safetensors::read(&directory.path().join("model.safetensors"), &Choices::default())?.model;
 //! assert_eq!(back.metadata, model.metadata);
 //! assert_eq!(back.network.weights_blake3(), model.network.weights_blake3());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod choices;
 pub mod error;
 mod file;
+mod floats;
 mod gates;
 pub mod keras;
 pub mod metadata;
 pub mod model;
 pub mod onnx;
 mod parameters;
+mod parts;
 mod recurrent;
 pub mod safetensors;
+mod shown;
 
+pub use choices::{Assumption, Choice, Choices, Imported, LastStates};
 pub use error::Error;
 pub use metadata::Metadata;
 pub use model::Model;

@@ -61,6 +61,9 @@ pub(crate) fn set(network: &mut Sequential<f32>, layer: usize, name: &str, value
 pub(crate) fn build(path: &Path, architecture: Architecture, layers: &[Vec<Found>]) -> Result<Sequential<f32>, Error> {
     architecture.check().map_err(|error| Error::format(path, error.to_string()))?;
     check_rows(path, &architecture, layers)?;
+    for tensor in layers.iter().flatten() {
+        check_finite(path, &tensor.source, &tensor.values)?;
+    }
     let (found, wanted) =
         (layers.iter().flatten().map(|tensor| tensor.values.len()).sum::<usize>(), architecture.parameter_count());
     if found != wanted {
@@ -90,6 +93,36 @@ fn check_rows(path: &Path, architecture: &Architecture, layers: &[Vec<Found>]) -
             return Err(Error::tensor(path, &kernel.source, what));
         }
         inputs = layer.units();
+    }
+    Ok(())
+}
+
+/// Whether all numbers of a tensor are numbers: a network with others predicts none.
+pub(crate) fn check_finite(path: &Path, name: &str, values: &Array2<f32>) -> Result<(), Error> {
+    let bad = values.iter().filter(|value| !value.is_finite()).count();
+    let Some(((row, column), first)) = values.indexed_iter().find(|(_, value)| !value.is_finite()) else {
+        return Ok(());
+    };
+    let what = format!(
+        "{bad} of its {} numbers are NaN or infinite, the first is {first} in row {row}, column {column}: the training has \
+         failed. Take weights that were saved before",
+        values.len()
+    );
+    Err(Error::tensor(path, name, what))
+}
+
+/// Makes an embedding part of the layer that it feeds: (one-hot · E) · W is one-hot · (E · W).
+pub(crate) fn fold(path: &Path, embedding: &Array2<f32>, layer: &mut [Found]) -> Result<(), Error> {
+    for tensor in layer.iter_mut().filter(|tensor| is_kernel(&tensor.name)) {
+        if tensor.values.nrows() != embedding.ncols() {
+            let (rows, width) = (tensor.values.nrows(), embedding.ncols());
+            return Err(Error::tensor(
+                path,
+                &tensor.source,
+                format!("is for {rows} inputs, the embedding gives {width}"),
+            ));
+        }
+        tensor.values = embedding.mapv(f64::from).dot(&tensor.values.mapv(f64::from)).mapv(|x| x as f32);
     }
     Ok(())
 }

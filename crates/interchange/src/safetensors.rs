@@ -40,12 +40,22 @@
 //! PyTorch has sigmoid gates only, and a GRU's reset gate acts after the product only: other networks are
 //! [`Error::Inexpressible`](crate::Error::Inexpressible).
 //!
-//! [`read`] takes any state dict of `nn.LSTM`, `nn.GRU` (with as many stacked layers as there are, in one direction or
-//! both, with biases or without) and then at most one `nn.Linear`, whatever the modules are called; modules of a kind are
-//! taken in the order of their names, with numbers in them counted. The last recurrent layer's last states, each
-//! direction's own, are taken to be what the next is fed with. Dense layers before the last have activations that a state
-//! dict does not tell: there [`read_weights`] wants the architecture. Numbers may be `F32` or `F64`.
+//! [`read`] takes state dicts of `nn.LSTM`, `nn.GRU` (with as many stacked layers as there are, in one direction or both,
+//! with biases or without), `nn.Linear`, and an `nn.Embedding` in front, whatever the modules are called. Numbers may be
+//! `F32`, `F64`, `F16` or `BF16`. A state dict does not tell the program: which module feeds which, which states go on and
+//! which activations stand between. What can be assumed is told ([`Imported::assumed`](crate::Imported::assumed)), the rest
+//! is an error unless the [`Choices`](crate::Choices) tell it:
+//!
+//! | | assumed |
+//! | --- | --- |
+//! | order of the modules | recurrent ones, then linear ones, in the order of their names, numbers counted; else the only one that fits the shapes |
+//! | states | the last one of the last recurrent layer; of a bidirectional layer each direction's own last |
+//! | activation of the last linear layer | none |
+//! | activation of other linear layers | must be told |
+//!
+//! [`read_weights`] takes the architecture.
 
+mod infer;
 mod read;
 mod write;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use flameout_cells::{
-    Activation, Bidirectional, Dense, Gru, Initialisation, Inputs, Layer, Lstm, Reset, TimeDistributed,
+    Activation, Bidirectional, Dense, Gru, Initialisation, Inputs, LastStep, Layer, Lstm, Reset, TimeDistributed,
 };
 use flameout_kernels::Real;
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,11 @@ pub enum LayerKind {
         units: usize,
         /// Activation of the outputs.
         activation: Activation,
+    },
+    /// See [`LastStep`].
+    LastStep {
+        /// Number of inputs, and of outputs.
+        units: usize,
     },
 }
 
@@ -197,8 +202,8 @@ impl Architecture {
     /// Whether a network can be built of it.
     ///
     /// # Errors
-    /// [`Error::Architecture`] if there is no layer or more than 1,024, a size is zero or beyond 65,536, or the last layer
-    /// returns a sequence.
+    /// [`Error::Architecture`] if there is no layer or more than 1,024, a size is zero or beyond 65,536, a last step is of
+    /// another size than the layer before, or the last layer returns a sequence.
     pub fn check(&self) -> Result<(), Error> {
         let refuse = |what: String| Err(Error::Architecture { what });
         const LARGEST: usize = 1 << 16;
@@ -215,9 +220,16 @@ impl Architecture {
         {
             return refuse(format!("layer {index} has {} units (1 to {LARGEST} are possible)", layer.units()));
         }
-        let mut sequence = true;
-        for layer in &self.layers {
+        let (mut sequence, mut inputs) = (true, None);
+        for (index, layer) in self.layers.iter().enumerate() {
+            if matches!(layer, LayerKind::LastStep { .. }) && inputs != Some(layer.units()) {
+                return refuse(format!(
+                    "layer {index} is the last step of {} units, and is not fed with so many",
+                    layer.units()
+                ));
+            }
             sequence = layer.returns_sequence(sequence);
+            inputs = Some(layer.units());
         }
         if sequence {
             return refuse(
@@ -260,7 +272,7 @@ impl Architecture {
 }
 
 impl LayerKind {
-    /// The layer's name in parameter names: `lstm`, `gru`, `bidirectional`, `dense`, `time_distributed`.
+    /// The layer's name in parameter names: `lstm`, `gru`, `bidirectional`, `dense`, `time_distributed`, `last_step`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -269,6 +281,7 @@ impl LayerKind {
             Self::Bidirectional { .. } => "bidirectional",
             Self::Dense { .. } => "dense",
             Self::TimeDistributed { .. } => "time_distributed",
+            Self::LastStep { .. } => "last_step",
         }
     }
 
@@ -279,7 +292,8 @@ impl LayerKind {
             Self::Lstm { units, .. }
             | Self::Gru { units, .. }
             | Self::Dense { units, .. }
-            | Self::TimeDistributed { units, .. } => units,
+            | Self::TimeDistributed { units, .. }
+            | Self::LastStep { units } => units,
             Self::Bidirectional { units, .. } => units.saturating_mul(2),
         }
     }
@@ -290,6 +304,7 @@ impl LayerKind {
             | Self::Gru { return_sequences, .. }
             | Self::Bidirectional { return_sequences, .. } => return_sequences,
             Self::Dense { .. } | Self::TimeDistributed { .. } => input_is_sequence,
+            Self::LastStep { .. } => false,
         }
     }
 
@@ -314,6 +329,7 @@ impl LayerKind {
             Self::TimeDistributed { units, activation } => {
                 Box::new(TimeDistributed(Dense::new(inputs, units).activation(activation)))
             }
+            Self::LastStep { .. } => Box::new(LastStep::new()),
         }
     }
 }
@@ -401,5 +417,7 @@ mod tests {
         assert!(message(|a| a.layers = vec![linear(1); 1025]).contains("1025 layers"));
         assert!(message(|a| a.alphabet = 0).contains("alphabet of 0"));
         assert!(message(|a| a.layers[3] = linear(0)).contains("layer 3 has 0 units"));
+        assert!(message(|a| a.layers[1] = LayerKind::LastStep { units: 7 }).contains("last step of 7 units"));
+        assert!(message(|a| a.layers[0] = LayerKind::LastStep { units: 27 }).contains("layer 0 is the last step"));
     }
 }

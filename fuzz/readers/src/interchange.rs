@@ -4,7 +4,7 @@ use std::io::{Cursor, Write};
 use std::path::Path;
 use std::sync::OnceLock;
 
-use flameout_interchange::{Metadata, Model, keras, safetensors as state_dict};
+use flameout_interchange::{Choices, Imported, Metadata, Model, keras, safetensors as state_dict};
 use flameout_model::{Architecture, Flavour, Sequential};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -20,10 +20,14 @@ pub const KERAS: Bound = Bound { per_byte: 16 * 1032, constant: 4 << 20 };
 /// A PyTorch state dict.
 pub fn safetensors(data: &[u8]) {
     let path = Path::new("x.safetensors");
-    let Ok(model) = SAFETENSORS.holds(data.len(), || state_dict::from_bytes(path, data)) else { return };
+    let Ok(Imported { model, .. }) =
+        SAFETENSORS.holds(data.len(), || state_dict::from_bytes(path, data, &Choices::default()))
+    else {
+        return;
+    };
     // What PyTorch cannot say, and a network that was written by this crate, can be in such a file.
     let Ok(written) = state_dict::to_bytes(&model) else { return };
-    let back = state_dict::from_bytes(path, &written).expect("what was written is read");
+    let back = state_dict::from_bytes(path, &written, &Choices::default()).expect("what was written is read").model;
     assert_eq!(back.metadata, model.metadata);
     same(&back, &model);
 }
@@ -48,9 +52,12 @@ pub fn keras_config(data: &[u8]) {
 fn keras_file(data: &[u8]) {
     let path = Path::new("x.keras");
     let bytes = data.to_vec();
-    let Ok(model) = KERAS.holds(data.len(), || keras::from_bytes(path, bytes)) else { return };
+    let Ok(Imported { model, .. }) = KERAS.holds(data.len(), || keras::from_bytes(path, bytes, &Choices::default()))
+    else {
+        return;
+    };
     let Ok(written) = keras::to_archive(&model) else { return };
-    let back = keras::from_bytes(path, written.clone()).expect("what was written is read");
+    let back = keras::from_bytes(path, written.clone(), &Choices::default()).expect("what was written is read").model;
     assert_eq!(back.metadata, model.metadata);
     // Not the network's, whose hard sigmoids were written as Keras 3's.
     assert_eq!(keras::to_archive(&back).expect("what was read can be written"), written);

@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use hdf5_pure::{AttrValue, DType, File, Group};
+use hdf5_pure::{AttrValue, DType, Dataset, Datatype, DatatypeByteOrder, File, Group};
 use ndarray::Array2;
 
 use crate::error::Error;
+use crate::floats;
+use crate::parameters::check_finite;
+use crate::shown;
 
 /// Deflate makes data at most so many times smaller (zlib's own figure).
 const LARGEST_EXPANSION: u64 = 1032;
@@ -18,8 +21,19 @@ pub(super) struct Hdf5<'a> {
     size: u64,
 }
 
+/// A file may be longer than its HDF5 by so much.
+const LARGEST_REST: u64 = 1 << 20;
+
+fn check_end(path: &Path, end: u64, size: u64) -> Result<(), Error> {
+    let rest = size.saturating_sub(end);
+    if rest > LARGEST_REST {
+        return Err(Error::format(path, format!("has {rest} bytes after the {end} that it claims: it is damaged")));
+    }
+    Ok(())
+}
+
 /// One tensor of a file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Weight {
     /// Its path in the file.
     pub(super) name: String,
@@ -27,6 +41,14 @@ pub(super) struct Weight {
     pub(super) values: Array2<f32>,
     /// Whether the file has it as a vector.
     pub(super) is_vector: bool,
+}
+
+impl Weight {
+    /// The last part of the name: `kernel` of `lstm_1/lstm_cell/kernel:0`.
+    pub(super) fn short_name(&self) -> &str {
+        let last = self.name.rsplit('/').next().unwrap_or_default();
+        last.split(':').next().unwrap_or_default()
+    }
 }
 
 impl<'a> Hdf5<'a> {
@@ -39,7 +61,18 @@ impl<'a> Hdf5<'a> {
         if end > size {
             return Err(Error::format(path, format!("has {size} bytes of the {end} that it claims: it was cut short")));
         }
+        check_end(path, end, size)?;
         Ok(Self { path, file, size })
+    }
+
+    /// Whether a file of this name ends where its HDF5 ends, before anything else of it is read.
+    pub(super) fn check_file(path: &Path) -> Result<(), Error> {
+        let size = std::fs::metadata(path).map_err(|reason| Error::Io { path: path.into(), reason })?.len();
+        match File::open_streaming(path) {
+            Ok(file) => check_end(path, file.superblock().eof_address, size),
+            // What is wrong with it, reading it says.
+            Err(_) => Ok(()),
+        }
     }
 
     pub(super) fn root(&self) -> Group {
@@ -47,7 +80,7 @@ impl<'a> Hdf5<'a> {
     }
 
     pub(super) fn group(&self, name: &str) -> Result<Group, Error> {
-        self.file.group(name).map_err(|error| self.unsound(&format!("group `{name}`"), &error))
+        self.file.group(name).map_err(|error| self.unsound(&format!("group {}", shown::name(name)), &error))
     }
 
     /// An attribute's strings; none if there is no such attribute.
@@ -108,21 +141,50 @@ impl<'a> Hdf5<'a> {
         if rows == 0 || columns == 0 {
             return Err(refuse(format!("has the shape {shape:?}, and so no numbers")));
         }
-        let dtype = dataset.dtype().map_err(|error| refuse(error.to_string()))?;
-        if !matches!(dtype, DType::F32 | DType::F64) {
-            return Err(refuse(format!("is of type {dtype:?}: weights are of 32 or 64 bits")));
-        }
-        let bytes = rows.checked_mul(columns).and_then(|count| count.checked_mul(4));
+        let bytes = rows.checked_mul(columns).and_then(|count| count.checked_mul(2));
         if bytes.is_none_or(|bytes| bytes / LARGEST_EXPANSION > self.size) {
             return Err(refuse(format!("claims {rows} × {columns} numbers in a file of {} bytes", self.size)));
         }
-        let values = dataset.read_f32().map_err(|error| refuse(error.to_string()))?;
+        let values = numbers(&dataset).map_err(refuse)?;
         let shape = (rows as usize, columns as usize);
         let values = Array2::from_shape_vec(shape, values).map_err(|error| refuse(error.to_string()))?;
+        check_finite(self.path, name, &values)?;
         Ok(Weight { name: name.into(), values, is_vector })
     }
 
     fn unsound(&self, place: &str, error: &hdf5_pure::Error) -> Error {
         Error::format(self.path, format!("{place}: {error}"))
     }
+}
+
+/// Floats of 16, 32 or 64 bits. `bfloat16`, for which HDF5 has no name, is of no type at all, and an attribute tells.
+fn numbers(dataset: &Dataset) -> Result<Vec<f32>, String> {
+    let text = |error: hdf5_pure::Error| error.to_string();
+    let (dtype, datatype) = (dataset.dtype().map_err(text)?, dataset.datatype().map_err(text)?);
+    let halves = |convert: fn(u16) -> f32, order: fn([u8; 2]) -> u16| {
+        let bytes = dataset.read_raw().map_err(text)?;
+        Ok(bytes.as_chunks().0.iter().map(|&pair| convert(order(pair))).collect())
+    };
+    match (&dtype, &datatype) {
+        (DType::F32 | DType::F64, _) => dataset.read_f32().map_err(text),
+        (_, Datatype::FloatingPoint { size: 2, byte_order, layout }) => {
+            let convert = match (layout.exponent_size, layout.mantissa_size) {
+                (5, 10) => floats::from_f16,
+                (8, 7) => floats::from_bf16,
+                (exponent, fraction) => return Err(format!("has floats of {exponent} and {fraction} bits")),
+            };
+            match byte_order {
+                DatatypeByteOrder::LittleEndian => halves(convert, u16::from_le_bytes),
+                DatatypeByteOrder::BigEndian => halves(convert, u16::from_be_bytes),
+                _ => Err("has bytes in an order that is unknown here".into()),
+            }
+        }
+        (_, Datatype::Opaque { size: 2, .. }) if is_bfloat16(dataset) => halves(floats::from_bf16, u16::from_le_bytes),
+        _ => Err(format!("is of type {dtype}, quantised perhaps: weights are floats of 16, 32 or 64 bits")),
+    }
+}
+
+fn is_bfloat16(dataset: &Dataset) -> bool {
+    let attributes = dataset.attrs().unwrap_or_default();
+    attributes.get("dtype").and_then(AttrValue::as_str) == Some("bfloat16")
 }

@@ -6,19 +6,23 @@ use flameout_cells::Reset;
 use flameout_model::{Cell, LayerKind};
 use ndarray::{Array2, ArrayView2, Axis};
 
+use super::cudnn;
 use super::hdf5::Weight;
 use crate::error::Error;
 use crate::parameters::{BIAS, Found, KERNEL, RECURRENT_BIAS, RECURRENT_KERNEL};
 use crate::recurrent::Recurrent;
+use crate::shown;
 
 /// Keras 1's letters for the gates, in our order.
 const LSTM_LETTERS: [&str; 4] = ["i", "f", "c", "o"];
 const GRU_LETTERS: [&str; 3] = ["z", "r", "h"];
 
 /// A layer's weights, in the order of the file, with a name for messages.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct LayerWeights {
     pub(super) name: String,
+    /// Whether there must be a bias, if that is known.
+    pub(super) use_bias: Option<bool>,
     pub(super) weights: Vec<Weight>,
 }
 
@@ -31,12 +35,21 @@ impl LayerWeights {
         match kind {
             LayerKind::Dense { .. } | LayerKind::TimeDistributed { .. } => {
                 let [kernel, bias] = self.with_bias(path)?;
+                check_matrix(path, &kernel)?;
                 Ok(vec![as_is(KERNEL, kernel), as_is(BIAS, bias)])
             }
+            LayerKind::LastStep { .. } => Ok(Vec::new()),
             other => {
-                Err(Error::format(path, format!("layer `{}` is to be of an unknown kind: {}", self.name, other.name())))
+                let what = format!("layer {} is to be of an unknown kind: {}", shown::name(&self.name), other.name());
+                Err(Error::format(path, what))
             }
         }
+    }
+
+    /// The matrix of an embedding.
+    pub(super) fn embedding(mut self, path: &Path) -> Result<Array2<f32>, Error> {
+        self.only_matrix(path)?;
+        Ok(self.weights.swap_remove(0).values)
     }
 
     /// The weights of a layer in one direction or both, Keras' forward direction first.
@@ -55,6 +68,14 @@ impl LayerWeights {
     fn found_direction(mut self, path: &Path, cell: Cell) -> Result<Vec<Found>, Error> {
         self.join_gates(path, letters(cell))?;
         let [kernel, recurrent, bias] = self.with_bias(path)?;
+        check_matrix(path, &kernel)?;
+        check_matrix(path, &recurrent)?;
+        let gates = letters(cell).len();
+        let [kernel, recurrent, bias] = if cudnn::is_of(&recurrent, &bias, gates) {
+            cudnn::convert([kernel, recurrent, bias], gates)
+        } else {
+            [kernel, recurrent, bias]
+        };
         let mut found = vec![as_is(KERNEL, kernel), as_is(RECURRENT_KERNEL, recurrent)];
         match cell {
             Cell::Lstm => found.push(as_is(BIAS, bias)),
@@ -63,46 +84,92 @@ impl LayerWeights {
         Ok(found)
     }
 
-    /// Whether these are the weights of two recurrent layers: twice 2 or 3 arrays, or Keras 1's 9 or 12.
-    pub(super) fn is_bidirectional(&self) -> bool {
-        matches!(self.weights.len(), 4 | 6 | 18 | 24)
+    /// Whether these are the weights of two recurrent layers. Keras names them so.
+    pub(super) fn is_of_both_directions(&self) -> bool {
+        let named = |direction: &str| self.weights.iter().filter(|weight| weight.name.contains(direction)).count();
+        let half = self.weights.len() / 2;
+        self.weights.len() % 2 == 0 && half > 1 && named("forward_") == half && named("backward_") == half
     }
 
     /// The weights of the forward and of the backward layer.
     pub(super) fn halves(mut self) -> Vec<Self> {
+        if self.is_of_both_directions() {
+            // Layers of which one cannot be trained are in another order. A sort keeps what is equal as it is.
+            self.weights.sort_by_key(|weight| weight.name.contains("backward_"));
+        }
         let backward = self.weights.split_off(self.weights.len() / 2);
-        vec![Self { name: self.name.clone(), weights: self.weights }, Self { name: self.name, weights: backward }]
+        let Self { name, use_bias, weights } = self;
+        vec![Self { name: name.clone(), use_bias, weights }, Self { name, use_bias, weights: backward }]
     }
 
-    /// The number of units and of columns a unit: 4 for an LSTM, 3 for a GRU, 1 for a dense layer.
-    pub(super) fn units_and_gates(&mut self, path: &Path) -> Result<(usize, usize), Error> {
+    /// Whether this is the matrix of an embedding. Keras names it so.
+    pub(super) fn is_embedding(&self) -> bool {
+        matches!(&self.weights[..], [only] if !only.is_vector && only.short_name() == "embeddings")
+    }
+
+    /// The shape of the matrix that is all the layer has.
+    pub(super) fn only_matrix(&self, path: &Path) -> Result<(usize, usize), Error> {
+        match &self.weights[..] {
+            [only] if !only.is_vector => Ok(only.values.dim()),
+            _ => Err(self.unknown(path, "an embedding, which has one matrix")),
+        }
+    }
+
+    /// The number of units, of columns a unit (4 for an LSTM, 3 for a GRU, 1 for a dense layer), and of inputs.
+    pub(super) fn units_gates_and_inputs(&mut self, path: &Path, both: bool) -> Result<(usize, usize, usize), Error> {
+        if both {
+            return self.forward().units_gates_and_inputs(path, false);
+        }
         for letters in [&LSTM_LETTERS[..], &GRU_LETTERS[..]] {
             if self.weights.len() == 3 * letters.len() {
                 self.join_gates(path, letters)?;
             }
         }
+        self.put_in_order();
         match &self.weights[..] {
-            [kernel, recurrent, ..] if !recurrent.is_vector => {
+            [kernel, recurrent, rest @ ..] if !kernel.is_vector && !recurrent.is_vector && rest.len() < 2 => {
                 let (units, columns) = (recurrent.values.nrows(), kernel.values.ncols());
                 match columns.checked_div(units) {
-                    Some(gates @ (3 | 4)) if columns == gates * units => Ok((units, gates)),
+                    Some(gates @ (3 | 4)) if columns == gates * units => Ok((units, gates, kernel.values.nrows())),
                     _ => {
                         let what = format!("has {columns} columns for {units} units: neither an LSTM's nor a GRU's");
                         Err(Error::tensor(path, &kernel.name, what))
                     }
                 }
             }
-            [kernel, ..] => Ok((kernel.values.ncols(), 1)),
-            [] => Err(Error::format(path, format!("layer `{}` has no weights", self.name))),
+            [kernel] if !kernel.is_vector => Ok((kernel.values.ncols(), 1, kernel.values.nrows())),
+            [kernel, bias] if !kernel.is_vector && bias.values.len() == kernel.values.ncols() => {
+                Ok((kernel.values.ncols(), 1, kernel.values.nrows()))
+            }
+            _ => Err(self.unknown(path, "an LSTM, a GRU, a dense layer, an embedding, or two directions of a layer")),
         }
     }
 
-    /// Whether a GRU's reset gate acts after the product: it has two biases then.
-    pub(super) fn reset(&self) -> Reset {
-        match &self.weights[..] {
-            [_, _, bias] if !bias.is_vector => Reset::After,
-            _ => Reset::Before,
+    fn unknown(&self, path: &Path, what: &str) -> Error {
+        let held = shown::names(self.weights.iter().map(Weight::short_name));
+        Error::format(path, format!("layer {} has the weights {held}: not those of {what}", shown::name(&self.name)))
+    }
+
+    /// The forward layer's weights.
+    fn forward(&self) -> Self {
+        self.clone().halves().swap_remove(0)
+    }
+
+    /// Where a GRU's reset gate acts; none if it has no bias. Those after the product have two biases.
+    pub(super) fn reset(&self, both: bool) -> Option<Reset> {
+        if both {
+            return self.forward().reset(false);
         }
+        let units = self.weights.get(1)?.values.nrows();
+        let bias = self.weights.get(2)?;
+        Some(if bias.values.len() == 6 * units { Reset::After } else { Reset::Before })
+    }
+
+    /// Whether these are the weights of `CuDNNLSTM` or `CuDNNGRU`.
+    pub(super) fn is_of_cudnn(&self, path: &Path, both: bool) -> Result<bool, Error> {
+        let mut one = if both { self.forward() } else { self.clone() };
+        let (_, gates, _) = one.units_gates_and_inputs(path, false)?;
+        Ok(matches!(&one.weights[..], [_, recurrent, bias] if cudnn::is_of(recurrent, bias, gates)))
     }
 
     /// Keras 1 has W, U and b for each gate: joins them into Keras 2's three, gate by gate. Those are left as they are.
@@ -126,14 +193,25 @@ impl LayerWeights {
 
     fn ending_in(&self, path: &Path, ending: &str) -> Result<&Weight, Error> {
         let fits = |weight: &&Weight| weight.name.trim_end_matches(":0").ends_with(ending);
-        let lacks = || Error::format(path, format!("layer `{}` has no weight that ends in `{ending}`", self.name));
+        let lacks =
+            || Error::format(path, format!("layer {} has no weight that ends in `{ending}`", shown::name(&self.name)));
         self.weights.iter().find(fits).ok_or_else(lacks)
     }
 
+    /// Kernel, recurrent kernel, bias, if Keras names them so: layers of which a part cannot be trained have another order.
+    fn put_in_order(&mut self) {
+        const ORDER: [&str; 3] = ["kernel", "recurrent_kernel", "bias"];
+        let place = |weight: &Weight| ORDER.iter().position(|name| weight.short_name() == *name);
+        if self.weights.iter().all(|weight| place(weight).is_some()) {
+            self.weights.sort_by_key(place);
+        }
+    }
+
     /// Exactly so many weights; zeros for the bias of a layer that was made without.
-    fn with_bias<const N: usize>(self, path: &Path) -> Result<[Weight; N], Error> {
-        let Self { name, mut weights } = self;
-        if weights.len() + 1 == N {
+    fn with_bias<const N: usize>(mut self, path: &Path) -> Result<[Weight; N], Error> {
+        self.put_in_order();
+        let Self { name, use_bias, mut weights } = self;
+        if weights.len() + 1 == N && use_bias != Some(true) {
             let columns = weights[0].values.ncols();
             weights.push(Weight {
                 name: format!("{name}'s bias"),
@@ -143,7 +221,10 @@ impl LayerWeights {
         }
         let held = weights.len();
         weights.try_into().map_err(|_| {
-            Error::format(path, format!("layer `{name}` has {held} weights where one of its kind has {N}"))
+            Error::format(
+                path,
+                format!("layer {} has {held} weights where one of its kind has {N}", shown::name(&name)),
+            )
         })
     }
 }
@@ -153,6 +234,13 @@ fn letters(cell: Cell) -> &'static [&'static str] {
         Cell::Lstm => &LSTM_LETTERS,
         Cell::Gru { .. } => &GRU_LETTERS,
     }
+}
+
+fn check_matrix(path: &Path, weight: &Weight) -> Result<(), Error> {
+    if weight.is_vector {
+        return Err(Error::tensor(path, &weight.name, "is a vector where a layer of its kind has a matrix"));
+    }
+    Ok(())
 }
 
 /// Keras 2 and 3 have our orders.
@@ -177,7 +265,8 @@ fn gru_biases(path: &Path, bias: Weight, reset: Reset) -> Result<Vec<Found>, Err
             Found { name: RECURRENT_BIAS.to_owned(), source, values },
         ]),
         (_, rows) => {
-            let what = format!("has {rows} rows: not the biases of a GRU whose reset gate acts {reset:?} the product");
+            let place = if reset == Reset::After { "after" } else { "before" };
+            let what = format!("has {rows} rows: not the biases of a GRU whose reset gate acts {place} the product");
             Err(Error::tensor(path, source, what))
         }
     }
@@ -208,14 +297,13 @@ mod tests {
                 }
             }
         }
-        LayerWeights { name: "bidirectional_1".into(), weights }
+        LayerWeights { name: "bidirectional_1".into(), use_bias: None, weights }
     }
 
     #[test]
     fn keras_1_has_arrays_for_each_gate_of_each_direction() {
-        assert!(keras_1_gru().is_bidirectional());
-        let mut forward = keras_1_gru().halves().swap_remove(0);
-        assert_eq!(forward.units_and_gates(Path::new("x.h5")).unwrap(), (2, 3));
+        assert!(keras_1_gru().is_of_both_directions());
+        assert_eq!(keras_1_gru().units_gates_and_inputs(Path::new("x.h5"), true).unwrap(), (2, 3, 3));
 
         let found = keras_1_gru().found(Path::new("x.h5"), &KIND).unwrap();
         let names: Vec<&str> = found.iter().map(|tensor| tensor.name.as_str()).collect();
@@ -230,7 +318,7 @@ mod tests {
     #[test]
     fn half_a_layer_is_no_bidirectional_one() {
         let half = keras_1_gru().halves().swap_remove(1);
-        assert!(!half.is_bidirectional());
+        assert!(!half.is_of_both_directions());
         let message = half.found(Path::new("x.h5"), &KIND).unwrap_err().to_string();
         assert!(message.contains("`bidirectional_1` has 4 weights"), "{message}");
     }

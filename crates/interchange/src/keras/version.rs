@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use flameout_cells::Activation;
+use flameout_cells::{Activation, Reset};
 
 use crate::error::Error;
+use crate::shown;
 
 /// The version of Keras that wrote a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +23,13 @@ impl Version {
         let mut numbers = text.split(['.', '-']).map(str::parse);
         match (numbers.next(), numbers.next()) {
             (Some(Ok(major)), Some(Ok(minor))) => Ok(Self { major, minor, tensorflow: text.ends_with("-tf") }),
-            _ => Err(Error::format(path, format!("`keras_version` is {text:?}, which is no version"))),
+            _ => Err(Error::format(path, format!("`keras_version` is {}, which is no version", shown::name(text)))),
         }
+    }
+
+    /// The version of files that do not tell it and are of the form which Keras 3 has, and late versions of Keras 2.
+    pub(super) fn of_numbered_files() -> Self {
+        Self { major: 3, minor: 0, tensorflow: false }
     }
 
     /// An activation by its name in a configuration.
@@ -35,22 +41,40 @@ impl Version {
             "relu" => Ok(Activation::Relu),
             "hard_sigmoid" if self.major < 3 => Ok(Activation::HardSigmoid),
             "hard_sigmoid" => Ok(Activation::HardSigmoidSixth),
-            _ => Err(Error::format(path, format!("has a layer with the activation `{name}`, which is unknown here"))),
+            _ => {
+                let what = format!("has a layer with the activation {}, which is unknown here", shown::name(name));
+                Err(Error::format(path, what))
+            }
         }
     }
 
-    /// The activation of gates when a program does not choose one.
-    pub(super) fn gate_activation(self, path: &Path) -> Result<Activation, Error> {
+    /// The activation of gates when a program does not choose one; none if versions of this number differ.
+    pub(super) fn gate_activation(self) -> Option<Activation> {
         match (self.major, self.minor, self.tensorflow) {
-            (..3, 3.., _) if self.major == 2 => Ok(Activation::Sigmoid),
+            (2, 3.., _) => Some(Activation::Sigmoid),
             // TensorFlow 1 and 2 both have this version, and differ.
-            (2, _, true) => Err(Error::undetermined(
-                path,
-                "comes from an early `tf.keras` and does not tell the activation of its gates",
-            )),
-            (..3, ..) => Ok(Activation::HardSigmoid),
-            _ => Ok(Activation::Sigmoid),
+            (2, _, true) => None,
+            (..3, ..) => Some(Activation::HardSigmoid),
+            _ => Some(Activation::Sigmoid),
         }
+    }
+
+    /// Where a GRU's reset gate acts when a program does not choose; none if versions of this number differ.
+    pub(super) fn reset(self) -> Option<Reset> {
+        match (self.major, self.minor, self.tensorflow) {
+            // Keras 2.4 is TensorFlow's, as 2.3.0-tf.
+            (2, 4.., _) | (2, 3, true) => Some(Reset::After),
+            (2, _, true) => None,
+            (..3, ..) => Some(Reset::Before),
+            _ => Some(Reset::After),
+        }
+    }
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { major, minor, tensorflow } = self;
+        write!(f, "Keras {major}.{minor}{}", if *tensorflow { "-tf" } else { "" })
     }
 }
 
@@ -58,16 +82,32 @@ impl Version {
 mod tests {
     use super::*;
 
+    fn version(text: Option<&str>) -> Version {
+        Version::parse(Path::new("x"), text).unwrap()
+    }
+
     #[test]
     fn gates_changed_with_keras_2_3() {
-        let gates = |text| Version::parse(Path::new("x"), text).unwrap().gate_activation(Path::new("x"));
-        assert_eq!(gates(None).unwrap(), Activation::HardSigmoid);
-        assert_eq!(gates(Some("1.2.2")).unwrap(), Activation::HardSigmoid);
-        assert_eq!(gates(Some("2.2.4")).unwrap(), Activation::HardSigmoid);
-        assert_eq!(gates(Some("2.3.1")).unwrap(), Activation::Sigmoid);
-        assert_eq!(gates(Some("2.13.1")).unwrap(), Activation::Sigmoid);
-        assert_eq!(gates(Some("3.15.1")).unwrap(), Activation::Sigmoid);
-        assert!(gates(Some("2.2.4-tf")).unwrap_err().to_string().contains("read_weights"));
+        let gates = |text| version(text).gate_activation();
+        for old in [None, Some("1.2.2"), Some("2.2.4")] {
+            assert_eq!(gates(old), Some(Activation::HardSigmoid));
+        }
+        for new in ["2.3.1", "2.13.1", "3.15.1"] {
+            assert_eq!(gates(Some(new)), Some(Activation::Sigmoid));
+        }
+        assert_eq!(gates(Some("2.2.4-tf")), None);
+    }
+
+    #[test]
+    fn the_reset_gate_moved_with_tensorflow_2() {
+        let reset = |text| version(text).reset();
+        for old in [None, Some("2.2.4"), Some("2.3.1")] {
+            assert_eq!(reset(old), Some(Reset::Before));
+        }
+        for new in ["2.3.0-tf", "2.4.0", "2.21.0", "3.0.0"] {
+            assert_eq!(reset(Some(new)), Some(Reset::After));
+        }
+        assert_eq!(reset(Some("2.2.4-tf")), None);
     }
 
     #[test]
@@ -83,6 +123,6 @@ mod tests {
     #[test]
     fn what_is_no_version_is_shown() {
         let message = Version::parse(Path::new("x"), Some("new")).unwrap_err().to_string();
-        assert!(message.contains("\"new\""), "{message}");
+        assert!(message.contains("`new`"), "{message}");
     }
 }

@@ -56,6 +56,8 @@ pub fn to_archive(model: &Model) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// As [`to_archive`].
 pub fn to_weights(model: &Model) -> Result<Vec<u8>, Error> {
+    // What has no description has no place for its weights either.
+    config(model.network.architecture(), None)?;
     let network = with_hard_sigmoids_of_keras_3(&model.network);
     let metadata: &Metadata = &model.metadata;
     let layers = &network.architecture().layers;
@@ -193,6 +195,10 @@ fn layer_config(index: usize, layer: &LayerKind) -> Result<Value, Error> {
             let dense = json!({ "name": format!("{name}_dense"), "units": units, "activation": activation(outputs)? });
             Ok(described("TimeDistributed", json!({ "name": name, "layer": described("Dense", dense) })))
         }
+        LayerKind::LastStep { .. } => Err(inexpressible(format!(
+            "layer {index} takes the last time step of both directions, for which Keras has no layer. ONNX and safetensors \
+             can say it"
+        ))),
         ref other => {
             Err(inexpressible(format!("layer {index} is of a kind unknown to this version: {}", other.name())))
         }

@@ -66,6 +66,10 @@ impl Builder<'_> {
                 self.dense(index);
                 self.activation(index, activation)
             }
+            LayerKind::LastStep { .. } => {
+                self.last_step(index);
+                Ok(())
+            }
             ref other => Err(inexpressible(index, &format!("is of a kind unknown to this version: {}", other.name()))),
         }
     }
@@ -152,6 +156,16 @@ impl Builder<'_> {
         let name = format!("layer{index}.shape");
         self.integers(&name, shape);
         self.node("Reshape", &format!("layer{index}.states"), &[&name], None);
+    }
+
+    /// `(time, batch, …)` at time −1.
+    fn last_step(&mut self, index: usize) {
+        if self.sequence {
+            let last = format!("layer{index}.last");
+            self.tensor(&last, Vec::new(), data_type::INT64, (-1_i64).to_le_bytes().to_vec());
+            self.node("Gather", &format!("layer{index}"), &[&last], None);
+            self.sequence = false;
+        }
     }
 
     fn dense(&mut self, index: usize) {

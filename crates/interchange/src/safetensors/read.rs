@@ -5,46 +5,49 @@ use std::path::Path;
 
 use ::safetensors::tensor::Dtype;
 use ::safetensors::{SafeTensorError, SafeTensors};
-use flameout_cells::{Activation, Reset};
-use flameout_model::{Architecture, Cell, Flavour, LayerKind};
+use flameout_cells::Reset;
+use flameout_model::{Architecture, Cell, LayerKind};
 use ndarray::Array2;
 
-use super::{DIRECTIONS, REVERSE};
+use super::{DIRECTIONS, REVERSE, infer};
+use crate::choices::{Choices, Imported, Open};
 use crate::error::Error;
 use crate::metadata::Metadata;
 use crate::model::Model;
-use crate::parameters::{BIAS, Found, KERNEL, RECURRENT_BIAS, RECURRENT_KERNEL, build};
+use crate::parameters::{BIAS, Found, KERNEL, RECURRENT_BIAS, RECURRENT_KERNEL, build, check_finite};
 use crate::recurrent::Recurrent;
-use crate::{file, gates};
+use crate::{file, floats, gates};
 
-/// Reads a file: of this crate, or any state dict that tells all there is to know (see the [module](super)).
+/// Reads a file: of this crate, or any state dict of such layers (see the [module](super)).
 ///
 /// # Errors
 /// [`Error::Io`] if reading fails, [`Error::Format`] or [`Error::Tensor`] if the file is no sound state dict of such a
-/// network, [`Error::Undetermined`] if it has dense layers whose activations it does not tell.
-pub fn read(path: &Path) -> Result<Model, Error> {
-    from_bytes(path, &file::read(path)?)
+/// network, [`Error::Undetermined`] if it leaves something open that neither the choices tell nor can be assumed.
+pub fn read(path: &Path, choices: &Choices) -> Result<Imported, Error> {
+    from_bytes(path, &file::read(path)?, choices)
 }
 
 /// As [`read`], of bytes; `path` is for messages only.
 ///
 /// # Errors
 /// As [`read`], but for [`Error::Io`].
-pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Model, Error> {
+pub fn from_bytes(path: &Path, bytes: &[u8], choices: &Choices) -> Result<Imported, Error> {
     let dict = StateDict::parse(path, bytes)?;
     let (metadata, ours) = Metadata::from_pairs(path, dict.metadata.clone())?;
-    let architecture = match ours {
-        Some(architecture) => architecture,
-        None => dict.infer()?,
+    let mut open = Open::new(choices);
+    let model = match ours {
+        Some(architecture) => dict.model(architecture, metadata)?,
+        None => infer::model(&dict, metadata, &mut open)?,
     };
-    dict.model(architecture, metadata)
+    Ok(open.finish(model))
 }
 
 /// Reads the weights of a state dict into a network of this architecture: its recurrent layers take the file's LSTM and
 /// GRU layers, its dense layers the linear ones, each in the order of the modules' names.
 ///
 /// # Errors
-/// As [`read`]; [`Error::Format`] or [`Error::Tensor`] if the weights are not of this architecture.
+/// As [`read`]; [`Error::Format`] or [`Error::Tensor`] if the weights are not of this architecture. An embedding is in no
+/// architecture.
 pub fn read_weights(path: &Path, architecture: &Architecture) -> Result<Model, Error> {
     let bytes = file::read(path)?;
     let dict = StateDict::parse(path, &bytes)?;
@@ -53,17 +56,19 @@ pub fn read_weights(path: &Path, architecture: &Architecture) -> Result<Model, E
 }
 
 /// The parts of a module's name, so that `layer10` comes after `layer9`; and the name, which tells `a1` from `a01`.
-type NaturalOrder = (Vec<(u64, String)>, String);
+pub(super) type NaturalOrder = (Vec<(u64, String)>, String);
 
-/// A state dict, its tensors grouped into layers; each layer's by parameter: `weight_ih`, `weight_ih_reverse`, `bias` and
-/// so on.
-struct StateDict<'a> {
-    path: &'a Path,
+/// A layer's tensors by what they are: `weight_ih`, `weight_ih_reverse`, `bias` and so on.
+pub(super) type Parameters = BTreeMap<String, String>;
+
+/// A state dict, its tensors grouped into layers.
+pub(super) struct StateDict<'a> {
+    pub(super) path: &'a Path,
     tensors: SafeTensors<'a>,
     metadata: BTreeMap<String, String>,
     /// By module and then place in its stack.
-    recurrent: BTreeMap<(NaturalOrder, usize), BTreeMap<String, String>>,
-    linear: BTreeMap<NaturalOrder, BTreeMap<String, String>>,
+    pub(super) recurrent: BTreeMap<(NaturalOrder, usize), Parameters>,
+    pub(super) linear: BTreeMap<NaturalOrder, Parameters>,
 }
 
 impl<'a> StateDict<'a> {
@@ -78,77 +83,56 @@ impl<'a> StateDict<'a> {
         let mut dict = Self { path, tensors, metadata, recurrent: BTreeMap::new(), linear: BTreeMap::new() };
         let mut names: Vec<String> = dict.tensors.names().into_iter().map(str::to_owned).collect();
         names.sort();
-        for name in names {
-            dict.sort_in(name)?;
+        for name in &names {
+            dict.sort_in(name, name)?;
+        }
+        // Of tensors that several modules share, a file holds one, and the others' names among its metadata.
+        let is_tensor = |name: &String| names.binary_search(name).is_ok();
+        let tied: Vec<(String, String)> =
+            dict.metadata.clone().into_iter().filter(|(name, held)| !is_tensor(name) && is_tensor(held)).collect();
+        for (name, held) in tied {
+            dict.metadata.remove(&name);
+            dict.sort_in(&name, &held)?;
         }
         Ok(dict)
     }
 
-    fn sort_in(&mut self, name: String) -> Result<(), Error> {
-        let (module, parameter) = name.rsplit_once('.').unwrap_or(("", &name));
+    /// Puts the tensor `held`, of which `name` says what it is, where it belongs.
+    fn sort_in(&mut self, name: &str, held: &str) -> Result<(), Error> {
+        let (module, parameter) = name.rsplit_once('.').unwrap_or(("", name));
         let order = natural_order(module);
+        let refuse = |what: &str| Err(Error::tensor(self.path, name, what));
         if let "weight" | "bias" = parameter {
-            self.linear.entry(order).or_default().insert(parameter.to_owned(), name);
+            let dimensions = self.tensors.tensor(held).map_or(0, |tensor| tensor.shape().len());
+            match (parameter, dimensions) {
+                ("weight", 1) => {
+                    return refuse(
+                        "is a vector, of a norm layer (`nn.LayerNorm`, `nn.BatchNorm1d`), which cannot be read",
+                    );
+                }
+                ("weight", 3..) => {
+                    return refuse("is of a convolution (`nn.Conv1d` and its like), which cannot be read");
+                }
+                _ => {}
+            }
+            self.linear.entry(order).or_default().insert(parameter.to_owned(), held.to_owned());
             return Ok(());
         }
-        let refuse = |what: &str| Err(Error::tensor(self.path, &name, what));
-        if parameter.starts_with("weight_hr_l") {
-            return refuse("is of an LSTM with projections (`proj_size`), which this version cannot read");
+        if let Some(what) = unreadable(name, parameter) {
+            return refuse(what);
         }
         let (one_direction, suffix) = parameter.strip_suffix(REVERSE).map_or((parameter, ""), |rest| (rest, REVERSE));
         match one_direction.rsplit_once("_l").map(|(role, place)| (role, place.parse())) {
             Some((role @ ("weight_ih" | "weight_hh" | "bias_ih" | "bias_hh"), Ok(place))) => {
                 let parameter = format!("{role}{suffix}");
-                self.recurrent.entry((order, place)).or_default().insert(parameter, name);
+                self.recurrent.entry((order, place)).or_default().insert(parameter, held.to_owned());
                 Ok(())
             }
-            _ => refuse("is no parameter of `nn.LSTM`, `nn.GRU` or `nn.Linear`: leave it out of the file"),
+            _ => refuse(
+                "is no parameter of `nn.LSTM`, `nn.GRU`, `nn.Linear` or `nn.Embedding`, which can be read. If the network \
+                 does not use it, leave it out of the file",
+            ),
         }
-    }
-
-    /// The layers, with PyTorch's activations.
-    fn infer(&self) -> Result<Architecture, Error> {
-        if self.recurrent.is_empty() {
-            return Err(Error::format(self.path, "has no `weight_ih_l0`: no LSTM or GRU to read a word with"));
-        }
-        if self.linear.len() > 1 {
-            let what = format!("has {} linear layers and does not tell their activations", self.linear.len());
-            return Err(Error::undetermined(self.path, what));
-        }
-        let mut alphabet = None;
-        let mut layers = Vec::new();
-        for (number, parameters) in self.recurrent.values().enumerate() {
-            let kernel = self.tensor(parameters, "weight_ih")?;
-            let units = self.tensor(parameters, "weight_hh")?.ncols();
-            alphabet = alphabet.or(Some(kernel.ncols()));
-            let return_sequences = number + 1 < self.recurrent.len();
-            layers.push(self.recurrent_kind(parameters, kernel.nrows(), units, return_sequences)?);
-        }
-        for parameters in self.linear.values() {
-            let units = self.tensor(parameters, "weight")?.nrows();
-            layers.push(LayerKind::Dense { units, activation: Activation::Linear });
-        }
-        Ok(Architecture { alphabet: alphabet.unwrap_or(0), layers })
-    }
-
-    /// An LSTM has four rows a unit, a GRU three; a bidirectional layer has both directions' tensors.
-    fn recurrent_kind(
-        &self,
-        parameters: &BTreeMap<String, String>,
-        rows: usize,
-        units: usize,
-        return_sequences: bool,
-    ) -> Result<LayerKind, Error> {
-        let cell = match rows.checked_div(units) {
-            Some(4) if rows == 4 * units => Cell::Lstm,
-            Some(3) if rows == 3 * units => Cell::Gru { reset: Reset::After },
-            _ => {
-                let what = format!("has {rows} rows for {units} units: neither an LSTM's 4 nor a GRU's 3 a unit");
-                return Err(Error::tensor(self.path, &parameters["weight_ih"], what));
-            }
-        };
-        let (gate_activation, bidirectional) = (Flavour::PyTorch.gate_activation(), is_bidirectional(parameters));
-        Ok(Recurrent { cell, units, gate_activation, return_sequences, bidirectional }.kind())
     }
 
     fn model(&self, architecture: Architecture, metadata: Metadata) -> Result<Model, Error> {
@@ -161,18 +145,15 @@ impl<'a> StateDict<'a> {
         };
         let mut layers = Vec::new();
         for (index, layer) in architecture.layers.iter().enumerate() {
-            layers.push(match (Recurrent::of(layer), layer) {
-                (Some(kind), _) => {
-                    self.recurrent(recurrent.next().ok_or_else(|| lacks(index, layer))?, index, &kind)?
+            let parameters = match layer {
+                LayerKind::LastStep { .. } => None,
+                LayerKind::Dense { .. } | LayerKind::TimeDistributed { .. } => {
+                    Some(linear.next().ok_or_else(|| lacks(index, layer))?)
                 }
-                (None, LayerKind::Dense { .. } | LayerKind::TimeDistributed { .. }) => {
-                    self.dense(linear.next().ok_or_else(|| lacks(index, layer))?)?
-                }
-                (None, other) => {
-                    let what = format!("layer {index} is of a kind unknown to this version: {}", other.name());
-                    return Err(Error::format(self.path, what));
-                }
-            });
+                _ => Some(recurrent.next().ok_or_else(|| lacks(index, layer))?),
+            };
+            let none = Parameters::new();
+            layers.push(self.layer(parameters.unwrap_or(&none), index, layer)?);
         }
         if let Some(tensor) = recurrent.chain(linear).flat_map(BTreeMap::values).next() {
             return Err(Error::tensor(self.path, tensor, "belongs to no layer of the architecture"));
@@ -181,13 +162,21 @@ impl<'a> StateDict<'a> {
         Ok(Model { network: build(self.path, architecture, &layers)?, metadata })
     }
 
+    /// The tensors of layer `index`.
+    pub(super) fn layer(&self, parameters: &Parameters, index: usize, layer: &LayerKind) -> Result<Vec<Found>, Error> {
+        match (Recurrent::of(layer), layer) {
+            (Some(kind), _) => self.recurrent(parameters, index, &kind),
+            (None, LayerKind::Dense { .. } | LayerKind::TimeDistributed { .. }) => self.dense(parameters),
+            (None, LayerKind::LastStep { .. }) => Ok(Vec::new()),
+            (None, other) => {
+                let what = format!("layer {index} is of a kind unknown to this version: {}", other.name());
+                Err(Error::format(self.path, what))
+            }
+        }
+    }
+
     /// The tensors of a recurrent layer, in as many directions as the architecture has them.
-    fn recurrent(
-        &self,
-        parameters: &BTreeMap<String, String>,
-        index: usize,
-        layer: &Recurrent,
-    ) -> Result<Vec<Found>, Error> {
+    fn recurrent(&self, parameters: &Parameters, index: usize, layer: &Recurrent) -> Result<Vec<Found>, Error> {
         if layer.cell == (Cell::Gru { reset: Reset::Before }) {
             let what = format!("layer {index} has its reset gate before the product; PyTorch's acts after it");
             return Err(Error::format(self.path, what));
@@ -211,7 +200,7 @@ impl<'a> StateDict<'a> {
     }
 
     /// PyTorch's two biases only ever act as their sum.
-    fn lstm(&self, parameters: &BTreeMap<String, String>, direction: &str) -> Result<Vec<Found>, Error> {
+    fn lstm(&self, parameters: &Parameters, direction: &str) -> Result<Vec<Found>, Error> {
         let mut found = self.gated(parameters, direction, &gates::PYTORCH_LSTM)?;
         let second = found.pop().expect("four tensors");
         let bias = found.last_mut().expect("three tensors");
@@ -223,12 +212,7 @@ impl<'a> StateDict<'a> {
     }
 
     /// Both kernels and both biases of one direction of a recurrent layer.
-    fn gated(
-        &self,
-        parameters: &BTreeMap<String, String>,
-        direction: &str,
-        order: &[usize],
-    ) -> Result<Vec<Found>, Error> {
+    fn gated(&self, parameters: &Parameters, direction: &str, order: &[usize]) -> Result<Vec<Found>, Error> {
         let rows = self.tensor(parameters, &format!("weight_ih{direction}"))?.nrows();
         [(KERNEL, "weight_ih"), (RECURRENT_KERNEL, "weight_hh"), (BIAS, "bias_ih"), (RECURRENT_BIAS, "bias_hh")]
             .into_iter()
@@ -243,7 +227,7 @@ impl<'a> StateDict<'a> {
             .collect()
     }
 
-    fn dense(&self, parameters: &BTreeMap<String, String>) -> Result<Vec<Found>, Error> {
+    fn dense(&self, parameters: &Parameters) -> Result<Vec<Found>, Error> {
         let rows = self.tensor(parameters, "weight")?.nrows();
         [(KERNEL, "weight"), (BIAS, "bias")]
             .into_iter()
@@ -257,7 +241,7 @@ impl<'a> StateDict<'a> {
     /// A tensor as columns: a weight transposed, a bias as it is, or zeros where the layer was made without.
     fn with_default_bias(
         &self,
-        parameters: &BTreeMap<String, String>,
+        parameters: &Parameters,
         theirs: &str,
         length: usize,
     ) -> Result<(String, Array2<f32>), Error> {
@@ -274,7 +258,7 @@ impl<'a> StateDict<'a> {
     }
 
     /// A tensor as it lies in the file; a vector is one row.
-    fn tensor(&self, parameters: &BTreeMap<String, String>, theirs: &str) -> Result<Array2<f32>, Error> {
+    pub(super) fn tensor(&self, parameters: &Parameters, theirs: &str) -> Result<Array2<f32>, Error> {
         let Some(name) = parameters.get(theirs) else {
             let sibling = parameters.values().next().map_or("", String::as_str);
             return Err(Error::tensor(self.path, sibling, format!("is there, but its layer's `{theirs}` is not")));
@@ -284,7 +268,10 @@ impl<'a> StateDict<'a> {
         let shape = match (theirs.starts_with("bias"), view.shape()) {
             (true, &[length]) => (1, length),
             (false, &[rows, columns]) => (rows, columns),
-            (_, shape) => return Err(refuse(format!("has the shape {shape:?}"))),
+            (is_bias, shape) => {
+                let wanted = if is_bias { "a vector" } else { "a matrix" };
+                return Err(refuse(format!("has the shape {shape:?}, and should be {wanted}")));
+            }
         };
         // What has no numbers claims any length for nothing.
         if view.data().is_empty() {
@@ -293,14 +280,45 @@ impl<'a> StateDict<'a> {
         let values = match view.dtype() {
             Dtype::F32 => view.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
             Dtype::F64 => view.data().as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes) as f32).collect(),
-            other => return Err(refuse(format!("is of type {other:?}: convert it to F32"))),
+            Dtype::F16 => {
+                view.data().as_chunks().0.iter().map(|&bytes| floats::from_f16(u16::from_le_bytes(bytes))).collect()
+            }
+            Dtype::BF16 => {
+                view.data().as_chunks().0.iter().map(|&bytes| floats::from_bf16(u16::from_le_bytes(bytes))).collect()
+            }
+            other => {
+                let what = format!("is of type {other}, quantised perhaps: save it as F32, F64, F16 or BF16");
+                return Err(refuse(what));
+            }
         };
-        Array2::from_shape_vec(shape, values).map_err(|error| refuse(error.to_string()))
+        let values = Array2::from_shape_vec(shape, values).map_err(|error| refuse(error.to_string()))?;
+        check_finite(self.path, name, &values)?;
+        Ok(values)
     }
 }
 
-fn is_bidirectional(parameters: &BTreeMap<String, String>) -> bool {
+pub(super) fn is_bidirectional(parameters: &Parameters) -> bool {
     parameters.keys().any(|theirs| theirs.ends_with(REVERSE))
+}
+
+/// Why a parameter of this name cannot be read, if it is of a layer that is known to be unreadable.
+fn unreadable(name: &str, parameter: &str) -> Option<&'static str> {
+    match parameter {
+        _ if parameter.starts_with("weight_hr_l") => {
+            Some("is of an LSTM with projections (`proj_size`), which this version cannot read")
+        }
+        "running_mean" | "running_var" | "num_batches_tracked" => {
+            Some("is of a norm layer (`nn.BatchNorm1d`), which cannot be read")
+        }
+        "weight_ih" | "weight_hh" | "bias_ih" | "bias_hh" => Some(
+            "is of an `nn.LSTMCell` or `nn.GRUCell`, whose loop over the word is not in the file: use `nn.LSTM`, `nn.GRU`",
+        ),
+        _ if parameter.ends_with("_g") || parameter.ends_with("_v") || name.contains("parametrizations.") => Some(
+            "is of a weight norm or other reparametrization: remove it in PyTorch (`remove_weight_norm`) and save again",
+        ),
+        "scale" | "zero_point" | "_packed_params" => Some("is of a quantised layer, which cannot be read"),
+        _ => None,
+    }
 }
 
 /// Splits a name into pairs of number and the text after it.

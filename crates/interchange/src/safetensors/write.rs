@@ -53,6 +53,8 @@ fn layer_entries(network: &Sequential<f32>, index: usize, layer: &LayerKind) -> 
             matrix(format!("layer{index}.weight"), get(network, index, KERNEL).t()),
             vector(format!("layer{index}.bias"), get(network, index, BIAS)),
         ]),
+        // What PyTorch's program does, not its state dict: `states[:, -1]`.
+        LayerKind::LastStep { .. } => Ok(Vec::new()),
         other => Err(inexpressible(index, &format!("is of a kind unknown to this version: {}", other.name()))),
     }
 }
