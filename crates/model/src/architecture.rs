@@ -359,6 +359,7 @@ impl fmt::Display for LayerKind {
             Self::Bidirectional { cell: Cell::Gru { .. }, units, .. } => write!(f, "Bidirectional(GRU({units}))"),
             Self::Dense { units, activation } => f.write_str(&dense(units, activation)),
             Self::TimeDistributed { units, activation } => write!(f, "TimeDistributed({})", dense(units, activation)),
+            Self::LastStep { .. } => f.write_str("last step"),
         }
     }
 }
