@@ -176,7 +176,9 @@ fn the_same_numbers_are_the_same_curve_in_every_container() {
         table(",loss,val_loss", ",", true),
         table("loss;val_loss", ";", false),
         table("epoch  train_loss  valid_loss", "   ", true),
-        table("| Epoch | Training Loss | Validation Loss\n|---|---|---", " | ", true).replace("\n", "\n| ").replace("| |", "|"),
+        table("| Epoch | Training Loss | Validation Loss\n|---|---|---", " | ", true)
+            .replace("\n", "\n| ")
+            .replace("| |", "|"),
         format!("{{\"loss\": [{losses}], \"val_loss\": [{tests}]}}"),
         lines(&|row, loss, val| format!("{{\"step\": {row}, \"loss\": {loss}, \"val_loss\": {val}}}\n")),
         lines(&|row, loss, val| {
