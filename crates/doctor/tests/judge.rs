@@ -18,7 +18,12 @@ fn curve(losses: impl IntoIterator<Item = f64>) -> Curve {
 
 fn with_tests(mut curve: Curve, losses: impl IntoIterator<Item = f64>) -> Curve {
     let tests = losses.into_iter().enumerate();
-    let test = |(row, loss)| EpochPoint { epoch: row as u64, step: Some(row as u64), test_loss: Some(loss), ..EpochPoint::default() };
+    let test = |(row, loss)| EpochPoint {
+        epoch: row as u64,
+        step: Some(row as u64),
+        test_loss: Some(loss),
+        ..EpochPoint::default()
+    };
     curve.epochs = tests.map(test).collect();
     curve
 }
@@ -59,7 +64,12 @@ fn a_collapse_is_told_at_its_row_with_the_row_before_it() {
 #[test]
 fn losses_of_any_sign_and_unit_are_judged_alike() {
     let collapse = collapsing(18, 2.3);
-    for change in [|loss: f64| -1.0 + 0.4 * loss, |loss: f64| 10.0 * loss - 12.7, |loss: f64| 100.0 * loss, |loss: f64| 1e-6 * loss] {
+    for change in [
+        |loss: f64| -1.0 + 0.4 * loss,
+        |loss: f64| 10.0 * loss - 12.7,
+        |loss: f64| 100.0 * loss,
+        |loss: f64| 1e-6 * loss,
+    ] {
         let judgement = of(|row| change(collapse(row)));
         assert_eq!(judgement.verdict, Verdict::Collapse, "{judgement:?}");
         says(&judgement, Series::Loss, EventKind::Collapse, 18);
@@ -235,7 +245,8 @@ fn any_numbers_are_judged_without_a_panic() {
             .collect();
         let mut log = with_tests(curve(numbers.clone()), numbers.iter().rev().copied());
         for (point, number) in log.points.iter_mut().zip(&numbers) {
-            (point.gradient_norm, point.learning_rate, point.accuracy) = (Some(*number), Some(-number), Some(number / 2.0));
+            (point.gradient_norm, point.learning_rate, point.accuracy) =
+                (Some(*number), Some(-number), Some(number / 2.0));
         }
         let judgement = judge(&log);
         for event in &judgement.events {

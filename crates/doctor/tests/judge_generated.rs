@@ -94,7 +94,8 @@ fn numberings(losses: &[f64]) -> Vec<(&'static str, Curve, Box<dyn Fn(u64) -> us
 }
 
 fn first(judgement: &Judgement) -> Option<(EventKind, u64)> {
-    let of_loss = judgement.events.iter().find(|event| event.series == Series::Loss && event.event.kind != EventKind::Spike);
+    let of_loss =
+        judgement.events.iter().find(|event| event.series == Series::Loss && event.event.kind != EventKind::Spike);
     of_loss.map(|event| (event.event.kind, event.event.onset))
 }
 
@@ -112,7 +113,12 @@ fn a_lasting_rise_is_told_at_its_row_in_every_numbering_and_unit() {
         let shift = if seed % 4 == 3 { 1.2 } else { 0.0 };
         let scale = random.one_of(&[1e-4, 1.0, 100.0]);
         let losses: Vec<f64> = losses.iter().map(|loss| scale * (loss - shift)).collect();
-        let about = format!("seed {seed}: {} rows, noise {noise}, rise at {at} from {} to {}, scale {scale} shift {shift}", losses.len(), losses[at - 1], losses[at]);
+        let about = format!(
+            "seed {seed}: {} rows, noise {noise}, rise at {at} from {} to {}, scale {scale} shift {shift}",
+            losses.len(),
+            losses[at - 1],
+            losses[at]
+        );
         let mut verdicts = Vec::new();
         for (name, curve, row) in numberings(&losses) {
             let judgement = judge(&curve);
@@ -177,7 +183,10 @@ fn healthy_curves_are_cleared() {
                 _ => matches!(judgement.verdict, Verdict::NothingWrong | Verdict::Spikes),
             };
             if !cleared {
-                wrong.push(format!("seed {seed}: {rows} rows, noise {noise}, {what}, {name}, shift {shift}: {:?} {:?} {:?}", judgement.verdict, judgement.events, judgement.notes));
+                wrong.push(format!(
+                    "seed {seed}: {rows} rows, noise {noise}, {what}, {name}, shift {shift}: {:?} {:?} {:?}",
+                    judgement.verdict, judgement.events, judgement.notes
+                ));
                 break;
             }
         }

@@ -1,4 +1,4 @@
-//! Whether events are found from a log alone: [`flameout_doctor::onset::find`], which is told no baseline, against the
+//! Whether events are found from a log alone: [`flameout_doctor::judge::judge`], which is told no baseline, against the
 //! definition, which is told everything.
 
 mod log;
@@ -7,7 +7,8 @@ mod score;
 use anyhow::Result;
 use clap::ValueEnum;
 use flameout_doctor::Subject;
-use flameout_doctor::onset::{self, Detector, Event, EventKind, Symptom};
+use flameout_doctor::judge::{Series, judge};
+use flameout_doctor::onset::{Detector, Event, EventKind, Symptom};
 use flameout_experiment::{EpochRecord, Outcome, Record, Trainer};
 use serde::{Deserialize, Serialize};
 
@@ -122,7 +123,9 @@ fn truth(records: &[Record], outcome: &Outcome) -> Vec<Truth> {
 }
 
 fn told(log: Log, records: &[Record], seed: u64) -> Told {
-    let events = onset::find(&log.curve(records, seed), None);
+    let judgement = judge(&log.curve(records, seed));
+    let events = judgement.events.iter().filter(|event| matches!(event.series, Series::Loss | Series::GradientNorm));
+    let events: Vec<Event> = events.map(|event| event.event).collect();
     Told { log, events: events.iter().map(|event| Found::new(event, |at| log.step(records, at))).collect() }
 }
 

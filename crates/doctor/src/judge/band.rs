@@ -138,7 +138,11 @@ impl<'a> Band<'a> {
     /// See the [module](self).
     pub(super) fn noise(&self) -> f64 {
         let sure = |numbers: &VecDeque<f64>| -> Vec<f64> {
-            numbers.iter().copied().take(numbers.len().saturating_sub(self.unsure).max(numbers.len().min(FEWEST))).collect()
+            numbers
+                .iter()
+                .copied()
+                .take(numbers.len().saturating_sub(self.unsure).max(numbers.len().min(FEWEST)))
+                .collect()
         };
         let (heights, above) = (sure(&self.heights), sure(&self.above));
         noise(&heights).max(quantile(above, 0.95) / PERCENTILE_95)

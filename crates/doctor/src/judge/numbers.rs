@@ -68,7 +68,9 @@ impl Numbers {
         let sizes: Vec<f64> = raw.iter().map(|number| number.abs()).collect();
         let typical = median(&sizes);
         let positive = raw.iter().copied().filter(|number| *number > 0.0).fold(f64::INFINITY, f64::min);
-        let of_ratio = kind != Kind::Accuracy && positive.is_finite() && raw.iter().all(|number| *number >= -ROUNDING * typical.max(start));
+        let of_ratio = kind != Kind::Accuracy
+            && positive.is_finite()
+            && raw.iter().all(|number| *number >= -ROUNDING * typical.max(start));
         let scale = match of_ratio {
             true => Scale::Ratio { floor: (FLOOR * start.max(typical)).max(0.5 * positive) },
             false => Scale::Difference,

@@ -40,8 +40,11 @@ pub(super) fn pass_over(events: &mut Vec<SeriesEvent>, curve: &Curve, look: &Loo
 
 /// Steps at which the learning rate is set up to where it had been.
 fn restarts(curve: &Curve) -> Vec<u64> {
-    let rates: Vec<(u64, f64)> =
-        curve.points.iter().filter_map(|point| Some((point.step, point.learning_rate.filter(|rate| *rate > 0.0)?))).collect();
+    let rates: Vec<(u64, f64)> = curve
+        .points
+        .iter()
+        .filter_map(|point| Some((point.step, point.learning_rate.filter(|rate| *rate > 0.0)?)))
+        .collect();
     let (mut restarts, mut highest, mut lowest) = (Vec::new(), 0.0_f64, f64::INFINITY);
     for &(step, rate) in &rates {
         // From its lowest since the last restart, up to as high as ever, almost.
@@ -94,7 +97,12 @@ fn periodic(events: &mut Vec<SeriesEvent>, series: Series, curve: &Curve, number
     if !of_epochs && (spikes.len() < PERIODIC || !regular || shortest < 4.0) {
         return None;
     }
-    events.retain(|event| event.series != series || event.event.kind != EventKind::Spike || event.event.symptom.is_some());
+    events.retain(|event| {
+        event.series != series || event.event.kind != EventKind::Spike || event.event.symptom.is_some()
+    });
     let rows = if of_epochs { "where epochs begin".into() } else { format!("every {shortest} rows") };
-    Some(format!("the {series} rises {rows} and comes back, as at a restart or a short last batch: {} times, not counted as spikes", spikes.len()))
+    Some(format!(
+        "the {series} rises {rows} and comes back, as at a restart or a short last batch: {} times, not counted as spikes",
+        spikes.len()
+    ))
 }

@@ -134,7 +134,8 @@ impl Scan<'_> {
         };
         let before = self.before(sign);
         let last = (numbers.len() / 20).max(3);
-        let after = if back { numbers.level(sign, end) } else { numbers.level(end.saturating_sub(last).max(sign), end) };
+        let after =
+            if back { numbers.level(sign, end) } else { numbers.level(end.saturating_sub(last).max(sign), end) };
         let mut rise = Rise { sign, certain, end, back, half, kind: EventKind::Spike, before, after };
         let healed = back && rise.rows() <= (numbers.len() / HEALING_SHARE).max(HEALING);
         rise.kind = match healed {

@@ -47,7 +47,15 @@ pub(super) struct Look<'a> {
 impl<'a> Look<'a> {
     pub(super) fn new(curve: &'a Curve) -> Self {
         let zeros = zeros(&curve.points);
-        let mut look = Self { curve, judged: Vec::new(), numbers: Vec::new(), zeros, not_finite: Vec::new(), diverged: false, whole: 1.0 };
+        let mut look = Self {
+            curve,
+            judged: Vec::new(),
+            numbers: Vec::new(),
+            zeros,
+            not_finite: Vec::new(),
+            diverged: false,
+            whole: 1.0,
+        };
         let (points, tests) = (&curve.points, &curve.epochs);
         let sound = &points[..zeros.unwrap_or(points.len())];
         let columns = &curve.columns;
@@ -59,7 +67,8 @@ impl<'a> Look<'a> {
         let of_tests = |get: fn(&EpochPoint) -> Option<f64>| pairs(tests, move |test| Some((number(test), get(test)?)));
         let losses = of_training(|point| Some(point.loss));
         // Not of a log of accuracies alone. A loss that is never finite is one, too.
-        let has_loss = columns.loss.is_some() || columns.accuracy.is_none() || losses.iter().any(|(_, loss)| !loss.is_nan());
+        let has_loss =
+            columns.loss.is_some() || columns.accuracy.is_none() || losses.iter().any(|(_, loss)| !loss.is_nan());
         if has_loss {
             let known = pairs(sound, |point| Some((point.step, measure(point.loss))));
             look.add(Series::Loss, Kind::Loss, columns.loss.as_ref(), &losses, known);
@@ -68,7 +77,8 @@ impl<'a> Look<'a> {
         let known = tested.iter().map(|&(step, loss)| (step, measure(loss))).collect();
         look.add(Series::ValidationLoss, Kind::Loss, columns.validation_loss.as_ref(), &tested, known);
         let accuracies = [of_training(|point| point.accuracy), of_tests(|test| test.test_accuracy)];
-        let largest = accuracies.iter().flatten().map(|(_, accuracy)| *accuracy).filter(|accuracy| accuracy.is_finite());
+        let largest =
+            accuracies.iter().flatten().map(|(_, accuracy)| *accuracy).filter(|accuracy| accuracy.is_finite());
         look.whole = if largest.fold(0.0, f64::max) > 1.5 { 100.0 } else { 1.0 };
         let of = [(Series::Accuracy, &columns.accuracy), (Series::ValidationAccuracy, &columns.validation_accuracy)];
         for ((series, column), accuracies) in of.into_iter().zip(&accuracies) {
@@ -187,8 +197,10 @@ impl<'a> Look<'a> {
                 }
             }
             let is_loss = |event: &Event| {
-                let during = |point: &&Point| point.step >= event.onset && event.recovered.is_none_or(|back| point.step < back);
-                self.zeros.is_some_and(|zeros| points[zeros].step >= event.onset) || points.iter().filter(during).any(|point| !point.loss.is_finite())
+                let during =
+                    |point: &&Point| point.step >= event.onset && event.recovered.is_none_or(|back| point.step < back);
+                self.zeros.is_some_and(|zeros| points[zeros].step >= event.onset)
+                    || points.iter().filter(during).any(|point| !point.loss.is_finite())
             };
             events.extend(found.into_iter().map(|event| SeriesEvent {
                 series: if is_loss(&event) { Series::Loss } else { Series::GradientNorm },
@@ -198,11 +210,16 @@ impl<'a> Look<'a> {
         let losses = pairs(tests, |test| Some((number(test), test.test_loss?)));
         let mut at = 0;
         while let Some(begin) = (at..losses.len()).find(|&index| !losses[index].1.is_finite()) {
-            let finite = |index: &usize| losses.get(*index..index + HEALED).is_some_and(|next| next.iter().all(|(_, loss)| loss.is_finite()));
+            let finite = |index: &usize| {
+                losses.get(*index..index + HEALED).is_some_and(|next| next.iter().all(|(_, loss)| loss.is_finite()))
+            };
             let healed = (begin..losses.len()).find(finite);
             let event = lost(losses[begin].0);
             let kind = if healed.is_some() { EventKind::Spike } else { EventKind::Collapse };
-            events.push(SeriesEvent { series: Series::ValidationLoss, event: Event { kind, recovered: healed.map(|index| losses[index].0), ..event } });
+            events.push(SeriesEvent {
+                series: Series::ValidationLoss,
+                event: Event { kind, recovered: healed.map(|index| losses[index].0), ..event },
+            });
             at = healed.unwrap_or(losses.len());
         }
         events
@@ -288,7 +305,10 @@ impl<'a> Look<'a> {
 
     fn accuracy_rose(&self) -> bool {
         let accuracies = [Series::Accuracy, Series::ValidationAccuracy];
-        accuracies.iter().filter_map(|series| self.numbers(*series)).any(|numbers| numbers.len() >= FEWEST && self.is_better(numbers))
+        accuracies
+            .iter()
+            .filter_map(|series| self.numbers(*series))
+            .any(|numbers| numbers.len() >= FEWEST && self.is_better(numbers))
     }
 }
 
@@ -308,7 +328,8 @@ fn zeros(points: &[Point]) -> Option<usize> {
     if zeros < ZEROS || begin == 0 {
         return None;
     }
-    let losses: Vec<f64> = points[..begin].iter().map(|point| point.loss.abs()).filter(|loss| loss.is_finite()).collect();
+    let losses: Vec<f64> =
+        points[..begin].iter().map(|point| point.loss.abs()).filter(|loss| loss.is_finite()).collect();
     let before = median(&losses[losses.len().saturating_sub(5)..]);
     (!losses.is_empty() && before > NOT_ZERO * median(&losses[..losses.len().min(3)])).then_some(begin)
 }

@@ -7,9 +7,12 @@ use crate::onset::{EventKind, Symptom};
 /// What the events come to: the worst first.
 pub(super) fn of(look: &Look<'_>, events: &[SeriesEvent], overfitting: Option<&Overfitting>) -> Verdict {
     let Some(main) = look.main() else { return Verdict::NoRows };
-    let in_series = |series: Series| events.iter().filter(move |event| event.series == series).map(|event| &event.event);
+    let in_series =
+        |series: Series| events.iter().filter(move |event| event.series == series).map(|event| &event.event);
     let is = |series: Series, kind: EventKind| in_series(series).any(|event| event.kind == kind);
-    let not_finite = |series: Series| in_series(series).any(|event| event.kind == EventKind::Collapse && event.symptom == Some(Symptom::NonFinite));
+    let not_finite = |series: Series| {
+        in_series(series).any(|event| event.kind == EventKind::Collapse && event.symptom == Some(Symptom::NonFinite))
+    };
     let learnt = look.learnt(main);
     let collapsed = |series: Series| is(series, EventKind::Collapse);
     let trained = main == Series::Loss;
@@ -25,7 +28,9 @@ pub(super) fn of(look: &Look<'_>, events: &[SeriesEvent], overfitting: Option<&O
     if collapsed(main) {
         return match look.diverged {
             true => Verdict::Diverged,
-            false if trained && tests && !lost(Series::ValidationLoss) && overfitting.is_none() => Verdict::CollapseOfTraining,
+            false if trained && tests && !lost(Series::ValidationLoss) && overfitting.is_none() => {
+                Verdict::CollapseOfTraining
+            }
             false => Verdict::Collapse,
         };
     }

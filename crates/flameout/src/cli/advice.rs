@@ -20,7 +20,11 @@ fn step(what: impl Into<String>, keras: impl Into<String>, pytorch: impl Into<St
 /// Three steps that fit a verdict; none where nothing is wrong.
 pub fn next_steps(verdict: Verdict, curve: &Curve) -> Vec<Step> {
     match verdict {
-        Verdict::Collapse | Verdict::CollapseOfTraining | Verdict::LastingRise | Verdict::RoseAtTheEnd | Verdict::Spikes => {
+        Verdict::Collapse
+        | Verdict::CollapseOfTraining
+        | Verdict::LastingRise
+        | Verdict::RoseAtTheEnd
+        | Verdict::Spikes => {
             vec![keep_the_best(), lower_rate(curve, 3.0), clip(curve)]
         }
         Verdict::Diverged => vec![lower_rate(curve, 10.0), clip(curve), one_batch()],
@@ -71,8 +75,12 @@ fn other_rates(curve: &Curve) -> Step {
 }
 
 fn clip(curve: &Curve) -> Step {
-    let mut norms: Vec<f64> =
-        curve.points.iter().filter_map(|point| point.gradient_norm).filter(|norm| norm.is_finite() && *norm > 0.0).collect();
+    let mut norms: Vec<f64> = curve
+        .points
+        .iter()
+        .filter_map(|point| point.gradient_norm)
+        .filter(|norm| norm.is_finite() && *norm > 0.0)
+        .collect();
     norms.sort_by(f64::total_cmp);
     let usual = norms.get(norms.len() / 2).copied();
     let (what, norm) = match usual {

@@ -15,7 +15,8 @@ use super::{advice, table};
 /// Judges each run in a log and prints what it comes to.
 pub fn diagnose(path: &Path, names: &Names, as_json: bool) -> Result<()> {
     let curves = logs::read(path, names)?;
-    let runs: Vec<(Curve, Judgement)> = curves.into_iter().map(|curve| (judge(&curve), curve)).map(|(judgement, curve)| (curve, judgement)).collect();
+    let runs: Vec<(Curve, Judgement)> =
+        curves.into_iter().map(|curve| (judge(&curve), curve)).map(|(judgement, curve)| (curve, judgement)).collect();
     if as_json {
         say!("{}", serde_json::to_string_pretty(&to_json(&runs)?)?)?;
         return Ok(());
@@ -122,6 +123,8 @@ fn format_name(format: Format) -> &'static str {
         Format::Flameout => "flameout's metrics",
         Format::Csv => "a table (CSV)",
         Format::JsonLines => "JSON lines",
+        Format::Json => "JSON",
+        Format::Text => "lines of text",
         Format::TensorBoard => "TensorBoard's events",
     }
 }
@@ -139,7 +142,11 @@ fn verdict(curve: &Curve, judgement: &Judgement) -> String {
     let unit = unit(curve.unit);
     let place = |series: &[Series], kinds: &[EventKind]| {
         let of = |event: &&SeriesEvent| series.contains(&event.series) && kinds.contains(&event.event.kind);
-        judgement.events.iter().find(of).map_or_else(|| "some row".into(), |event| format!("{unit} {}", event.event.onset))
+        judgement
+            .events
+            .iter()
+            .find(of)
+            .map_or_else(|| "some row".into(), |event| format!("{unit} {}", event.event.onset))
     };
     let losses = &[Series::Loss, Series::ValidationLoss];
     let accuracies = &[Series::Accuracy, Series::ValidationAccuracy];
@@ -147,7 +154,7 @@ fn verdict(curve: &Curve, judgement: &Judgement) -> String {
     let rows = judgement.judged.iter().map(|judged| judged.rows).max().unwrap_or(0);
     match judgement.verdict {
         Verdict::NoRows => "the log has no rows with a loss or an accuracy: there is nothing to judge".into(),
-        Verdict::TooShort => format!("too short to judge: {} say nothing of a course; it takes four", count(rows)),
+        Verdict::TooShort => format!("too short to judge: {} of at least four", count(rows)),
         Verdict::NotFinite => {
             let place = place(losses, LOST);
             format!("NOT FINITE from {place} on: the loss is NaN, infinite, or the 0.0 that hides such a number")
@@ -180,7 +187,10 @@ fn verdict(curve: &Curve, judgement: &Judgement) -> String {
             format!("the loss rose for good at {}, but most of what was learnt is kept", place(losses, RISES))
         }
         Verdict::RoseAtTheEnd => {
-            format!("the loss rose at {}, and the log ends: too soon to say whether it comes back", place(losses, RISES))
+            format!(
+                "the loss rose at {}, and the log ends: too soon to say whether it comes back",
+                place(losses, RISES)
+            )
         }
         Verdict::Overfitting => overfitting(judgement, unit),
         Verdict::NeverLearnt => format!("NEVER LEARNT: in {} the loss does not fall beyond its noise", count(rows)),
@@ -196,7 +206,8 @@ fn count(rows: usize) -> String {
 fn overfitting(judgement: &Judgement, unit: &str) -> String {
     let Some(found) = judgement.overfitting else { return "OVERFITTING".into() };
     let trained = judgement.judged.iter().any(|judged| judged.series == Series::Loss);
-    let while_training = if trained { "while the training loss falls" } else { "(the log has no training loss to compare it with)" };
+    let while_training =
+        if trained { "while the training loss falls" } else { "(the log has no training loss to compare it with)" };
     let (from, best, last) = (found.from, number(found.best), number(found.last));
     format!("OVERFITTING from {unit} {from} on: the validation loss rises from {best} to {last} {while_training}")
 }
