@@ -5,10 +5,12 @@ use std::sync::atomic::AtomicBool;
 
 use flameout::Embedder;
 use flameout::report::{Colour, Plot, Run, html, svg, terminal};
+use flameout_curves::logs::{self, Names};
+use flameout_doctor::judge::{Verdict, judge};
 use flameout_encoder::EncoderSettings;
 use flameout_experiment::run_directory::{ENCODER, LAST_MODEL};
 use flameout_experiment::{Case, Ended, RunDirectory, RunOptions, Settings, Summary, train as experiment};
-use flameout_interchange::{Model, keras, safetensors as state_dict};
+use flameout_interchange::{Choices, Model, keras, safetensors as state_dict};
 
 use crate::file::with_file;
 
@@ -21,7 +23,22 @@ const RUNNABLE: usize = 1 << 16;
 pub fn diagnose(data: &[u8]) {
     // What reads it is told by the content; a name may tell more.
     for name in ["log", "log.csv", "log.jsonl", "log.json"] {
-        with_file(name, data, show);
+        with_file(name, data, |path| {
+            judge_runs(path);
+            show(path);
+        });
+    }
+}
+
+/// Every run in a log has a verdict, and what is said of it is a row of the log.
+fn judge_runs(path: &Path) {
+    for curve in logs::read(path, &Names::default()).unwrap_or_default() {
+        let judgement = judge(&curve);
+        let all_clear = judgement.verdict == Verdict::NothingWrong;
+        assert!(!all_clear || judgement.events.is_empty(), "an all-clear with events: {judgement:?}");
+        for event in &judgement.events {
+            assert!(event.event.first_sign <= event.event.risen, "{event:?}");
+        }
     }
 }
 
@@ -41,10 +58,10 @@ fn show(path: &Path) {
 
 /// A model of another program, kept as one of ours, and used.
 pub fn import(data: &[u8]) {
-    let bytes = data.to_vec();
-    let models =
-        [state_dict::from_bytes(Path::new("x.safetensors"), data), keras::from_bytes(Path::new("x.h5"), bytes)];
-    models.into_iter().flatten().for_each(|model| use_model(&model));
+    let choices = Choices::default();
+    let of_torch = state_dict::from_bytes(Path::new("x.safetensors"), data, &choices);
+    let of_keras = keras::from_bytes(Path::new("x.h5"), data.to_vec(), &choices);
+    [of_torch, of_keras].into_iter().flatten().for_each(|imported| use_model(&imported.model));
 }
 
 fn use_model(model: &Model) {
