@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use flameout_cells::{Activation, Dense, Gru, Initialisation, Input, Inputs, Layer, Lstm, Reset, Sequence};
+use flameout_cells::{Activation, Dense, Gru, Initialisation, Input, Inputs, Layer, Lstm, Reset, Sequence, Values};
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -27,7 +27,7 @@ fn both_passes(criterion: &mut Criterion, name: &str, units: usize, mut layer: i
     layer.forward(input);
     let (batch, time, outputs) = layer.output().dim();
     let output_gradient = Sequence::filled(batch, time, outputs, 0.01);
-    let mut input_gradient = matches!(input, Input::Sequence(_)).then(Sequence::new);
+    let mut input_gradient = matches!(input.values(), Values::Sequence(_)).then(Sequence::new);
 
     let mut group = criterion.benchmark_group(format!("{name}, batch {BATCH}"));
     group.sampling_mode(SamplingMode::Flat);
@@ -51,20 +51,20 @@ fn both_passes(criterion: &mut Criterion, name: &str, units: usize, mut layer: i
 
 fn layers(criterion: &mut Criterion) {
     let words = Array2::from_shape_fn((BATCH, CHARACTERS), |(i, t)| ((i * 7 + t * 11) % ALPHABET) as u16);
-    let characters = Input::Indices(words.view());
+    let characters = Input::indices(words.view());
     let from_characters = Inputs::Indices(ALPHABET);
     for units in UNITS {
-        let lstm = Lstm::new(from_characters, units).gate_activation(Activation::HardSigmoid);
+        let lstm = Lstm::new(units).gate_activation(Activation::HardSigmoid).with_inputs(from_characters);
         both_passes(criterion, "lstm", units, lstm, characters);
     }
     for units in UNITS {
-        let gru = Gru::new(from_characters, units, Reset::Before).gate_activation(Activation::HardSigmoid);
+        let gru = Gru::new(units, Reset::Before).gate_activation(Activation::HardSigmoid).with_inputs(from_characters);
         both_passes(criterion, "gru, reset before", units, gru, characters);
     }
     for units in UNITS {
         let state = Sequence::filled(BATCH, 1, units, 0.1);
-        let dense = Dense::new(Inputs::Features(units), OUTPUTS);
-        both_passes(criterion, "dense, 100 outputs", units, dense, Input::Sequence(&state));
+        let dense = Dense::new(OUTPUTS).with_inputs(Inputs::Features(units));
+        both_passes(criterion, "dense, 100 outputs", units, dense, Input::sequence(&state));
     }
 }
 

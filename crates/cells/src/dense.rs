@@ -6,13 +6,14 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::activation::Activation;
 use crate::initialise::Initialisation;
-use crate::layer::{Input, Inputs, Layer};
+use crate::layer::{Input, Inputs, Layer, StepLayer};
 use crate::projection::Projection;
 use crate::rows::{BLOCK, TASK_ELEMENTS};
 use crate::sequence::Sequence;
 use crate::tensor::Tensor;
 
-/// `y = activation(x·W + b)`, the same at every time step: `(batch, time, inputs) -> (batch, time, units)`.
+/// `y = activation(x·W + b)`, the same at every time step: `(batch, time, inputs) -> (batch, time, units)`. Keras' wrapper
+/// `TimeDistributed` around such a layer changes nothing.
 ///
 /// Parameters: `kernel (inputs, units)`, `bias (units)`; Keras 1 calls them `W` and `b`.
 #[derive(Debug, Clone)]
@@ -29,12 +30,12 @@ pub struct Dense<T> {
 impl<T: Real> Dense<T> {
     /// A layer of `units` linear outputs.
     #[must_use]
-    pub fn new(inputs: Inputs, units: usize) -> Self {
+    pub fn new(units: usize) -> Self {
         Self {
             units,
-            tensors: Tensor::lay_out([("kernel", &[inputs.size(), units]), ("bias", &[units])]),
+            tensors: Vec::new(),
             activation: Activation::Linear,
-            projection: Projection::new(inputs),
+            projection: Projection::default(),
             output: Sequence::new(),
             deltas: Sequence::new(),
             unused_forward: false,
@@ -50,8 +51,17 @@ impl<T: Real> Dense<T> {
 }
 
 impl<T: Real> Layer<T> for Dense<T> {
+    fn set_inputs(&mut self, inputs: Inputs) {
+        self.projection = Projection::new(inputs);
+        self.tensors = Tensor::lay_out(&[("kernel", &[inputs.size(), self.units]), ("bias", &[self.units])]);
+    }
+
     fn tensors(&self) -> &[Tensor] {
         &self.tensors
+    }
+
+    fn units(&self) -> usize {
+        self.units
     }
 
     fn initialise(&self, initialisation: &Initialisation, parameters: &mut [T], rng: &mut ChaCha8Rng) {
@@ -68,7 +78,7 @@ impl<T: Real> Layer<T> for Dense<T> {
     }
 
     fn forward(&mut self, input: Input<'_, T>) {
-        self.projection.forward(input, &mut self.output, self.units);
+        self.projection.forward(input, &mut self.output);
         let activation = self.activation;
         if activation != Activation::Linear {
             let blocks = self.output.as_mut_slice().chunks_mut(TASK_ELEMENTS);
@@ -83,15 +93,6 @@ impl<T: Real> Layer<T> for Dense<T> {
     }
 
     fn output(&self) -> &Sequence<T> {
-        &self.output
-    }
-
-    fn step(&mut self, input: Input<'_, T>, _: Option<&[usize]>) {
-        self.forward(input);
-        self.unused_forward = false;
-    }
-
-    fn step_output(&self) -> &Sequence<T> {
         &self.output
     }
 
@@ -124,6 +125,33 @@ impl<T: Real> Layer<T> for Dense<T> {
         let kernel_gradient = kernel.view_mut(kernel_gradient);
         self.projection.backward(input, &self.deltas, kernel_gradient, bias_gradient, input_gradient);
     }
+
+    fn minds_lengths(&self) -> bool {
+        true
+    }
+
+    fn state_count(&self) -> Option<usize> {
+        Some(0)
+    }
+
+    fn as_step_layer(&self) -> Option<&dyn StepLayer<T>> {
+        Some(self)
+    }
+
+    fn as_step_layer_mut(&mut self) -> Option<&mut dyn StepLayer<T>> {
+        Some(self)
+    }
+}
+
+impl<T: Real> StepLayer<T> for Dense<T> {
+    fn step(&mut self, input: Input<'_, T>, _: Option<&[usize]>) {
+        self.forward(input);
+        self.unused_forward = false;
+    }
+
+    fn step_output(&self) -> &Sequence<T> {
+        &self.output
+    }
 }
 
 #[inline(always)]
@@ -137,51 +165,5 @@ fn multiply_by_slopes<T: Real>(activation: Activation, deltas: &mut [T], gradien
         for ((delta, gradient), slope) in deltas.iter_mut().zip(gradients).zip(slopes) {
             *delta = *gradient * *slope;
         }
-    }
-}
-
-/// A layer applied to each time step on its own: Keras' wrapper by that name.
-///
-/// [`Dense`] already does so; the wrapper says it, and keeps a network's description the same as in Keras.
-#[derive(Debug, Clone)]
-pub struct TimeDistributed<T>(pub Dense<T>);
-
-impl<T: Real> Layer<T> for TimeDistributed<T> {
-    fn tensors(&self) -> &[Tensor] {
-        self.0.tensors()
-    }
-
-    fn initialise(&self, initialisation: &Initialisation, parameters: &mut [T], rng: &mut ChaCha8Rng) {
-        self.0.initialise(initialisation, parameters, rng);
-    }
-
-    fn load(&mut self, parameters: &[T]) {
-        self.0.load(parameters);
-    }
-
-    fn forward(&mut self, input: Input<'_, T>) {
-        self.0.forward(input);
-    }
-
-    fn output(&self) -> &Sequence<T> {
-        self.0.output()
-    }
-
-    fn step(&mut self, input: Input<'_, T>, parents: Option<&[usize]>) {
-        self.0.step(input, parents);
-    }
-
-    fn step_output(&self) -> &Sequence<T> {
-        self.0.step_output()
-    }
-
-    fn backward(
-        &mut self,
-        input: Input<'_, T>,
-        output_gradient: &Sequence<T>,
-        gradients: &mut [T],
-        input_gradient: Option<&mut Sequence<T>>,
-    ) {
-        self.0.backward(input, output_gradient, gradients, input_gradient);
     }
 }

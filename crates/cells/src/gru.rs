@@ -5,14 +5,14 @@ mod before;
 
 use flameout_kernels::{Real, dispatch};
 use itertools::izip;
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use rand_chacha::ChaCha8Rng;
 
 use crate::activation::Activation;
 use crate::initialise::Initialisation;
-use crate::layer::{Input, Inputs, Layer};
+use crate::layer::{Input, Inputs, Layer, StepLayer};
 use crate::projection::Projection;
-use crate::recurrent::Stepped;
+use crate::recurrent::{Initial, Stepped, state_of};
 use crate::rows::{BLOCK, CONTIGUOUS, for_each_row};
 use crate::sequence::Sequence;
 use crate::tensor::{GateView, GateViewMut, Tensor, gate_view, gate_view_mut};
@@ -42,7 +42,7 @@ pub enum Reset {
     After,
 }
 
-/// A GRU layer over whole sequences, starting from `h = 0`:
+/// A GRU layer over whole sequences, starting from `h = 0` or a given state:
 /// `(batch, time, inputs) -> (batch, time, units)`, or `(batch, 1, units)` if it returns the last state only.
 ///
 /// ```text
@@ -63,6 +63,7 @@ pub struct Gru<T> {
     gates: Sequence<T>,
     hidden: Sequence<T>,
     last_hidden: Sequence<T>,
+    initial: Initial<T>,
     unused_forward: bool,
     /// For single steps.
     step_gates: Sequence<T>,
@@ -75,6 +76,14 @@ struct Shape {
     units: usize,
     activation: Activation,
     gate_activation: Activation,
+    reset: Reset,
+}
+
+/// What the recurrence starts from, and how many steps of each row count.
+#[derive(Debug, Clone, Copy)]
+struct Rows<'a, T> {
+    initial: &'a Initial<T>,
+    lengths: Option<&'a [usize]>,
 }
 
 impl Shape {
@@ -93,12 +102,12 @@ enum Recurrence<T> {
 impl<T: Real> Gru<T> {
     /// A layer with sigmoid gates that returns its last hidden state.
     #[must_use]
-    pub fn new(inputs: Inputs, units: usize, reset: Reset) -> Self {
+    pub fn new(units: usize, reset: Reset) -> Self {
         Self {
-            tensors: lay_out(inputs.size(), units, reset),
-            shape: Shape { units, activation: Activation::Tanh, gate_activation: Activation::Sigmoid },
+            tensors: Vec::new(),
+            shape: Shape { units, activation: Activation::Tanh, gate_activation: Activation::Sigmoid, reset },
             return_sequences: false,
-            projection: Projection::new(inputs),
+            projection: Projection::default(),
             recurrence: match reset {
                 Reset::Before => Recurrence::Before(ResetBefore::default()),
                 Reset::After => Recurrence::After(ResetAfter::default()),
@@ -106,6 +115,7 @@ impl<T: Real> Gru<T> {
             gates: Sequence::new(),
             hidden: Sequence::new(),
             last_hidden: Sequence::new(),
+            initial: Initial::default(),
             unused_forward: false,
             step_gates: Sequence::new(),
             stepped_hidden: Stepped::new(),
@@ -143,15 +153,6 @@ impl<T: Real> Gru<T> {
     pub fn gate_mut<'a>(&self, gate: GruGate, parameters: &'a mut [T]) -> GateViewMut<'a, T> {
         gate_view_mut(&self.tensors, parameters, gate as usize, self.shape.units)
     }
-
-    /// The hidden state after the last time step, `(batch, units)`.
-    ///
-    /// # Panics
-    /// If there has been no forward pass over at least one time step.
-    #[must_use]
-    pub fn final_state(&self) -> ArrayView2<'_, T> {
-        self.hidden.step(self.hidden.dim().1 - 1)
-    }
 }
 
 fn lay_out(inputs: usize, units: usize, reset: Reset) -> Vec<Tensor> {
@@ -160,8 +161,8 @@ fn lay_out(inputs: usize, units: usize, reset: Reset) -> Vec<Tensor> {
     let recurrent: &[usize] = &[units, columns];
     let bias: &[usize] = &[columns];
     match reset {
-        Reset::Before => Tensor::lay_out([("kernel", kernel), ("recurrent_kernel", recurrent), ("bias", bias)]),
-        Reset::After => Tensor::lay_out([
+        Reset::Before => Tensor::lay_out(&[("kernel", kernel), ("recurrent_kernel", recurrent), ("bias", bias)]),
+        Reset::After => Tensor::lay_out(&[
             ("kernel", kernel),
             ("recurrent_kernel", recurrent),
             ("bias", bias),
@@ -171,8 +172,25 @@ fn lay_out(inputs: usize, units: usize, reset: Reset) -> Vec<Tensor> {
 }
 
 impl<T: Real> Layer<T> for Gru<T> {
+    fn set_inputs(&mut self, inputs: Inputs) {
+        self.projection = Projection::new(inputs);
+        self.tensors = lay_out(inputs.size(), self.shape.units, self.shape.reset);
+    }
+
     fn tensors(&self) -> &[Tensor] {
         &self.tensors
+    }
+
+    fn units(&self) -> usize {
+        self.shape.units
+    }
+
+    fn ends_sequence(&self) -> bool {
+        !self.return_sequences
+    }
+
+    fn return_every_step(&mut self) {
+        self.return_sequences = true;
     }
 
     fn initialise(&self, initialisation: &Initialisation, parameters: &mut [T], rng: &mut ChaCha8Rng) {
@@ -200,11 +218,13 @@ impl<T: Real> Layer<T> for Gru<T> {
     fn forward(&mut self, input: Input<'_, T>) {
         let (batch, time) = input.batch_and_time();
         let units = self.shape.units;
-        self.projection.forward(input, &mut self.gates, 3 * units);
+        self.projection.forward(input, &mut self.gates);
         self.hidden.resize(batch, time, units, T::ZERO);
+        self.initial.begin(batch, units);
+        let rows = Rows { initial: &self.initial, lengths: input.lengths() };
         match &mut self.recurrence {
-            Recurrence::Before(before) => before.forward(self.shape, &mut self.gates, &mut self.hidden),
-            Recurrence::After(after) => after.forward(self.shape, &mut self.gates, &mut self.hidden),
+            Recurrence::Before(before) => before.forward(self.shape, rows, &mut self.gates, &mut self.hidden),
+            Recurrence::After(after) => after.forward(self.shape, rows, &mut self.gates, &mut self.hidden),
         }
         if !self.return_sequences {
             self.last_hidden.assign_last_step(&self.hidden);
@@ -214,26 +234,6 @@ impl<T: Real> Layer<T> for Gru<T> {
 
     fn output(&self) -> &Sequence<T> {
         if self.return_sequences { &self.hidden } else { &self.last_hidden }
-    }
-
-    fn step(&mut self, input: Input<'_, T>, parents: Option<&[usize]>) {
-        let (rows, time) = input.batch_and_time();
-        assert_eq!(time, 1, "a single time step");
-        // The recurrence's buffers are used for this step: a forward pass before it is no longer kept.
-        self.unused_forward = false;
-        self.projection.forward(input, &mut self.step_gates, 3 * self.shape.units);
-        self.stepped_hidden.begin(rows, self.shape.units, parents);
-        let Stepped { states, previous } = &mut self.stepped_hidden;
-        let previous = parents.map(|_| previous.view());
-        let (gates, hidden) = (self.step_gates.step_mut(0), states.step_mut(0));
-        match &mut self.recurrence {
-            Recurrence::Before(before) => before.step(self.shape, gates, previous, hidden),
-            Recurrence::After(after) => after.step(self.shape, gates, previous, hidden),
-        }
-    }
-
-    fn step_output(&self) -> &Sequence<T> {
-        &self.stepped_hidden.states
     }
 
     fn backward(
@@ -251,22 +251,70 @@ impl<T: Real> Layer<T> for Gru<T> {
         let recurrent_gradient = ArrayViewMut2::from_shape(tensors[1].matrix_shape(), recurrent_gradient)
             .expect("the range has the shape's size");
         let (bias_gradient, recurrent_bias_gradient) = biases.split_at_mut(tensors[2].range().len());
+        let rows = Rows { initial: &self.initial, lengths: input.lengths() };
         match &mut self.recurrence {
             Recurrence::Before(before) => {
-                before.backward(self.shape, &mut self.gates, &self.hidden, output_gradient);
-                before.gradients(&self.gates, &self.hidden, recurrent_gradient);
+                before.backward(self.shape, rows, &mut self.gates, &self.hidden, output_gradient);
+                before.gradients(rows, &self.gates, &self.hidden, recurrent_gradient);
             }
             Recurrence::After(after) => {
-                after.backward(self.shape, &mut self.gates, &self.hidden, output_gradient);
-                after.gradients(&self.hidden, recurrent_gradient, recurrent_bias_gradient);
+                after.backward(self.shape, rows, &mut self.gates, &self.hidden, output_gradient);
+                after.gradients(rows, &self.hidden, recurrent_gradient, recurrent_bias_gradient);
             }
         }
         let kernel_gradient = tensors[0].view_mut(kernel_gradient);
         self.projection.backward(input, &self.gates, kernel_gradient, bias_gradient, input_gradient);
     }
 
+    fn minds_lengths(&self) -> bool {
+        true
+    }
+
+    fn state_count(&self) -> Option<usize> {
+        Some(1)
+    }
+
+    fn final_state(&self) -> Vec<ArrayView2<'_, T>> {
+        self.hidden.last_step().into_iter().collect()
+    }
+
+    fn set_initial_state(&mut self, state: Option<&[Array2<T>]>) {
+        let [hidden] = state_of(state);
+        self.initial.set(hidden);
+    }
+
     fn gates(&self) -> Option<&Sequence<T>> {
         self.unused_forward.then_some(&self.gates)
+    }
+
+    fn as_step_layer(&self) -> Option<&dyn StepLayer<T>> {
+        Some(self)
+    }
+
+    fn as_step_layer_mut(&mut self) -> Option<&mut dyn StepLayer<T>> {
+        Some(self)
+    }
+}
+
+impl<T: Real> StepLayer<T> for Gru<T> {
+    fn step(&mut self, input: Input<'_, T>, parents: Option<&[usize]>) {
+        let (rows, time) = input.batch_and_time();
+        assert_eq!(time, 1, "a single time step");
+        // The recurrence's buffers are used for this step: a forward pass before it is no longer kept.
+        self.unused_forward = false;
+        self.projection.forward(input, &mut self.step_gates);
+        self.stepped_hidden.begin(rows, self.shape.units, parents);
+        let Stepped { states, previous } = &mut self.stepped_hidden;
+        let previous = parents.map(|_| previous.view());
+        let (gates, hidden) = (self.step_gates.step_mut(0), states.step_mut(0));
+        match &mut self.recurrence {
+            Recurrence::Before(before) => before.step(self.shape, gates, previous, hidden),
+            Recurrence::After(after) => after.step(self.shape, gates, previous, hidden),
+        }
+    }
+
+    fn step_output(&self) -> &Sequence<T> {
+        &self.stepped_hidden.states
     }
 }
 
@@ -333,6 +381,12 @@ impl<'a, T: Real> UpdateRow<'a, T> {
         }
         self.gates
     }
+}
+
+/// One sequence at a time step at which it is over: the state went through it unchanged, and so does its gradient.
+fn pass_over<T: Real>(gates: &mut [T], carried: &mut [T]) {
+    gates.fill(T::ZERO);
+    carried.fill(T::ZERO);
 }
 
 fn add_assign<T: Real>(to: &mut ArrayViewMut2<'_, T>, values: ArrayView2<'_, T>) {

@@ -98,7 +98,7 @@ impl Initialisation {
 
 impl Initializer {
     /// Fills `matrix (inputs, outputs)`; `n` is what [`Initializer::InverseSqrt`] divides by.
-    pub(crate) fn fill<T: Real>(self, mut matrix: ArrayViewMut2<'_, T>, n: usize, rng: &mut ChaCha8Rng) {
+    pub fn fill<T: Real>(self, mut matrix: ArrayViewMut2<'_, T>, n: usize, rng: &mut ChaCha8Rng) {
         let shape = matrix.dim();
         let (inputs, outputs) = (shape.0 as f64, shape.1 as f64);
         let drawn = match self {
@@ -115,8 +115,8 @@ impl Initializer {
         matrix.zip_mut_with(&drawn, |to, &x| *to = T::from_f64(x));
     }
 
-    /// Fills the matrices `(inputs, units)` of `gates` gates that lie side by side in `matrix`.
-    pub(crate) fn fill_gates<T: Real>(
+    /// Fills the matrices `(inputs, units)` of the gates that lie side by side in `matrix`.
+    pub fn fill_gates<T: Real>(
         self,
         blocks: GateBlocks,
         mut matrix: ArrayViewMut2<'_, T>,

@@ -4,7 +4,7 @@ use flameout_kernels::Real;
 use rand_chacha::ChaCha8Rng;
 
 use crate::initialise::Initialisation;
-use crate::layer::{Input, Layer};
+use crate::layer::{Input, Inputs, Layer, StepLayer, Values};
 use crate::sequence::Sequence;
 use crate::tensor::Tensor;
 
@@ -14,6 +14,7 @@ use crate::tensor::Tensor;
 /// at the last time step the second direction has read one step only.
 #[derive(Debug, Clone, Default)]
 pub struct LastStep<T> {
+    units: usize,
     output: Sequence<T>,
     unused_forward: bool,
 }
@@ -22,18 +23,33 @@ impl<T: Real> LastStep<T> {
     /// A layer for sequences of any length.
     #[must_use]
     pub fn new() -> Self {
-        Self { output: Sequence::new(), unused_forward: false }
+        Self { units: 0, output: Sequence::new(), unused_forward: false }
     }
 }
 
-fn sequence<'a, T>(input: Input<'a, T>) -> &'a Sequence<T> {
-    match input {
-        Input::Sequence(sequence) => sequence,
-        Input::Indices(_) => panic!("the last time step is of vectors, not of indices"),
+fn sequence<'a, T: Copy>(input: Input<'a, T>) -> &'a Sequence<T> {
+    match input.values() {
+        Values::Sequence(sequence) => sequence,
+        Values::Indices(_) => panic!("the last time step is of vectors, not of indices"),
     }
 }
 
 impl<T: Real> Layer<T> for LastStep<T> {
+    /// # Panics
+    /// If these are indices.
+    fn set_inputs(&mut self, inputs: Inputs) {
+        let Inputs::Features(units) = inputs else { panic!("the last time step is of vectors, not of indices") };
+        self.units = units;
+    }
+
+    fn units(&self) -> usize {
+        self.units
+    }
+
+    fn ends_sequence(&self) -> bool {
+        true
+    }
+
     fn tensors(&self) -> &[Tensor] {
         &[]
     }
@@ -55,15 +71,6 @@ impl<T: Real> Layer<T> for LastStep<T> {
         &self.output
     }
 
-    fn step(&mut self, input: Input<'_, T>, _: Option<&[usize]>) {
-        self.forward(input);
-        self.unused_forward = false;
-    }
-
-    fn step_output(&self) -> &Sequence<T> {
-        &self.output
-    }
-
     fn backward(
         &mut self,
         input: Input<'_, T>,
@@ -80,6 +87,29 @@ impl<T: Real> Layer<T> for LastStep<T> {
             gradient.step_mut(time - 1).assign(&output_gradient.step(0));
         }
     }
+
+    fn state_count(&self) -> Option<usize> {
+        Some(0)
+    }
+
+    fn as_step_layer(&self) -> Option<&dyn StepLayer<T>> {
+        Some(self)
+    }
+
+    fn as_step_layer_mut(&mut self) -> Option<&mut dyn StepLayer<T>> {
+        Some(self)
+    }
+}
+
+impl<T: Real> StepLayer<T> for LastStep<T> {
+    fn step(&mut self, input: Input<'_, T>, _: Option<&[usize]>) {
+        self.forward(input);
+        self.unused_forward = false;
+    }
+
+    fn step_output(&self) -> &Sequence<T> {
+        &self.output
+    }
 }
 
 #[cfg(test)]
@@ -93,17 +123,17 @@ mod tests {
         let array = Array3::from_shape_fn((2, 3, 4), |(b, t, u)| (100 * b + 10 * t + u) as f64);
         let input = Sequence::from_array(array.view());
         let mut layer = LastStep::new();
-        layer.forward(Input::Sequence(&input));
+        layer.forward(Input::sequence(&input));
         assert_eq!(layer.output().step(0), array.index_axis(Axis(1), 2));
 
         let mut gradient = Sequence::filled(1, 1, 1, 7.0);
         let ones = Sequence::filled(2, 1, 4, 1.0);
-        layer.backward(Input::Sequence(&input), &ones, &mut [], Some(&mut gradient));
+        layer.backward(Input::sequence(&input), &ones, &mut [], Some(&mut gradient));
         assert_eq!(gradient.dim(), (2, 3, 4));
         assert_eq!(gradient.step(2), ones.step(0));
         assert_eq!(gradient.as_slice().iter().sum::<f64>(), 8.0);
 
-        layer.step(Input::Sequence(&input), None);
+        layer.step(Input::sequence(&input), None);
         assert_eq!(layer.step_output(), layer.output());
     }
 }

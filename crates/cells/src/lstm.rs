@@ -1,15 +1,15 @@
 //! Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000).
 
-use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
+use flameout_kernels::{PackedLeft, Real, dispatch};
 use itertools::izip;
 use ndarray::{Array2, ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis};
 use rand_chacha::ChaCha8Rng;
 
 use crate::activation::Activation;
 use crate::initialise::Initialisation;
-use crate::layer::{Input, Inputs, Layer};
+use crate::layer::{Input, Inputs, Layer, StepLayer};
 use crate::projection::Projection;
-use crate::recurrent::{Stepped, assign_output_gradient, reshape};
+use crate::recurrent::{Before, Initial, Lengths, RecurrentKernel, Stepped, assign_output_gradient, reshape, state_of};
 use crate::rows::{BLOCK, CONTIGUOUS, Lefts, for_each_row, for_each_task, rows_per_task};
 use crate::sequence::{Sequence, step_and_previous};
 use crate::tensor::{GateView, GateViewMut, Tensor, gate_view, gate_view_mut};
@@ -27,7 +27,7 @@ pub enum LstmGate {
     Output,
 }
 
-/// An LSTM layer over whole sequences, starting from `h = c = 0`:
+/// An LSTM layer over whole sequences, starting from `h = c = 0` or a given state:
 /// `(batch, time, inputs) -> (batch, time, units)`, or `(batch, 1, units)` if it returns the last state only.
 ///
 /// ```text
@@ -46,20 +46,19 @@ pub struct Lstm<T> {
     gate_activation: Activation,
     return_sequences: bool,
     projection: Projection<T>,
-    recurrent: PackedRight<T>,
-    recurrent_transposed: PackedRight<T>,
+    recurrent: RecurrentKernel<T>,
     /// `[i | f | g | o]` of each step; BPTT overwrites them with the gradients of what the gates were computed from.
     gates: Sequence<T>,
     cell: Sequence<T>,
     cell_activation: Sequence<T>,
     hidden: Sequence<T>,
     last_hidden: Sequence<T>,
-    zeros: Array2<T>,
+    initial_hidden: Initial<T>,
+    initial_cell: Initial<T>,
     hidden_gradient: Array2<T>,
     cell_gradient: Array2<T>,
     /// Of each task.
     lefts: Lefts<T>,
-    deltas: PackedRight<T>,
     unused_forward: bool,
     /// For single steps: gates, cell activation, and both states.
     step_gates: Sequence<T>,
@@ -71,32 +70,25 @@ pub struct Lstm<T> {
 impl<T: Real> Lstm<T> {
     /// A layer with sigmoid gates that returns its last hidden state.
     #[must_use]
-    pub fn new(inputs: Inputs, units: usize) -> Self {
-        let columns = 4 * units;
-        let tensors = Tensor::lay_out([
-            ("kernel", &[inputs.size(), columns]),
-            ("recurrent_kernel", &[units, columns]),
-            ("bias", &[columns]),
-        ]);
+    pub fn new(units: usize) -> Self {
         Self {
             units,
-            tensors,
+            tensors: Vec::new(),
             activation: Activation::Tanh,
             gate_activation: Activation::Sigmoid,
             return_sequences: false,
-            projection: Projection::new(inputs),
-            recurrent: PackedRight::default(),
-            recurrent_transposed: PackedRight::default(),
+            projection: Projection::default(),
+            recurrent: RecurrentKernel::default(),
             gates: Sequence::new(),
             cell: Sequence::new(),
             cell_activation: Sequence::new(),
             hidden: Sequence::new(),
             last_hidden: Sequence::new(),
-            zeros: Default::default(),
+            initial_hidden: Initial::default(),
+            initial_cell: Initial::default(),
             hidden_gradient: Default::default(),
             cell_gradient: Default::default(),
             lefts: Lefts::default(),
-            deltas: PackedRight::default(),
             unused_forward: false,
             step_gates: Sequence::new(),
             step_cell_activation: Sequence::new(),
@@ -137,48 +129,50 @@ impl<T: Real> Lstm<T> {
         gate_view_mut(&self.tensors, parameters, gate as usize, self.units)
     }
 
-    /// The hidden and the cell state after the last time step, each `(batch, units)`.
-    ///
-    /// # Panics
-    /// If there has been no forward pass over at least one time step.
-    #[must_use]
-    pub fn final_state(&self) -> (ArrayView2<'_, T>, ArrayView2<'_, T>) {
-        let last = self.hidden.dim().1 - 1;
-        (self.hidden.step(last), self.cell.step(last))
-    }
-
     /// From the arguments that come from the input (in `gates`), the gates and states of all steps.
-    fn forward_through_time(&mut self) {
+    fn forward_through_time(&mut self, lengths: Option<&[usize]>) {
         let (batch, time, units) = self.hidden.dim();
         let rows = rows_per_task::<T>(batch, 4 * units * units);
         let activations = (self.activation, self.gate_activation);
-        let (recurrent, zeros) = (&self.recurrent, self.zeros.view());
+        let recurrent = &self.recurrent;
         for_each_task(
             izip!(
                 self.gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
                 self.cell.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
                 self.cell_activation.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
                 self.hidden.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-                zeros.axis_chunks_iter(Axis(0), rows),
+                self.initial_hidden.chunks(rows),
+                self.initial_cell.chunks(rows),
+                Lengths::chunks(lengths, batch, rows),
                 self.lefts.of_tasks(batch, rows),
             ),
-            |(gates, cell, cell_activation, hidden, zeros, left)| {
-                let mut task =
-                    ForwardTask { activations, recurrent, gates, cell, cell_activation, hidden, zeros, left };
+            |(gates, cell, cell_activation, hidden, initial_hidden, initial_cell, lengths, left)| {
+                let mut task = ForwardTask {
+                    activations,
+                    recurrent,
+                    gates,
+                    cell,
+                    cell_activation,
+                    hidden,
+                    initial_hidden,
+                    initial_cell,
+                    lengths,
+                    left,
+                };
                 (0..time).for_each(|t| task.step(t));
             },
         );
     }
 
     /// BPTT proper: runs back through time and leaves the gradients of the gates' arguments in `gates`.
-    fn backward_through_time(&mut self, output_gradient: &Sequence<T>) {
+    fn backward_through_time(&mut self, output_gradient: &Sequence<T>, lengths: Option<&[usize]>) {
         let (batch, time, units) = self.hidden.dim();
         reshape(&mut self.cell_gradient, batch, units);
         reshape(&mut self.hidden_gradient, batch, units);
         self.cell_gradient.fill(T::ZERO);
         let rows = rows_per_task::<T>(batch, 4 * units * units);
         let activations = (self.activation, self.gate_activation);
-        let (recurrent_transposed, zeros) = (&self.recurrent_transposed, self.zeros.view());
+        let recurrent = &self.recurrent;
         for_each_task(
             izip!(
                 self.gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
@@ -187,20 +181,32 @@ impl<T: Real> Lstm<T> {
                 output_gradient.by_time().axis_chunks_iter(Axis(1), rows),
                 self.hidden_gradient.axis_chunks_iter_mut(Axis(0), rows),
                 self.cell_gradient.axis_chunks_iter_mut(Axis(0), rows),
-                zeros.axis_chunks_iter(Axis(0), rows),
+                self.initial_cell.chunks(rows),
+                Lengths::chunks(lengths, batch, rows),
                 self.lefts.of_tasks(batch, rows),
             ),
-            |(gates, cell, cell_activation, output_gradient, hidden_gradient, cell_gradient, zeros, left)| {
+            |(
+                gates,
+                cell,
+                cell_activation,
+                output_gradient,
+                hidden_gradient,
+                cell_gradient,
+                initial_cell,
+                lengths,
+                left,
+            )| {
                 let mut task = BackwardTask {
                     activations,
-                    recurrent_transposed,
+                    recurrent,
                     gates,
                     cell,
                     cell_activation,
                     output_gradient,
                     hidden_gradient,
                     cell_gradient,
-                    zeros,
+                    initial_cell,
+                    lengths,
                     left,
                 };
                 (0..time).rev().for_each(|t| task.step(t));
@@ -210,8 +216,30 @@ impl<T: Real> Lstm<T> {
 }
 
 impl<T: Real> Layer<T> for Lstm<T> {
+    fn set_inputs(&mut self, inputs: Inputs) {
+        let columns = 4 * self.units;
+        self.projection = Projection::new(inputs);
+        self.tensors = Tensor::lay_out(&[
+            ("kernel", &[inputs.size(), columns]),
+            ("recurrent_kernel", &[self.units, columns]),
+            ("bias", &[columns]),
+        ]);
+    }
+
     fn tensors(&self) -> &[Tensor] {
         &self.tensors
+    }
+
+    fn units(&self) -> usize {
+        self.units
+    }
+
+    fn ends_sequence(&self) -> bool {
+        !self.return_sequences
+    }
+
+    fn return_every_step(&mut self) {
+        self.return_sequences = true;
     }
 
     fn initialise(&self, initialisation: &Initialisation, parameters: &mut [T], rng: &mut ChaCha8Rng) {
@@ -229,17 +257,18 @@ impl<T: Real> Layer<T> for Lstm<T> {
         assert_eq!(parameters.len(), self.parameter_count(), "parameters of an LSTM");
         let [kernel, recurrent, bias] = &self.tensors[..] else { unreachable!("three tensors") };
         self.projection.load(kernel.view(parameters), &parameters[bias.range()]);
-        self.recurrent.pack_with_transposed(&mut self.recurrent_transposed, recurrent.view(parameters));
+        self.recurrent.load(recurrent.view(parameters));
     }
 
     fn forward(&mut self, input: Input<'_, T>) {
         let (batch, time) = input.batch_and_time();
-        self.projection.forward(input, &mut self.gates, 4 * self.units);
+        self.projection.forward(input, &mut self.gates);
         for states in [&mut self.cell, &mut self.cell_activation, &mut self.hidden] {
             states.resize(batch, time, self.units, T::ZERO);
         }
-        reshape(&mut self.zeros, batch, self.units);
-        self.forward_through_time();
+        self.initial_hidden.begin(batch, self.units);
+        self.initial_cell.begin(batch, self.units);
+        self.forward_through_time(input.lengths());
         if !self.return_sequences {
             self.last_hidden.assign_last_step(&self.hidden);
         }
@@ -250,18 +279,71 @@ impl<T: Real> Layer<T> for Lstm<T> {
         if self.return_sequences { &self.hidden } else { &self.last_hidden }
     }
 
+    fn backward(
+        &mut self,
+        input: Input<'_, T>,
+        output_gradient: &Sequence<T>,
+        gradients: &mut [T],
+        input_gradient: Option<&mut Sequence<T>>,
+    ) {
+        assert!(std::mem::take(&mut self.unused_forward), "backward needs a forward pass before it");
+        assert_eq!(output_gradient.dim(), self.output().dim(), "shape of the output gradient");
+        self.backward_through_time(output_gradient, input.lengths());
+
+        let [kernel, recurrent, bias] = &self.tensors[..] else { unreachable!("three tensors") };
+        let recurrent_gradient = recurrent.view_mut(gradients);
+        self.recurrent.gradient(self.initial_hidden.given(), &self.hidden, &self.gates, recurrent_gradient);
+
+        let (kernel_gradient, rest) = gradients.split_at_mut(recurrent.offset);
+        let bias_gradient = &mut rest[bias.offset - recurrent.offset..];
+        let kernel_gradient = kernel.view_mut(kernel_gradient);
+        self.projection.backward(input, &self.gates, kernel_gradient, bias_gradient, input_gradient);
+    }
+
+    fn minds_lengths(&self) -> bool {
+        true
+    }
+
+    fn state_count(&self) -> Option<usize> {
+        Some(2)
+    }
+
+    /// The hidden and the cell state.
+    fn final_state(&self) -> Vec<ArrayView2<'_, T>> {
+        [&self.hidden, &self.cell].into_iter().filter_map(Sequence::last_step).collect()
+    }
+
+    fn set_initial_state(&mut self, state: Option<&[Array2<T>]>) {
+        let [hidden, cell] = state_of(state);
+        self.initial_hidden.set(hidden);
+        self.initial_cell.set(cell);
+    }
+
+    fn gates(&self) -> Option<&Sequence<T>> {
+        self.unused_forward.then_some(&self.gates)
+    }
+
+    fn as_step_layer(&self) -> Option<&dyn StepLayer<T>> {
+        Some(self)
+    }
+
+    fn as_step_layer_mut(&mut self) -> Option<&mut dyn StepLayer<T>> {
+        Some(self)
+    }
+}
+
+impl<T: Real> StepLayer<T> for Lstm<T> {
     fn step(&mut self, input: Input<'_, T>, parents: Option<&[usize]>) {
         let (rows, time) = input.batch_and_time();
         assert_eq!(time, 1, "a single time step");
-        self.projection.forward(input, &mut self.step_gates, 4 * self.units);
+        self.projection.forward(input, &mut self.step_gates);
         self.step_cell_activation.resize(rows, 1, self.units, T::ZERO);
         for states in [&mut self.stepped_hidden, &mut self.stepped_cell] {
             states.begin(rows, self.units, parents);
         }
         if parents.is_some() {
-            let left = self.lefts.first();
-            left.pack(self.stepped_hidden.previous.view());
-            product(left, &self.recurrent, self.step_gates.step_mut(0), Start::Out);
+            let previous = self.stepped_hidden.previous.view();
+            self.recurrent.add_product(previous, self.step_gates.step_mut(0), self.lefts.first());
         }
         update_states(
             (self.activation, self.gate_activation),
@@ -276,67 +358,41 @@ impl<T: Real> Layer<T> for Lstm<T> {
     fn step_output(&self) -> &Sequence<T> {
         &self.stepped_hidden.states
     }
-
-    fn backward(
-        &mut self,
-        input: Input<'_, T>,
-        output_gradient: &Sequence<T>,
-        gradients: &mut [T],
-        input_gradient: Option<&mut Sequence<T>>,
-    ) {
-        assert!(std::mem::take(&mut self.unused_forward), "backward needs a forward pass before it");
-        assert_eq!(output_gradient.dim(), self.output().dim(), "shape of the output gradient");
-        self.backward_through_time(output_gradient);
-
-        let time = self.hidden.dim().1;
-        let [kernel, recurrent, bias] = &self.tensors[..] else { unreachable!("three tensors") };
-        // h before the first step is zero: that step adds nothing.
-        let left = self.lefts.first();
-        left.pack(self.hidden.steps(0, time - 1).reversed_axes());
-        self.deltas.pack(self.gates.steps(1, time));
-        product(left, &self.deltas, recurrent.view_mut(gradients), Start::Zero);
-
-        let (kernel_gradient, rest) = gradients.split_at_mut(recurrent.offset);
-        let bias_gradient = &mut rest[bias.offset - recurrent.offset..];
-        let kernel_gradient = kernel.view_mut(kernel_gradient);
-        self.projection.backward(input, &self.gates, kernel_gradient, bias_gradient, input_gradient);
-    }
-
-    fn gates(&self) -> Option<&Sequence<T>> {
-        self.unused_forward.then_some(&self.gates)
-    }
 }
 
 /// Sequences that are taken forward through time together: `gates (time, rows, 4·units)`, the others `(time, rows, units)`.
 struct ForwardTask<'a, T> {
     activations: (Activation, Activation),
-    recurrent: &'a PackedRight<T>,
+    recurrent: &'a RecurrentKernel<T>,
     gates: ArrayViewMut3<'a, T>,
     cell: ArrayViewMut3<'a, T>,
     cell_activation: ArrayViewMut3<'a, T>,
     hidden: ArrayViewMut3<'a, T>,
-    /// The states before the first step, `(rows, units)`.
-    zeros: ArrayView2<'a, T>,
+    initial_hidden: Before<'a, T>,
+    initial_cell: Before<'a, T>,
+    lengths: Lengths<'a>,
     left: &'a mut PackedLeft<T>,
 }
 
 impl<T: Real> ForwardTask<'_, T> {
     fn step(&mut self, t: usize) {
         let mut gates = self.gates.index_axis_mut(Axis(0), t);
-        let (previous_hidden, hidden) = step_and_previous(&mut self.hidden, t);
+        let (previous_hidden, mut hidden) = step_and_previous(&mut self.hidden, t);
+        let previous_hidden = self.initial_hidden.or(previous_hidden);
         if let Some(previous) = previous_hidden {
-            self.left.pack(previous.view());
-            product(self.left, self.recurrent, gates.view_mut(), Start::Out);
+            self.recurrent.add_product(previous, gates.view_mut(), self.left);
         }
-        let (previous_cell, cell) = step_and_previous(&mut self.cell, t);
+        let (previous_cell, mut cell) = step_and_previous(&mut self.cell, t);
         update_states(
             self.activations,
             gates,
-            previous_cell.as_ref().map_or(self.zeros, |previous| previous.view()),
-            cell,
+            previous_cell.unwrap_or(self.initial_cell.state),
+            cell.view_mut(),
             self.cell_activation.index_axis_mut(Axis(0), t),
-            hidden,
+            hidden.view_mut(),
         );
+        self.lengths.hold(t, previous_hidden, hidden);
+        self.lengths.hold(t, previous_cell, cell);
     }
 }
 
@@ -344,25 +400,25 @@ impl<T: Real> ForwardTask<'_, T> {
 /// `(rows, units)`, the others `(time, rows, units)`.
 struct BackwardTask<'a, T> {
     activations: (Activation, Activation),
-    recurrent_transposed: &'a PackedRight<T>,
+    recurrent: &'a RecurrentKernel<T>,
     gates: ArrayViewMut3<'a, T>,
     cell: ArrayView3<'a, T>,
     cell_activation: ArrayView3<'a, T>,
     output_gradient: ArrayView3<'a, T>,
     hidden_gradient: ArrayViewMut2<'a, T>,
     cell_gradient: ArrayViewMut2<'a, T>,
-    /// The cell before the first step, `(rows, units)`.
-    zeros: ArrayView2<'a, T>,
+    initial_cell: Before<'a, T>,
+    lengths: Lengths<'a>,
     left: &'a mut PackedLeft<T>,
 }
 
 impl<T: Real> BackwardTask<'_, T> {
     fn step(&mut self, t: usize) {
         let time = self.gates.len_of(Axis(0));
-        assign_output_gradient(&mut self.hidden_gradient, self.output_gradient, t, time);
+        assign_output_gradient(&mut self.hidden_gradient, self.output_gradient, t, time, self.lengths);
         if t + 1 < time {
-            self.left.pack(self.gates.index_axis(Axis(0), t + 1));
-            product(self.left, self.recurrent_transposed, self.hidden_gradient.view_mut(), Start::Out);
+            let deltas = self.gates.index_axis(Axis(0), t + 1);
+            self.recurrent.add_transposed_product(deltas, self.hidden_gradient.view_mut(), self.left);
         }
         self.backward_gates(t);
     }
@@ -370,23 +426,31 @@ impl<T: Real> BackwardTask<'_, T> {
     /// From the gradients for the hidden and the cell state after step t, those for the gates' arguments (into `gates`)
     /// and for the cell state before step t.
     fn backward_gates(&mut self, t: usize) {
-        let previous_cell = if t > 0 { self.cell.index_axis(Axis(0), t - 1) } else { self.zeros };
+        let previous_cell = if t > 0 { self.cell.index_axis(Axis(0), t - 1) } else { self.initial_cell.state };
+        let lengths = self.lengths;
         let (activation, gate_activation) = self.activations;
         for_each_row(
             previous_cell.ncols(),
             izip!(
+                0..previous_cell.nrows(),
                 self.gates.index_axis_mut(Axis(0), t).rows_mut(),
                 previous_cell.rows(),
                 self.cell_activation.index_axis(Axis(0), t).rows(),
                 self.hidden_gradient.rows(),
                 self.cell_gradient.rows_mut()
             ),
-            |(gates, previous_cell, cell_activation, hidden_gradient, cell_gradient)| {
+            |(row, gates, previous_cell, cell_activation, hidden_gradient, cell_gradient)| {
+                let gates = gates.into_slice().expect(CONTIGUOUS);
+                if lengths.over(row, t) {
+                    // The states went through the step unchanged, and so do their gradients.
+                    gates.fill(T::ZERO);
+                    return;
+                }
                 dispatch(
                     #[inline(always)]
                     || {
                         let row = BackwardRow {
-                            gates: gates.into_slice().expect(CONTIGUOUS),
+                            gates,
                             previous_cell: previous_cell.to_slice().expect(CONTIGUOUS),
                             cell_activation: cell_activation.to_slice().expect(CONTIGUOUS),
                             hidden_gradient: hidden_gradient.to_slice().expect(CONTIGUOUS),

@@ -3,7 +3,7 @@
 use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product, team};
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
 
-use crate::layer::{Input, Inputs};
+use crate::layer::{Input, Inputs, Values};
 use crate::recurrent::reshape;
 use crate::rows::{CONTIGUOUS, min_rows};
 use crate::sequence::Sequence;
@@ -11,10 +11,12 @@ use crate::sequence::Sequence;
 /// Columns that one task of a row-wise sum takes.
 const COLUMN_BLOCK: usize = 256;
 
-/// `x·W + b`, with x a row of features or the index of a character.
+/// `x·W + b` for all time steps at once, with x a row of features or an index, and its gradients.
 #[derive(Debug, Clone)]
-pub(crate) struct Projection<T> {
+pub struct Projection<T> {
     inputs: Inputs,
+    /// None before parameters were loaded.
+    columns: Option<usize>,
     /// For indices: `W + b`, a row for each character, `(alphabet, columns)`.
     table: Array2<T>,
     /// For features: `W` packed, `Wᵀ` packed, and b.
@@ -26,9 +28,12 @@ pub(crate) struct Projection<T> {
 }
 
 impl<T: Real> Projection<T> {
-    pub(crate) fn new(inputs: Inputs) -> Self {
+    /// A projection of such inputs, without parameters.
+    #[must_use]
+    pub fn new(inputs: Inputs) -> Self {
         Self {
             inputs,
+            columns: None,
             table: Default::default(),
             kernel: PackedRight::default(),
             kernel_transposed: PackedRight::default(),
@@ -38,12 +43,15 @@ impl<T: Real> Projection<T> {
         }
     }
 
-    pub(crate) fn inputs(&self) -> Inputs {
+    /// What x is.
+    #[must_use]
+    pub fn inputs(&self) -> Inputs {
         self.inputs
     }
 
     /// Takes over `W (inputs, columns)` and `b (columns)`.
-    pub(crate) fn load(&mut self, kernel: ArrayView2<'_, T>, bias: &[T]) {
+    pub fn load(&mut self, kernel: ArrayView2<'_, T>, bias: &[T]) {
+        self.columns = Some(kernel.ncols());
         match self.inputs {
             Inputs::Indices(_) => {
                 reshape(&mut self.table, kernel.nrows(), kernel.ncols());
@@ -61,12 +69,18 @@ impl<T: Real> Projection<T> {
     }
 
     /// Writes `x·W + b` for every time step to `out (batch, time, columns)`, which it resizes.
-    pub(crate) fn forward(&mut self, input: Input<'_, T>, out: &mut Sequence<T>, columns: usize) {
+    ///
+    /// # Panics
+    /// If no parameters were loaded, or the input is of another kind or size than the projection was made for, has no time
+    /// step, or holds an index outside the alphabet.
+    pub fn forward(&mut self, input: Input<'_, T>, out: &mut Sequence<T>) {
+        let columns = self.columns.expect("parameters are loaded before a forward pass");
         let (batch, time) = input.batch_and_time();
         assert!(time > 0, "a sequence has at least one time step");
         out.resize(batch, time, columns, T::ZERO);
-        match (self.inputs, input) {
-            (Inputs::Indices(_), Input::Indices(indices)) => {
+        match (self.inputs, input.values()) {
+            (Inputs::Indices(size), Values::Indices(indices)) => {
+                assert!(indices.iter().all(|index| usize::from(*index) < size), "indices below {size}");
                 let mut rows = out.rows_mut();
                 let rows_at_once = min_rows(columns);
                 let blocks = rows.axis_chunks_iter_mut(Axis(0), rows_at_once).enumerate();
@@ -77,7 +91,7 @@ impl<T: Real> Projection<T> {
                     }
                 });
             }
-            (Inputs::Features(size), Input::Sequence(sequence)) => {
+            (Inputs::Features(size), Values::Sequence(sequence)) => {
                 assert_eq!(sequence.dim().2, size, "units of the input");
                 let mut rows = out.rows_mut();
                 rows.rows_mut().into_iter().for_each(|mut row| row.assign(&ArrayView1::from(&self.bias)));
@@ -89,7 +103,10 @@ impl<T: Real> Projection<T> {
     }
 
     /// The gradients for W, b and (if asked) x, from those for `x·W + b`: `deltas (batch, time, columns)`.
-    pub(crate) fn backward(
+    ///
+    /// # Panics
+    /// If shapes do not fit, or the gradient for x is asked for where x is an index.
+    pub fn backward(
         &mut self,
         input: Input<'_, T>,
         deltas: &Sequence<T>,
@@ -97,14 +114,14 @@ impl<T: Real> Projection<T> {
         bias_gradient: &mut [T],
         input_gradient: Option<&mut Sequence<T>>,
     ) {
-        match input {
-            Input::Indices(indices) => {
+        match input.values() {
+            Values::Indices(indices) => {
                 assert!(input_gradient.is_none(), "indices have no gradient");
                 add_rows_by_index(indices, deltas, kernel_gradient.view_mut());
                 // Every row of deltas has been added to just one row of the kernel's gradient.
                 sum_rows(kernel_gradient.view(), bias_gradient);
             }
-            Input::Sequence(sequence) => {
+            Values::Sequence(sequence) => {
                 self.left.pack(sequence.rows().reversed_axes());
                 self.deltas.pack(deltas.rows());
                 product(&self.left, &self.deltas, kernel_gradient, Start::Zero);
@@ -117,6 +134,13 @@ impl<T: Real> Projection<T> {
                 }
             }
         }
+    }
+}
+
+impl<T: Real> Default for Projection<T> {
+    /// A projection of nothing.
+    fn default() -> Self {
+        Self::new(Inputs::Features(0))
     }
 }
 
@@ -145,8 +169,8 @@ fn add<T: Real>(to: &mut [T], values: &[T]) {
     to.iter_mut().zip(values).for_each(|(to, x)| *to += *x);
 }
 
-/// The sum of all rows, in their order.
-pub(crate) fn sum_rows<T: Real>(matrix: ArrayView2<'_, T>, sums: &mut [T]) {
+/// Writes the sum of all rows, in their order: the gradient for a bias that was added to each.
+pub fn sum_rows<T: Real>(matrix: ArrayView2<'_, T>, sums: &mut [T]) {
     team::for_each(
         sums.chunks_mut(COLUMN_BLOCK).zip(matrix.axis_chunks_iter(Axis(1), COLUMN_BLOCK)),
         |(sums, block)| {

@@ -38,6 +38,13 @@ impl<T: Copy> Sequence<T> {
         Self { batch, time, units, data: array.permuted_axes([1, 0, 2]).iter().copied().collect() }
     }
 
+    /// Becomes a copy of an array `(batch, time, units)`.
+    pub fn assign(&mut self, array: ArrayView3<'_, T>) {
+        (self.batch, self.time, self.units) = array.dim();
+        self.data.clear();
+        self.data.extend(array.permuted_axes([1, 0, 2]).iter().copied());
+    }
+
     /// `(batch, time, units)`.
     #[must_use]
     pub fn dim(&self) -> (usize, usize, usize) {
@@ -89,6 +96,20 @@ impl<T: Copy> Sequence<T> {
         matrix(&self.data[self.span(from, to)], (to - from) * self.batch, self.units)
     }
 
+    /// The last time step, `(batch, units)`; None if there is none.
+    #[must_use]
+    pub fn last_step(&self) -> Option<ArrayView2<'_, T>> {
+        self.time.checked_sub(1).map(|last| self.step(last))
+    }
+
+    /// The step before `t`, which there is none of before the first, and step `t` to write, each `(batch, units)`.
+    pub fn step_and_previous_mut(&mut self, t: usize) -> (Option<ArrayView2<'_, T>>, ArrayViewMut2<'_, T>) {
+        let step = self.batch * self.units;
+        let (before, rest) = self.data.split_at_mut(t * step);
+        let previous = (t > 0).then(|| matrix(&before[(t - 1) * step..], self.batch, self.units));
+        (previous, matrix_mut(&mut rest[..step], self.batch, self.units))
+    }
+
     /// Becomes the last time step of `other`, `(batch, 1, units)`.
     pub(crate) fn assign_last_step(&mut self, other: &Self) {
         (self.batch, self.time, self.units) = (other.batch, 1, other.units);
@@ -128,10 +149,17 @@ impl<T: Copy> Sequence<T> {
 pub(crate) fn step_and_previous<'a, T>(
     states: &'a mut ArrayViewMut3<'_, T>,
     t: usize,
-) -> (Option<ArrayViewMut2<'a, T>>, ArrayViewMut2<'a, T>) {
+) -> (Option<ArrayView2<'a, T>>, ArrayViewMut2<'a, T>) {
     let (before, rest) = states.view_mut().split_at(Axis(0), t);
-    let previous = (t > 0).then(|| before.index_axis_move(Axis(0), t - 1));
+    let previous = (t > 0).then(|| read_only(before.index_axis_move(Axis(0), t - 1)));
     (previous, rest.index_axis_move(Axis(0), 0))
+}
+
+/// The same elements, for as long as they were borrowed to write.
+fn read_only<T>(matrix: ArrayViewMut2<'_, T>) -> ArrayView2<'_, T> {
+    let shape = matrix.raw_dim();
+    let data = matrix.into_slice().expect("a time step is contiguous");
+    ArrayView2::from_shape(shape, data).expect(SIZE)
 }
 
 fn matrix<T>(data: &[T], rows: usize, columns: usize) -> ArrayView2<'_, T> {

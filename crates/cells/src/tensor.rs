@@ -16,16 +16,22 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// Lays tensors out one after the other, from offset 0.
-    pub(crate) fn lay_out<const N: usize>(tensors: [(&str, &[usize]); N]) -> Vec<Self> {
+    /// Lays tensors of these names and shapes out one after the other, from offset 0.
+    #[must_use]
+    pub fn lay_out(tensors: &[(&str, &[usize])]) -> Vec<Self> {
         let mut offset = 0;
-        tensors
-            .map(|(name, shape)| {
-                let tensor = Self { name: name.to_owned(), shape: shape.to_vec(), offset };
-                offset = tensor.range().end;
-                tensor
-            })
-            .to_vec()
+        let place = |(name, shape): &(&str, &[usize])| {
+            let tensor = Self { name: (*name).to_owned(), shape: shape.to_vec(), offset };
+            offset = tensor.range().end;
+            tensor
+        };
+        tensors.iter().map(place).collect()
+    }
+
+    /// The same tensor in a part of a larger buffer that begins at `offset`, with the part's name before its own.
+    #[must_use]
+    pub fn within(&self, part: &str, offset: usize) -> Self {
+        Self { name: format!("{part}/{}", self.name), shape: self.shape.clone(), offset: offset + self.offset }
     }
 
     /// The elements' places in the buffer.

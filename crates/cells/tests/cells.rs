@@ -3,11 +3,12 @@
 
 mod common;
 
-use common::{Cell, Kind, Noise, check_gradients, differences, naive, one_hot, relative_error, weighted_sum};
+use common::{Cell, Kind, Noise, naive, one_hot, relative_error};
+use flameout_cells::gradient_check::check_layer;
 use flameout_cells::{
-    Activation, Bidirectional, Dense, Gru, Input, Inputs, Layer, Lstm, Reset, Sequence, TimeDistributed,
+    Activation, Bidirectional, Dense, Dropout, Gru, Input, Inputs, Layer, Lstm, Pass, Reset, Sequence,
 };
-use ndarray::{Array1, Array2, Array3, s};
+use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, s};
 
 const UNITS: usize = 5;
 const ALPHABET: usize = 6;
@@ -24,20 +25,22 @@ const ACTIVATIONS: [Activation; 6] = [
 ];
 
 fn layer(cell: Cell, inputs: Inputs, every_step: bool) -> Box<dyn Layer<f64>> {
-    match cell.kind {
+    let mut layer: Box<dyn Layer<f64>> = match cell.kind {
         Kind::Lstm => Box::new(
-            Lstm::new(inputs, UNITS)
+            Lstm::new(UNITS)
                 .activation(cell.activation)
                 .gate_activation(cell.gate_activation)
                 .return_sequences(every_step),
         ),
         Kind::Gru(reset) => Box::new(
-            Gru::new(inputs, UNITS, reset)
+            Gru::new(UNITS, reset)
                 .activation(cell.activation)
                 .gate_activation(cell.gate_activation)
                 .return_sequences(every_step),
         ),
-    }
+    };
+    layer.set_inputs(inputs);
+    layer
 }
 
 fn random_indices(batch: usize, time: usize, noise: &mut Noise) -> Array2<u16> {
@@ -50,9 +53,9 @@ fn check(cell: Cell, time: usize, batch: usize) {
     let indices = random_indices(batch, time, &mut noise);
     let features = noise.sequence(batch, time, ALPHABET);
     for every_step in [false, true] {
-        let input = Input::Indices(indices.view());
+        let input = Input::indices(indices.view());
         check_input(cell, Inputs::Indices(ALPHABET), input, &one_hot(&indices, ALPHABET), every_step, &mut noise);
-        let input = Input::Sequence(&features);
+        let input = Input::sequence(&features);
         let dense = features.view().as_standard_layout().into_owned();
         check_input(cell, Inputs::Features(ALPHABET), input, &dense, every_step, &mut noise);
     }
@@ -79,34 +82,7 @@ fn check_input(
     let error = relative_error(layer.output().as_slice(), expected.as_slice());
     assert!(error < 1e-13, "{context}: outputs differ by {error:e}");
 
-    let weights = noise.sequence(batch, layer.output().dim().1, UNITS);
-    let mut gradients = vec![f64::NAN; parameters.len()];
-    let mut input_gradient = matches!(inputs, Inputs::Features(_)).then(Sequence::new);
-    layer.backward(input, &weights, &mut gradients, input_gradient.as_mut());
-    let tensors = layer.tensors().to_vec();
-    check_gradients(
-        &tensors,
-        &parameters,
-        &gradients,
-        |parameters| {
-            layer.load(parameters);
-            layer.forward(input);
-            weighted_sum(layer.output(), &weights)
-        },
-        &context,
-    );
-
-    if let Some(gradient) = input_gradient {
-        layer.load(&parameters);
-        let numeric = differences(dense.as_slice().unwrap(), &mut |x| {
-            let x = Array3::from_shape_vec(dense.dim(), x.to_vec()).unwrap();
-            layer.forward(Input::Sequence(&Sequence::from_array(x.view())));
-            weighted_sum(layer.output(), &weights)
-        });
-        let numeric = Array3::from_shape_vec(dense.dim(), numeric).unwrap();
-        let error = relative_error(gradient.as_slice(), Sequence::from_array(numeric.view()).as_slice());
-        assert!(error <= 1e-7, "{context}: input gradient differs by {error:e}");
-    }
+    check_layer(layer.as_mut(), &parameters, input).unwrap_or_else(|mismatch| panic!("{context}: {mismatch}"));
 }
 
 #[test]
@@ -135,29 +111,114 @@ fn every_pair_of_activations() {
 
 #[test]
 fn final_states() {
-    for time in LENGTHS {
+    for (kind, time) in KINDS.into_iter().flat_map(|kind| LENGTHS.map(|time| (kind, time))) {
         let mut noise = Noise::new(time as u64);
         let features = noise.sequence(3, time, ALPHABET);
         let dense = features.view().as_standard_layout().into_owned();
-        let cell = |kind| Cell { kind, activation: Activation::Tanh, gate_activation: Activation::Sigmoid };
+        let cell = Cell { kind, activation: Activation::Tanh, gate_activation: Activation::Sigmoid };
+        let mut layer = layer(cell, Inputs::Features(ALPHABET), false);
+        let parameters = noise.vector(layer.parameter_count(), 0.6);
+        layer.load(&parameters);
+        layer.forward(Input::sequence(&features));
+        let (hidden, last_cell) = naive(cell, ALPHABET, UNITS, &parameters, &dense);
+        let state = layer.final_state();
+        approx::assert_relative_eq!(
+            state[0].to_owned(),
+            hidden.slice(s![.., time - 1, ..]).to_owned(),
+            epsilon = 1e-13
+        );
+        if kind == Kind::Lstm {
+            approx::assert_relative_eq!(state[1].to_owned(), last_cell, epsilon = 1e-13);
+        }
+    }
+}
 
-        let mut lstm = Lstm::new(Inputs::Features(ALPHABET), UNITS);
-        let parameters = noise.vector(lstm.parameter_count(), 0.6);
-        lstm.load(&parameters);
-        lstm.forward(Input::Sequence(&features));
-        let (hidden, last_cell) = naive(cell(Kind::Lstm), ALPHABET, UNITS, &parameters, &dense);
-        let (h, c) = lstm.final_state();
-        approx::assert_relative_eq!(h.to_owned(), hidden.slice(s![.., time - 1, ..]).to_owned(), epsilon = 1e-13);
-        approx::assert_relative_eq!(c.to_owned(), last_cell, epsilon = 1e-13);
+fn owned(state: Vec<ArrayView2<'_, f64>>) -> Vec<Array2<f64>> {
+    state.iter().map(ArrayView2::to_owned).collect()
+}
 
-        for reset in [Reset::Before, Reset::After] {
-            let mut gru = Gru::new(Inputs::Features(ALPHABET), UNITS, reset);
-            let parameters = noise.vector(gru.parameter_count(), 0.6);
-            gru.load(&parameters);
-            gru.forward(Input::Sequence(&features));
-            let (hidden, _) = naive(cell(Kind::Gru(reset)), ALPHABET, UNITS, &parameters, &dense);
-            let expected = hidden.slice(s![.., time - 1, ..]).to_owned();
-            approx::assert_relative_eq!(gru.final_state().to_owned(), expected, epsilon = 1e-13);
+#[test]
+fn a_sequence_cut_in_two_has_the_bits_of_the_whole() {
+    for kind in KINDS {
+        let cell = Cell { kind, activation: Activation::Tanh, gate_activation: Activation::HardSigmoid };
+        let mut noise = Noise::new(8);
+        let words = random_indices(9, 12, &mut noise);
+        let mut layer = layer(cell, Inputs::Indices(ALPHABET), true);
+        let parameters = noise.vector(layer.parameter_count(), 0.6);
+        layer.load(&parameters);
+        layer.forward(Input::indices(words.view()));
+        let (whole, end) = (layer.output().view().to_owned(), owned(layer.final_state()));
+        let (first, second) = words.view().split_at(Axis(1), 5);
+        layer.forward(Input::indices(first));
+        assert_eq!(layer.output().view(), whole.slice(s![.., ..5, ..]));
+        let state = owned(layer.final_state());
+        layer.set_initial_state(Some(&state));
+        layer.forward(Input::indices(second));
+        assert_eq!(layer.output().view(), whole.slice(s![.., 5.., ..]), "{kind:?}");
+        assert_eq!(owned(layer.final_state()), end);
+        layer.set_initial_state(None);
+        layer.forward(Input::indices(words.view()));
+        assert_eq!(layer.output().view(), whole, "{kind:?} from zero again");
+    }
+}
+
+#[test]
+fn gradients_from_an_initial_state_agree_with_differences() {
+    for (kind, every_step) in KINDS.into_iter().flat_map(|kind| [false, true].map(|every_step| (kind, every_step))) {
+        for time in [1, 4] {
+            let cell = Cell { kind, activation: Activation::Tanh, gate_activation: Activation::Sigmoid };
+            let mut noise = Noise::new(21);
+            let mut layer = layer(cell, Inputs::Features(ALPHABET), every_step);
+            let parameters = noise.vector(layer.parameter_count(), 0.6);
+            let states = if kind == Kind::Lstm { 2 } else { 1 };
+            let state: Vec<_> = (0..states).map(|_| noise.sequence(3, 1, UNITS).step(0).to_owned()).collect();
+            layer.set_initial_state(Some(&state));
+            check_layer(layer.as_mut(), &parameters, Input::sequence(&noise.sequence(3, time, ALPHABET)))
+                .unwrap_or_else(|mismatch| panic!("{kind:?} {every_step} {time}: {mismatch}"));
+        }
+    }
+}
+
+/// Of a batch: 9 steps, 1, 4.
+const UNEQUAL: [usize; 3] = [9, 1, 4];
+
+/// Every kind of layer that reads sequences.
+fn readers(inputs: Inputs, every_step: bool) -> Vec<Box<dyn Layer<f64>>> {
+    let cell = |kind| Cell { kind, activation: Activation::Tanh, gate_activation: Activation::Sigmoid };
+    let mut readers: Vec<_> = KINDS.map(|kind| layer(cell(kind), inputs, every_step)).into();
+    let lstm = || directed(inputs, every_step);
+    readers.push(Box::new(Bidirectional::new(lstm(), lstm()).with_inputs(inputs)));
+    readers
+}
+
+#[test]
+fn what_follows_a_sequence_of_its_own_length_changes_nothing() {
+    for every_step in [false, true] {
+        for mut layer in readers(Inputs::Indices(ALPHABET), every_step) {
+            let mut noise = Noise::new(31);
+            let words = random_indices(3, 9, &mut noise);
+            let parameters = noise.vector(layer.parameter_count(), 0.6);
+            layer.load(&parameters);
+            layer.forward(Input::indices(words.view()).with_lengths(Some(&UNEQUAL)));
+            let together = layer.output().view().to_owned();
+            for (row, length) in UNEQUAL.into_iter().enumerate() {
+                layer.forward(Input::indices(words.slice(s![row..=row, ..length])));
+                let steps = layer.output().dim().1;
+                assert_eq!(layer.output().view(), together.slice(s![row..=row, ..steps, ..]), "{layer:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_of_sequences_of_different_lengths_agree_with_differences() {
+    for every_step in [false, true] {
+        for mut layer in readers(Inputs::Features(ALPHABET), every_step) {
+            let mut noise = Noise::new(33);
+            let features = noise.sequence(3, 9, ALPHABET);
+            let parameters = noise.vector(layer.parameter_count(), 0.6);
+            let input = Input::sequence(&features).with_lengths(Some(&UNEQUAL));
+            check_layer(layer.as_mut(), &parameters, input).unwrap_or_else(|mismatch| panic!("{layer:?}: {mismatch}"));
         }
     }
 }
@@ -165,54 +226,21 @@ fn final_states() {
 #[test]
 fn dense_layers() {
     let mut noise = Noise::new(4);
-    for activation in ACTIVATIONS {
-        for time in LENGTHS {
-            let features = noise.sequence(3, time, ALPHABET);
-            let dense = Dense::new(Inputs::Features(ALPHABET), UNITS).activation(activation);
-            let mut layer = TimeDistributed(dense);
-            let parameters = noise.vector(layer.parameter_count(), 0.9);
-            layer.load(&parameters);
-            layer.forward(Input::Sequence(&features));
-
-            let (kernel, bias) = (layer.tensors()[0].view(&parameters), layer.tensors()[1].view(&parameters));
-            for b in 0..3 {
-                for t in 0..time {
-                    let x: Array1<f64> = features.view().slice(s![b, t, ..]).to_owned();
-                    let expected = (x.dot(&kernel) + bias.row(0)).mapv(|x| common::activate(activation, x));
-                    let got = layer.output().view().slice(s![b, t, ..]).to_owned();
-                    approx::assert_relative_eq!(got, expected, epsilon = 1e-13);
-                }
-            }
-
-            let weights = noise.sequence(3, time, UNITS);
-            let mut gradients = vec![f64::NAN; parameters.len()];
-            let mut input_gradient = Sequence::new();
-            layer.backward(Input::Sequence(&features), &weights, &mut gradients, Some(&mut input_gradient));
-            let loss = |parameters: &[f64]| {
-                layer.load(parameters);
-                layer.forward(Input::Sequence(&features));
-                weighted_sum(layer.output(), &weights)
-            };
-            let context = format!("dense {activation:?}");
-            check_gradients(
-                Dense::<f64>::new(Inputs::Features(ALPHABET), UNITS).tensors(),
-                &parameters,
-                &gradients,
-                loss,
-                &context,
-            );
-
-            layer.load(&parameters);
-            let x = features.view().as_standard_layout().into_owned();
-            let numeric = differences(x.as_slice().unwrap(), &mut |x: &[f64]| {
-                let x = Array3::from_shape_vec((3, time, ALPHABET), x.to_vec()).unwrap();
-                layer.forward(Input::Sequence(&Sequence::from_array(x.view())));
-                weighted_sum(layer.output(), &weights)
-            });
-            let numeric = Array3::from_shape_vec((3, time, ALPHABET), numeric).unwrap();
-            let numeric = Sequence::from_array(numeric.view());
-            assert!(relative_error(input_gradient.as_slice(), numeric.as_slice()) <= 1e-7, "{context}");
+    for (activation, time) in ACTIVATIONS.into_iter().flat_map(|activation| LENGTHS.map(|time| (activation, time))) {
+        let features = noise.sequence(3, time, ALPHABET);
+        let mut layer = Dense::new(UNITS).activation(activation).with_inputs(Inputs::Features(ALPHABET));
+        let parameters = noise.vector(layer.parameter_count(), 0.9);
+        layer.load(&parameters);
+        layer.forward(Input::sequence(&features));
+        let (kernel, bias) = (layer.tensors()[0].view(&parameters), layer.tensors()[1].view(&parameters));
+        for (b, t) in (0..3).flat_map(|b| (0..time).map(move |t| (b, t))) {
+            let x: Array1<f64> = features.view().slice(s![b, t, ..]).to_owned();
+            let expected = (x.dot(&kernel) + bias.row(0)).mapv(|x| common::activate(activation, x));
+            let got = layer.output().view().slice(s![b, t, ..]).to_owned();
+            approx::assert_relative_eq!(got, expected, epsilon = 1e-13);
         }
+        check_layer(&mut layer, &parameters, Input::sequence(&features))
+            .unwrap_or_else(|mismatch| panic!("dense {activation:?}: {mismatch}"));
     }
 }
 
@@ -223,26 +251,25 @@ fn single_precision_agrees_with_double() {
         let mut noise = Noise::new(9);
         let mut double = layer(cell, Inputs::Indices(ALPHABET), false);
         let mut single: Box<dyn Layer<f32>> = match kind {
-            Kind::Lstm => Box::new(Lstm::new(Inputs::Indices(ALPHABET), UNITS).gate_activation(cell.gate_activation)),
-            Kind::Gru(reset) => {
-                Box::new(Gru::new(Inputs::Indices(ALPHABET), UNITS, reset).gate_activation(cell.gate_activation))
-            }
+            Kind::Lstm => Box::new(Lstm::new(UNITS).gate_activation(cell.gate_activation)),
+            Kind::Gru(reset) => Box::new(Gru::new(UNITS, reset).gate_activation(cell.gate_activation)),
         };
+        single.set_inputs(Inputs::Indices(ALPHABET));
         let parameters = noise.vector(double.parameter_count(), 0.6);
         let parameters_single: Vec<f32> = parameters.iter().map(|&x| x as f32).collect();
         double.load(&parameters);
         single.load(&parameters_single);
         let indices = random_indices(4, 19, &mut noise);
-        double.forward(Input::Indices(indices.view()));
-        single.forward(Input::Indices(indices.view()));
+        double.forward(Input::indices(indices.view()));
+        single.forward(Input::indices(indices.view()));
         let widened: Vec<f64> = single.output().as_slice().iter().map(|&x| f64::from(x)).collect();
         assert!(relative_error(&widened, double.output().as_slice()) < 1e-5);
 
         let mut gradients = vec![0.0; parameters.len()];
         let mut gradients_single = vec![0.0; parameters.len()];
-        double.backward(Input::Indices(indices.view()), &Sequence::filled(4, 1, UNITS, 1.0), &mut gradients, None);
+        double.backward(Input::indices(indices.view()), &Sequence::filled(4, 1, UNITS, 1.0), &mut gradients, None);
         let ones = Sequence::filled(4, 1, UNITS, 1.0);
-        single.backward(Input::Indices(indices.view()), &ones, &mut gradients_single, None);
+        single.backward(Input::indices(indices.view()), &ones, &mut gradients_single, None);
         let widened: Vec<f64> = gradients_single.iter().map(|&x| f64::from(x)).collect();
         assert!(relative_error(&widened, &gradients) < 1e-5);
     }
@@ -260,8 +287,8 @@ fn indices_and_one_hot_vectors_give_the_same_bits() {
         let parameters = noise.vector(by_index.parameter_count(), 0.6);
         by_index.load(&parameters);
         by_vector.load(&parameters);
-        by_index.forward(Input::Indices(indices.view()));
-        by_vector.forward(Input::Sequence(&dense));
+        by_index.forward(Input::indices(indices.view()));
+        by_vector.forward(Input::sequence(&dense));
         assert_eq!(by_index.output(), by_vector.output());
     }
 }
@@ -278,16 +305,16 @@ fn a_smaller_batch_after_a_larger_one_computes_the_same() {
         let mut fresh = layer(cell, Inputs::Indices(ALPHABET), false);
         let parameters = noise.vector(used.parameter_count(), 0.6);
         let run = |layer: &mut Box<dyn Layer<f64>>| {
-            layer.forward(Input::Indices(small.view()));
+            layer.forward(Input::indices(small.view()));
             let mut gradients = vec![0.0; parameters.len()];
-            layer.backward(Input::Indices(small.view()), &ones, &mut gradients, None);
+            layer.backward(Input::indices(small.view()), &ones, &mut gradients, None);
             (layer.output().clone(), gradients)
         };
         used.load(&parameters);
         fresh.load(&parameters);
-        used.forward(Input::Indices(large.view()));
+        used.forward(Input::indices(large.view()));
         used.backward(
-            Input::Indices(large.view()),
+            Input::indices(large.view()),
             &Sequence::filled(9, 1, UNITS, 1.0),
             &mut vec![0.0; parameters.len()],
             None,
@@ -311,32 +338,32 @@ fn steps_with_shared_beginnings_give_the_same_bits() {
         let mut layer = layer(cell, Inputs::Indices(ALPHABET), false);
         let parameters = Noise::new(3).vector(layer.parameter_count(), 0.6);
         layer.load(&parameters);
-        layer.forward(Input::Indices(words.view()));
+        layer.forward(Input::indices(words.view()));
         let expected = layer.output().clone();
         for (indices, parents) in steps {
             let indices = Array2::from_shape_vec((indices.len(), 1), indices.to_vec()).unwrap();
-            layer.step(Input::Indices(indices.view()), parents);
+            layer.as_step_layer_mut().unwrap().step(Input::indices(indices.view()), parents);
         }
-        assert_eq!(*layer.step_output(), expected, "{kind:?}");
+        assert_eq!(*layer.as_step_layer().unwrap().step_output(), expected, "{kind:?}");
     }
 }
 
 #[test]
 #[should_panic(expected = "backward needs a forward pass")]
 fn backward_twice_is_refused() {
-    let mut lstm = Lstm::<f64>::new(Inputs::Indices(3), 2);
+    let mut lstm = Lstm::<f64>::new(2).with_inputs(Inputs::Indices(3));
     let parameters = vec![0.1; lstm.parameter_count()];
     let indices = Array2::zeros((1, 2));
     let ones = Sequence::filled(1, 1, 2, 1.0);
     let mut gradients = parameters.clone();
     lstm.load(&parameters);
-    lstm.forward(Input::Indices(indices.view()));
-    lstm.backward(Input::Indices(indices.view()), &ones, &mut gradients, None);
-    lstm.backward(Input::Indices(indices.view()), &ones, &mut gradients, None);
+    lstm.forward(Input::indices(indices.view()));
+    lstm.backward(Input::indices(indices.view()), &ones, &mut gradients, None);
+    lstm.backward(Input::indices(indices.view()), &ones, &mut gradients, None);
 }
 
 fn directed(inputs: Inputs, every_step: bool) -> Lstm<f64> {
-    Lstm::new(inputs, UNITS).return_sequences(every_step)
+    Lstm::new(UNITS).return_sequences(every_step).with_inputs(inputs)
 }
 
 #[test]
@@ -347,14 +374,14 @@ fn each_direction_is_what_a_layer_of_its_own_computes() {
         let alone = |part: &[f64], words: &Array2<u16>| {
             let mut layer = directed(Inputs::Indices(ALPHABET), every_step);
             layer.load(part);
-            layer.forward(Input::Indices(words.view()));
+            layer.forward(Input::indices(words.view()));
             layer.output().view().to_owned()
         };
         let make = || directed(Inputs::Indices(ALPHABET), every_step);
-        let mut both = Bidirectional::new(make(), make());
+        let mut both = Bidirectional::new(make(), make()).with_inputs(Inputs::Indices(ALPHABET));
         let parameters = Noise::new(1).vector(both.parameter_count(), 0.6);
         both.load(&parameters);
-        both.forward(Input::Indices(words.view()));
+        both.forward(Input::indices(words.view()));
         let (first, second) = parameters.split_at(parameters.len() / 2);
         let output = both.output().view();
         assert_eq!(output.slice(s![.., .., ..UNITS]), alone(first, &words));
@@ -366,43 +393,43 @@ fn each_direction_is_what_a_layer_of_its_own_computes() {
 
 #[test]
 fn gradients_of_both_directions_agree_with_differences() {
+    let inputs = Inputs::Features(ALPHABET);
     for (every_step, time) in [(false, 1), (false, 5), (true, 5)] {
-        let make = || directed(Inputs::Features(ALPHABET), every_step);
-        check_bidirectional(Bidirectional::new(make(), make()), time);
-        let make = || Gru::<f64>::new(Inputs::Features(ALPHABET), UNITS, Reset::After).return_sequences(every_step);
-        check_bidirectional(Bidirectional::new(make(), make()), time);
+        let lstm = || directed(inputs, every_step);
+        let gru = || Gru::new(UNITS, Reset::After).return_sequences(every_step);
+        let both: [Box<dyn Layer<f64>>; 2] = [
+            Box::new(Bidirectional::new(lstm(), lstm()).with_inputs(inputs)),
+            Box::new(Bidirectional::new(gru(), gru()).with_inputs(inputs)),
+        ];
+        for mut layer in both {
+            let mut noise = Noise::new(time as u64);
+            let features = noise.sequence(2, time, ALPHABET);
+            let parameters = noise.vector(layer.parameter_count(), 0.6);
+            assert_eq!(layer.units(), 2 * UNITS);
+            check_layer(layer.as_mut(), &parameters, Input::sequence(&features)).unwrap();
+        }
     }
 }
 
-fn check_bidirectional(mut layer: impl Layer<f64>, time: usize) {
-    let mut noise = Noise::new(time as u64);
-    let features = noise.sequence(2, time, ALPHABET);
-    let parameters = noise.vector(layer.parameter_count(), 0.6);
-    layer.load(&parameters);
-    layer.forward(Input::Sequence(&features));
-    let (batch, steps, units) = layer.output().dim();
-    assert_eq!((batch, units), (2, 2 * UNITS));
-    let weights = noise.sequence(2, steps, units);
-    let mut gradients = vec![f64::NAN; parameters.len()];
-    let mut input_gradient = Sequence::new();
-    layer.backward(Input::Sequence(&features), &weights, &mut gradients, Some(&mut input_gradient));
-
-    let tensors = layer.tensors().to_vec();
-    let of_parameters = |parameters: &[f64]| {
-        layer.load(parameters);
-        layer.forward(Input::Sequence(&features));
-        weighted_sum(layer.output(), &weights)
+#[test]
+fn dropout_keeps_the_mean_and_chooses_anew_in_each_pass() {
+    let ones = Sequence::filled(50, 4, 20, 1.0);
+    let mut layer = Dropout::<f64>::new(0.25).with_inputs(Inputs::Features(20));
+    let mut outputs = |pass: Option<Pass>| {
+        layer.forward(Input::sequence(&ones).in_pass(pass));
+        layer.output().as_slice().to_vec()
     };
-    check_gradients(&tensors, &parameters, &gradients, of_parameters, "bidirectional");
+    let pass = Pass { seed: 3, number: 7, layer: 1 };
+    let dropped = outputs(Some(pass));
+    assert_eq!(dropped, outputs(Some(pass)), "the same pass, the same choice");
+    for other in [Pass { seed: 4, ..pass }, Pass { number: 8, ..pass }, Pass { layer: 2, ..pass }] {
+        assert_ne!(dropped, outputs(Some(other)));
+    }
+    assert!(dropped.iter().all(|x| *x == 0.0 || (x - 4.0 / 3.0).abs() < 1e-15));
+    let share = dropped.iter().filter(|x| **x == 0.0).count() as f64 / dropped.len() as f64;
+    assert!((share - 0.25).abs() < 0.03, "{share}");
+    assert!(outputs(None).iter().all(|x| *x == 1.0));
 
-    layer.load(&parameters);
-    let array = features.view().as_standard_layout().into_owned();
-    let numeric = differences(array.as_slice().unwrap(), &mut |x| {
-        let x = Array3::from_shape_vec(array.dim(), x.to_vec()).unwrap();
-        layer.forward(Input::Sequence(&Sequence::from_array(x.view())));
-        weighted_sum(layer.output(), &weights)
-    });
-    let numeric = Array3::from_shape_vec(array.dim(), numeric).unwrap();
-    let error = relative_error(input_gradient.as_slice(), Sequence::from_array(numeric.view()).as_slice());
-    assert!(error <= 1e-7, "input gradient differs by {error:e}");
+    let features = Noise::new(3).sequence(3, 4, 20);
+    check_layer(&mut layer, &[], Input::sequence(&features).in_pass(Some(pass))).unwrap();
 }

@@ -49,7 +49,7 @@ impl<T: Number> Subject<T> {
     /// The network's tensors, with their places in a state's parameters.
     pub(crate) fn tensors(&self) -> Vec<Tensor> {
         let (alphabet, outputs) = (self.dataset.encoder.alphabet_len(), self.dataset.targets.ncols());
-        Sequential::<T>::new(self.settings.architecture(alphabet, outputs)).tensors().to_vec()
+        Sequential::<T>::of(self.settings.architecture(alphabet, outputs)).tensors().to_vec()
     }
 
     /// What reaches into its steps.

@@ -2,7 +2,7 @@
 
 use flameout_doctor::probe::{Curvature, Preconditioner, last_update, scratch};
 use flameout_experiment::{Case, Dataset, Number, Settings, Trainer, dataset::Batch};
-use flameout_model::{Loss, Sequential};
+use flameout_model::{LossKind, Sequential};
 use flameout_word2vec::WordVectors;
 use ndarray::{Array1, Array2};
 
@@ -37,7 +37,7 @@ fn hessian(model: &Sequential<f64>, batch: &Batch<f64>) -> Array2<f64> {
             for sign in [1.0, -1.0] {
                 moved.parameters_mut().copy_from_slice(model.parameters());
                 moved.parameters_mut()[column] += sign * steps * h;
-                moved.forward_backward(batch.indices(), batch.targets(), Loss::Mse);
+                moved.forward_backward(batch.indices(), batch.targets(), LossKind::Mse).unwrap();
                 for (row, gradient) in moved.gradients().iter().enumerate() {
                     hessian[(row, column)] += sign * weight * gradient / (60.0 * h);
                 }
@@ -89,7 +89,7 @@ fn curvatures_are_those_of_the_hessian() {
             let p = preconditioner.diagonal().map_or(Array1::ones(count), |diagonal| Array1::from(diagonal.to_vec()));
 
             let mut model = scratch(trainer.model());
-            let mut curvature = Curvature::new(&mut model, &batch, Loss::Mse);
+            let mut curvature = Curvature::new(&mut model, &batch, LossKind::Mse);
             let found = curvature.sharpness(trainer.optimizer(), &update, 0.001, 40);
 
             let g = Array1::from(curvature.gradient().to_vec());
@@ -120,10 +120,18 @@ fn single_precision_tells_nearly_the_same() {
     let mut narrow_model = scratch(narrow.model());
     let mut wide_model = scratch(wide.model());
     let (narrow_batch, wide_batch) = (narrow_data.batch(&narrow_data.train), wide_data.batch(&wide_data.train));
-    let found =
-        Curvature::new(&mut narrow_model, &narrow_batch, Loss::Mse).sharpness(narrow.optimizer(), &update, 0.001, 15);
-    let expected =
-        Curvature::new(&mut wide_model, &wide_batch, Loss::Mse).sharpness(wide.optimizer(), &wide_update, 0.001, 15);
+    let found = Curvature::new(&mut narrow_model, &narrow_batch, LossKind::Mse).sharpness(
+        narrow.optimizer(),
+        &update,
+        0.001,
+        15,
+    );
+    let expected = Curvature::new(&mut wide_model, &wide_batch, LossKind::Mse).sharpness(
+        wide.optimizer(),
+        &wide_update,
+        0.001,
+        15,
+    );
     for (name, found, expected) in [
         ("gradient", found.gradient_curvature, expected.gradient_curvature),
         ("gradient, preconditioned", found.gradient_preconditioned, expected.gradient_preconditioned),
@@ -144,10 +152,10 @@ fn a_direction_of_zero_and_a_broken_network() {
     let mut model = scratch(trainer.model());
     let zero = vec![0.0; model.parameters().len()];
     let preconditioner = Preconditioner::none();
-    let along = Curvature::new(&mut model, &batch, Loss::Mse).along(&zero, &preconditioner);
+    let along = Curvature::new(&mut model, &batch, LossKind::Mse).along(&zero, &preconditioner);
     assert_eq!((along.slope, along.curvature, along.preconditioned), (0.0, 0.0, 0.0));
     model.parameters_mut()[3] = f64::NAN;
-    let mut broken = Curvature::new(&mut model, &batch, Loss::Mse);
+    let mut broken = Curvature::new(&mut model, &batch, LossKind::Mse);
     assert!(broken.loss().is_nan());
     assert!(broken.largest_preconditioned(&preconditioner, 5).value.is_nan());
 }

@@ -12,9 +12,8 @@
 
 use std::collections::VecDeque;
 
-use flameout_cells::Sequence;
 use flameout_kernels::Real;
-use flameout_model::{Loss, metrics};
+use flameout_model::{Loss, LossKind, metrics};
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +52,7 @@ pub struct Baseline {
 impl Baseline {
     /// Measures targets `(words, outputs)`.
     #[must_use]
-    pub fn new<T: Real>(train: ArrayView2<'_, T>, test: ArrayView2<'_, T>, loss: Loss) -> Self {
+    pub fn new<T: Real>(train: ArrayView2<'_, T>, test: ArrayView2<'_, T>, loss: LossKind) -> Self {
         let mean: Vec<T> = train
             .columns()
             .into_iter()
@@ -61,7 +60,7 @@ impl Baseline {
             .collect();
         let of_mean = |targets: ArrayView2<'_, T>| {
             let predictions = Array2::from_shape_fn(targets.dim(), |(_, column)| mean[column]);
-            loss.evaluate(predictions.view(), targets, &mut Sequence::new())
+            loss.value(predictions.view(), targets)
         };
         let train_loss = of_mean(train);
         Self {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use flameout_cells::{Activation, Initialisation, Initializer};
 use flameout_encoder::{EncoderSettings, TooLongPolicy, UnknownPolicy};
-use flameout_model::{Architecture, Flavour, LayerKind, Loss};
+use flameout_model::{Architecture, Flavour, LayerKind, LossKind};
 use flameout_optim::{Clipping, Constant, Constraint, OptimizerSettings, Schedule};
 use flameout_word2vec::{NonFinitePolicy, Normalization, ReadOptions, Utf8Policy};
 use serde::{Deserialize, Serialize};
@@ -123,7 +123,7 @@ pub enum Precision {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct TrainingSettings {
     /// What is minimised.
-    pub loss: Loss,
+    pub loss: LossKind,
     /// Words a step; the last batch of an epoch may be smaller. Larger than the training set: the whole set.
     pub batch: usize,
     /// What becomes of the smaller batch at the end of an epoch; it is trained on like any other if not given.
@@ -200,7 +200,7 @@ impl Default for ModelSettings {
 impl Default for TrainingSettings {
     fn default() -> Self {
         Self {
-            loss: Loss::Mse,
+            loss: LossKind::Mse,
             batch: 32,
             remainder: None,
             epochs: 50,

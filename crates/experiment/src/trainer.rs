@@ -2,8 +2,8 @@
 
 use flameout_cells::Tensor;
 use flameout_kernels::Real;
-use flameout_model::{Architecture, Sequential, metrics};
-use flameout_optim::{Constraint, LearningRate, Optimizer, clip, hold_columns, l2_norm};
+use flameout_model::{Architecture, Loss, Sequential, metrics};
+use flameout_optim::{AnyOptimizer, Constraint, LearningRate, Optimizer, clip, hold_columns, l2_norm};
 use ndarray::Array2;
 use ndarray_rand::rand::seq::SliceRandom;
 use serde::de::DeserializeOwned;
@@ -49,7 +49,7 @@ pub struct Trainer<T> {
 /// What changes from step to step, apart from the weights.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct State<T> {
-    optimizer: Optimizer<T>,
+    optimizer: AnyOptimizer<T>,
     learning_rate: LearningRate,
     /// Steps taken.
     step: u64,
@@ -120,13 +120,13 @@ impl<T: Number> Trainer<T> {
     pub fn new(settings: &Settings, dataset: &Dataset<T>) -> Result<Self, Error> {
         settings.check()?;
         let architecture = require_possible(settings, dataset)?;
-        let mut model = Sequential::new(architecture);
+        let mut model = Sequential::of(architecture);
         model.initialise(&settings.initialisation(), settings.seed);
         let tensors = model.tensors().to_vec();
         settings.constraint.as_ref().map_or(Ok(()), |constraint| require_one(constraint, &tensors))?;
         let ranges: Vec<_> = tensors.iter().map(Tensor::range).collect();
         let state = State {
-            optimizer: Optimizer::for_tensors(settings.optimizer, &ranges)?,
+            optimizer: AnyOptimizer::for_tensors(settings.optimizer, &ranges)?,
             learning_rate: LearningRate::new(&settings.schedule)?,
             step: 0,
             epoch: 0,
@@ -163,7 +163,7 @@ impl<T: Number> Trainer<T> {
         self.batch.fill(dataset, &self.order[self.state.used..to]);
         intervention.batch(step, &mut self.batch);
         let (words, targets) = (self.batch.words(), self.batch.targets());
-        let loss = self.model.forward_backward(self.batch.indices(), targets, self.settings.training.loss);
+        let loss = self.model.forward_backward(self.batch.indices(), targets, self.settings.training.loss)?;
         let accuracy = metrics::keras_accuracy(self.model.predictions(), targets);
 
         let learning_rate = self.state.learning_rate.at(self.state.step);
@@ -171,7 +171,7 @@ impl<T: Number> Trainer<T> {
         weigh(gradients, self.settings.training.weight_of_batch(words, self.order.len()));
         intervention.gradients(step, &self.tensors, gradients);
         let gradient_norm = clip(gradients, &self.settings.clipping);
-        let report = self.state.optimizer.step(parameters, gradients, learning_rate)?;
+        let report = self.state.optimizer.update(parameters, gradients, learning_rate)?;
         if let Some(constraint) = &self.settings.constraint {
             constrain(constraint, &self.tensors, parameters, &mut self.lengths);
         }
@@ -274,7 +274,8 @@ impl<T: Number> Trainer<T> {
     #[inline(never)] // compiled once: see `instances`
     pub fn predict(&mut self, dataset: &Dataset<T>, rows: &[usize]) -> (Array2<T>, Array2<T>) {
         let batch = dataset.batch(rows);
-        (self.model.predict(batch.indices()), batch.targets().to_owned())
+        let predictions = self.model.predict(batch.indices()).expect("the network was made for these words");
+        (predictions, batch.targets().to_owned())
     }
 
     /// The settings' loss of predictions against targets; 0 if there are none.
@@ -284,8 +285,7 @@ impl<T: Number> Trainer<T> {
         if predictions.is_empty() {
             return 0.0;
         }
-        let mut gradient = flameout_cells::Sequence::new();
-        self.settings.training.loss.evaluate(predictions.view(), targets.view(), &mut gradient)
+        self.settings.training.loss.value(predictions.view(), targets.view())
     }
 
     fn begin_epoch(&mut self, dataset: &Dataset<T>) {
@@ -353,7 +353,7 @@ impl<T: Number> Trainer<T> {
 
     /// The optimiser.
     #[must_use]
-    pub fn optimizer(&self) -> &Optimizer<T> {
+    pub fn optimizer(&self) -> &AnyOptimizer<T> {
         &self.state.optimizer
     }
 

@@ -170,7 +170,7 @@ fn with_network<S: AsRef<str>>(network: &mut Sequential<f32>, encoder: &CharEnco
         Array2::zeros((0, network.architecture().outputs()))
     } else {
         let indices = Array2::from_shape_vec((kept.len(), encoder.length()), rows).expect("whole rows");
-        network.predict(indices.view())
+        network.predict(indices.view()).expect("the encoder's indices lie in the network's alphabet")
     };
     Embedded { vectors, kept, refused }
 }
@@ -207,7 +207,7 @@ mod tests {
 
     fn embedder() -> Embedder {
         let encoder = CharEncoder::learn(["ab", "abc"]).unwrap();
-        let mut network = Sequential::new(Architecture::lstm_single(encoder.alphabet_len(), 4, 3, Flavour::Keras3));
+        let mut network = Sequential::of(Architecture::lstm_single(encoder.alphabet_len(), 4, 3, Flavour::Keras3));
         network.initialise(&Flavour::Keras3.initialisation(), 1);
         Embedder::new(network, encoder).unwrap()
     }
@@ -230,7 +230,7 @@ mod tests {
         let message = |path: &Path| Embedder::open(path).unwrap_err().to_string();
         assert!(message(&directory.path().join("nowhere")).contains("no such directory"));
         assert!(message(directory.path()).contains("best.flameout"));
-        let network = Sequential::<f32>::new(Architecture::lstm_single(9, 4, 3, Flavour::Keras3));
+        let network = Sequential::<f32>::of(Architecture::lstm_single(9, 4, 3, Flavour::Keras3));
         network.save(&directory.path().join(LAST_MODEL)).unwrap();
         assert!(message(directory.path()).contains("encoder.json"));
         std::fs::write(directory.path().join(ENCODER), "{").unwrap();

@@ -10,7 +10,7 @@
 //!
 //! // `Embedder::open("runs/first")` reads what `flameout train` has made. Here, a network that has learnt nothing:
 //! let encoder = CharEncoder::learn(["ant", "bee", "cat"])?;
-//! let mut network = Sequential::new(Architecture::lstm_bidirectional(encoder.alphabet_len(), 8, 3, Flavour::Keras3));
+//! let mut network = Sequential::of(Architecture::lstm_bidirectional(encoder.alphabet_len(), 8, 3, Flavour::Keras3));
 //! network.initialise(&Flavour::Keras3.initialisation(), 0);
 //! let mut embedder = Embedder::new(network, encoder)?;
 //!

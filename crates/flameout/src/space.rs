@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flameout_experiment::{Dataset, Settings, small_file};
-use flameout_model::{Loss, metrics};
+use flameout_model::{LossKind, metrics};
 use flameout_word2vec::Normalization;
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +69,7 @@ impl Space {
         let normalization = settings.data.normalization;
         let length = match normalization {
             Normalization::Unit | Normalization::CentredThenUnit => Some(1.0),
-            _ if !ngrams && settings.training.loss == Loss::Cosine => {
+            _ if !ngrams && settings.training.loss == LossKind::Cosine => {
                 let dataset = Dataset::<f32>::open(settings, Path::new(""))?;
                 let lengths = dataset.train.iter().map(|&row| metrics::norm(dataset.targets.row(row)));
                 Some(lengths.sum::<f64>() / dataset.train.len() as f64).filter(|length| *length > 0.0)

@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::write(directory.join("indices.bin"), wide.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>())?;
     for (name, mut model) in common::models(units) {
         write_all(&model, directory, &name)?;
-        let vectors = model.network.predict(indices.view());
+        let vectors = model.network.predict(indices.view())?;
         let bytes: Vec<u8> = vectors.iter().flat_map(|x| x.to_le_bytes()).collect();
         std::fs::write(directory.join(format!("{name}.vectors.bin")), bytes)?;
     }

@@ -14,7 +14,7 @@
 //! use flameout_interchange::{Choices, Metadata, Model, onnx, safetensors};
 //! use flameout_model::{Architecture, Flavour, Sequential};
 //!
-//! let mut network = Sequential::new(Architecture::lstm_single(27, 8, 5, Flavour::PyTorch));
+//! let mut network = Sequential::of(Architecture::lstm_single(27, 8, 5, Flavour::PyTorch));
 //! network.initialise(&Flavour::PyTorch.initialisation(), 1);
 //! let metadata = Metadata {
 //!     alphabet: Some("$abcdefghijklmnopqrstuvwxyz".into()),

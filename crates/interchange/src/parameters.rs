@@ -69,7 +69,7 @@ pub(crate) fn build(path: &Path, architecture: Architecture, layers: &[Vec<Found
     if found != wanted {
         return Err(Error::format(path, format!("holds {found} parameters where its architecture has {wanted}")));
     }
-    let mut network = Sequential::new(architecture);
+    let mut network = Sequential::of(architecture);
     for (index, tensors) in layers.iter().enumerate() {
         for place in of_layer(&network, index).cloned().collect::<Vec<_>>() {
             let name = short_name(&place);

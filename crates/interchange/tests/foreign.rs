@@ -10,7 +10,7 @@ use common::{difference, fixture, recorded, recorded_indices};
 const TOLERANCE: f32 = 1e-5;
 
 fn check(mut model: Model, expected: &str, name: &str) {
-    let vectors = model.network.predict(recorded_indices(expected).view());
+    let vectors = model.network.predict(&recorded_indices(expected)).unwrap();
     let difference = difference(&vectors, &recorded(expected, name));
     println!("{name}: {difference:e}");
     assert!(difference <= TOLERANCE, "{name}: {difference}");
@@ -68,7 +68,7 @@ fn weights_of_keras_1() {
     for case in ["lstm-single", "gru-single"] {
         let mut model = keras::read(&fixture(&format!("keras1-{case}.h5"))).unwrap();
         let run = format!("../keras-1.0.7/{case}.safetensors");
-        let vectors = model.network.predict(recorded_indices(&run).view());
+        let vectors = model.network.predict(&recorded_indices(&run)).unwrap();
         let difference = difference(&vectors, &recorded(&run, "predictions/final"));
         assert!(difference <= TOLERANCE, "{case}: {difference}");
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use flameout_cells::Initialisation;
-use flameout_model::{Architecture, Flavour, Loss, Sequential};
-use flameout_optim::{Optimizer, OptimizerSettings};
+use flameout_model::{Architecture, Flavour, LossKind, Sequential};
+use flameout_optim::{Adam, AdamSettings, Optimizer};
 use ndarray::Array2;
 
 const BATCH: usize = 32;
@@ -25,17 +25,15 @@ fn train_steps(criterion: &mut Criterion) {
         ("gru-single, 1024 units", Architecture::gru_single(ALPHABET, 1024, OUTPUTS, Flavour::Keras1)),
         ("lstm-double, 512 units", Architecture::lstm_double(ALPHABET, 512, OUTPUTS, Flavour::Keras1)),
     ] {
-        let mut model = Sequential::<f32>::new(architecture);
+        let mut model = Sequential::<f32>::of(architecture);
         // The values do not matter for the time, and orthogonal ones take long to draw.
         model.initialise(&Initialisation::pytorch(), 0);
-        let count = model.parameters().len();
-        let mut optimizer = Optimizer::new(OptimizerSettings::default(), count).expect("the settings are valid");
+        let mut adam = Adam::new(AdamSettings::default(), &model).expect("the settings are valid");
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                model.forward_backward(indices.view(), targets.view(), Loss::Mse);
-                let (parameters, gradients) = model.parameters_and_gradients();
+                model.forward_backward(&indices, targets.view(), LossKind::Mse).expect("the shapes fit");
                 // So small that training the same words for long drives no gradient towards zero.
-                optimizer.step(parameters, gradients, 1e-9).expect("the sizes fit")
+                adam.step(&mut model, 1e-9).expect("the sizes fit")
             });
         });
     }

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use flameout_cells::{
-    Activation, Bidirectional, Dense, Gru, Initialisation, Inputs, LastStep, Layer, Lstm, Reset, TimeDistributed,
-};
+use flameout_cells::{Activation, Bidirectional, Dense, Gru, Initialisation, Inputs, LastStep, Layer, Lstm, Reset};
 use flameout_kernels::Real;
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +61,7 @@ pub enum LayerKind {
         /// Activation of the outputs.
         activation: Activation,
     },
-    /// See [`TimeDistributed`].
+    /// As [`Dense`](LayerKind::Dense), by the name of Keras' wrapper.
     TimeDistributed {
         /// Number of outputs.
         units: usize,
@@ -245,18 +243,6 @@ impl Architecture {
         self.build::<f32>().iter().map(|layer| layer.parameter_count()).sum()
     }
 
-    /// Whether what a layer computes at a time step depends on that step and those before alone, so that words which begin
-    /// alike share their states.
-    pub(crate) fn is_causal(&self) -> bool {
-        !self.layers.iter().any(|layer| matches!(layer, LayerKind::Bidirectional { .. }))
-    }
-
-    /// The number of layers, from the input on, that compute something at each time step.
-    pub(crate) fn sequence_layers(&self) -> usize {
-        let last_state_only = |layer: &LayerKind| !layer.returns_sequence(true);
-        self.layers.iter().position(last_state_only).map_or(self.layers.len(), |index| index + 1)
-    }
-
     #[inline(never)] // compiled once: see `instances`
     pub(crate) fn build<T: Real>(&self) -> Vec<Box<dyn Layer<T>>> {
         let mut inputs = Inputs::Indices(self.alphabet);
@@ -309,28 +295,28 @@ impl LayerKind {
     }
 
     fn build<T: Real>(&self, inputs: Inputs) -> Box<dyn Layer<T>> {
-        match *self {
+        let mut layer: Box<dyn Layer<T>> = match *self {
             Self::Lstm { units, gate_activation, return_sequences } => {
-                Box::new(Lstm::new(inputs, units).gate_activation(gate_activation).return_sequences(return_sequences))
+                Box::new(Lstm::new(units).gate_activation(gate_activation).return_sequences(return_sequences))
             }
-            Self::Gru { units, gate_activation, reset, return_sequences } => Box::new(
-                Gru::new(inputs, units, reset).gate_activation(gate_activation).return_sequences(return_sequences),
-            ),
+            Self::Gru { units, gate_activation, reset, return_sequences } => {
+                Box::new(Gru::new(units, reset).gate_activation(gate_activation).return_sequences(return_sequences))
+            }
             Self::Bidirectional { cell: Cell::Lstm, units, gate_activation, return_sequences } => {
-                let one = Lstm::new(inputs, units).gate_activation(gate_activation).return_sequences(return_sequences);
+                let one = Lstm::new(units).gate_activation(gate_activation).return_sequences(return_sequences);
                 Box::new(Bidirectional::new(one.clone(), one))
             }
             Self::Bidirectional { cell: Cell::Gru { reset }, units, gate_activation, return_sequences } => {
-                let one =
-                    Gru::new(inputs, units, reset).gate_activation(gate_activation).return_sequences(return_sequences);
+                let one = Gru::new(units, reset).gate_activation(gate_activation).return_sequences(return_sequences);
                 Box::new(Bidirectional::new(one.clone(), one))
             }
-            Self::Dense { units, activation } => Box::new(Dense::new(inputs, units).activation(activation)),
-            Self::TimeDistributed { units, activation } => {
-                Box::new(TimeDistributed(Dense::new(inputs, units).activation(activation)))
+            Self::Dense { units, activation } | Self::TimeDistributed { units, activation } => {
+                Box::new(Dense::new(units).activation(activation))
             }
             Self::LastStep { .. } => Box::new(LastStep::new()),
-        }
+        };
+        layer.set_inputs(inputs);
+        layer
     }
 }
 

@@ -12,6 +12,26 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// A network cannot be fed with this.
+    #[error("the network cannot be fed with this: {what}")]
+    Input {
+        /// What is wrong with it, and where.
+        what: String,
+    },
+    /// The targets have another shape than the predictions.
+    #[error("the targets are {found:?}, where the predictions are {expected:?} (batch, outputs)")]
+    Targets {
+        /// The targets' shape.
+        found: (usize, usize),
+        /// The predictions' shape.
+        expected: (usize, usize),
+    },
+    /// A state does not fit.
+    #[error("the state cannot be used: {what}")]
+    State {
+        /// Why.
+        what: String,
+    },
     /// Reading or writing failed.
     #[error("{}: {reason}", path.display())]
     Io {

@@ -7,18 +7,18 @@ use std::hint::black_box;
 
 use flameout_kernels::Real;
 
-use crate::{Architecture, Loss, Sequential, metrics};
+use crate::{Architecture, Loss, LossKind, Sequential, metrics};
 
 #[used]
 static INSTANCES: [fn(); 2] = [instances::<f32>, instances::<f64>];
 
 fn instances<T: Real>() {
     black_box(Architecture::build::<T> as fn(_) -> _);
-    black_box(Loss::evaluate::<T> as fn(_, _, _, _) -> _);
-    black_box(Sequential::<T>::new as fn(_) -> _);
-    black_box(Sequential::<T>::forward as fn(_, _) -> _);
-    black_box(Sequential::<T>::forward_backward as fn(_, _, _, _) -> _);
-    black_box(Sequential::<T>::predict as fn(_, _) -> _);
+    black_box(<LossKind as Loss<T>>::evaluate as fn(_, _, _, _) -> _);
+    black_box(Sequential::<T>::of as fn(_) -> _);
+    black_box(Sequential::<T>::forward_examples as fn(_, _) -> _);
+    black_box(Sequential::<T>::train_on as fn(_, _, _, _) -> _);
+    black_box(Sequential::<T>::predict_examples as fn(_, _) -> _);
     black_box(Sequential::<T>::weights_blake3 as fn(_) -> _);
     black_box(Sequential::<T>::save as fn(_, _) -> _);
     black_box(Sequential::<T>::load as fn(_) -> _);

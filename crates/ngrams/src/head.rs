@@ -3,7 +3,7 @@
 use flameout_cells::{Activation, Dense, Initialisation, Input, Inputs, Layer, Sequence};
 use flameout_kernels::Real;
 use flameout_model::metrics::{norm, unit_rows};
-use flameout_optim::{Adam, AdamSettings};
+use flameout_optim::{Adam, AdamSettings, Optimizer};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
 use ndarray_rand::rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -96,13 +96,13 @@ struct Training {
 
 impl Training {
     fn new(numbers: usize, units: usize, rng: &mut ChaCha8Rng) -> Self {
-        let hidden = Dense::new(Inputs::Features(numbers), units).activation(Activation::Tanh);
-        let output = Dense::new(Inputs::Features(units), numbers);
+        let hidden = Dense::new(units).activation(Activation::Tanh).with_inputs(Inputs::Features(numbers));
+        let output = Dense::new(numbers).with_inputs(Inputs::Features(units));
         let count = hidden.parameter_count() + output.parameter_count();
         let mut parameters = vec![0.0; count];
         // The second layer is left at zero: the network begins as the regression itself.
         hidden.initialise(&Initialisation::keras_2(), &mut parameters[..hidden.parameter_count()], rng);
-        let adam = Adam::new(AdamSettings::default(), std::slice::from_ref(&(0..count))).expect("sound settings");
+        let adam = Adam::new(AdamSettings::default(), &[0..count]).expect("sound settings");
         Self { hidden, output, parameters, gradients: vec![0.0; count], hidden_gradient: Sequence::new(), adam }
     }
 
@@ -114,10 +114,12 @@ impl Training {
         candidates.loss(outputs.view(), first, gradient.step_mut(0));
 
         let (of_hidden, of_output) = self.gradients.split_at_mut(self.hidden.parameter_count());
-        let states = Input::Sequence(self.hidden.output());
+        let states = Input::sequence(self.hidden.output());
         self.output.backward(states, &gradient, of_output, Some(&mut self.hidden_gradient));
-        self.hidden.backward(Input::Sequence(&input), &self.hidden_gradient, of_hidden, None);
-        self.adam.step(&mut self.parameters, &self.gradients, LEARNING_RATE).expect("as many gradients as parameters");
+        self.hidden.backward(Input::sequence(&input), &self.hidden_gradient, of_hidden, None);
+        self.adam
+            .update(&mut self.parameters, &self.gradients, LEARNING_RATE)
+            .expect("as many gradients as parameters");
     }
 
     /// What the two layers add to their input `(batch, 1, numbers)`.
@@ -125,8 +127,8 @@ impl Training {
         let (of_hidden, of_output) = self.parameters.split_at(self.hidden.parameter_count());
         self.hidden.load(of_hidden);
         self.output.load(of_output);
-        self.hidden.forward(Input::Sequence(input));
-        self.output.forward(Input::Sequence(self.hidden.output()));
+        self.hidden.forward(Input::sequence(input));
+        self.output.forward(Input::sequence(self.hidden.output()));
         self.output.output().step(0)
     }
 }

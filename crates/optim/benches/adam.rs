@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use flameout_optim::{AdamForm, AdamSettings, Clipping, Optimizer, OptimizerSettings, clip, l2_norm};
+use flameout_optim::{AdamForm, AdamSettings, AnyOptimizer, Clipping, Optimizer, OptimizerSettings, clip, l2_norm};
 
 const PARAMETERS: usize = 4 * 1024 * (27 + 1024 + 1);
 
@@ -21,10 +21,10 @@ fn adam(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(PARAMETERS as u64));
     for (name, settings) in variants {
         let mut optimizer =
-            Optimizer::new(OptimizerSettings::Adam(settings), PARAMETERS).expect("the settings are valid");
+            AnyOptimizer::new(OptimizerSettings::Adam(settings), PARAMETERS).expect("the settings are valid");
         let mut parameters = vec![0.1_f32; PARAMETERS];
         group.bench_function(name, |bencher| {
-            bencher.iter(|| optimizer.step(&mut parameters, black_box(&gradients), 1e-6));
+            bencher.iter(|| optimizer.update(&mut parameters, black_box(&gradients), 1e-6));
         });
     }
     group.finish();

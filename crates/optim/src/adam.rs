@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::elementwise::Buffers;
 use crate::error::{require_decay_rate, require_not_negative, require_positive};
-use crate::optimizer::{check_learning_rate, check_tensors};
+use crate::optimizer::{Optimizer, Tensors, check_learning_rate, check_tensors};
 use crate::{Error, StepReport};
 
 /// Where ε is added, the one difference between the two common formulas of Adam.
@@ -92,19 +92,20 @@ pub struct Adam<T> {
 }
 
 impl<T: Real> Adam<T> {
-    /// Adam before its first step, over tensors that lie one after the other in the parameter buffer, from 0.
+    /// Adam before its first step, for a network, or for tensors that lie one after the other in the parameter buffer, from 0.
     ///
     /// The tensors matter for [`AdamSettings::clip_update_rms`] alone.
     ///
     /// # Errors
     /// [`Error::Setting`] for a setting out of range, [`Error::Tensor`] for tensors with gaps or overlaps.
-    pub fn new(settings: AdamSettings, tensors: &[Range<usize>]) -> Result<Self, Error> {
+    pub fn new(settings: AdamSettings, tensors: &(impl Tensors + ?Sized)) -> Result<Self, Error> {
         settings.check()?;
         require_positive("epsilon", T::from_f64(settings.epsilon).to_f64())?;
-        let count = check_tensors(tensors)?;
+        let tensors = tensors.ranges();
+        let count = check_tensors(&tensors)?;
         Ok(Self {
             settings,
-            tensors: tensors.to_vec(),
+            tensors,
             steps: 0,
             beta1_power: 1.0,
             beta2_power: 1.0,
@@ -165,7 +166,9 @@ impl<T: Real> Adam<T> {
     pub fn max_second_moment(&self) -> Option<&[T]> {
         self.max_second_moment.as_deref()
     }
+}
 
+impl<T: Real> Optimizer<T> for Adam<T> {
     /// Moves the parameters by one step; both buffers have the length Adam was built for.
     ///
     /// A NaN or infinite gradient spoils its own m, v and parameter and no other, as in Keras and PyTorch; the report's norm
@@ -173,7 +176,7 @@ impl<T: Real> Adam<T> {
     ///
     /// # Errors
     /// [`Error::Length`] or [`Error::LearningRate`]; nothing has changed then.
-    pub fn step(&mut self, parameters: &mut [T], gradients: &[T], learning_rate: f64) -> Result<StepReport, Error> {
+    fn update(&mut self, parameters: &mut [T], gradients: &[T], learning_rate: f64) -> Result<StepReport, Error> {
         check_learning_rate(learning_rate)?;
         let count = check_tensors(&self.tensors)?;
         let whole = 0..count;
@@ -319,7 +322,7 @@ mod tests {
         let one_tensor = 0..1;
         let mut adam = Adam::new(settings, std::slice::from_ref(&one_tensor)).expect("valid settings");
         let mut parameter = [0.0];
-        adam.step(&mut parameter, &[gradient], 0.1).expect("lengths agree");
+        adam.update(&mut parameter, &[gradient], 0.1).expect("lengths agree");
         parameter[0]
     }
 
@@ -339,7 +342,7 @@ mod tests {
         let mut adam = Adam::new(AdamSettings::default(), std::slice::from_ref(&(0..1))).expect("valid settings");
         assert_eq!(adam.bias_corrections(), (0.0, 0.0));
         for _ in 0..2 {
-            adam.step(&mut [0.0_f64], &[1.0], 0.1).expect("lengths agree");
+            adam.update(&mut [0.0_f64], &[1.0], 0.1).expect("lengths agree");
         }
         assert_eq!(adam.bias_corrections(), (1.0 - 0.9 * 0.9, 1.0 - 0.999 * 0.999));
     }
@@ -362,7 +365,7 @@ mod tests {
             let mut before = parameters;
             for gradients in &gradients {
                 before = parameters;
-                adam.step(&mut parameters, gradients, 0.1).expect("lengths agree");
+                adam.update(&mut parameters, gradients, 0.1).expect("lengths agree");
             }
             [0, 1, 2].map(|i| parameters[i] - before[i])
         };
@@ -383,9 +386,9 @@ mod tests {
                 let settings = AdamSettings { clip_update_rms, amsgrad, ..AdamSettings::default() };
                 let mut adam = Adam::new(settings, std::slice::from_ref(&(0..3))).expect("valid settings");
                 let mut parameters = [1.0_f32; 3];
-                let report = adam.step(&mut parameters, &[1.0, f32::NAN, 1.0], 0.1).expect("lengths agree");
+                let report = adam.update(&mut parameters, &[1.0, f32::NAN, 1.0], 0.1).expect("lengths agree");
                 assert!(report.update_norm.is_nan());
-                adam.step(&mut parameters, &[1.0; 3], 0.1).expect("lengths agree");
+                adam.update(&mut parameters, &[1.0; 3], 0.1).expect("lengths agree");
                 assert!(parameters[0] < 1.0 && parameters[1].is_nan() && parameters[2] == parameters[0]);
                 assert!(adam.max_second_moment().is_none_or(|max| max[1].is_nan()));
             }

@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use flameout_kernels::Real;
 
-use crate::{Optimizer, clip, hold_columns};
+use crate::{AnyOptimizer, Optimizer, clip, hold_columns};
 
 #[used]
 static INSTANCES: [fn(); 2] = [instances::<f32>, instances::<f64>];
@@ -15,7 +15,7 @@ static INSTANCES: [fn(); 2] = [instances::<f32>, instances::<f64>];
 fn instances<T: Real>() {
     black_box(clip::<T> as fn(_, _) -> _);
     black_box(hold_columns::<T> as fn(_, _, _, _) -> _);
-    black_box(Optimizer::<T>::for_tensors as fn(_, _) -> _);
-    black_box(Optimizer::<T>::change_settings as fn(_, _) -> _);
-    black_box(Optimizer::<T>::step as fn(_, _, _, _) -> _);
+    black_box(AnyOptimizer::<T>::build as fn(_, _) -> _);
+    black_box(AnyOptimizer::<T>::change_settings as fn(_, _) -> _);
+    black_box(<AnyOptimizer<T> as Optimizer<T>>::update as fn(_, _, _, _) -> _);
 }

@@ -1,10 +1,13 @@
 //! Optimisers, gradient clipping and learning-rate schedules on one flat buffer of parameters.
 //!
 //! A network's parameters are one slice, its gradients another of the same length, and an [`Optimizer`] moves the first
-//! by the second. Parameters are `f32` or `f64` ([`Real`](flameout_kernels::Real)).
+//! by the second. Parameters are `f32` or `f64` ([`Real`](flameout_kernels::Real)). Anything [`Trainable`] is moved as a
+//! whole; `flameout-model`'s networks are.
 //!
 //! | module's concept | what it holds |
 //! | --- | --- |
+//! | [`Optimizer`] | the one interface; a rule of your own implements it |
+//! | [`AnyOptimizer`] | one of ours, as [`OptimizerSettings`] name it |
 //! | [`Adam`] | Keras' and PyTorch's form, AMSGrad, decoupled weight decay, clipping by the update's RMS |
 //! | [`RmsProp`], [`Sgd`] | Keras' forms; SGD with momentum and Nesterov |
 //! | [`clip()`] | gradient clipping by global norm or by value |
@@ -18,13 +21,13 @@
 //! # Example: fit a line
 //!
 //! ```
-//! use flameout_optim::{clip, Clipping, CosineDecay, LearningRate, Optimizer, OptimizerSettings, Schedule};
+//! use flameout_optim::{clip, Adam, AdamSettings, Clipping, CosineDecay, LearningRate, Optimizer, Schedule};
 //!
 //! // Ten points of y = 3x − 1; parameters are slope and intercept.
 //! let points: Vec<(f64, f64)> = (0..10).map(|i| f64::from(i) / 10.0).map(|x| (x, 3.0 * x - 1.0)).collect();
 //! let mut parameters = [0.0, 0.0];
 //!
-//! let mut optimizer = Optimizer::new(OptimizerSettings::default(), parameters.len())?; // Adam as in Keras 1.0.7
+//! let mut adam = Adam::new(AdamSettings::default(), &[0..parameters.len()])?; // as in Keras 1.0.7
 //! let schedule = Schedule::Cosine(CosineDecay { learning_rate: 0.1, floor: 1e-4, steps: 1_000 });
 //! let learning_rate = LearningRate::new(&schedule)?;
 //!
@@ -36,7 +39,7 @@
 //!         gradients[1] += 2.0 * error / points.len() as f64;
 //!     }
 //!     clip(&mut gradients, &Clipping::GlobalNorm { limit: 1.0 });
-//!     optimizer.step(&mut parameters, &gradients, learning_rate.at(step))?;
+//!     adam.update(&mut parameters, &gradients, learning_rate.at(step))?;
 //! }
 //! assert!((parameters[0] - 3.0).abs() < 1e-3 && (parameters[1] + 1.0).abs() < 1e-3);
 //! # Ok::<(), flameout_optim::Error>(())
@@ -44,6 +47,7 @@
 #![forbid(unsafe_code)]
 
 mod adam;
+mod any_optimizer;
 mod clip;
 mod constraint;
 mod elementwise;
@@ -57,11 +61,12 @@ mod schedule;
 mod sgd;
 
 pub use adam::{Adam, AdamForm, AdamSettings};
+pub use any_optimizer::{AnyOptimizer, OptimizerSettings};
 pub use clip::{Clipping, clip};
 pub use constraint::{Constraint, hold_columns};
 pub use error::Error;
 pub use norm::l2_norm;
-pub use optimizer::{Optimizer, OptimizerSettings, StepReport};
+pub use optimizer::{Optimizer, StepReport, Tensors, Trainable};
 pub use rmsprop::{RmsProp, RmsPropSettings};
 pub use schedule::{
     Constant, CosineDecay, ExponentialDecay, LearningRate, ReduceOnPlateau, Schedule, StepDecay, WarmUp,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::elementwise::Buffers;
 use crate::error::{require_decay_rate, require_positive};
-use crate::optimizer::check_learning_rate;
+use crate::optimizer::{Optimizer, Tensors, check_learning_rate, check_tensors};
 use crate::{Error, StepReport};
 
 /// RMSProp's settings; the defaults are those of Keras 1.0.7.
@@ -46,13 +46,14 @@ pub struct RmsProp<T> {
 }
 
 impl<T: Real> RmsProp<T> {
-    /// RMSProp before its first step.
+    /// RMSProp before its first step, for a network, or for tensors that lie one after the other in the parameter buffer.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a setting out of range.
-    pub fn new(settings: RmsPropSettings, parameter_count: usize) -> Result<Self, Error> {
+    /// [`Error::Setting`] for a setting out of range, [`Error::Tensor`] for tensors with gaps or overlaps.
+    pub fn new(settings: RmsPropSettings, tensors: &(impl Tensors + ?Sized)) -> Result<Self, Error> {
         settings.check()?;
         require_positive("epsilon", T::from_f64(settings.epsilon).to_f64())?;
+        let parameter_count = check_tensors(&tensors.ranges())?;
         Ok(Self { settings, steps: 0, second_moment: vec![T::ZERO; parameter_count] })
     }
 
@@ -75,12 +76,14 @@ impl<T: Real> RmsProp<T> {
     pub(crate) fn second_moment_mut(&mut self) -> &mut [T] {
         &mut self.second_moment
     }
+}
 
+impl<T: Real> Optimizer<T> for RmsProp<T> {
     /// Moves the parameters by one step; both buffers have the length RMSProp was built for.
     ///
     /// # Errors
     /// [`Error::Length`] or [`Error::LearningRate`]; nothing has changed then.
-    pub fn step(&mut self, parameters: &mut [T], gradients: &[T], learning_rate: f64) -> Result<StepReport, Error> {
+    fn update(&mut self, parameters: &mut [T], gradients: &[T], learning_rate: f64) -> Result<StepReport, Error> {
         check_learning_rate(learning_rate)?;
         let rho = T::from_f64(self.settings.rho);
         let one_minus_rho = T::from_f64(1.0 - self.settings.rho);

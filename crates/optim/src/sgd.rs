@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::elementwise::Buffers;
 use crate::error::require_decay_rate;
-use crate::optimizer::check_learning_rate;
+use crate::optimizer::{Optimizer, Tensors, check_learning_rate, check_tensors};
 use crate::{Error, StepReport};
 
 /// SGD's settings; the default is plain SGD.
@@ -46,12 +46,13 @@ pub struct Sgd<T> {
 }
 
 impl<T: Real> Sgd<T> {
-    /// SGD before its first step.
+    /// SGD before its first step, for a network, or for tensors that lie one after the other in the parameter buffer.
     ///
     /// # Errors
-    /// [`Error::Setting`] or [`Error::NesterovWithoutMomentum`].
-    pub fn new(settings: SgdSettings, parameter_count: usize) -> Result<Self, Error> {
+    /// [`Error::Setting`], [`Error::NesterovWithoutMomentum`], or [`Error::Tensor`] for tensors with gaps or overlaps.
+    pub fn new(settings: SgdSettings, tensors: &(impl Tensors + ?Sized)) -> Result<Self, Error> {
         settings.check()?;
+        let parameter_count = check_tensors(&tensors.ranges())?;
         let velocity = (settings.momentum > 0.0).then(|| vec![T::ZERO; parameter_count]);
         Ok(Self { settings, parameter_count, steps: 0, velocity })
     }
@@ -75,12 +76,14 @@ impl<T: Real> Sgd<T> {
     pub fn velocity(&self) -> Option<&[T]> {
         self.velocity.as_deref()
     }
+}
 
+impl<T: Real> Optimizer<T> for Sgd<T> {
     /// Moves the parameters by one step; both buffers have the length SGD was built for.
     ///
     /// # Errors
     /// [`Error::Length`] or [`Error::LearningRate`]; nothing has changed then.
-    pub fn step(&mut self, parameters: &mut [T], gradients: &[T], learning_rate: f64) -> Result<StepReport, Error> {
+    fn update(&mut self, parameters: &mut [T], gradients: &[T], learning_rate: f64) -> Result<StepReport, Error> {
         check_learning_rate(learning_rate)?;
         let rate = T::from_f64(learning_rate);
         let momentum = T::from_f64(self.settings.momentum);

@@ -1,6 +1,6 @@
 //! What must hold for all gradients.
 
-use flameout_optim::{AdamSettings, Clipping, Optimizer, OptimizerSettings, clip, l2_norm};
+use flameout_optim::{AdamSettings, AnyOptimizer, Clipping, Optimizer, OptimizerSettings, clip, l2_norm};
 use proptest::prelude::*;
 
 fn gradients() -> impl Strategy<Value = Vec<f64>> {
@@ -42,8 +42,8 @@ proptest! {
     #[test]
     fn adams_first_step_is_at_most_the_learning_rate(gradients in gradients(), learning_rate in 1e-6..1.0_f64) {
         let mut parameters = vec![0.0; gradients.len()];
-        let mut adam = Optimizer::new(OptimizerSettings::default(), gradients.len()).unwrap();
-        adam.step(&mut parameters, &gradients, learning_rate).unwrap();
+        let mut adam = AnyOptimizer::new(OptimizerSettings::default(), gradients.len()).unwrap();
+        adam.update(&mut parameters, &gradients, learning_rate).unwrap();
         for (parameter, gradient) in parameters.iter().zip(&gradients) {
             prop_assert!(parameter.abs() <= learning_rate * (1.0 + 1e-12));
             prop_assert!(parameter * gradient <= 0.0, "against the gradient");
@@ -54,11 +54,11 @@ proptest! {
     fn update_clipping_never_lengthens_a_step(first in gradients(), growth in 1e-3..1e3_f64) {
         let update = |clip_update_rms| {
             let settings = AdamSettings { clip_update_rms, ..AdamSettings::default() };
-            let mut adam = Optimizer::new(OptimizerSettings::Adam(settings), first.len()).unwrap();
+            let mut adam = AnyOptimizer::new(OptimizerSettings::Adam(settings), first.len()).unwrap();
             let mut parameters = vec![0.0; first.len()];
-            adam.step(&mut parameters, &first, 0.001).unwrap();
+            adam.update(&mut parameters, &first, 0.001).unwrap();
             let second: Vec<f64> = first.iter().map(|g| g * growth).collect();
-            adam.step(&mut parameters, &second, 0.001).unwrap().update_norm
+            adam.update(&mut parameters, &second, 0.001).unwrap().update_norm
         };
         prop_assert!(update(true) <= update(false) * (1.0 + 1e-12));
     }

@@ -1,18 +1,20 @@
 //! Every optimiser against numbers from an independent script, and against its formula written as a plain loop.
 
 use approx::assert_relative_eq;
-use flameout_optim::{AdamForm, AdamSettings, Optimizer, OptimizerSettings, RmsPropSettings, SgdSettings};
+use flameout_optim::{
+    AdamForm, AdamSettings, AnyOptimizer, Optimizer, OptimizerSettings, RmsPropSettings, SgdSettings,
+};
 
 const START: [f64; 3] = [1.0, -0.5, 0.25];
 /// The third parameter's gradients are near ε, where the forms of Adam differ.
 const GRADIENTS: [[f64; 3]; 4] = [[0.1, -2.0, 1e-9], [0.3, 1.5, 0.0], [-0.2, 4.0, 3e-9], [0.0, 1e-3, 1e-9]];
 
 fn four_steps(settings: OptimizerSettings, learning_rate: f64) -> [f64; 3] {
-    let mut optimizer = Optimizer::new(settings, 3).expect("valid settings");
+    let mut optimizer = AnyOptimizer::new(settings, 3).expect("valid settings");
     let mut parameters = START;
     for (step, gradients) in GRADIENTS.iter().enumerate() {
         let before = parameters;
-        let report = optimizer.step(&mut parameters, gradients, learning_rate).expect("lengths agree");
+        let report = optimizer.update(&mut parameters, gradients, learning_rate).expect("lengths agree");
         let squares: f64 = before.iter().zip(&parameters).map(|(old, new)| (new - old) * (new - old)).sum();
         assert_relative_eq!(report.update_norm, squares.sqrt(), max_relative = 1e-15);
         assert_eq!(optimizer.steps(), step as u64 + 1);
@@ -84,11 +86,11 @@ fn adam_after_a_thousand_steps() {
     ];
     for (form, expected) in cases {
         let settings = OptimizerSettings::Adam(AdamSettings { form, ..AdamSettings::default() });
-        let mut optimizer = Optimizer::new(settings, 3).expect("valid settings");
+        let mut optimizer = AnyOptimizer::new(settings, 3).expect("valid settings");
         let mut parameters = START;
         for _ in 0..1000 {
             let gradients = [parameters[0], 10.0 * parameters[1], 0.1 * parameters[2]];
-            optimizer.step(&mut parameters, &gradients, 0.001).expect("lengths agree");
+            optimizer.update(&mut parameters, &gradients, 0.001).expect("lengths agree");
         }
         for (found, expected) in parameters.iter().zip(&expected) {
             assert_relative_eq!(found, expected, epsilon = 1e-14);
@@ -116,10 +118,10 @@ fn the_fast_path_has_the_plain_loops_bits() {
         let mut parameters = expected.clone();
         let (mut m, mut v) = (vec![0.0_f32; length], vec![0.0_f32; length]);
         let (mut power1, mut power2) = (1.0_f64, 1.0_f64);
-        let mut adam = Optimizer::new(OptimizerSettings::default(), length).expect("valid settings");
+        let mut adam = AnyOptimizer::new(OptimizerSettings::default(), length).expect("valid settings");
         for step in 0..5 {
             let gradients: Vec<f32> = (0..length).map(|i| gradient(step, i)).collect();
-            adam.step(&mut parameters, &gradients, 0.01).expect("lengths agree");
+            adam.update(&mut parameters, &gradients, 0.01).expect("lengths agree");
             power1 *= 0.9;
             power2 *= 0.999;
             let rate = (0.01 * (1.0 - power2).sqrt() / (1.0 - power1)) as f32;

@@ -2,7 +2,8 @@
 
 use flameout_kernels::Real;
 use flameout_optim::{
-    AdamForm, AdamSettings, Clipping, Optimizer, OptimizerSettings, RmsPropSettings, SgdSettings, clip, l2_norm,
+    AdamForm, AdamSettings, AnyOptimizer, Clipping, Optimizer, OptimizerSettings, RmsPropSettings, SgdSettings, clip,
+    l2_norm,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -22,8 +23,8 @@ fn every_optimizer() -> Vec<OptimizerSettings> {
     ]
 }
 
-fn build<T: Real>(settings: OptimizerSettings, length: usize) -> Optimizer<T> {
-    Optimizer::for_tensors(settings, &[0..length / 3, length / 3..length]).expect("valid settings")
+fn build<T: Real>(settings: OptimizerSettings, length: usize) -> AnyOptimizer<T> {
+    AnyOptimizer::for_tensors(settings, &[0..length / 3, length / 3..length]).expect("valid settings")
 }
 
 fn start<T: Real>(length: usize) -> Vec<T> {
@@ -37,13 +38,13 @@ fn gradients<T: Real>(step: u64, length: usize) -> Vec<T> {
 }
 
 /// Steps `from..to`, with clipping; returns every norm met.
-fn train<T: Real>(optimizer: &mut Optimizer<T>, parameters: &mut [T], steps: std::ops::Range<u64>) -> Vec<f64> {
+fn train<T: Real>(optimizer: &mut AnyOptimizer<T>, parameters: &mut [T], steps: std::ops::Range<u64>) -> Vec<f64> {
     let mut norms = Vec::new();
     for step in steps {
         let mut gradients = gradients(step, parameters.len());
         norms.push(clip(&mut gradients, &Clipping::GlobalNorm { limit: 100.0 }));
         norms.push(l2_norm(&gradients));
-        norms.push(optimizer.step(parameters, &gradients, 0.01).expect("lengths agree").update_norm);
+        norms.push(optimizer.update(parameters, &gradients, 0.01).expect("lengths agree").update_norm);
     }
     norms
 }
@@ -80,8 +81,8 @@ fn assert_continues<T: Real + Serialize + DeserializeOwned>(settings: OptimizerS
     train(&mut optimizer, &mut parameters, 0..3);
     let json = serde_json::to_string(&optimizer).expect("serialises");
     let binary = bincode::serde::encode_to_vec(&optimizer, bincode::config::standard()).expect("serialises");
-    let from_json: Optimizer<T> = serde_json::from_str(&json).expect("reads back");
-    let (from_binary, _): (Optimizer<T>, usize) =
+    let from_json: AnyOptimizer<T> = serde_json::from_str(&json).expect("reads back");
+    let (from_binary, _): (AnyOptimizer<T>, usize) =
         bincode::serde::decode_from_slice(&binary, bincode::config::standard()).expect("reads back");
 
     for mut copy in [from_json, from_binary] {

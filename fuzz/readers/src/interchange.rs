@@ -95,7 +95,7 @@ fn weights() -> &'static [u8] {
 /// One of the project's networks, with 3 characters, 2 units and 2 outputs.
 #[must_use]
 pub fn tiny(preset: fn(usize, usize, usize, Flavour) -> Architecture, flavour: Flavour) -> Model {
-    let mut network = Sequential::new(preset(3, 2, 2, flavour));
+    let mut network = Sequential::of(preset(3, 2, 2, flavour));
     network.initialise(&flavour.initialisation(), 1);
     let metadata = Metadata { alphabet: Some("$ab".into()), length: Some(4), ..Metadata::default() };
     Model { network, metadata }

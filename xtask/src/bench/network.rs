@@ -8,7 +8,7 @@ use anyhow::Result;
 use flameout_cells::Initialisation;
 use flameout_experiment::{Case, Dataset, Settings};
 use flameout_model::Sequential;
-use flameout_optim::Optimizer;
+use flameout_optim::{AnyOptimizer, Optimizer};
 use flameout_word2vec::Normalization;
 use ndarray::ArrayView2;
 
@@ -110,7 +110,7 @@ impl NetworkRow {
         let training = &words.training;
         let architecture = settings.architecture(training.encoder.alphabet_len(), training.targets.ncols());
         let characters = training.encoder.length();
-        let mut model = Sequential::new(architecture.clone());
+        let mut model = Sequential::of(architecture.clone());
         // The values do not matter for the time, and orthogonal ones take long to draw.
         model.initialise(&Initialisation::pytorch(), 0);
 
@@ -161,15 +161,15 @@ fn train_step(
     effort: Effort,
 ) -> Result<Duration> {
     let tensors: Vec<_> = model.tensors().iter().map(|tensor| tensor.range()).collect();
-    let mut optimizer = Optimizer::for_tensors(settings.optimizer, &tensors)?;
+    let mut optimizer = AnyOptimizer::for_tensors(settings.optimizer, &tensors)?;
     let inputs = words.indices.exact_chunks((batch, words.indices.ncols()));
     let targets = words.targets.exact_chunks((batch, words.targets.ncols()));
     let mut batches = inputs.into_iter().zip(targets).cycle();
     median(effort, || {
         let (indices, targets) = batches.next().expect("there are more words than one batch");
-        model.forward_backward(indices, targets, settings.training.loss);
+        model.forward_backward(indices, targets, settings.training.loss)?;
         let (parameters, gradients) = model.parameters_and_gradients();
-        optimizer.step(parameters, gradients, 0.001)?;
+        optimizer.update(parameters, gradients, 0.001)?;
         Ok(())
     })
 }
@@ -177,14 +177,14 @@ fn train_step(
 fn forward(model: &mut Sequential<f32>, words: &Dataset<f32>, batch: usize, effort: Effort) -> Result<Duration> {
     let mut batches = words.indices.exact_chunks((batch, words.indices.ncols())).into_iter().cycle();
     median(effort, || {
-        black_box(model.forward(batches.next().expect("there are more words than one batch")));
+        black_box(model.forward(batches.next().expect("there are more words than one batch"))?);
         Ok(())
     })
 }
 
 fn embed(model: &mut Sequential<f32>, indices: ArrayView2<'_, u16>, effort: Effort) -> Result<Duration> {
     median(effort, || {
-        black_box(model.predict(indices));
+        black_box(model.predict(indices)?);
         Ok(())
     })
 }

@@ -105,15 +105,15 @@ impl KerasLayer {
     }
 
     fn lstm<T: Real>(&self) -> Lstm<T> {
-        Lstm::new(Inputs::Features(self.inputs), self.units)
+        Lstm::new(self.units).with_inputs(Inputs::Features(self.inputs))
     }
 
     fn gru<T: Real>(&self) -> Gru<T> {
-        Gru::new(Inputs::Features(self.inputs), self.units, Reset::Before)
+        Gru::new(self.units, Reset::Before).with_inputs(Inputs::Features(self.inputs))
     }
 
     fn dense<T: Real>(&self) -> Dense<T> {
-        Dense::new(Inputs::Features(self.inputs), self.units)
+        Dense::new(self.units).with_inputs(Inputs::Features(self.inputs))
     }
 }
 

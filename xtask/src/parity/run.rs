@@ -3,8 +3,8 @@
 use anyhow::Result;
 use flameout_kernels::Real;
 use flameout_model::metrics::keras_accuracy;
-use flameout_model::{Loss, Sequential};
-use flameout_optim::{Optimizer, OptimizerSettings};
+use flameout_model::{LossKind, Sequential};
+use flameout_optim::{AnyOptimizer, Optimizer, OptimizerSettings};
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::golden::{Golden, LayerTensors, Record};
@@ -18,12 +18,12 @@ pub fn train<T: Real>(golden: &Golden) -> Result<Record> {
     let targets = golden.targets.mapv(T::from_f64);
     let data = Data { indices: golden.indices.view(), targets: targets.view(), batch: golden.batch };
     let mut model = build::<T>(golden);
-    let initial_predictions = predict(&mut model, data);
+    let initial_predictions = predict(&mut model, data)?;
     let (indices, first_targets) = data.batches().next().expect("there is a word");
-    let first_batch_loss = model.forward_backward(indices, first_targets, Loss::Mse);
+    let first_batch_loss = model.forward_backward(indices, first_targets, LossKind::Mse)?;
     let first_batch_gradients = tensors(&golden.layers, model.gradients());
 
-    let mut optimizer = Optimizer::new(OptimizerSettings::default(), model.parameters().len())?;
+    let mut optimizer = AnyOptimizer::new(OptimizerSettings::default(), model.parameters().len())?;
     let mut epoch = || run_epoch(&mut model, &mut optimizer, data);
     let history = (0..golden.epochs).map(|_| epoch()).collect::<Result<Vec<_>>>()?;
     let (epoch_losses, epoch_accuracies) = history.into_iter().unzip();
@@ -34,7 +34,7 @@ pub fn train<T: Real>(golden: &Golden) -> Result<Record> {
         epoch_losses,
         epoch_accuracies,
         final_weights: tensors(&golden.layers, model.parameters()),
-        final_predictions: predict(&mut model, data),
+        final_predictions: predict(&mut model, data)?,
     })
 }
 
@@ -61,7 +61,7 @@ impl<'a, T: Real> Data<'a, T> {
 }
 
 fn build<T: Real>(golden: &Golden) -> Sequential<T> {
-    let mut model = Sequential::new(golden.architecture.clone());
+    let mut model = Sequential::of(golden.architecture.clone());
     let mut rest = model.parameters_mut();
     for (layer, tensors) in golden.layers.iter().zip(&golden.initial) {
         let (parameters, after) = rest.split_at_mut(layer.parameter_count());
@@ -74,23 +74,23 @@ fn build<T: Real>(golden: &Golden) -> Sequential<T> {
 /// Loss and accuracy of one epoch: means over the words of what each batch gave before its update.
 fn run_epoch<T: Real>(
     model: &mut Sequential<T>,
-    optimizer: &mut Optimizer<T>,
+    optimizer: &mut AnyOptimizer<T>,
     data: Data<'_, T>,
 ) -> Result<(f64, f64)> {
     let (mut loss_sum, mut accuracy_sum) = (0.0, 0.0);
     for (indices, targets) in data.batches() {
         let size = indices.nrows() as f64;
-        loss_sum += size * model.forward_backward(indices, targets, Loss::Mse);
+        loss_sum += size * model.forward_backward(indices, targets, LossKind::Mse)?;
         accuracy_sum += size * keras_accuracy(model.predictions(), targets);
         let (parameters, gradients) = model.parameters_and_gradients();
-        optimizer.step(parameters, gradients, LEARNING_RATE)?;
+        optimizer.update(parameters, gradients, LEARNING_RATE)?;
     }
     let words = data.indices.nrows() as f64;
     Ok((loss_sum / words, accuracy_sum / words))
 }
 
-fn predict<T: Real>(model: &mut Sequential<T>, data: Data<'_, T>) -> Array2<f64> {
-    model.predict(data.indices).mapv(T::to_f64)
+fn predict<T: Real>(model: &mut Sequential<T>, data: Data<'_, T>) -> Result<Array2<f64>> {
+    Ok(model.predict(data.indices)?.mapv(T::to_f64))
 }
 
 /// A buffer of parameters or gradients, cut into Keras' tensors.

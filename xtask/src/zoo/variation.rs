@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use flameout_doctor::Subject;
 use flameout_experiment::{Case, Settings};
-use flameout_model::{Flavour, Loss};
+use flameout_model::{Flavour, LossKind};
 use flameout_optim::{AdamForm, AdamSettings, Clipping, OptimizerSettings};
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +70,7 @@ impl Variation {
             Self::LowerRate => ground::scale_learning_rate(settings, 0.5),
             Self::HigherRate => ground::scale_learning_rate(settings, 2.0),
             Self::Clipped => settings.clipping = Clipping::GlobalNorm { limit: 0.02 },
-            Self::CosineLoss => settings.training.loss = Loss::Cosine,
+            Self::CosineLoss => settings.training.loss = LossKind::Cosine,
             Self::Keras2 => settings.model.flavour = Flavour::Keras2,
             Self::Keras3 => settings.model.flavour = Flavour::Keras3,
             Self::Pytorch => settings.model.flavour = Flavour::PyTorch,

@@ -1,20 +1,19 @@
 //! The reset gate after the recurrent product: one product a step, `hU + b'` for all three gates.
 
-use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
+use flameout_kernels::{PackedLeft, Real, dispatch};
 use itertools::izip;
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis};
 
-use super::Shape;
+use super::{Rows, Shape};
 use crate::projection::sum_rows;
-use crate::recurrent::{assign_output_gradient, reshape};
+use crate::recurrent::{Before, Lengths, RecurrentKernel, assign_output_gradient, reshape};
 use crate::rows::{BLOCK, CONTIGUOUS, Lefts, for_each_row, for_each_task, rows_per_task};
 use crate::sequence::{Sequence, step_and_previous};
 
 /// Packed weights and buffers of the recurrence.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ResetAfter<T> {
-    kernel: PackedRight<T>,
-    kernel_transposed: PackedRight<T>,
+    kernel: RecurrentKernel<T>,
     bias: Vec<T>,
     /// `hU + b'` of each step; BPTT overwrites it with its gradient.
     inner: Sequence<T>,
@@ -24,42 +23,44 @@ pub(super) struct ResetAfter<T> {
     carried: Array2<T>,
     /// Of each task.
     lefts: Lefts<T>,
-    deltas: PackedRight<T>,
 }
 
 impl<T: Real> ResetAfter<T> {
     pub(super) fn load(&mut self, recurrent: ArrayView2<'_, T>, bias: &[T]) {
-        self.kernel.pack_with_transposed(&mut self.kernel_transposed, recurrent);
+        self.kernel.load(recurrent);
         self.bias.clear();
         self.bias.extend_from_slice(bias);
     }
 
     /// From the arguments that come from the input (in `gates`), the gates and states of all steps.
-    pub(super) fn forward(&mut self, shape: Shape, gates: &mut Sequence<T>, hidden: &mut Sequence<T>) {
+    pub(super) fn forward(&mut self, shape: Shape, of: Rows<'_, T>, gates: &mut Sequence<T>, hidden: &mut Sequence<T>) {
         let (batch, time, units) = hidden.dim();
         self.begin(batch, time, units);
         let rows = rows_per_task::<T>(batch, shape.weights());
-        let (kernel, zeros) = (&self.kernel, self.zeros.view());
+        let kernel = &self.kernel;
         for_each_task(
             izip!(
                 gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
                 self.inner.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
                 hidden.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-                zeros.axis_chunks_iter(Axis(0), rows),
+                of.initial.chunks(rows),
+                Lengths::chunks(of.lengths, batch, rows),
                 self.lefts.of_tasks(batch, rows),
             ),
-            |(mut gates, mut inner, mut hidden, zeros, left)| {
+            |(mut gates, mut inner, mut hidden, initial, lengths, left)| {
                 for t in 0..time {
-                    let (previous, hidden) = step_and_previous(&mut hidden, t);
+                    let (previous, mut hidden) = step_and_previous(&mut hidden, t);
+                    let previous = initial.or(previous);
                     let step = ForwardStep {
                         shape,
                         gates: gates.index_axis_mut(Axis(0), t),
                         inner: inner.index_axis_mut(Axis(0), t),
-                        previous: previous.as_ref().map(|previous| previous.view()),
-                        zeros,
-                        hidden,
+                        previous,
+                        initial: initial.state,
+                        hidden: hidden.view_mut(),
                     };
                     step.run(kernel, left);
+                    lengths.hold(t, previous, hidden);
                 }
             },
         );
@@ -76,7 +77,7 @@ impl<T: Real> ResetAfter<T> {
         let (rows, units) = hidden.dim();
         self.begin(rows, 1, units);
         let inner = self.inner.step_mut(0);
-        let step = ForwardStep { shape, gates, inner, previous, zeros: self.zeros.view(), hidden };
+        let step = ForwardStep { shape, gates, inner, previous, initial: self.zeros.view(), hidden };
         step.run(&self.kernel, self.lefts.first());
     }
 
@@ -91,6 +92,7 @@ impl<T: Real> ResetAfter<T> {
     pub(super) fn backward(
         &mut self,
         shape: Shape,
+        of: Rows<'_, T>,
         gates: &mut Sequence<T>,
         hidden: &Sequence<T>,
         output_gradient: &Sequence<T>,
@@ -100,7 +102,7 @@ impl<T: Real> ResetAfter<T> {
         reshape(&mut self.carried, batch, units);
         self.carried.fill(T::ZERO);
         let rows = rows_per_task::<T>(batch, shape.weights());
-        let (kernel_transposed, zeros) = (&self.kernel_transposed, self.zeros.view());
+        let kernel = &self.kernel;
         for_each_task(
             izip!(
                 gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
@@ -109,20 +111,22 @@ impl<T: Real> ResetAfter<T> {
                 output_gradient.by_time().axis_chunks_iter(Axis(1), rows),
                 self.hidden_gradient.axis_chunks_iter_mut(Axis(0), rows),
                 self.carried.axis_chunks_iter_mut(Axis(0), rows),
-                zeros.axis_chunks_iter(Axis(0), rows),
+                of.initial.chunks(rows),
+                Lengths::chunks(of.lengths, batch, rows),
                 self.lefts.of_tasks(batch, rows),
             ),
-            |(gates, inner, hidden, output_gradient, hidden_gradient, carried, zeros, left)| {
+            |(gates, inner, hidden, output_gradient, hidden_gradient, carried, initial, lengths, left)| {
                 let mut task = BackwardTask {
                     shape,
-                    kernel_transposed,
+                    kernel,
                     gates,
                     inner,
                     hidden,
                     output_gradient,
                     hidden_gradient,
                     carried,
-                    zeros,
+                    initial,
+                    lengths,
                     left,
                 };
                 (0..time).rev().for_each(|t| task.step(t));
@@ -133,16 +137,13 @@ impl<T: Real> ResetAfter<T> {
     /// The gradients for the recurrent kernel and bias, from what [`backward`](Self::backward) left behind.
     pub(super) fn gradients(
         &mut self,
+        of: Rows<'_, T>,
         hidden: &Sequence<T>,
         recurrent_gradient: ArrayViewMut2<'_, T>,
         bias_gradient: &mut [T],
     ) {
-        let time = hidden.dim().1;
-        let left = self.lefts.first();
-        // h before the first step is zero: that step adds nothing to the kernel's gradient, but does to the bias'.
-        left.pack(hidden.steps(0, time - 1).reversed_axes());
-        self.deltas.pack(self.inner.steps(1, time));
-        product(left, &self.deltas, recurrent_gradient, Start::Zero);
+        self.kernel.gradient(of.initial.given(), hidden, &self.inner, recurrent_gradient);
+        // The first step adds to the bias' gradient even where the state before it is zero.
         sum_rows(self.inner.rows(), bias_gradient);
     }
 }
@@ -154,18 +155,17 @@ struct ForwardStep<'a, T> {
     gates: ArrayViewMut2<'a, T>,
     /// The bias on entry, `hU + b'` on return.
     inner: ArrayViewMut2<'a, T>,
-    /// None before the first step: the state is `zeros`.
+    /// None for the zeros before the first step: they are `initial`.
     previous: Option<ArrayView2<'a, T>>,
-    zeros: ArrayView2<'a, T>,
+    initial: ArrayView2<'a, T>,
     hidden: ArrayViewMut2<'a, T>,
 }
 
 impl<T: Real> ForwardStep<'_, T> {
-    fn run(mut self, kernel: &PackedRight<T>, left: &mut PackedLeft<T>) {
+    fn run(mut self, kernel: &RecurrentKernel<T>, left: &mut PackedLeft<T>) {
         let shape = self.shape;
         if let Some(previous) = self.previous {
-            left.pack(previous);
-            product(left, kernel, self.inner.view_mut(), Start::Out);
+            kernel.add_product(previous, self.inner.view_mut(), left);
         }
         for_each_row(shape.units, izip!(self.gates.rows_mut(), self.inner.rows()), |(gates, inner)| {
             let (gates, inner) = (gates.into_slice().expect(CONTIGUOUS), inner.to_slice().expect(CONTIGUOUS));
@@ -174,7 +174,7 @@ impl<T: Real> ForwardStep<'_, T> {
                 || add_inner(shape, gates, inner),
             );
         });
-        super::update_hidden(shape, self.gates, self.previous.unwrap_or(self.zeros), self.hidden);
+        super::update_hidden(shape, self.gates, self.previous.unwrap_or(self.initial), self.hidden);
     }
 }
 
@@ -182,50 +182,58 @@ impl<T: Real> ForwardStep<'_, T> {
 /// `output_gradient (time or 1, rows, units)`, the others `(rows, units)`.
 struct BackwardTask<'a, T> {
     shape: Shape,
-    kernel_transposed: &'a PackedRight<T>,
+    kernel: &'a RecurrentKernel<T>,
     gates: ArrayViewMut3<'a, T>,
     inner: ArrayViewMut3<'a, T>,
     hidden: ArrayView3<'a, T>,
     output_gradient: ArrayView3<'a, T>,
     hidden_gradient: ArrayViewMut2<'a, T>,
     carried: ArrayViewMut2<'a, T>,
-    /// The state before the first step.
-    zeros: ArrayView2<'a, T>,
+    initial: Before<'a, T>,
+    lengths: Lengths<'a>,
     left: &'a mut PackedLeft<T>,
 }
 
 impl<T: Real> BackwardTask<'_, T> {
     fn step(&mut self, t: usize) {
         let time = self.gates.len_of(Axis(0));
-        assign_output_gradient(&mut self.hidden_gradient, self.output_gradient, t, time);
+        assign_output_gradient(&mut self.hidden_gradient, self.output_gradient, t, time, self.lengths);
         if t + 1 < time {
             super::add_assign(&mut self.hidden_gradient, self.carried.view());
-            self.left.pack(self.inner.index_axis(Axis(0), t + 1));
-            product(self.left, self.kernel_transposed, self.hidden_gradient.view_mut(), Start::Out);
+            let deltas = self.inner.index_axis(Axis(0), t + 1);
+            self.kernel.add_transposed_product(deltas, self.hidden_gradient.view_mut(), self.left);
         }
         self.backward_gates(t);
     }
 
     fn backward_gates(&mut self, t: usize) {
         let shape = self.shape;
-        let previous_hidden = if t > 0 { self.hidden.index_axis_move(Axis(0), t - 1) } else { self.zeros };
+        let previous_hidden = if t > 0 { self.hidden.index_axis_move(Axis(0), t - 1) } else { self.initial.state };
+        let lengths = self.lengths;
         for_each_row(
             shape.units,
             izip!(
+                0..previous_hidden.nrows(),
                 self.gates.index_axis_mut(Axis(0), t).rows_mut(),
                 self.inner.index_axis_mut(Axis(0), t).rows_mut(),
                 previous_hidden.rows(),
                 self.hidden_gradient.rows(),
                 self.carried.rows_mut()
             ),
-            |(gates, inner, previous, hidden_gradient, carried)| {
+            |(row, gates, inner, previous, hidden_gradient, carried)| {
                 let gates = gates.into_slice().expect(CONTIGUOUS);
                 let inner = inner.into_slice().expect(CONTIGUOUS);
+                let carried = carried.into_slice().expect(CONTIGUOUS);
+                if lengths.over(row, t) {
+                    inner.fill(T::ZERO);
+                    super::pass_over(gates, carried);
+                    return;
+                }
                 let row = super::UpdateRow {
                     gates,
                     previous_hidden: previous.to_slice().expect(CONTIGUOUS),
                     hidden_gradient: hidden_gradient.to_slice().expect(CONTIGUOUS),
-                    carried: carried.into_slice().expect(CONTIGUOUS),
+                    carried,
                 };
                 dispatch(
                     #[inline(always)]

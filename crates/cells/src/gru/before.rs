@@ -4,8 +4,8 @@ use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
 use itertools::izip;
 use ndarray::{Array2, ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis};
 
-use super::Shape;
-use crate::recurrent::{assign_output_gradient, reshape};
+use super::{Rows, Shape};
+use crate::recurrent::{Before, Lengths, assign_output_gradient, reshape};
 use crate::rows::{BLOCK, CONTIGUOUS, Lefts, for_each_row, for_each_task, rows_per_task};
 use crate::sequence::{Sequence, step_and_previous};
 use crate::tensor::{columns, columns_mut};
@@ -45,32 +45,34 @@ impl<T: Real> ResetBefore<T> {
     }
 
     /// From the arguments that come from the input (in `gates`), the gates and states of all steps.
-    pub(super) fn forward(&mut self, shape: Shape, gates: &mut Sequence<T>, hidden: &mut Sequence<T>) {
+    pub(super) fn forward(&mut self, shape: Shape, of: Rows<'_, T>, gates: &mut Sequence<T>, hidden: &mut Sequence<T>) {
         let (batch, time, units) = hidden.dim();
         self.reset_hidden.resize(batch, time, units, T::ZERO);
-        reshape(&mut self.zeros, batch, units);
         let rows = rows_per_task::<T>(batch, shape.weights());
-        let (kernels, zeros) = (&self.kernels, self.zeros.view());
+        let kernels = &self.kernels;
         for_each_task(
             izip!(
                 gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
                 self.reset_hidden.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
                 hidden.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
-                zeros.axis_chunks_iter(Axis(0), rows),
+                of.initial.chunks(rows),
+                Lengths::chunks(of.lengths, batch, rows),
                 self.lefts.of_tasks(batch, rows),
             ),
-            |(mut gates, mut reset_hidden, mut hidden, zeros, left)| {
+            |(mut gates, mut reset_hidden, mut hidden, initial, lengths, left)| {
                 for t in 0..time {
-                    let (previous, hidden) = step_and_previous(&mut hidden, t);
+                    let (previous, mut hidden) = step_and_previous(&mut hidden, t);
+                    let previous = initial.or(previous);
                     let step = ForwardStep {
                         shape,
                         gates: gates.index_axis_mut(Axis(0), t),
                         reset_hidden: reset_hidden.index_axis_mut(Axis(0), t),
-                        previous: previous.as_ref().map(|previous| previous.view()),
-                        zeros,
-                        hidden,
+                        previous,
+                        initial: initial.state,
+                        hidden: hidden.view_mut(),
                     };
                     step.run(kernels, left);
+                    lengths.hold(t, previous, hidden);
                 }
             },
         );
@@ -88,7 +90,7 @@ impl<T: Real> ResetBefore<T> {
         self.reset_hidden.resize(rows, 1, units, T::ZERO);
         reshape(&mut self.zeros, rows, units);
         let reset_hidden = self.reset_hidden.step_mut(0);
-        let step = ForwardStep { shape, gates, reset_hidden, previous, zeros: self.zeros.view(), hidden };
+        let step = ForwardStep { shape, gates, reset_hidden, previous, initial: self.zeros.view(), hidden };
         step.run(&self.kernels, self.lefts.first());
     }
 
@@ -96,6 +98,7 @@ impl<T: Real> ResetBefore<T> {
     pub(super) fn backward(
         &mut self,
         shape: Shape,
+        of: Rows<'_, T>,
         gates: &mut Sequence<T>,
         hidden: &Sequence<T>,
         output_gradient: &Sequence<T>,
@@ -106,7 +109,7 @@ impl<T: Real> ResetBefore<T> {
         }
         self.carried.fill(T::ZERO);
         let rows = rows_per_task::<T>(batch, shape.weights());
-        let (kernels, zeros) = (&self.kernels, self.zeros.view());
+        let kernels = &self.kernels;
         for_each_task(
             izip!(
                 gates.by_time_mut().axis_chunks_iter_mut(Axis(1), rows),
@@ -115,10 +118,21 @@ impl<T: Real> ResetBefore<T> {
                 self.hidden_gradient.axis_chunks_iter_mut(Axis(0), rows),
                 self.carried.axis_chunks_iter_mut(Axis(0), rows),
                 self.reset_hidden_gradient.axis_chunks_iter_mut(Axis(0), rows),
-                zeros.axis_chunks_iter(Axis(0), rows),
+                of.initial.chunks(rows),
+                Lengths::chunks(of.lengths, batch, rows),
                 self.lefts.of_tasks(batch, rows),
             ),
-            |(gates, hidden, output_gradient, hidden_gradient, carried, reset_hidden_gradient, zeros, left)| {
+            |(
+                gates,
+                hidden,
+                output_gradient,
+                hidden_gradient,
+                carried,
+                reset_hidden_gradient,
+                initial,
+                lengths,
+                left,
+            )| {
                 let mut task = BackwardTask {
                     shape,
                     kernels,
@@ -128,7 +142,8 @@ impl<T: Real> ResetBefore<T> {
                     hidden_gradient,
                     carried,
                     reset_hidden_gradient,
-                    zeros,
+                    initial,
+                    lengths,
                     left,
                 };
                 (0..time).rev().for_each(|t| task.step(t));
@@ -139,20 +154,27 @@ impl<T: Real> ResetBefore<T> {
     /// The gradient for the recurrent kernel, from what [`backward`](Self::backward) left in `gates`.
     pub(super) fn gradients(
         &mut self,
+        of: Rows<'_, T>,
         gates: &Sequence<T>,
         hidden: &Sequence<T>,
         recurrent_gradient: ArrayViewMut2<'_, T>,
     ) {
         let (_, time, units) = hidden.dim();
         let left = self.lefts.first();
-        // h before the first step is zero: that step adds nothing.
-        let deltas = gates.steps(1, time);
-        let (gate_gradient, candidate_gradient) = recurrent_gradient.split_at(Axis(1), 2 * units);
+        let (mut gate_gradient, candidate_gradient) = recurrent_gradient.split_at(Axis(1), 2 * units);
         left.pack(hidden.steps(0, time - 1).reversed_axes());
-        self.deltas.pack(columns(deltas, ..2 * units));
-        product(left, &self.deltas, gate_gradient, Start::Zero);
-        left.pack(self.reset_hidden.steps(1, time).reversed_axes());
-        self.deltas.pack(columns(deltas, 2 * units..));
+        self.deltas.pack(columns(gates.steps(1, time), ..2 * units));
+        product(left, &self.deltas, gate_gradient.view_mut(), Start::Zero);
+        // Where h before the first step is zero, that step adds nothing.
+        let mut from = 1;
+        if let Some(initial) = of.initial.given() {
+            left.pack(initial.reversed_axes());
+            self.deltas.pack(columns(gates.step(0), ..2 * units));
+            product(left, &self.deltas, gate_gradient, Start::Out);
+            from = 0;
+        }
+        left.pack(self.reset_hidden.steps(from, time).reversed_axes());
+        self.deltas.pack(columns(gates.steps(from, time), 2 * units..));
         product(left, &self.deltas, candidate_gradient, Start::Zero);
     }
 }
@@ -163,9 +185,9 @@ struct ForwardStep<'a, T> {
     /// `(rows, 3·units)`; the others `(rows, units)`.
     gates: ArrayViewMut2<'a, T>,
     reset_hidden: ArrayViewMut2<'a, T>,
-    /// None before the first step: the state is `zeros`.
+    /// None for the zeros before the first step: they are `initial`.
     previous: Option<ArrayView2<'a, T>>,
-    zeros: ArrayView2<'a, T>,
+    initial: ArrayView2<'a, T>,
     hidden: ArrayViewMut2<'a, T>,
 }
 
@@ -176,7 +198,7 @@ impl<T: Real> ForwardStep<'_, T> {
             left.pack(previous);
             product(left, &kernels.gates, columns_mut(&mut self.gates, ..2 * units), Start::Out);
         }
-        let previous_hidden = self.previous.unwrap_or(self.zeros);
+        let previous_hidden = self.previous.unwrap_or(self.initial);
         self.reset(previous_hidden);
         if self.previous.is_some() {
             left.pack(self.reset_hidden.view());
@@ -220,21 +242,21 @@ struct BackwardTask<'a, T> {
     hidden_gradient: ArrayViewMut2<'a, T>,
     carried: ArrayViewMut2<'a, T>,
     reset_hidden_gradient: ArrayViewMut2<'a, T>,
-    /// The state before the first step.
-    zeros: ArrayView2<'a, T>,
+    initial: Before<'a, T>,
+    lengths: Lengths<'a>,
     left: &'a mut PackedLeft<T>,
 }
 
 impl<T: Real> BackwardTask<'_, T> {
     fn step(&mut self, t: usize) {
         let (time, units) = (self.gates.len_of(Axis(0)), self.shape.units);
-        assign_output_gradient(&mut self.hidden_gradient, self.output_gradient, t, time);
+        assign_output_gradient(&mut self.hidden_gradient, self.output_gradient, t, time, self.lengths);
         if t + 1 < time {
             super::add_assign(&mut self.hidden_gradient, self.carried.view());
             self.left.pack(columns(self.gates.index_axis(Axis(0), t + 1), ..2 * units));
             product(self.left, &self.kernels.gates_transposed, self.hidden_gradient.view_mut(), Start::Out);
         }
-        let previous_hidden = if t > 0 { self.hidden.index_axis_move(Axis(0), t - 1) } else { self.zeros };
+        let previous_hidden = if t > 0 { self.hidden.index_axis_move(Axis(0), t - 1) } else { self.initial.state };
         self.backward_update_and_candidate(t, previous_hidden);
         self.left.pack(columns(self.gates.index_axis(Axis(0), t), 2 * units..));
         let gradient = self.reset_hidden_gradient.view_mut();
@@ -244,21 +266,27 @@ impl<T: Real> BackwardTask<'_, T> {
 
     /// The gradients of the arguments of z and g, and what of h's gradient passes through z: `carried = dh∘z`.
     fn backward_update_and_candidate(&mut self, t: usize, previous_hidden: ArrayView2<'_, T>) {
-        let shape = self.shape;
+        let (shape, lengths) = (self.shape, self.lengths);
         for_each_row(
             shape.units,
             izip!(
+                0..previous_hidden.nrows(),
                 self.gates.index_axis_mut(Axis(0), t).rows_mut(),
                 previous_hidden.rows(),
                 self.hidden_gradient.rows(),
                 self.carried.rows_mut()
             ),
-            |(gates, previous, hidden_gradient, carried)| {
+            |(row, gates, previous, hidden_gradient, carried)| {
+                let (gates, carried) = (gates.into_slice().expect(CONTIGUOUS), carried.into_slice().expect(CONTIGUOUS));
+                if lengths.over(row, t) {
+                    super::pass_over(gates, carried);
+                    return;
+                }
                 let row = super::UpdateRow {
-                    gates: gates.into_slice().expect(CONTIGUOUS),
+                    gates,
                     previous_hidden: previous.to_slice().expect(CONTIGUOUS),
                     hidden_gradient: hidden_gradient.to_slice().expect(CONTIGUOUS),
-                    carried: carried.into_slice().expect(CONTIGUOUS),
+                    carried,
                 };
                 dispatch(
                     #[inline(always)]

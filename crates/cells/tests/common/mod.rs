@@ -1,6 +1,6 @@
 //! The cells' definitions written down number by number, and small tools for comparing.
 
-use flameout_cells::{Activation, GateView, Gru, GruGate, Lstm, LstmGate, Reset, Sequence, Tensor};
+use flameout_cells::{Activation, GateView, Gru, GruGate, Layer, Lstm, LstmGate, Reset, Sequence};
 use ndarray::{Array1, Array2, Array3, ArrayView1, s};
 
 /// A small generator of numbers in (−1, 1), the same in every run.
@@ -88,12 +88,12 @@ fn split(kind: Kind, inputs: usize, units: usize, parameters: &[f64]) -> Paramet
     let inputs = flameout_cells::Inputs::Features(inputs);
     match kind {
         Kind::Lstm => {
-            let lstm = Lstm::<f64>::new(inputs, units);
+            let lstm = Lstm::<f64>::new(units).with_inputs(inputs);
             let order = [LstmGate::Input, LstmGate::Forget, LstmGate::Candidate, LstmGate::Output];
             Parameters { gates: order.map(|gate| lstm.gate(gate, parameters)).into(), recurrent_bias: None }
         }
         Kind::Gru(reset) => {
-            let gru = Gru::<f64>::new(inputs, units, reset);
+            let gru = Gru::<f64>::new(units, reset).with_inputs(inputs);
             let order = [GruGate::Update, GruGate::Reset, GruGate::Candidate];
             let tail = parameters.len() - 3 * units;
             let recurrent_bias = (reset == Reset::After).then(|| ArrayView1::from(&parameters[tail..]));
@@ -158,42 +158,4 @@ pub fn relative_error(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
     norm(&mut a.iter().zip(b).map(|(a, b)| a - b)) / norm(&mut b.iter().copied()).max(f64::MIN_POSITIVE)
-}
-
-/// Compares gradients with central differences of `loss`, tensor by tensor.
-pub fn check_gradients(
-    tensors: &[Tensor],
-    parameters: &[f64],
-    gradients: &[f64],
-    mut loss: impl FnMut(&[f64]) -> f64,
-    context: &str,
-) {
-    let numeric = differences(parameters, &mut loss);
-    for tensor in tensors {
-        let error = relative_error(&gradients[tensor.range()], &numeric[tensor.range()]);
-        // The recurrent kernel of a single step has no gradient: 0/0 is no error.
-        let silent = gradients[tensor.range()].iter().chain(&numeric[tensor.range()]).all(|x| x.abs() < 1e-10);
-        assert!(silent || error <= 1e-7, "{context}: {} differs by {error:e}", tensor.name);
-    }
-}
-
-/// The gradient of `loss` by central differences.
-pub fn differences(at: &[f64], loss: &mut impl FnMut(&[f64]) -> f64) -> Vec<f64> {
-    let step = 1e-5;
-    let mut point = at.to_vec();
-    (0..at.len())
-        .map(|i| {
-            point[i] = at[i] + step;
-            let above = loss(&point);
-            point[i] = at[i] - step;
-            let below = loss(&point);
-            point[i] = at[i];
-            (above - below) / (2.0 * step)
-        })
-        .collect()
-}
-
-/// Σ weights ∘ outputs.
-pub fn weighted_sum(outputs: &Sequence<f64>, weights: &Sequence<f64>) -> f64 {
-    outputs.as_slice().iter().zip(weights.as_slice()).map(|(x, w)| x * w).sum()
 }

@@ -88,9 +88,11 @@ fn batch<T: Number>(subject: &Subject<T>) -> Batch<T> {
 /// The network at a snapshot, after a backward pass over the batch.
 fn model_with_gradients<T: Number>(subject: &Subject<T>, snapshot: &Snapshot<T>, batch: &Batch<T>) -> Sequential<T> {
     let (alphabet, outputs) = (subject.dataset.encoder.alphabet_len(), batch.targets().ncols());
-    let mut model = Sequential::new(subject.settings.architecture(alphabet, outputs));
+    let mut model = Sequential::of(subject.settings.architecture(alphabet, outputs));
     model.parameters_mut().copy_from_slice(snapshot.parameters());
-    model.forward_backward(batch.indices(), batch.targets(), subject.settings.training.loss);
+    model
+        .forward_backward(batch.indices(), batch.targets(), subject.settings.training.loss)
+        .expect("a batch fits its network");
     model
 }
 
@@ -105,10 +107,12 @@ fn worst_block<T: Number>(subject: &Subject<T>, snapshot: &Snapshot<T>) -> Optio
     subject.intervention().gradients(snapshot.step() + 1, &tensors, &mut gradient);
     let gradient: Vec<f64> = gradient.iter().map(|x| x.to_f64()).collect();
 
-    let mut exact = Sequential::<f64>::new(model.architecture().clone());
+    let mut exact = Sequential::<f64>::of(model.architecture().clone());
     let at: Vec<f64> = snapshot.parameters().iter().map(|x| x.to_f64()).collect();
     exact.parameters_mut().copy_from_slice(&at);
-    exact.forward_backward(batch.indices(), targets.view(), subject.settings.training.loss);
+    exact
+        .forward_backward(batch.indices(), targets.view(), subject.settings.training.loss)
+        .expect("a batch fits its network");
     let rounding: Vec<f64> =
         model.gradients().iter().zip(exact.gradients()).map(|(own, exact)| own.to_f64() - exact).collect();
     let length = norm(&at);
@@ -117,7 +121,9 @@ fn worst_block<T: Number>(subject: &Subject<T>, snapshot: &Snapshot<T>) -> Optio
         for &index in indices {
             exact.parameters_mut()[index] += step * gradient[index];
         }
-        exact.forward_backward(batch.indices(), targets.view(), subject.settings.training.loss)
+        exact
+            .forward_backward(batch.indices(), targets.view(), subject.settings.training.loss)
+            .expect("a batch fits its network")
     };
     let total: f64 = gradient.iter().map(|x| x * x).sum();
     let mut worst: Option<(String, f64)> = None;

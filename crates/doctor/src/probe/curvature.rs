@@ -2,8 +2,8 @@
 
 use flameout_experiment::dataset::Batch;
 use flameout_kernels::{Real, reduce};
-use flameout_model::{Loss, Sequential};
-use flameout_optim::{Optimizer, l2_norm};
+use flameout_model::{LossKind, Sequential};
+use flameout_optim::{AnyOptimizer, l2_norm};
 use serde::{Deserialize, Serialize};
 
 use super::elementwise::{change, dot, fill};
@@ -14,7 +14,7 @@ use super::preconditioner::Preconditioner;
 #[must_use]
 #[inline(never)] // compiled once: see `instances`
 pub fn scratch<T: Real>(model: &Sequential<T>) -> Sequential<T> {
-    let mut copy = Sequential::new(model.architecture().clone());
+    let mut copy = Sequential::of(model.architecture().clone());
     copy.parameters_mut().copy_from_slice(model.parameters());
     copy
 }
@@ -32,7 +32,7 @@ pub fn scratch<T: Real>(model: &Sequential<T>) -> Sequential<T> {
 pub struct Curvature<'a, T> {
     model: &'a mut Sequential<T>,
     batch: &'a Batch<T>,
-    loss_kind: Loss,
+    loss_kind: LossKind,
     loss: f64,
     parameters: Vec<T>,
     gradient: Vec<T>,
@@ -73,8 +73,8 @@ impl<'a, T: Real> Curvature<'a, T> {
     /// Of the loss of a batch at the network's present parameters. Takes a [`scratch`] copy of a run's network.
     #[must_use]
     #[inline(never)] // compiled once: see `instances`
-    pub fn new(model: &'a mut Sequential<T>, batch: &'a Batch<T>, loss: Loss) -> Self {
-        let value = model.forward_backward(batch.indices(), batch.targets(), loss);
+    pub fn new(model: &'a mut Sequential<T>, batch: &'a Batch<T>, loss: LossKind) -> Self {
+        let value = model.forward_backward(batch.indices(), batch.targets(), loss).expect("a batch fits its network");
         let parameters = model.parameters().to_vec();
         let gradient = model.gradients().to_vec();
         Self { model, batch, loss_kind: loss, loss: value, parameters, gradient }
@@ -121,7 +121,9 @@ impl<'a, T: Real> Curvature<'a, T> {
         fill(self.model.parameters_mut(), [&self.parameters, direction], |[theta, d]| {
             T::from_f64(theta.to_f64() + h * d.to_f64())
         });
-        self.model.forward_backward(self.batch.indices(), self.batch.targets(), self.loss_kind);
+        self.model
+            .forward_backward(self.batch.indices(), self.batch.targets(), self.loss_kind)
+            .expect("a batch fits its network");
         self.model.gradients()
     }
 
@@ -202,7 +204,7 @@ impl<'a, T: Real> Curvature<'a, T> {
     /// If optimiser or update are of another network.
     pub fn sharpness(
         &mut self,
-        optimizer: &Optimizer<T>,
+        optimizer: &AnyOptimizer<T>,
         update: &[T],
         learning_rate: f64,
         iterations: u32,

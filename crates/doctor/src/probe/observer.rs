@@ -7,7 +7,7 @@ use flameout_cells::Tensor;
 use flameout_experiment::{Dataset, Error, Number, Observer, Settings, StepRecord, Trainer};
 use flameout_kernels::Real;
 use flameout_model::Sequential;
-use flameout_optim::Optimizer;
+use flameout_optim::AnyOptimizer;
 
 use super::log::{Log, LogWriter};
 use super::reading::{Names, NonFinite, Quantity, Reading};
@@ -113,7 +113,7 @@ impl<T: Number> Observer<T> for Probes<T> {
 /// The cheap probes of a step: one pass over gradients and moments.
 #[must_use]
 #[inline(never)] // compiled once: see `instances`
-pub fn read_step<T: Real>(record: &StepRecord, model: &Sequential<T>, optimizer: &Optimizer<T>) -> Reading {
+pub fn read_step<T: Real>(record: &StepRecord, model: &Sequential<T>, optimizer: &AnyOptimizer<T>) -> Reading {
     let tensors = model.tensors();
     let totals: Vec<TensorTotals> = tensors
         .iter()

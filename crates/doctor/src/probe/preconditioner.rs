@@ -1,7 +1,7 @@
 //! What an adaptive optimiser divides the gradient by, and how much curvature its steps bear.
 
 use flameout_kernels::Real;
-use flameout_optim::{AdamForm, Optimizer};
+use flameout_optim::{AdamForm, AnyOptimizer};
 
 use super::elementwise;
 
@@ -17,12 +17,12 @@ pub(crate) struct Denominator<'a, T> {
 
 impl<'a, T: Real> Denominator<'a, T> {
     /// None if the optimiser divides by nothing, or has not made a step.
-    pub(crate) fn of(optimizer: &'a Optimizer<T>) -> Option<Self> {
+    pub(crate) fn of(optimizer: &'a AnyOptimizer<T>) -> Option<Self> {
         if optimizer.steps() == 0 {
             return None;
         }
         match optimizer {
-            Optimizer::Adam(adam) => {
+            AnyOptimizer::Adam(adam) => {
                 let root_correction = adam.bias_corrections().1.sqrt();
                 let epsilon = adam.settings().epsilon;
                 let offset = match adam.settings().form {
@@ -32,12 +32,12 @@ impl<'a, T: Real> Denominator<'a, T> {
                 let second_moment = adam.max_second_moment().unwrap_or(adam.second_moment());
                 Some(Self { second_moment, offset, root_correction })
             }
-            Optimizer::RmsProp(rmsprop) => Some(Self {
+            AnyOptimizer::RmsProp(rmsprop) => Some(Self {
                 second_moment: rmsprop.second_moment(),
                 offset: rmsprop.settings().epsilon,
                 root_correction: 1.0,
             }),
-            Optimizer::Sgd(_) => None,
+            AnyOptimizer::Sgd(_) => None,
         }
     }
 }
@@ -64,11 +64,11 @@ pub struct Preconditioner<T> {
 impl<T: Real> Preconditioner<T> {
     /// That of the optimiser's last step.
     #[must_use]
-    pub fn of(optimizer: &Optimizer<T>) -> Self {
+    pub fn of(optimizer: &AnyOptimizer<T>) -> Self {
         let diagonal = Denominator::of(optimizer).map(|denominator| {
             let first_correction = match optimizer {
-                Optimizer::Adam(adam) => adam.bias_corrections().0,
-                Optimizer::RmsProp(_) | Optimizer::Sgd(_) => 1.0,
+                AnyOptimizer::Adam(adam) => adam.bias_corrections().0,
+                AnyOptimizer::RmsProp(_) | AnyOptimizer::Sgd(_) => 1.0,
             };
             let factor = T::from_f64(first_correction / denominator.root_correction);
             let offset = T::from_f64(denominator.offset);
@@ -98,14 +98,14 @@ impl<T: Real> Preconditioner<T> {
     }
 }
 
-fn threshold_times_rate<T: Real>(optimizer: &Optimizer<T>) -> f64 {
+fn threshold_times_rate<T: Real>(optimizer: &AnyOptimizer<T>) -> f64 {
     match optimizer {
-        Optimizer::Adam(adam) => {
+        AnyOptimizer::Adam(adam) => {
             let beta1 = adam.settings().beta1;
             (2.0 + 2.0 * beta1) / (1.0 - beta1)
         }
-        Optimizer::RmsProp(_) => 2.0,
-        Optimizer::Sgd(sgd) => {
+        AnyOptimizer::RmsProp(_) => 2.0,
+        AnyOptimizer::Sgd(sgd) => {
             let momentum = sgd.settings().momentum;
             let nesterov = if sgd.settings().nesterov { 1.0 + 2.0 * momentum } else { 1.0 };
             (2.0 + 2.0 * momentum) / nesterov
@@ -116,16 +116,16 @@ fn threshold_times_rate<T: Real>(optimizer: &Optimizer<T>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flameout_optim::{AdamSettings, OptimizerSettings, RmsPropSettings, SgdSettings};
+    use flameout_optim::{AdamSettings, Optimizer, OptimizerSettings, RmsPropSettings, SgdSettings};
 
     /// |θ| from 1 on over many steps on the quadratic ½·curvature·θ², with the optimiser's own step: the largest and the last.
     fn descend(settings: OptimizerSettings, curvature: f64, learning_rate: f64) -> (f64, f64) {
-        let mut optimizer = Optimizer::<f64>::new(settings, 1).unwrap();
+        let mut optimizer = AnyOptimizer::<f64>::new(settings, 1).unwrap();
         let mut theta = [1.0_f64];
         let mut largest: f64 = 1.0;
         for _ in 0..2000 {
             let gradient = [curvature * theta[0]];
-            optimizer.step(&mut theta, &gradient, learning_rate).unwrap();
+            optimizer.update(&mut theta, &gradient, learning_rate).unwrap();
             largest = largest.max(theta[0].abs());
         }
         (largest, theta[0].abs())
@@ -146,7 +146,7 @@ mod tests {
         ] {
             // So large that gradients near the threshold are far below ε.
             let learning_rate = 1e6;
-            let fresh = Optimizer::<f64>::new(settings, 1).unwrap();
+            let fresh = AnyOptimizer::<f64>::new(settings, 1).unwrap();
             let threshold = Preconditioner::of(&fresh).threshold(learning_rate) * scale;
             let (_, last) = descend(settings, 0.98 * threshold, learning_rate);
             assert!(last < 0.1, "{settings:?}");
@@ -154,7 +154,7 @@ mod tests {
             let (largest, _) = descend(settings, 1.02 * threshold, learning_rate);
             assert!(largest > 100.0, "{settings:?}");
         }
-        let keras = Optimizer::<f64>::new(OptimizerSettings::default(), 1).unwrap();
+        let keras = AnyOptimizer::<f64>::new(OptimizerSettings::default(), 1).unwrap();
         approx::assert_relative_eq!(Preconditioner::of(&keras).threshold(0.001), 38_000.0, max_relative = 1e-12);
     }
 
@@ -163,9 +163,9 @@ mod tests {
     fn the_diagonal_by_hand() {
         for (form, epsilon_counts) in [(AdamForm::Keras, 1.0 / 0.001_f64.sqrt()), (AdamForm::PyTorch, 1.0)] {
             let settings = AdamSettings { epsilon: 0.5, form, ..AdamSettings::default() };
-            let mut optimizer = Optimizer::<f64>::new(OptimizerSettings::Adam(settings), 1).unwrap();
+            let mut optimizer = AnyOptimizer::<f64>::new(OptimizerSettings::Adam(settings), 1).unwrap();
             assert!(Preconditioner::of(&optimizer).diagonal().is_none());
-            optimizer.step(&mut [0.0], &[2.0], 0.1).unwrap();
+            optimizer.update(&mut [0.0], &[2.0], 0.1).unwrap();
             let found = Preconditioner::of(&optimizer).diagonal().unwrap()[0];
             approx::assert_relative_eq!(found, 0.1 * (2.0 + 0.5 * epsilon_counts), max_relative = 1e-12);
         }

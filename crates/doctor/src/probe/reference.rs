@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use flameout_cells::{Activation, Sequence, Tensor};
+use flameout_cells::{Activation, Tensor};
 use flameout_experiment::dataset::Batch;
 use flameout_experiment::{Dataset, Settings};
 use flameout_kernels::Real;
-use flameout_model::{Architecture, Cell as RecurrentCell, LayerKind, Loss, Sequential, metrics};
+use flameout_model::{Architecture, Cell as RecurrentCell, LayerKind, Loss, LossKind, Sequential, metrics};
 use flameout_optim::l2_norm;
 use ndarray::{ArrayView2, Axis, Slice};
 
@@ -24,7 +24,7 @@ use super::spectral::spectral_radius;
 pub struct Reference<T> {
     scratch: Sequential<T>,
     batch: Batch<T>,
-    loss: Loss,
+    loss: LossKind,
     power_iterations: u32,
     activations: Vec<Activations>,
     blocks: Vec<RecurrentBlock>,
@@ -69,7 +69,7 @@ impl<T: Real> Reference<T> {
     /// On any batch.
     #[must_use]
     #[inline(never)] // compiled once: see `instances`
-    pub fn on_batch(model: &Sequential<T>, batch: Batch<T>, loss: Loss, power_iterations: u32) -> Self {
+    pub fn on_batch(model: &Sequential<T>, batch: Batch<T>, loss: LossKind, power_iterations: u32) -> Self {
         let architecture = model.architecture();
         let activations = activations(architecture);
         let blocks = recurrent_blocks(architecture, model.tensors());
@@ -102,12 +102,12 @@ impl<T: Real> Reference<T> {
     #[inline(never)] // compiled once: see `instances`
     pub fn measure(&mut self, model: &Sequential<T>) -> NetworkReading {
         self.scratch.parameters_mut().copy_from_slice(model.parameters());
-        self.scratch.forward(self.batch.indices());
+        self.scratch.forward(self.batch.indices()).expect("a batch fits its network");
         let saturation: Vec<Saturation> = self.activations.iter().map(|of| of.saturation(&self.scratch)).collect();
         let (predictions, targets) = (self.scratch.predictions(), self.batch.targets());
         let parameters = model.parameters();
         NetworkReading {
-            loss: self.loss.evaluate(predictions, targets, &mut Sequence::new()),
+            loss: self.loss.value(predictions, targets),
             accuracy: metrics::keras_accuracy(predictions, targets),
             spread: metrics::spread(predictions),
             identical: metrics::identical_share(predictions),
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn both_directions_have_a_block_for_each_gate() {
         let names = |architecture: Architecture| -> Vec<String> {
-            let tensors = Sequential::<f32>::new(architecture.clone()).tensors().to_vec();
+            let tensors = Sequential::<f32>::of(architecture.clone()).tensors().to_vec();
             recurrent_blocks(&architecture, &tensors).into_iter().map(|block| block.name).collect()
         };
         let one = names(Architecture::gru_single(5, 3, 2, Flavour::PyTorch));

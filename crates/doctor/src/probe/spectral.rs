@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn an_orthogonal_matrix_has_its_gain() {
-        let mut model = Sequential::<f32>::new(Architecture::lstm_single(3, 40, 2, Flavour::Keras1));
+        let mut model = Sequential::<f32>::of(Architecture::lstm_single(3, 40, 2, Flavour::Keras1));
         model.initialise(&Flavour::Keras1.initialisation(), 0);
         let kernel = model.tensors()[1].view(model.parameters());
         let matrix = kernel.slice_axis_move(Axis(1), Slice::from(0..40));

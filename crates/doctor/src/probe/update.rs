@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use flameout_kernels::{Real, reduce};
 use flameout_model::Sequential;
-use flameout_optim::Optimizer;
+use flameout_optim::AnyOptimizer;
 
 use super::elementwise;
 use super::preconditioner::Denominator;
@@ -19,7 +19,7 @@ use super::totals::{BLOCK, Terms, totals};
 /// If the optimiser is of another network.
 #[must_use]
 #[inline(never)] // compiled once: see `instances`
-pub fn last_update<T: Real>(model: &Sequential<T>, optimizer: &Optimizer<T>, learning_rate: f64) -> Vec<T> {
+pub fn last_update<T: Real>(model: &Sequential<T>, optimizer: &AnyOptimizer<T>, learning_rate: f64) -> Vec<T> {
     let mut update = vec![T::ZERO; model.parameters().len()];
     if optimizer.steps() > 0 {
         for tensor in model.tensors() {
@@ -62,7 +62,7 @@ pub(crate) struct TensorStep<'a, T> {
 impl<'a, T: Real> TensorStep<'a, T> {
     pub(crate) fn new(
         model: &'a Sequential<T>,
-        optimizer: &'a Optimizer<T>,
+        optimizer: &'a AnyOptimizer<T>,
         learning_rate: f64,
         range: Range<usize>,
     ) -> Self {
@@ -79,7 +79,7 @@ impl<'a, T: Real> TensorStep<'a, T> {
             decay: 0.0,
         };
         match optimizer {
-            Optimizer::Adam(adam) => {
+            AnyOptimizer::Adam(adam) => {
                 let settings = adam.settings();
                 let (first_correction, second_correction) = adam.bias_corrections();
                 let mut learning_rate = learning_rate;
@@ -90,8 +90,8 @@ impl<'a, T: Real> TensorStep<'a, T> {
                 step.direction_factor = T::from_f64(learning_rate * second_correction.sqrt() / first_correction);
                 step.decay = learning_rate * settings.weight_decay;
             }
-            Optimizer::RmsProp(_) => {}
-            Optimizer::Sgd(sgd) => {
+            AnyOptimizer::RmsProp(_) => {}
+            AnyOptimizer::Sgd(sgd) => {
                 if let Some(velocity) = sgd.velocity() {
                     step.direction = &velocity[range];
                     if sgd.settings().nesterov {
@@ -236,25 +236,25 @@ fn square(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flameout_model::{Architecture, Flavour, Loss};
-    use flameout_optim::{AdamForm, AdamSettings, OptimizerSettings, RmsPropSettings, SgdSettings, l2_norm};
+    use flameout_model::{Architecture, Flavour, LossKind};
+    use flameout_optim::{AdamForm, AdamSettings, Optimizer, OptimizerSettings, RmsPropSettings, SgdSettings, l2_norm};
     use ndarray::array;
 
     /// Steps a small network and compares the update told from the state with the difference of the parameters.
     fn check<T: Real>(settings: OptimizerSettings, tolerance: f64) {
-        let mut model = Sequential::<T>::new(Architecture::gru_single(5, 9, 3, Flavour::Keras1));
+        let mut model = Sequential::<T>::of(Architecture::gru_single(5, 9, 3, Flavour::Keras1));
         model.initialise(&Flavour::Keras1.initialisation(), 7);
         let ranges: Vec<_> = model.tensors().iter().map(|tensor| tensor.range()).collect();
-        let mut optimizer = Optimizer::for_tensors(settings, &ranges).unwrap();
+        let mut optimizer = AnyOptimizer::for_tensors(settings, &ranges).unwrap();
         assert_eq!(l2_norm(&last_update(&model, &optimizer, 0.01)), 0.0);
         let words = array![[0_u16, 3, 1, 2], [0, 4, 4, 1]];
         let targets = array![[1.0, 0.0, -1.0], [0.0, 1.0, 0.5]].mapv(T::from_f64);
         for step in 0..4 {
             let learning_rate = 0.01 / f64::from(step + 1);
-            model.forward_backward(words.view(), targets.view(), Loss::Mse);
+            model.forward_backward(words.view(), targets.view(), LossKind::Mse).unwrap();
             let before = model.parameters().to_vec();
             let (parameters, gradients) = model.parameters_and_gradients();
-            optimizer.step(parameters, gradients, learning_rate).unwrap();
+            optimizer.update(parameters, gradients, learning_rate).unwrap();
 
             let told = last_update(&model, &optimizer, learning_rate);
             for (range, tensor) in ranges.iter().zip(model.tensors()) {
@@ -292,13 +292,13 @@ mod tests {
     /// gradient, 10/√((0.999·0.001 + 0.1)/(1 − 0.999²)).
     #[test]
     fn ratios_by_hand() {
-        let mut model = Sequential::<f64>::new(Architecture::lstm_single(3, 2, 1, Flavour::Keras1));
+        let mut model = Sequential::<f64>::of(Architecture::lstm_single(3, 2, 1, Flavour::Keras1));
         let count = model.parameters().len();
-        let mut optimizer = Optimizer::new(OptimizerSettings::default(), count).unwrap();
+        let mut optimizer = AnyOptimizer::new(OptimizerSettings::default(), count).unwrap();
         for (scale, expected) in [(1.0, 1.0), (10.0, 10.0 / ((0.999 * 0.001 + 0.1) / (1.0 - 0.998_001_f64)).sqrt())] {
             let (parameters, gradients) = model.parameters_and_gradients();
             gradients.fill(scale);
-            optimizer.step(parameters, gradients, 0.001).unwrap();
+            optimizer.update(parameters, gradients, 0.001).unwrap();
             let ratio = TensorStep::new(&model, &optimizer, 0.001, 0..count).totals().ratio.unwrap();
             for found in [ratio.mean, ratio.root_mean_square, ratio.largest] {
                 approx::assert_relative_eq!(found, expected, max_relative = 1e-6);

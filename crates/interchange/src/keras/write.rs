@@ -129,7 +129,7 @@ fn with_hard_sigmoids_of_keras_3(network: &Sequential<f32>) -> Sequential<f32> {
             *activation = Activation::HardSigmoidSixth;
         }
     });
-    let mut new = Sequential::new(architecture);
+    let mut new = Sequential::of(architecture);
     new.parameters_mut().copy_from_slice(network.parameters());
     for (index, layer) in network.architecture().layers.iter().enumerate() {
         let mut layer = *layer;

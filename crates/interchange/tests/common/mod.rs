@@ -73,7 +73,7 @@ pub fn model(architecture: Architecture) -> Model {
         length: Some(TIME),
         other: [("purpose".to_owned(), "tests".to_owned())].into(),
     };
-    let mut network = Sequential::new(architecture);
+    let mut network = Sequential::of(architecture);
     let mut numbers = Numbers(2);
     for tensor in network.tensors().to_vec() {
         let width = match (tensor.name.as_str(), tensor.matrix_shape()) {

@@ -1,6 +1,6 @@
 //! The data: monthly temperatures of a sea.
 
-use flameout_cells::Sequence;
+use ndarray::{Array2, Array3};
 
 /// Monthly means in °C, a line a year, 1950 to 2010: see fixtures/README.md.
 const TEMPERATURES: &str = include_str!("../../fixtures/nino-1-2.csv");
@@ -55,27 +55,23 @@ impl Series {
     }
 
     /// What a network sees for each of `months`, `(batch, PAST, FEATURES)`.
-    pub fn inputs(&self, months: &[usize]) -> Sequence<f32> {
-        let mut inputs = Sequence::filled(months.len(), PAST, FEATURES, 0.0);
-        for t in 0..PAST {
-            for (mut row, &month) in inputs.step_mut(t).rows_mut().into_iter().zip(months) {
-                let seen = Self::past(month).start + t;
-                let [cosine, sine] = season(seen);
-                [row[0], row[1], row[2]] = [self.values[seen], cosine as f32, sine as f32];
-            }
-        }
-        inputs
+    pub fn inputs(&self, months: &[usize]) -> Array3<f32> {
+        Array3::from_shape_fn((months.len(), PAST, FEATURES), |(row, t, feature)| {
+            let seen = Self::past(months[row]).start + t;
+            let [cosine, sine] = season(seen);
+            [self.values[seen], cosine as f32, sine as f32][feature]
+        })
     }
 
-    /// What it is to forecast, for each of `months`.
-    pub fn targets(&self, months: &[usize]) -> Vec<f32> {
-        months.iter().map(|&month| self.values[month]).collect()
+    /// What it is to forecast, for each of `months`: one column.
+    pub fn targets(&self, months: &[usize]) -> Array2<f32> {
+        Array2::from_shape_fn((months.len(), 1), |(row, _)| self.values[months[row]])
     }
 
     /// The root of the mean squared error of standardised forecasts, in °C.
     pub fn error(&self, months: &[usize], forecasts: &[f32]) -> f64 {
-        let squares = self.targets(months).into_iter().zip(forecasts).map(|(target, forecast)| {
-            let error = f64::from(*forecast) - f64::from(target);
+        let squares = months.iter().zip(forecasts).map(|(month, forecast)| {
+            let error = f64::from(*forecast) - f64::from(self.values[*month]);
             error * error
         });
         self.deviation * (squares.sum::<f64>() / months.len() as f64).sqrt()
