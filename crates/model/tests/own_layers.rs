@@ -120,6 +120,7 @@ fn check(network: &mut Network<f64>, x: Examples<'_, f64>, y: &Array2<f64>) {
         network.set_passes(pass);
         network.forward_backward(x, y.view(), LossKind::Mse).unwrap()
     });
+    network.parameters_mut().copy_from_slice(&at);
     for tensor in network.tensors() {
         compare(&tensor.name, &gradients[tensor.range()], &numeric[tensor.range()]).unwrap();
     }

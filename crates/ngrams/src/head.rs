@@ -102,7 +102,7 @@ impl Training {
         let mut parameters = vec![0.0; count];
         // The second layer is left at zero: the network begins as the regression itself.
         hidden.initialise(&Initialisation::keras_2(), &mut parameters[..hidden.parameter_count()], rng);
-        let adam = Adam::new(AdamSettings::default(), &[0..count]).expect("sound settings");
+        let adam = Adam::new(AdamSettings::default(), std::slice::from_ref(&(0..count))).expect("sound settings");
         Self { hidden, output, parameters, gradients: vec![0.0; count], hidden_gradient: Sequence::new(), adam }
     }
 

@@ -72,7 +72,7 @@ impl<T: Real> AnyOptimizer<T> {
     /// # Errors
     /// [`Error::Setting`] or [`Error::NesterovWithoutMomentum`].
     pub fn new(settings: OptimizerSettings, parameter_count: usize) -> Result<Self, Error> {
-        Self::for_tensors(settings, &[0..parameter_count])
+        Self::for_tensors(settings, std::slice::from_ref(&(0..parameter_count)))
     }
 
     /// An optimiser before its first step, for the tensors of a network, or for ranges that lie one after the other in the
