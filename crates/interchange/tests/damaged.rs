@@ -1,8 +1,9 @@
 //! Cut, flipped and lying files: errors or other numbers, never a panic, never more memory than the file deserves.
 
+use std::io::{Read, Write};
 use std::path::Path;
 
-use flameout_interchange::{keras, safetensors};
+use flameout_interchange::{Choices, keras, safetensors};
 use flameout_model::{Architecture, Flavour};
 use hdf5_pure::{AttrValue, FileBuilder};
 use proptest::prelude::*;
@@ -14,9 +15,9 @@ use common::fixture;
 fn read(name: &str, bytes: Vec<u8>) -> Result<(), String> {
     let path = Path::new(name);
     let result = if name.starts_with("pytorch") {
-        safetensors::from_bytes(path, &bytes)
+        safetensors::from_bytes(path, &bytes, &Choices::default())
     } else {
-        keras::from_bytes(path, bytes)
+        keras::from_bytes(path, bytes, &Choices::default())
     };
     result.map(drop).map_err(|error| error.to_string())
 }
@@ -115,4 +116,48 @@ fn a_tensor_without_numbers_is_no_promise_of_a_bias() {
     builder.add_group(group.finish());
     let message = read("x.h5", builder.finish().unwrap()).unwrap_err();
     assert!(message.contains("lstm/cell/vars/0") && message.contains("no numbers"), "{message}");
+}
+
+#[test]
+fn numbers_that_are_none_are_refused() {
+    for number in [f32::NAN, f32::INFINITY] {
+        let mut bytes = std::fs::read(fixture("pytorch-gru.safetensors")).unwrap();
+        let end = bytes.len();
+        bytes[end - 4..].copy_from_slice(&number.to_le_bytes());
+        let message = read("pytorch", bytes).unwrap_err();
+        assert!(message.contains("1 of its") && message.contains(&number.to_string()), "{message}");
+    }
+}
+
+/// The archive with its weights followed by zeros, packed.
+fn archive_with_a_rest(rest: usize) -> Vec<u8> {
+    let mut archive = zip::ZipArchive::new(std::fs::File::open(fixture("keras-gru-single.keras")).unwrap()).unwrap();
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for name in ["metadata.json", "config.json", "model.weights.h5"] {
+        let mut content = Vec::new();
+        archive.by_name(name).unwrap().read_to_end(&mut content).unwrap();
+        if name.ends_with("h5") {
+            content.resize(content.len() + rest, 0);
+        }
+        writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(&content).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn what_follows_the_weights_is_bounded() {
+    assert!(read("x.keras", archive_with_a_rest(0)).is_ok());
+    let message = read("x.keras", archive_with_a_rest(2 << 20)).unwrap_err();
+    assert!(message.contains("2097152 bytes after the"), "{message}");
+    let message = read("x.keras", archive_with_a_rest(100 << 20)).unwrap_err();
+    assert!(message.contains("no weights can be packed so much"), "{message}");
+
+    // A file with a hole: nothing of it is read.
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.h5");
+    std::fs::copy(fixture("keras-gru-before.h5"), &path).unwrap();
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(1 << 36).unwrap();
+    let message = keras::read(&path, &Choices::default()).unwrap_err().to_string();
+    assert!(message.contains("it is damaged"), "{message}");
 }

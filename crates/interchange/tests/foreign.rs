@@ -1,7 +1,7 @@
 //! Files that others wrote, and what their software made of them (`fixtures/interchange/README.md`).
 
 use flameout_cells::{Activation, Reset};
-use flameout_interchange::{Model, keras, safetensors};
+use flameout_interchange::{Choices, Model, keras, safetensors};
 use flameout_model::{Architecture, Cell, Flavour, LayerKind};
 
 mod common;
@@ -28,17 +28,17 @@ fn whole_models_of_keras_3() {
         ("keras-bidirectional.h5", "bidirectional"),
         ("keras-bidirectional-weights-only.h5", "bidirectional"),
     ] {
-        check(keras::read(&fixture(file)).unwrap(), "keras-expected.safetensors", name);
+        check(keras::read(&fixture(file), &Choices::default()).unwrap().model, "keras-expected.safetensors", name);
     }
 }
 
 #[test]
-fn weights_of_keras_3_want_an_architecture() {
+fn weights_of_keras_3_take_an_architecture() {
     let single = Architecture::lstm_single(27, 8, 5, Flavour::Keras3);
     let double = Architecture::lstm_double(27, 8, 5, Flavour::Keras3);
     let path = fixture("keras-lstm-double.weights.h5");
-    let message = keras::read(&path).unwrap_err().to_string();
-    assert!(message.contains("keras-lstm-double.weights.h5") && message.contains("read_weights"), "{message}");
+    let message = keras::read(&path, &Choices::default()).unwrap_err().to_string();
+    assert!(message.contains("keras-lstm-double.weights.h5") && message.contains("does not tell"), "{message}");
     check(keras::read_weights(&path, &double).unwrap(), "keras-expected.safetensors", "lstm_double");
 
     let path = fixture("keras-lstm-single.weights.h5");
@@ -66,7 +66,7 @@ fn weights_of_keras_3_in_two_directions() {
 #[test]
 fn weights_of_keras_1() {
     for case in ["lstm-single", "gru-single"] {
-        let mut model = keras::read(&fixture(&format!("keras1-{case}.h5"))).unwrap();
+        let mut model = keras::read(&fixture(&format!("keras1-{case}.h5")), &Choices::default()).unwrap().model;
         let run = format!("../keras-1.0.7/{case}.safetensors");
         let vectors = model.network.predict(&recorded_indices(&run)).unwrap();
         let difference = difference(&vectors, &recorded(&run, "predictions/final"));
@@ -76,7 +76,7 @@ fn weights_of_keras_1() {
 
 #[test]
 fn chars2vec() {
-    let model = keras::read(&fixture("chars2vec-eng_50.h5")).unwrap();
+    let model = keras::read(&fixture("chars2vec-eng_50.h5"), &Choices::default()).unwrap().model;
     let lstm =
         |return_sequences| LayerKind::Lstm { units: 50, gate_activation: Activation::HardSigmoid, return_sequences };
     assert_eq!(model.network.architecture().layers, [lstm(true), lstm(false)]);
@@ -93,7 +93,7 @@ fn state_dicts_of_pytorch() {
         "pytorch-lstm-bidirectional",
         "pytorch-gru-bidirectional",
     ] {
-        let model = safetensors::read(&fixture(&format!("{name}.safetensors"))).unwrap();
+        let model = safetensors::read(&fixture(&format!("{name}.safetensors")), &Choices::default()).unwrap().model;
         assert_eq!(model.metadata, Default::default());
         check(model, "pytorch-expected.safetensors", name);
     }

@@ -1,6 +1,6 @@
 //! What this crate writes: the bytes that other software ran, and that read back the same.
 
-use flameout_interchange::{Error, Metadata, Model, keras, onnx, safetensors};
+use flameout_interchange::{Choices, Error, Metadata, Model, keras, onnx, safetensors};
 use flameout_model::{Architecture, Flavour};
 
 mod common;
@@ -61,7 +61,7 @@ fn safetensors_are_read_back_to_the_bit() {
     for (name, model) in models(8).into_iter().filter(|(name, _)| name.ends_with("pytorch")) {
         let path = directory.path().join(name);
         safetensors::write(&model, &path).unwrap();
-        let back = safetensors::read(&path).unwrap();
+        let back = safetensors::read(&path, &Choices::default()).unwrap().model;
         assert_eq!(back.metadata, model.metadata);
         assert_eq!(back.network.architecture(), model.network.architecture());
         assert_eq!(back.network.weights_blake3(), model.network.weights_blake3());
@@ -75,7 +75,7 @@ fn keras_files_are_read_back() {
         for ending in ["keras", "weights.h5"] {
             let path = directory.path().join(format!("{name}.{ending}"));
             keras::write(&model, &path).unwrap();
-            let mut back = keras::read(&path).unwrap();
+            let mut back = keras::read(&path, &Choices::default()).unwrap().model;
             assert_eq!(back.metadata, model.metadata);
             let vectors = back.network.predict(&words(50)).unwrap();
             let difference = difference(&vectors, &model.network.predict(&words(50)).unwrap());
