@@ -35,7 +35,7 @@ fn difference(name: &str, imported: &mut Imported) -> f32 {
                 if time == 0 { 0 } else { index(words[word], time) as u16 }
             },
         );
-    let vectors = imported.model.network.predict(indices.view());
+    let vectors = imported.model.network.predict(&indices).unwrap();
     let mut largest = 0.0_f32;
     for (row, word) in recorded["vectors"].as_array().unwrap().iter().enumerate() {
         let word = word.as_array().unwrap();
