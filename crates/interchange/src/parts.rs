@@ -287,7 +287,7 @@ mod tests {
         let mut open = Open::new(choices);
         let order = order(Path::new("x"), parts, &mut open).map_err(|error| error.to_string())?;
         let model = crate::Model {
-            network: flameout_model::Sequential::new(flameout_model::Architecture::lstm_single(
+            network: flameout_model::Sequential::of(flameout_model::Architecture::lstm_single(
                 2,
                 1,
                 1,
