@@ -61,9 +61,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let plan = Plan::read(path)?;
         let runs = plan.runs(&root()).with_context(|| format!("plan {}", plan.name))?;
         let of_plan: Vec<&Row> = runs.iter().filter_map(|run| rows.iter().find(|row| row.settings == *run)).collect();
-        println!("\n{}", plan.name);
+        say!("\n{}", plan.name);
         print(&results, &of_plan)?;
-        println!("{} of {} runs are made.", of_plan.len(), runs.len());
+        say!("{} of {} runs are made.", of_plan.len(), runs.len());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -114,12 +114,12 @@ fn print(results: &Results, rows: &[&Row]) -> Result<()> {
     for (index, verdicts) in &cells {
         table.add_row([&labels[*index]].into_iter().cloned().chain(line(verdicts)));
     }
-    println!("{table}");
-    println!(
+    say!("{table}");
+    say!(
         "Medians of the runs. mean: the mean predictor's loss. above, after: share of the stretches from the onset on."
     );
     if without > 0 {
-        println!("{without} runs have no kept curve.");
+        say!("{without} runs have no kept curve.");
     }
     Ok(())
 }
@@ -175,8 +175,8 @@ fn compare(results: &Results, rows: &[Row]) -> Result<()> {
         let (best, end) = (format!("{:.2}", verdict.best), format!("{:.2}", verdict.end));
         table.add_row([row.plan.clone(), label(&row.settings), recorded, now, best, end]);
     }
-    println!("{table}");
-    println!(
+    say!("{table}");
+    say!(
         "{agree} of {scored_runs} runs with a kept curve have the same verdict by both; {} runs have no kept curve.",
         rows.len() - scored_runs
     );

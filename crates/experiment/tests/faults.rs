@@ -251,7 +251,8 @@ fn a_checkpoint_with_any_damaged_byte_is_passed_over_for_the_one_before() {
 #[test]
 fn metrics_that_others_touch_end_the_run() {
     let (summary, lines) = undisturbed();
-    let done: [(fn(&Path), &str); 4] = [
+    type Touch = fn(&Path);
+    let done: [(Touch, &str); 4] = [
         (|path| fs::remove_file(path).unwrap(), "removed"),
         (|path| fs::write(path, "").unwrap(), "cut short"),
         (

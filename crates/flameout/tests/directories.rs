@@ -46,7 +46,8 @@ const MANY: u32 = 100_000;
 
 #[test]
 fn metrics_that_are_replaced_or_removed_end_the_run() {
-    let touched: [(fn(&Path), &str); 3] = [
+    type Touch = fn(&Path);
+    let touched: [(Touch, &str); 3] = [
         (
             |path| {
                 fs::copy(path, path.with_extension("x")).unwrap();

@@ -150,8 +150,9 @@ fn save(vectors: &WordVectors, to: &Path, format: Format) -> Result<()> {
 
 /// What is in a file.
 #[derive(Serialize)]
-struct Info<'a> {
-    file: &'a Path,
+struct Info {
+    /// As text: JSON has no other.
+    file: String,
     format: &'static str,
     gzipped: bool,
     words: usize,
@@ -168,8 +169,8 @@ struct Info<'a> {
     characters: usize,
 }
 
-impl<'a> Info<'a> {
-    fn of(file: &'a Path, vectors: &WordVectors, report: &ReadReport) -> Self {
+impl Info {
+    fn of(file: &Path, vectors: &WordVectors, report: &ReadReport) -> Self {
         let lengths = vectors.matrix().rows().into_iter().map(|row| {
             let squares = row.iter().map(|x| f64::from(*x) * f64::from(*x));
             squares.sum::<f64>().sqrt()
@@ -177,7 +178,7 @@ impl<'a> Info<'a> {
         let lengths: Vec<f64> = lengths.filter(|length| length.is_finite()).collect();
         let letters: std::collections::BTreeSet<char> = vectors.words().iter().flat_map(|word| word.chars()).collect();
         Info {
-            file,
+            file: file.display().to_string(),
             format: report.format.name(),
             gzipped: report.gzipped,
             words: vectors.len(),
