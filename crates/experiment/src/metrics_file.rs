@@ -154,7 +154,8 @@ mod tests {
     /// What another program does to the file, and what is then said.
     #[test]
     fn what_others_do_to_the_file_is_noticed() {
-        let done: [(fn(&Path), &str); 6] = [
+        type Touch = fn(&Path);
+        let done: [(Touch, &str); 6] = [
             (|path| std::fs::remove_file(path).unwrap(), "was removed"),
             (|path| std::fs::write(path, "").unwrap(), "cut short"),
             (|path| OpenOptions::new().append(true).open(path).unwrap().write_all(b"x").unwrap(), "written to"),
