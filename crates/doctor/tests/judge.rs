@@ -254,3 +254,18 @@ fn any_numbers_are_judged_without_a_panic() {
         }
     }
 }
+
+/// However few numbers are finite, and wherever they stand, there is a verdict, and no all-clear.
+#[test]
+fn a_log_of_few_finite_numbers_is_not_sound() {
+    for rows in 1..9 {
+        for finite in 0..1_u32 << rows {
+            let numbers: Vec<f64> =
+                (0..rows).map(|row| if finite >> row & 1 == 1 { falling(row) } else { f64::NAN }).collect();
+            let log = with_tests(curve(numbers.clone()), numbers.iter().copied());
+            let judgement = judge(&log);
+            let all_finite = numbers.iter().all(|number| number.is_finite());
+            assert!(all_finite || judgement.verdict != Verdict::NothingWrong, "{numbers:?}: {judgement:?}");
+        }
+    }
+}

@@ -77,10 +77,10 @@ fn rise(random: &mut Random, losses: &mut [f64], noise: f64) -> usize {
     at
 }
 
-/// The curve in each numbering: the row of a number comes with it.
 /// A name, the curve, and the row of each of its numbers.
 type Numbered = (&'static str, Curve, Box<dyn Fn(u64) -> usize>);
 
+/// The curve in each numbering: the row of a number comes with it.
 fn numberings(losses: &[f64]) -> Vec<Numbered> {
     let numbered = |unit: Unit, first: u64, stride: u64| {
         let points = losses.iter().enumerate();

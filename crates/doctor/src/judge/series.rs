@@ -116,7 +116,8 @@ impl<'a> Look<'a> {
     pub(super) fn events(&mut self) -> Vec<SeriesEvent> {
         let (mut events, mut diverged, main) = (Vec::new(), false, self.main());
         for (series, numbers) in &self.numbers {
-            if self.rows(*series) <= TOO_SHORT {
+            // Of many rows few may be finite.
+            if self.rows(*series) <= TOO_SHORT || numbers.len() <= TOO_SHORT {
                 continue;
             }
             let from_the_start = from_the_start(numbers);

@@ -26,7 +26,7 @@ pub fn fitting<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-/// Columns of the terminal that standard output is; [`WIDTH`] if it is none.
+/// Columns of the terminal that standard output is; 80 if it is none.
 pub fn width() -> u16 {
     let terminal = console::Term::stdout();
     if terminal.is_term() { terminal.size_checked().map_or(WIDTH, |(_, columns)| columns) } else { WIDTH }

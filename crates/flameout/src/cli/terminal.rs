@@ -19,7 +19,7 @@ pub fn print(line: Arguments<'_>) -> Result<()> {
 /// Prints a line on standard output as it is. Its escape sequences must be the program's own, for colours.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn write_styled(line: &str) -> Result<()> {
     writeln!(std::io::stdout().lock(), "{line}")
 }
