@@ -88,7 +88,7 @@ impl LayerWeights {
     pub(super) fn is_of_both_directions(&self) -> bool {
         let named = |direction: &str| self.weights.iter().filter(|weight| weight.name.contains(direction)).count();
         let half = self.weights.len() / 2;
-        self.weights.len() % 2 == 0 && half > 1 && named("forward_") == half && named("backward_") == half
+        self.weights.len().is_multiple_of(2) && half > 1 && named("forward_") == half && named("backward_") == half
     }
 
     /// The weights of the forward and of the backward layer.
