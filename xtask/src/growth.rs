@@ -183,8 +183,7 @@ pub fn read(path: &Path) -> Result<Vec<Sample>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("reading {}", path.display()))?;
-    reader.deserialize().collect::<Result<_, _>>().with_context(|| path.display().to_string())
+    csv_file::read(path)
 }
 
 /// A line for each network, change and rate.

@@ -12,7 +12,7 @@ use flameout_experiment::{Case, Settings};
 
 use crate::hunt::curve::Point;
 use crate::hunt::results::{Results, Row};
-use crate::{growth, root};
+use crate::{csv_file, growth, root};
 
 /// Draws what the hunts have found, from the rows and curves in the repository; nothing is trained.
 ///
@@ -171,10 +171,7 @@ fn question_run<'a>(results: &Results, rows: &'a [Row], case: Case) -> Option<&'
 /// Draws the run's curve, if there is one.
 fn draw(results: &Results, row: Option<&Row>, to: &Path) -> Result<()> {
     let Some(row) = row else { return Ok(()) };
-    let path = results.curve(&row.settings);
-    let mut reader = csv::Reader::from_path(&path).with_context(|| format!("reading {}", path.display()))?;
-    let points: Vec<Point> =
-        reader.deserialize().collect::<Result<_, _>>().with_context(|| path.display().to_string())?;
+    let points: Vec<Point> = csv_file::read(&results.curve(&row.settings))?;
     chart::curve(to, row, &points)
 }
 

@@ -2,16 +2,15 @@
 
 mod verdict;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use flameout::cli::table;
 use flameout_doctor::Proportion;
-use flameout_experiment::Settings;
 
-use crate::hunt::cells::label;
+use crate::csv_file;
+use crate::hunt::cells::{by_setting, label};
 use crate::hunt::curve::Point;
 use crate::hunt::plan::Plan;
 use crate::hunt::results::{Results, Row};
@@ -74,31 +73,16 @@ fn scored(results: &Results, row: &Row) -> Result<Option<Verdict>> {
     if !path.is_file() {
         return Ok(None);
     }
-    Ok(Some(Verdict::of(&read(&path)?, &row.summary.baseline)))
-}
-
-fn read(path: &Path) -> Result<Vec<Point>> {
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("reading {}", path.display()))?;
-    reader.deserialize().collect::<Result<_, _>>().with_context(|| format!("reading {}", path.display()))
+    Ok(Some(Verdict::of(&csv_file::read::<Point>(&path)?, &row.summary.baseline)))
 }
 
 /// A line for each combination of settings: the runs that differ only in their seed belong together.
 fn print(results: &Results, rows: &[&Row]) -> Result<()> {
-    let mut cells: BTreeMap<usize, Vec<Verdict>> = BTreeMap::new();
-    let mut labels: Vec<String> = Vec::new();
-    let mut without = 0;
+    let mut verdicts = Vec::new();
     for row in rows {
-        let Some(verdict) = scored(results, row)? else {
-            without += 1;
-            continue;
-        };
-        let cell = label(&Settings { seed: 0, ..row.settings.clone() }).replace(" seed 0", "");
-        let index = labels.iter().position(|other| *other == cell).unwrap_or_else(|| {
-            labels.push(cell);
-            labels.len() - 1
-        });
-        cells.entry(index).or_default().push(verdict);
+        verdicts.extend(scored(results, row)?.map(|verdict| (&row.settings, verdict)));
     }
+    let without = rows.len() - verdicts.len();
     let mut table = table::new([
         "settings",
         "runs",
@@ -111,8 +95,8 @@ fn print(results: &Results, rows: &[&Row]) -> Result<()> {
         "above, after",
         "best test / mean",
     ]);
-    for (index, verdicts) in &cells {
-        table.add_row([&labels[*index]].into_iter().cloned().chain(line(verdicts)));
+    for (label, verdicts) in by_setting(verdicts) {
+        table.add_row([label].into_iter().chain(line(&verdicts)));
     }
     say!("{table}");
     say!(

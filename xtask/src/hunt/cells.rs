@@ -1,7 +1,5 @@
 //! A plan's results by setting: the runs that differ only in their seed belong together.
 
-use std::collections::BTreeMap;
-
 use flameout::cli::table;
 use flameout_experiment::{Settings, Summary};
 
@@ -26,6 +24,19 @@ pub fn changes(settings: &Settings, known: &[&str]) -> String {
     changes.join(" ")
 }
 
+/// Puts together what belongs to runs that differ only in their seed, under their label, in the order of the first of each.
+pub fn by_setting<'a, T>(runs: impl IntoIterator<Item = (&'a Settings, T)>) -> Vec<(String, Vec<T>)> {
+    let mut cells: Vec<(String, Vec<T>)> = Vec::new();
+    for (settings, of_run) in runs {
+        let label = label(&Settings { seed: 0, ..settings.clone() }).replace(" seed 0", "");
+        match cells.iter_mut().find(|(other, _)| *other == label) {
+            Some((_, cell)) => cell.push(of_run),
+            None => cells.push((label, vec![of_run])),
+        }
+    }
+    cells
+}
+
 /// What became of a run, in a few words.
 pub fn result(summary: &Summary) -> String {
     let best = summary.best.map_or("no best loss".to_owned(), |best| format!("best loss {:.6}", best.loss));
@@ -42,20 +53,8 @@ pub fn result(summary: &Summary) -> String {
 /// A line for each combination of settings.
 pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
     say!("\n{}\nquestion: {}\nexpected: {}", plan.name, plan.question, plan.expected);
-    let mut cells: BTreeMap<usize, Vec<&Row>> = BTreeMap::new();
-    let mut labels: Vec<String> = Vec::new();
-    let mut missing = 0;
-    for run in runs {
-        let cell = label(&Settings { seed: 0, ..run.clone() });
-        let index = labels.iter().position(|other| *other == cell).unwrap_or_else(|| {
-            labels.push(cell);
-            labels.len() - 1
-        });
-        match rows.iter().find(|row| row.settings == *run) {
-            Some(row) => cells.entry(index).or_default().push(row),
-            None => missing += 1,
-        }
-    }
+    let cells = by_setting(runs.iter().map(|run| (run, rows.iter().find(|row| row.settings == *run))));
+    let missing = cells.iter().flat_map(|(_, rows)| rows).filter(|row| row.is_none()).count();
     let mut table = table::new([
         "settings",
         "runs",
@@ -69,7 +68,11 @@ pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
         "best loss",
         "final loss",
     ]);
-    for (index, rows) in &cells {
+    for (label, rows) in cells {
+        let rows: Vec<&Row> = rows.into_iter().flatten().collect();
+        if rows.is_empty() {
+            continue;
+        }
         let count = |holds: fn(&Summary) -> bool| rows.iter().filter(|row| holds(&row.summary)).count().to_string();
         let onsets: Vec<String> =
             rows.iter().filter_map(|row| row.summary.onset_step).map(|step| step.to_string()).collect();
@@ -78,7 +81,7 @@ pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
         let dips: Vec<&Vec<u64>> = rows.iter().filter_map(|row| row.dips.as_ref()).collect();
         let known = |count: usize| if dips.is_empty() { String::new() } else { count.to_string() };
         table.add_row([
-            labels[*index].replace(" seed 0", ""),
+            label,
             rows.len().to_string(),
             count(|summary| summary.trained_well_step.is_some()),
             count(|summary| summary.collapsed),
