@@ -9,7 +9,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use ndarray_rand::rand::seq::SliceRandom;
 
 use crate::error::Error;
-use crate::memory;
+use crate::memory::{self, Words};
 use crate::outcome::Baseline;
 use crate::rng::{Purpose, stream};
 use crate::settings::{Settings, TrainingSettings};
@@ -128,7 +128,8 @@ impl<T: Real> Dataset<T> {
             Some(alphabet) => settings.data.encoder().build(alphabet)?,
             None => settings.data.encoder().learn(candidates())?,
         };
-        memory::require_words(rows.len(), settings.data.length, matrix.ncols(), size_of::<T>())?;
+        let (count, length, numbers) = (rows.len(), settings.data.length, matrix.ncols());
+        memory::require_words(Words { count, length, numbers, number: size_of::<T>() })?;
         let encoded = encoder.encode_batch(candidates())?;
 
         let kept: Vec<usize> = encoded.kept.iter().map(|&position| rows[position]).collect();

@@ -4,15 +4,26 @@ use flameout_model::room::{has_room, readable};
 use flameout_model::{Architecture, LayerKind};
 use flameout_optim::OptimizerSettings;
 
-use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::settings::Settings;
-use crate::trainer::Number;
 
 /// Whatever else a training allocates: lists of names, progress, the last steps' losses.
 const REST: u64 = 16 << 20;
 /// Words whose vectors are predicted at a time where the whole sequence must be known.
 const PREDICTED: u64 = 1024;
+
+/// How much there is of the words that a network is trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Words {
+    /// How many there are.
+    pub(crate) count: usize,
+    /// Characters of an encoded word.
+    pub(crate) length: usize,
+    /// Numbers of a word's vector.
+    pub(crate) numbers: usize,
+    /// Bytes of a number.
+    pub(crate) number: usize,
+}
 
 /// The most that a training allocates, by what it depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +37,8 @@ struct Need {
 ///
 /// # Errors
 /// [`Error::Memory`] says how much it takes and which setting decides that.
-pub(crate) fn require<T: Number>(
-    settings: &Settings,
-    architecture: &Architecture,
-    dataset: &Dataset<T>,
-) -> Result<(), Error> {
-    let need = Need::of(settings, architecture, dataset);
+pub(crate) fn require(settings: &Settings, architecture: &Architecture, words: Words) -> Result<(), Error> {
+    let need = Need::of(settings, architecture, words);
     let bytes = [need.weights, need.activations, need.words, REST].iter().fold(0_u64, |sum, x| sum.saturating_add(*x));
     if has_room(bytes) {
         return Ok(());
@@ -44,7 +51,7 @@ pub(crate) fn require<T: Number>(
         let what = format!("batches of {batch} words of {length} letters");
         (what, "lower `training.batch`, `data.length` or the units".to_owned())
     } else {
-        (format!("there are {} words", dataset.words.len()), "lower `data.words`".to_owned())
+        (format!("there are {} words", words.count), "lower `data.words`".to_owned())
     };
     Err(Error::Memory { needed: readable(bytes), what, remedy })
 }
@@ -56,34 +63,34 @@ fn fewer_units(settings: &Settings) -> String {
     }
 }
 
-/// Whether there is memory enough to encode so many words, each with a vector of so many numbers.
-pub(crate) fn require_words(words: usize, length: usize, numbers: usize, number: usize) -> Result<(), Error> {
+/// Whether there is memory enough to encode these words.
+pub(crate) fn require_words(words: Words) -> Result<(), Error> {
+    let Words { count, length, numbers, number } = words;
     // Indices; the numbers as they were read, and as they are trained on.
     let each = (2 * length as u64).saturating_add((4 + number as u64).saturating_mul(numbers as u64));
-    let bytes = each.saturating_mul(words as u64);
+    let bytes = each.saturating_mul(count as u64);
     if has_room(bytes) {
         return Ok(());
     }
-    let what = format!("there are {words} words of {length} letters, with vectors of {numbers} numbers");
+    let what = format!("there are {count} words of {length} letters, with vectors of {numbers} numbers");
     Err(Error::Memory { needed: readable(bytes), what, remedy: "lower `data.words` or `data.length`".into() })
 }
 
 impl Need {
-    fn of<T: Number>(settings: &Settings, architecture: &Architecture, dataset: &Dataset<T>) -> Self {
-        let number = size_of::<T>() as u64;
-        let words = dataset.words.len() as u64;
-        let outputs = dataset.targets.ncols() as u64;
+    fn of(settings: &Settings, architecture: &Architecture, words: Words) -> Self {
+        let (number, outputs, length) = (words.number as u64, words.numbers as u64, words.length as u64);
+        let words = words.count as u64;
         let at_once = (settings.training.batch as u64).min(words).max(if is_causal(architecture) {
             0
         } else {
             PREDICTED.min(words)
         });
-        let steps = at_once.saturating_mul(dataset.indices.ncols() as u64);
+        let steps = at_once.saturating_mul(length);
         Self {
             weights: (architecture.parameter_count() as u64).saturating_mul(number * copies(&settings.optimizer)),
             activations: steps.saturating_mul(number).saturating_mul(numbers_a_step(architecture)),
             // Predictions, targets and batches of all words, and the words among which the nearest are looked for.
-            words: words.saturating_mul(number).saturating_mul(6 * outputs + dataset.indices.ncols() as u64),
+            words: words.saturating_mul(number).saturating_mul(6 * outputs + length),
         }
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{Batch, Dataset};
 use crate::error::Error;
 use crate::intervention::Intervention;
-use crate::memory;
+use crate::memory::{self, Words};
 use crate::non_finite::NonFinite;
 use crate::outcome::Outcome;
 use crate::rng::{Purpose, stream};
@@ -397,7 +397,8 @@ impl<T: Number> Trainer<T> {
 pub(crate) fn require_possible<T: Number>(settings: &Settings, dataset: &Dataset<T>) -> Result<Architecture, Error> {
     let architecture = settings.architecture(dataset.encoder.alphabet_len(), dataset.targets.ncols());
     architecture.check()?;
-    memory::require(settings, &architecture, dataset)?;
+    let (count, length, numbers) = (dataset.words.len(), dataset.indices.ncols(), dataset.targets.ncols());
+    memory::require(settings, &architecture, Words { count, length, numbers, number: size_of::<T>() })?;
     Ok(architecture)
 }
 

@@ -43,16 +43,18 @@ pub mod keras;
 pub mod metadata;
 pub mod model;
 pub mod onnx;
+mod open;
 mod parameters;
 mod parts;
 mod recurrent;
 pub mod safetensors;
 mod shown;
 
-pub use choices::{Assumption, Choice, Choices, Imported, LastStates};
+pub use choices::{Assumption, Choice, Choices, LastStates};
 pub use error::Error;
 pub use metadata::Metadata;
 pub use model::Model;
+pub use open::Imported;
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

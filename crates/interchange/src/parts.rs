@@ -5,8 +5,9 @@ use std::path::Path;
 use flameout_cells::Activation;
 use flameout_model::LayerKind;
 
-use crate::choices::{Choice, LastStates, Open};
+use crate::choices::{Choice, LastStates};
 use crate::error::Error;
+use crate::open::Open;
 use crate::recurrent::Recurrent;
 use crate::shown;
 

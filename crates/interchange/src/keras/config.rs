@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::graph::{self, Link};
 use super::version::Version;
-use crate::choices::Open;
 use crate::error::Error;
+use crate::open::Open;
 use crate::recurrent::Recurrent;
 use crate::shown;
 

@@ -7,8 +7,9 @@ use flameout_model::Cell;
 
 use super::layer::LayerWeights;
 use super::read::{KerasFile, Layout, variables_of_class};
-use crate::choices::{Choice, Open};
+use crate::choices::Choice;
 use crate::error::Error;
+use crate::open::Open;
 use crate::parts::{self, Part, PartKind};
 use crate::recurrent::Recurrent;
 use crate::shown;

@@ -14,10 +14,11 @@ use super::hdf5::Hdf5;
 use super::layer::LayerWeights;
 use super::version::Version;
 use super::{graph, infer};
-use crate::choices::{Choices, Imported, Open};
+use crate::choices::Choices;
 use crate::error::Error;
 use crate::metadata::Metadata;
 use crate::model::Model;
+use crate::open::{Imported, Open};
 use crate::parameters::{Found, build, fold, is_kernel};
 use crate::{file, parts, shown};
 

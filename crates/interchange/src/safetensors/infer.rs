@@ -7,10 +7,10 @@ use flameout_model::{Architecture, Cell, Flavour};
 use ndarray::Array2;
 
 use super::read::{Parameters, StateDict, is_bidirectional};
-use crate::choices::Open;
 use crate::error::Error;
 use crate::metadata::Metadata;
 use crate::model::Model;
+use crate::open::Open;
 use crate::parameters::{Found, build, fold, is_kernel};
 use crate::parts::{self, Part, PartKind, Slot};
 use crate::recurrent::Recurrent;

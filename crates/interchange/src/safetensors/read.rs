@@ -10,10 +10,11 @@ use flameout_model::{Architecture, Cell, LayerKind};
 use ndarray::Array2;
 
 use super::{DIRECTIONS, REVERSE, infer};
-use crate::choices::{Choices, Imported, Open};
+use crate::choices::Choices;
 use crate::error::Error;
 use crate::metadata::Metadata;
 use crate::model::Model;
+use crate::open::{Imported, Open};
 use crate::parameters::{BIAS, Found, KERNEL, RECURRENT_BIAS, RECURRENT_KERNEL, build, check_finite};
 use crate::recurrent::Recurrent;
 use crate::{file, floats, gates};
