@@ -167,11 +167,6 @@ fn selected(rows: Vec<Row>, only: Option<&str>) -> Result<Vec<Row>> {
     Ok(selected)
 }
 
-/// The repository's root, where the words are.
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository")
-}
-
 fn rayon_pool(threads: usize) -> Result<rayon::ThreadPool> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("starting the threads")
 }
