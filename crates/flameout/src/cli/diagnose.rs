@@ -9,7 +9,7 @@ use flameout_doctor::{
     Change, Diagnosis, End, Options, Remedy, Trials, approach, counterfactuals, diagnose_course, remedies,
 };
 use flameout_experiment::{Dataset, Number, Precision, Settings};
-use flameout_model::checkpoint::write_atomically;
+use flameout_files::write_atomically;
 
 use super::course::{course, subject};
 use super::{base, diagnose_log, diagnosis, progress, setting};
