@@ -15,7 +15,9 @@ fn trained(case: Case, steps: usize) -> (Settings, Dataset<f32>, Trainer<f32>) {
     settings.set("data.words", "300").unwrap();
     let dataset = Dataset::open(&settings, &root()).unwrap();
     let mut trainer = Trainer::new(&settings, &dataset).unwrap();
-    (0..steps).for_each(|_| drop(trainer.step(&dataset).unwrap()));
+    for _ in 0..steps {
+        trainer.step(&dataset).unwrap();
+    }
     (settings, dataset, trainer)
 }
 
