@@ -19,6 +19,7 @@ mod preconditioner;
 mod reference;
 mod saturation;
 mod spectral;
+mod start;
 
 pub use columns::mean_column_length;
 pub use curvature::{Curvature, scratch};
@@ -26,12 +27,3 @@ pub use lanczos::Eigenvalue;
 pub use preconditioner::Preconditioner;
 pub use reference::{Measured, Reference};
 pub use spectral::spectral_radius;
-
-/// Entry i of a vector of signs without pattern, always the same: where iterations for eigenvectors begin.
-fn start_sign(i: usize) -> f64 {
-    // SplitMix64 (Steele, Lea and Flood 2014).
-    let mut z = (i as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    if (z ^ (z >> 31)) & 1 == 0 { 1.0 } else { -1.0 }
-}

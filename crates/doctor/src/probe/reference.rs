@@ -9,8 +9,8 @@ use flameout_kernels::Real;
 use flameout_model::{Architecture, Cell as RecurrentCell, LayerKind, Loss, LossKind, Sequential};
 use ndarray::{ArrayView2, Axis, Slice};
 
+use super::curvature::scratch;
 use super::saturation::{Saturation, middle};
-use super::scratch;
 use super::spectral::spectral_radius;
 
 /// Measures networks of one architecture, always on the same words.
