@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use flameout_curves::{Baseline, Curve, Unit, onset};
 use flameout_experiment::checkpoints::{Origin, files};
 use flameout_experiment::{Dataset, Number, Observer, RunDirectory, Settings, Snapshot, StepRecord, Trainer};
-use flameout_model::checkpoint;
+use flameout_files::checkpoint;
 
 use crate::Error;
 use crate::event::Event;

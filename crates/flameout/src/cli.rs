@@ -40,6 +40,7 @@ mod train;
 pub mod training;
 mod vectors;
 mod words;
+pub mod work;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

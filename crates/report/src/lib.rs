@@ -55,7 +55,7 @@ pub use terminal::{Colour, terminal};
 /// # Errors
 /// [`Error::Write`] if that fails; what was at `path` is then still there.
 pub fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Error> {
-    Ok(flameout_model::checkpoint::write_atomically(path, &[content.as_ref()])?)
+    Ok(flameout_files::write_atomically(path, &[content.as_ref()])?)
 }
 
 /// Runs the README's example as a test.

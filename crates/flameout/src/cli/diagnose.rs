@@ -10,7 +10,7 @@ use flameout_doctor::{
     remedies,
 };
 use flameout_experiment::{Dataset, Number, Precision, Settings};
-use flameout_model::checkpoint::write_atomically;
+use flameout_files::write_atomically;
 
 use super::{base, diagnose_log, diagnosis, progress, setting};
 use crate::embedder::NGRAMS;
