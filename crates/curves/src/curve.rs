@@ -244,7 +244,8 @@ impl Curve {
         }
     }
 
-    fn push(&mut self, record: &Record) {
+    /// Adds what was written down of a step or an epoch.
+    pub fn push(&mut self, record: &Record) {
         self.rows += 1;
         match record {
             Record::Step(step) => self.points.push(step.into()),

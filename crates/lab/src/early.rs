@@ -1,7 +1,8 @@
 //! Runs on which warnings and guards are measured: GRU(64) on 1,000 words, which collapses within some thousand steps.
 
 use anyhow::Result;
-use flameout_experiment::{Case, Dataset, Intervention, Outcome, Settings, StepRecord, Trainer};
+use flameout_curves::Outcome;
+use flameout_experiment::{Case, Dataset, Intervention, Settings, StepRecord, Trainer};
 
 use crate::root;
 

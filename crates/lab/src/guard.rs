@@ -9,7 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Result;
 use clap::ValueEnum;
 use comfy_table::Table;
-use flameout_doctor::{Guard, Proportion, Warning};
+use flameout_curves::warning::Warning;
+use flameout_doctor::{Guard, Proportion};
 use flameout_experiment::Intervention;
 use serde::Serialize;
 

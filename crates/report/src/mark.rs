@@ -1,7 +1,7 @@
 //! Steps of a run to point out.
 
 use flameout_curves::Curve;
-use flameout_doctor::onset::{self, EventKind};
+use flameout_curves::onset::{self, EventKind};
 use flameout_experiment::Summary;
 
 /// A step, and what happened there.

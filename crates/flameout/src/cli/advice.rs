@@ -1,7 +1,7 @@
 //! What to do next after a log's verdict, as lines of Keras and PyTorch.
 
 use flameout_curves::Curve;
-use flameout_doctor::judge::Verdict;
+use flameout_curves::judge::Verdict;
 
 /// Something to do.
 pub struct Step {

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use anyhow::Result;
 use comfy_table::Table;
+use flameout_curves::Symptom;
+use flameout_curves::judge::{Judged, Judgement, Series, SeriesEvent, Verdict, judge};
 use flameout_curves::logs::{self, Names};
+use flameout_curves::onset::EventKind;
 use flameout_curves::{Curve, Format, Unit};
-use flameout_doctor::judge::{Judged, Judgement, Series, SeriesEvent, Verdict, judge};
-use flameout_doctor::onset::{EventKind, Symptom};
 use serde_json::{Value, json};
 
 use super::{advice, table};

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
 use flameout_curves::Curve;
-use flameout_doctor::onset;
+use flameout_curves::onset;
 use flameout_experiment::{Ended, RunOptions, Settings, Summary};
 
 use super::curve;

@@ -1,6 +1,6 @@
 //! What became of a run, by its thinned curve and the mean predictor's loss.
 
-use flameout_experiment::Baseline;
+use flameout_curves::Baseline;
 
 use crate::hunt::curve::Point;
 

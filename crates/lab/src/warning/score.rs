@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use comfy_table::Table;
 use flameout::cli::table;
+use flameout_curves::warning::{Signal, Warning};
 use flameout_doctor::Proportion;
-use flameout_doctor::warning::{Signal, Warning};
 use flameout_experiment::{Record, RunDirectory, StepRecord};
 use serde::Serialize;
 
@@ -177,7 +177,7 @@ impl Alarms {
 
 fn announcements(run: &Run, signal: Signal, threshold: f64) -> Vec<u64> {
     let mut warning = Warning::new(signal, threshold);
-    run.records.iter().filter_map(|record| warning.step(record)).map(|announcement| announcement.step).collect()
+    run.records.iter().filter_map(|record| warning.step(&record.into())).map(|announcement| announcement.step).collect()
 }
 
 /// The chosen lines, for the terminal.

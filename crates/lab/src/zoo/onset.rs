@@ -1,4 +1,4 @@
-//! Whether events are found from a log alone: [`flameout_doctor::judge::judge`], which is told no baseline, against the
+//! Whether events are found from a log alone: [`flameout_curves::judge::judge`], which is told no baseline, against the
 //! definition, which is told everything.
 
 mod log;
@@ -6,10 +6,11 @@ mod score;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use flameout_curves::judge::{Series, judge};
+use flameout_curves::onset::{Detector, Event, EventKind};
+use flameout_curves::{Outcome, Symptom};
 use flameout_doctor::Subject;
-use flameout_doctor::judge::{Series, judge};
-use flameout_doctor::onset::{Detector, Event, EventKind, Symptom};
-use flameout_experiment::{EpochRecord, Outcome, Record, Trainer};
+use flameout_experiment::{EpochRecord, Record, Trainer};
 use serde::{Deserialize, Serialize};
 
 use super::late::Late;
@@ -116,7 +117,7 @@ fn truth(records: &[Record], outcome: &Outcome) -> Vec<Truth> {
     let last = epochs(records).last();
     let symptom = last.and_then(|epoch| outcome.symptom(epoch.spread, epoch.identical));
     // Also if not even one epoch was tested.
-    let symptom = symptom.or_else(|| outcome.symptom(f64::INFINITY, 0.0)).map(Symptom::from);
+    let symptom = symptom.or_else(|| outcome.symptom(f64::INFINITY, 0.0));
     truth.extend(lost.map(of_kind(EventKind::Collapse, symptom)));
     truth.extend(outcome.risen_since().filter(|_| lost.is_none()).map(of_kind(EventKind::Unsettled, None)));
     truth

@@ -43,12 +43,12 @@ pub fn see(specimen: Specimen) -> Result<Seen> {
     let begun = Instant::now();
     let course = Course::of(&specimen.subject()?, ANY, &mut |_| ())?;
     let baseline = course.outcome.baseline().train_loss;
-    let last = &course.records[course.records.len().saturating_sub(LAST)..];
+    let last = &course.curve.points[course.curve.points.len().saturating_sub(LAST)..];
     let last = last.iter().map(|record| record.loss).sum::<f64>() / last.len() as f64;
     Ok(Seen {
         specimen,
         event: course.event(),
-        steps: course.records.len() as u64,
+        steps: course.curve.points.len() as u64,
         trained_well_at: course.outcome.trained_well_at(),
         best: course.outcome.best().map(|best| best.loss / baseline).filter(|share| share.is_finite()),
         last: Some(last / baseline).filter(|share| share.is_finite()),

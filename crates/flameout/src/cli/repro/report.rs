@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use comfy_table::{Cell, CellAlignment, Table, presets};
-use flameout_experiment::{Begun, Number, Record, RunDirectory, Settings, Summary, Symptom};
+use flameout_curves::Symptom;
+use flameout_experiment::{Begun, Number, Record, RunDirectory, Settings, Summary};
 use flameout_kernels::Path as Kernels;
 use textplots::{Chart, LabelBuilder, LabelFormat, Plot, Shape};
 
@@ -138,6 +139,7 @@ fn name(symptom: Symptom) -> &'static str {
     match symptom {
         Symptom::SameOutput => "the same output for every input",
         Symptom::RandomOutput => "random outputs",
+        Symptom::Divergence => "divergence",
         Symptom::NonFinite => "a number is not finite",
     }
 }

@@ -3,8 +3,8 @@
 use clap::ValueEnum;
 use comfy_table::{Table, presets};
 use flameout::cli::table;
+use flameout_curves::Symptom;
 use flameout_doctor::Proportion;
-use flameout_doctor::onset::Symptom;
 
 use super::log::Log;
 use super::{Found, Looked, Truth};
@@ -189,7 +189,7 @@ mod tests {
     use crate::zoo::late::Late;
     use crate::zoo::onset::Told;
     use crate::zoo::specimen::Specimen;
-    use flameout_doctor::onset::{Detector, EventKind};
+    use flameout_curves::onset::{Detector, EventKind};
     use flameout_experiment::Case;
 
     fn truth(onset: u64, kind: EventKind, symptom: Option<Symptom>) -> Truth {

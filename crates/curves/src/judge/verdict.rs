@@ -1,8 +1,9 @@
 //! What the events of all series come to.
 
+use super::judgement::{Overfitting, Series, SeriesEvent, TOO_SHORT, Verdict};
 use super::series::Look;
-use super::{Overfitting, Series, SeriesEvent, TOO_SHORT, Verdict};
-use crate::onset::{EventKind, Symptom};
+use crate::onset::EventKind;
+use crate::outcome::Symptom;
 
 /// What the events come to: the worst first.
 pub(super) fn of(look: &Look<'_>, events: &[SeriesEvent], overfitting: Option<&Overfitting>) -> Verdict {

@@ -1,11 +1,12 @@
 //! Rises that were to be expected: of a learning rate that is set up again, and at the ends of epochs.
 
-use flameout_curves::Curve;
+use crate::curve::Curve;
 
+use super::judgement::{Series, SeriesEvent};
 use super::numbers::Numbers;
 use super::series::Look;
-use super::{Series, SeriesEvent};
-use crate::onset::{EventKind, Symptom};
+use crate::onset::EventKind;
+use crate::outcome::Symptom;
 
 /// Factor by which a learning rate is set up again; and part of what it had been before, that tells this from a warm-up.
 const SET_UP: f64 = 1.5;

@@ -1,11 +1,10 @@
 //! A curve's losses as logarithms, and what is measured on stretches of them.
 
-use flameout_experiment::Baseline;
-use flameout_experiment::outcome::{PATIENCE_EPOCHS, PATIENCE_STEPS, WINDOW};
+use crate::outcome::{Baseline, PATIENCE_EPOCHS, PATIENCE_STEPS, WINDOW};
+use crate::stats::{deviation, median};
 
-use super::band::noise;
-use super::{Event, EventKind};
-use flameout_curves::{Curve, Unit};
+use super::event::{Event, EventKind};
+use crate::curve::{Curve, Unit};
 
 /// Points whose median is a level.
 pub(super) const LEVEL: usize = 25;
@@ -65,15 +64,18 @@ impl Series {
     /// The median of the logarithms of the points around one, as many on each side.
     pub(super) fn smooth(&self, index: usize, around: usize) -> f64 {
         let (begin, end) = (index.saturating_sub(around), (index + around + 1).min(self.log.len()));
-        let mut near = [0.0; LEVEL];
-        let near = &mut near[..end - begin];
-        near.copy_from_slice(&self.log[begin..end]);
-        median(near)
+        self.median(begin, end)
     }
 
     /// The median of the logarithms of a stretch.
     pub(super) fn median(&self, begin: usize, end: usize) -> f64 {
-        median(&mut self.log[begin..end].to_vec())
+        median(&self.log[begin..end]).unwrap_or(f64::NAN)
+    }
+
+    /// The noise of all of it, from the differences of neighbours, which a trend leaves as they are.
+    pub(super) fn noise(&self) -> f64 {
+        let differences: Vec<f64> = self.log.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        deviation(differences) / std::f64::consts::SQRT_2
     }
 
     /// The first point at or after a step, if there is one.
@@ -101,7 +103,7 @@ impl Series {
         }
         let before = begin.saturating_sub(MOST_COMPARED);
         let fewest = (begin - before).min(end - begin).min(MOST_COMPARED);
-        let error = 6.0 * 1.25 * noise(&self.log) / libm::sqrt(fewest as f64);
+        let error = 6.0 * 1.25 * self.noise() / libm::sqrt(fewest as f64);
         self.median(begin, end) - self.median(before, begin) > libm::log(1.5).max(error)
     }
 
@@ -135,10 +137,4 @@ fn stride(points: &[(u64, f64)]) -> u64 {
     let mut distances: Vec<u64> = points.windows(2).map(|pair| pair[1].0.saturating_sub(pair[0].0)).collect();
     distances.sort_unstable();
     distances.get(distances.len() / 2).map_or(1, |&distance| distance.max(1))
-}
-
-/// The upper of the two middle values, where there are two. NaN only if a value is.
-pub(super) fn median(values: &mut [f64]) -> f64 {
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }

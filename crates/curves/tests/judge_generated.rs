@@ -1,35 +1,17 @@
 //! Logs that are made, of which the truth is known: a lasting rise must be told, at its row, in every container, numbering
 //! and unit; a healthy curve must have none.
 
+mod common;
+
+use flameout_curves::judge::{Judgement, Series, Verdict, judge};
 use flameout_curves::logs::{self, Names};
+use flameout_curves::onset::EventKind;
 use flameout_curves::{Curve, Point, Unit};
-use flameout_doctor::judge::{Judgement, Series, Verdict, judge};
-use flameout_doctor::onset::EventKind;
 
-/// SplitMix64.
-struct Random(u64);
+use common::Random;
 
-impl Random {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    /// Normal by the sum of twelve.
-    fn normal(&mut self) -> f64 {
-        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
-    }
-
-    fn among(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * self.uniform()
-    }
-
-    fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[(self.uniform() * all.len() as f64) as usize]
-    }
+fn one_of<T: Copy>(random: &mut Random, all: &[T]) -> T {
+    all[(random.uniform() * all.len() as f64) as usize]
 }
 
 /// A healthy curve from 1 down, with what noise it has.
@@ -42,9 +24,9 @@ struct Healthy {
 fn healthy(random: &mut Random) -> Healthy {
     let rows = (12.0 * (5000.0_f64 / 12.0).powf(random.uniform())) as usize;
     // What has a row for each epoch has the mean of many steps in it.
-    let noise = random.one_of(if rows < 100 { &[0.0, 0.02, 0.05] } else { &[0.0, 0.02, 0.1, 0.3] });
+    let noise = one_of(random, if rows < 100 { &[0.0, 0.02, 0.05] } else { &[0.0, 0.02, 0.1, 0.3] });
     let floor = 10f64.powf(random.among(-3.0, -0.7));
-    let (shape, scale) = (random.one_of(&[0, 1, 2]), random.among(0.03, 0.15));
+    let (shape, scale) = (one_of(random, &[0, 1, 2]), random.among(0.03, 0.15));
     let losses = (0..rows).map(|row| {
         let time = row as f64 / (scale * rows as f64);
         let mean = floor
@@ -114,7 +96,7 @@ fn a_lasting_rise_is_told_at_its_row_in_every_numbering_and_unit() {
         let Healthy { mut losses, noise } = healthy(&mut random);
         let at = rise(&mut random, &mut losses, noise);
         let shift = if seed % 4 == 3 { 1.2 } else { 0.0 };
-        let scale = random.one_of(&[1e-4, 1.0, 100.0]);
+        let scale = one_of(&mut random, &[1e-4, 1.0, 100.0]);
         let losses: Vec<f64> = losses.iter().map(|loss| scale * (loss - shift)).collect();
         let about = format!(
             "seed {seed}: {} rows, noise {noise}, rise at {at} from {} to {}, scale {scale} shift {shift}",
@@ -151,7 +133,7 @@ fn healthy_curves_are_cleared() {
         let mut random = Random(seed ^ 0xabcd);
         let Healthy { mut losses, noise } = healthy(&mut random);
         let rows = losses.len();
-        let what = if rows < 40 { "" } else { random.one_of(&["", "", "restart", "spike", "sawtooth"]) };
+        let what = if rows < 40 { "" } else { one_of(&mut random, &["", "", "restart", "spike", "sawtooth"]) };
         let (mut rates, cycle) = (None, (rows / 4).max(5));
         match what {
             "restart" => {

@@ -1,8 +1,8 @@
 //! Events against the definition of collapse and spike, in runs of this workspace and in logs that hold less.
 
-use flameout_curves::{Curve, EpochPoint, Unit};
-use flameout_doctor::onset::{self, Detector, EventKind, Symptom};
-use flameout_experiment::{Baseline, EpochRecord, Outcome, Record, StepRecord};
+use flameout_curves::onset::{self, Detector, EventKind};
+use flameout_curves::{Baseline, EpochRecord, Outcome, Record, StepRecord};
+use flameout_curves::{Curve, EpochPoint, Symptom, Unit};
 use proptest::prelude::*;
 
 const BASELINE: Baseline = Baseline { train_loss: 0.01, test_loss: 0.01, accuracy: 0.04, spread: 0.1 };
@@ -48,8 +48,8 @@ fn outcome(records: &[Record]) -> Outcome {
     let mut outcome = Outcome::new(BASELINE, 10);
     for record in records {
         match record {
-            Record::Step(step) => outcome.step(step),
-            Record::Epoch(epoch) => outcome.epoch(epoch),
+            Record::Step(step) => outcome.step(&step.into()),
+            Record::Epoch(epoch) => outcome.epoch(&epoch.into()),
         }
     }
     outcome

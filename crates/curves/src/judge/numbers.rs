@@ -1,6 +1,6 @@
 //! The numbers of a series, on the scale on which they are judged.
 
-use super::stats::{deviation, median, quantile};
+use crate::stats::{deviation, median, quantile};
 
 /// Of a normal distribution: standard deviations up to the 90th percentile.
 const PERCENTILE_90: f64 = 1.2816;
@@ -63,10 +63,10 @@ impl Numbers {
         if raw.is_empty() {
             return None;
         }
-        let first = |count: usize| median(&raw[..count.min(raw.len())]);
+        let first = |count: usize| median(&raw[..count.min(raw.len())]).unwrap_or(0.0);
         let start = first(3).min(first((raw.len() / 100).clamp(3, 10)));
         let sizes: Vec<f64> = raw.iter().map(|number| number.abs()).collect();
-        let typical = median(&sizes);
+        let typical = median(&sizes).unwrap_or(0.0);
         let positive = raw.iter().copied().filter(|number| *number > 0.0).fold(f64::INFINITY, f64::min);
         let of_ratio = kind != Kind::Accuracy
             && positive.is_finite()
@@ -76,7 +76,7 @@ impl Numbers {
             false => Scale::Difference,
         };
         let height: Vec<f64> = raw.iter().map(|&number| scale.height(number)).collect();
-        let late = median(&raw[raw.len() * 5 / 8..raw.len() * 7 / 8]);
+        let late = median(&raw[raw.len() * 5 / 8..raw.len() * 7 / 8]).unwrap_or(0.0);
         let at_zero = start <= (ZERO_START * typical).min(ROUNDED);
         let grows = kind == Kind::Loss && of_ratio && raw.len() > 10 && at_zero && late <= GROWN * typical;
         let noise = least_noise(&height);
@@ -89,12 +89,12 @@ impl Numbers {
 
     /// The median height of the points around one, as many on each side.
     pub(super) fn smooth(&self, index: usize, around: usize) -> f64 {
-        median(&self.height[index.saturating_sub(around)..(index + around + 1).min(self.len())])
+        self.level(index.saturating_sub(around), (index + around + 1).min(self.len()))
     }
 
-    /// The median height of a stretch.
+    /// The median height of a stretch; 0 of none.
     pub(super) fn level(&self, begin: usize, end: usize) -> f64 {
-        median(&self.height[begin..end])
+        median(&self.height[begin..end]).unwrap_or(0.0)
     }
 
     /// The share of what was learnt that is lost at a height, if the best was at another.

@@ -1,35 +1,17 @@
 //! Events in curves whose truth is known: healthy ones must have none, and a fault must be found where it began.
 //!
-//! `cargo test -p flameout-doctor --test onset_synthetic -- --ignored --nocapture` prints the whole table.
+//! `cargo test -p flameout-curves --test onset_synthetic -- --ignored --nocapture` prints the whole table.
 
+mod common;
+
+use flameout_curves::Baseline;
+use flameout_curves::onset::{self, Event, EventKind};
 use flameout_curves::{Curve, Unit};
-use flameout_doctor::onset::{self, Event, EventKind};
-use flameout_experiment::Baseline;
 use proptest::prelude::*;
 
+use common::Random;
+
 const BASELINE: Baseline = Baseline { train_loss: 1.0, test_loss: 1.0, accuracy: 0.0, spread: 1.0 };
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    /// Normal by the sum of twelve.
-    fn normal(&mut self) -> f64 {
-        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
-    }
-
-    fn among(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * self.uniform()
-    }
-}
 
 /// How a batch's loss differs from the mean loss.
 #[derive(Debug, Clone, Copy)]

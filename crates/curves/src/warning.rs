@@ -5,7 +5,7 @@
 //! is, how often it comes too late and how often for nothing, is measured by `cargo xtask warning`.
 //!
 //! ```
-//! use flameout_doctor::warning::{Signal, Warning};
+//! use flameout_curves::warning::{Signal, Warning};
 //!
 //! let mut warning = Warning::new(Signal::UpdateNorm, 4.0);
 //! let usual = (1..=300).find_map(|step| warning.value(step, 0.1 + 0.01 * (step % 7) as f64));
@@ -17,8 +17,9 @@
 
 use std::collections::VecDeque;
 
-use flameout_experiment::StepRecord;
 use serde::{Deserialize, Serialize};
+
+use crate::curve::Point;
 
 /// Steps whose median says what is usual; before so many have been seen, nothing is announced.
 pub const WINDOW: usize = 200;
@@ -51,13 +52,13 @@ impl Signal {
         }
     }
 
-    /// Its value at a step.
+    /// Its value at a step, if it is known.
     #[must_use]
-    pub fn of(self, record: &StepRecord) -> f64 {
+    pub fn of(self, point: &Point) -> Option<f64> {
         match self {
-            Self::Loss => record.loss,
-            Self::GradientNorm => record.gradient_norm,
-            Self::UpdateNorm => record.update_norm,
+            Self::Loss => Some(point.loss),
+            Self::GradientNorm => point.gradient_norm,
+            Self::UpdateNorm => point.update_norm,
         }
     }
 }
@@ -100,8 +101,8 @@ impl Warning {
     }
 
     /// Takes note of a step; steps come in order.
-    pub fn step(&mut self, record: &StepRecord) -> Option<Announcement> {
-        self.value(record.step, self.signal.of(record))
+    pub fn step(&mut self, point: &Point) -> Option<Announcement> {
+        self.value(point.step, self.signal.of(point)?)
     }
 
     /// As [`step`](Self::step), for a run of which only the signal is known.
@@ -121,26 +122,29 @@ impl Warning {
     }
 }
 
-/// The median of the latest finite values.
+/// The median of the latest values.
 #[derive(Debug, Clone)]
-pub(crate) struct RunningMedian {
+pub struct RunningMedian {
     window: usize,
     latest: VecDeque<f64>,
     sorted: Vec<f64>,
 }
 
 impl RunningMedian {
-    pub(crate) fn new(window: usize) -> Self {
+    /// Of as many values as `window` says.
+    #[must_use]
+    pub fn new(window: usize) -> Self {
         Self { window, latest: VecDeque::with_capacity(window), sorted: Vec::with_capacity(window) }
     }
 
     /// Whether there have been as many values as it looks at.
-    pub(crate) fn full(&self) -> bool {
+    #[must_use]
+    pub fn full(&self) -> bool {
         self.latest.len() == self.window
     }
 
     /// Adds a value in place of the oldest.
-    pub(crate) fn push(&mut self, value: f64) {
+    pub fn push(&mut self, value: f64) {
         if self.full()
             && let Some(oldest) = self.latest.pop_front()
         {
@@ -151,7 +155,8 @@ impl RunningMedian {
     }
 
     /// The middle value, of an even number the upper one; NaN of none.
-    pub(crate) fn median(&self) -> f64 {
+    #[must_use]
+    pub fn median(&self) -> f64 {
         self.sorted.get(self.sorted.len() / 2).copied().unwrap_or(f64::NAN)
     }
 

@@ -1,11 +1,12 @@
 //! What an event looked like.
 
-use flameout_experiment::Baseline;
+use crate::outcome::Baseline;
 
 use super::divergence::is_diverged;
+use super::event::{Event, EventKind};
 use super::series::Series;
-use super::{Event, EventKind, Symptom};
-use flameout_curves::Curve;
+use crate::curve::Curve;
+use crate::outcome::Symptom;
 
 /// What the outputs that were tested last say of a collapse, and the loss of anything that did not come back.
 pub(super) fn of(event: &Event, curve: &Curve, series: &Series, reference: &Baseline) -> Option<Symptom> {
@@ -26,7 +27,7 @@ pub(super) fn seen(event: &Event, curve: &Curve, reference: &Baseline) -> Option
     let tested = curve.epochs.iter().rev().filter(|test| test.step.is_some_and(|step| step >= event.first_sign));
     let (spread, identical) =
         tested.map(|test| (test.spread, test.identical)).find(|outputs| *outputs != (None, None))?;
-    Some(reference.symptom(spread.unwrap_or(f64::INFINITY), identical.unwrap_or(0.0)).into())
+    Some(reference.symptom(spread.unwrap_or(f64::INFINITY), identical.unwrap_or(0.0)))
 }
 
 /// The largest spread of outputs before an event: about the targets', of which a foreign log says nothing.

@@ -1,7 +1,8 @@
 //! Numbers that are not finite.
 
-use super::{Detector, Event, EventKind, Symptom};
-use flameout_curves::Curve;
+use super::event::{Detector, Event, EventKind};
+use crate::curve::Curve;
+use crate::outcome::Symptom;
 
 /// Finite points in a row after which numbers are finite again: where a framework passes over a step that overflowed.
 const HEALED: usize = 3;
@@ -13,7 +14,7 @@ pub(crate) fn events(curve: &Curve) -> Vec<Event> {
     let mut at = 0;
     while let Some(begin) = (at..points.len()).find(|&index| !points[index].is_finite()) {
         let healed = (begin..points.len()).find(|&index| {
-            points.get(index..index + HEALED).is_some_and(|next| next.iter().all(flameout_curves::Point::is_finite))
+            points.get(index..index + HEALED).is_some_and(|next| next.iter().all(crate::curve::Point::is_finite))
         });
         let step = points[begin].step;
         events.push(Event {

@@ -1,11 +1,11 @@
 //! The definition of collapse and spike, [`Outcome`], applied to a curve.
 
-use flameout_experiment::{Baseline, EpochRecord, Outcome, StepRecord};
-
 use super::band::first_sign;
+use super::event::{Detector, Event, EventKind};
 use super::series::Series;
-use super::{Detector, Event, EventKind, Symptom};
-use flameout_curves::{Curve, Point, Unit};
+use crate::curve::{Curve, EpochPoint, Point, Unit};
+use crate::outcome::Symptom;
+use crate::outcome::{Baseline, Outcome};
 
 /// Steps that [`Outcome`] gives a rise to come back, at the least.
 const PATIENCE: usize = 1000;
@@ -20,16 +20,15 @@ pub(super) fn events(curve: &Curve, series: &Series, reference: &Baseline) -> Ve
     let mut tests = curve.epochs.iter().filter(|test| test.step.is_some()).peekable();
     let has_tests = tests.clone().any(|test| test.test_loss.is_some());
     for (index, point) in curve.points.iter().enumerate() {
-        watch.step(&step_record(point, clock.shown[index]), index);
+        watch.step(&Point { step: clock.shown[index], ..*point }, index);
         let next = curve.points.get(index + 1);
         while let Some(test) = tests.next_if(|test| next.is_none_or(|next| test.step < Some(next.step))) {
-            if let Some(loss) = test.test_loss {
-                watch.outcome.epoch(&epoch_record(clock.shown[index], loss));
-            }
+            watch.outcome.epoch(&EpochPoint { step: Some(clock.shown[index]), ..*test });
         }
         // Where nothing was tested, the training loss speaks for the test words.
         if !has_tests && watch.outcome.risen_since().is_some() {
-            watch.outcome.epoch(&epoch_record(clock.shown[index], f64::NAN));
+            let (step, test_loss) = (Some(clock.shown[index]), Some(f64::NAN));
+            watch.outcome.epoch(&EpochPoint { step, test_loss, ..EpochPoint::default() });
         }
     }
     watch.unsettled();
@@ -88,9 +87,9 @@ struct Rise {
 }
 
 impl Watch {
-    fn step(&mut self, record: &StepRecord, index: usize) {
+    fn step(&mut self, point: &Point, index: usize) {
         let (collapsed, spikes) = (self.outcome.collapse_onset().is_some(), self.outcome.spikes().len());
-        self.outcome.step(record);
+        self.outcome.step(point);
         if collapsed {
             return;
         }
@@ -144,34 +143,5 @@ impl Watched<'_> {
             before: None,
             peak: None,
         }
-    }
-}
-
-fn step_record(point: &Point, step: u64) -> StepRecord {
-    StepRecord {
-        step,
-        epoch: 0,
-        words: 0,
-        loss: point.loss,
-        // Where these are not known, the loss decides alone.
-        accuracy: point.accuracy.filter(|accuracy| accuracy.is_finite()).unwrap_or(1.0),
-        gradient_norm: point.gradient_norm.unwrap_or(0.0),
-        update_norm: point.update_norm.unwrap_or(0.0),
-        learning_rate: point.learning_rate.unwrap_or(0.0),
-    }
-}
-
-/// Only these two are looked at.
-fn epoch_record(step: u64, test_loss: f64) -> EpochRecord {
-    EpochRecord {
-        epoch: 0,
-        step,
-        loss: 0.0,
-        accuracy: 0.0,
-        test_loss,
-        test_accuracy: 0.0,
-        spread: 0.0,
-        identical: 0.0,
-        words_per_second: 0.0,
     }
 }

@@ -1,12 +1,13 @@
 //! The series of a log, each by itself.
 
-use flameout_curves::{Curve, EpochPoint, Measure, Point};
+use crate::curve::{Curve, EpochPoint, Measure, Point};
 
+use super::judgement::{Judged, Overfitting, Series, SeriesEvent, TOO_SHORT};
 use super::numbers::{Kind, Numbers, Scale};
 use super::rise::{Rise, lasting, rises};
-use super::stats::median;
-use super::{Judged, Overfitting, Series, SeriesEvent, TOO_SHORT};
-use crate::onset::{Detector, Event, EventKind, Symptom, non_finite, outputs_seen};
+use crate::onset::{Detector, Event, EventKind, non_finite, outputs_seen};
+use crate::outcome::Symptom;
+use crate::stats::median;
 
 /// Rows of exactly 0.0 at the end that are no loss, and the share of the start that it must have been before.
 const ZEROS: usize = 3;
@@ -293,7 +294,8 @@ impl<'a> Look<'a> {
     fn is_better(&self, numbers: &Numbers) -> bool {
         let count = numbers.len();
         let width = (count / 10).max(3);
-        let best = numbers.height.windows(width).step_by((width / 4).max(1)).map(median).fold(f64::INFINITY, f64::min);
+        let best =
+            numbers.height.windows(width).step_by((width / 4).max(1)).filter_map(median).fold(f64::INFINITY, f64::min);
         let lowest = libm::sqrt(2.0 * libm::log(count as f64 / width as f64));
         let chance = (lowest + 4.0) * 1.25 * numbers.noise / libm::sqrt(width as f64);
         let matters = match (numbers.kind, numbers.scale) {
@@ -331,8 +333,8 @@ fn zeros(points: &[Point]) -> Option<usize> {
     }
     let losses: Vec<f64> =
         points[..begin].iter().map(|point| point.loss.abs()).filter(|loss| loss.is_finite()).collect();
-    let before = median(&losses[losses.len().saturating_sub(5)..]);
-    (!losses.is_empty() && before > NOT_ZERO * median(&losses[..losses.len().min(3)])).then_some(begin)
+    let (before, start) = (median(&losses[losses.len().saturating_sub(5)..])?, median(&losses[..losses.len().min(3)])?);
+    (before > NOT_ZERO * start).then_some(begin)
 }
 
 /// Numbers that are not finite from a row to the end.

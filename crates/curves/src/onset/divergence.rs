@@ -1,11 +1,11 @@
 //! A loss above twice the baseline that does not come back.
 
-use flameout_experiment::Baseline;
+use crate::outcome::Baseline;
 
-use super::band::noise;
+use super::event::{Detector, Event, EventKind};
 use super::series::{LEVEL, Series};
-use super::{Detector, Event, EventKind, Symptom};
-use flameout_curves::Unit;
+use crate::curve::Unit;
+use crate::outcome::Symptom;
 
 /// Multiple of the baseline above which a loss has diverged: outputs that are as varied as the targets, and have nothing to
 /// do with them, are at twice the mean predictor's squared error.
@@ -53,5 +53,5 @@ pub(super) fn is_diverged(series: &Series, begin: usize, end: usize, reference: 
 }
 
 fn threshold(series: &Series, reference: &Baseline) -> f64 {
-    libm::log(reference.train_loss) + libm::log(FACTOR).max(NOISE * noise(&series.log))
+    libm::log(reference.train_loss) + libm::log(FACTOR).max(NOISE * series.noise())
 }

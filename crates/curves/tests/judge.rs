@@ -1,8 +1,8 @@
 //! What is said of logs of the kinds that people post.
 
-use flameout_curves::{Curve, EpochPoint, Measure, Point, Unit};
-use flameout_doctor::judge::{Judgement, Series, Verdict, judge};
-use flameout_doctor::onset::{EventKind, Symptom};
+use flameout_curves::judge::{Judgement, Series, Verdict, judge};
+use flameout_curves::onset::EventKind;
+use flameout_curves::{Curve, EpochPoint, Measure, Point, Symptom, Unit};
 
 /// Falls from 2.3 to 0.27 over thirty rows, with the little noise that means over epochs have.
 fn falling(row: usize) -> f64 {

@@ -14,7 +14,7 @@
 use std::collections::VecDeque;
 
 use super::numbers::{Kind, Numbers, Scale, noise};
-use super::stats::{median, quantile};
+use crate::stats::{median, quantile};
 
 /// Deviations that are beyond chance.
 const BEYOND_CHANCE: f64 = 5.0;
@@ -127,7 +127,10 @@ impl<'a> Band<'a> {
 
     /// The median of the last rows, once there are enough.
     pub(super) fn running(&self) -> Option<f64> {
-        (self.recent.len() == self.width).then(|| median(&self.recent.iter().copied().collect::<Vec<_>>()))
+        if self.recent.len() < self.width {
+            return None;
+        }
+        median(&self.recent.iter().copied().collect::<Vec<_>>())
     }
 
     /// The lowest level, once there is one.

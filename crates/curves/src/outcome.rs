@@ -12,12 +12,9 @@
 
 use std::collections::VecDeque;
 
-use flameout_kernels::Real;
-use flameout_model::{Loss, LossKind, metrics};
-use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use flameout_curves::record::{EpochRecord, StepRecord};
+use crate::curve::{EpochPoint, Point};
 
 /// Share of the mean predictor's loss below which a network counts as trained well.
 const TRAINED_LOSS: f64 = 0.7;
@@ -50,27 +47,6 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Measures targets `(words, outputs)`.
-    #[must_use]
-    pub fn new<T: Real>(train: ArrayView2<'_, T>, test: ArrayView2<'_, T>, loss: LossKind) -> Self {
-        let mean: Vec<T> = train
-            .columns()
-            .into_iter()
-            .map(|column| T::from_f64(column.iter().map(|x| x.to_f64()).sum::<f64>() / column.len() as f64))
-            .collect();
-        let of_mean = |targets: ArrayView2<'_, T>| {
-            let predictions = Array2::from_shape_fn(targets.dim(), |(_, column)| mean[column]);
-            loss.value(predictions.view(), targets)
-        };
-        let train_loss = of_mean(train);
-        Self {
-            train_loss,
-            test_loss: if test.len_of(Axis(0)) > 0 { of_mean(test) } else { train_loss },
-            accuracy: metrics::most_common_arg_max(train),
-            spread: metrics::spread(train),
-        }
-    }
-
     /// What outputs look like of a network that has lost what it had learnt, given their spread over inputs and the share of
     /// identical ones.
     #[must_use]
@@ -85,13 +61,16 @@ impl Baseline {
 }
 
 /// What outputs look like after a collapse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Symptom {
     /// Nearly the same output for every input.
     SameOutput,
-    /// Outputs differ between inputs, but not in the way of the targets.
+    /// Outputs differ between inputs, but not in the way of the targets; the loss is at most twice the baseline, which is
+    /// where outputs are that vary as much as the targets do.
     RandomOutput,
+    /// The loss is more than twice the baseline.
+    Divergence,
     /// A loss, gradient or update that is not a finite number.
     NonFinite,
 }
@@ -161,30 +140,31 @@ impl Outcome {
         }
     }
 
-    /// Takes note of a step.
-    pub fn step(&mut self, record: &StepRecord) {
-        if ![record.loss, record.gradient_norm, record.update_norm].iter().all(|x| x.is_finite()) {
+    /// Takes note of a step. Where its accuracy is not known, the loss decides alone.
+    pub fn step(&mut self, point: &Point) {
+        if !point.is_finite() {
             self.non_finite = true;
             if self.trained_well_at.is_some() {
-                self.collapse_onset.get_or_insert(record.step);
+                self.collapse_onset.get_or_insert(point.step);
             }
             return;
         }
-        let smoothed = self.smooth(record);
+        let smoothed = self.smooth(point);
         if self.window.len() as u64 == self.window_len() {
             self.note_best(smoothed);
             self.note_rise(smoothed);
         }
     }
 
-    /// Takes note of an epoch's test loss.
-    pub fn epoch(&mut self, record: &EpochRecord) {
-        if record.test_loss < self.best_test.map_or(f64::INFINITY, |best| best.loss) {
-            self.best_test = Some(BestTest { epoch: record.epoch, step: record.step, loss: record.test_loss });
+    /// Takes note of a test. One without a step or a loss says nothing.
+    pub fn epoch(&mut self, test: &EpochPoint) {
+        let (Some(step), Some(loss)) = (test.step, test.test_loss) else { return };
+        if loss < self.best_test.map_or(f64::INFINITY, |best| best.loss) {
+            self.best_test = Some(BestTest { epoch: test.epoch, step, loss });
         }
         if let Some(rise) = &mut self.rise
-            && record.step >= rise.onset
-            && (record.test_loss.is_nan() || record.test_loss >= RISEN_LOSS * self.baseline.test_loss)
+            && step >= rise.onset
+            && (loss.is_nan() || loss >= RISEN_LOSS * self.baseline.test_loss)
         {
             rise.on_test = true;
         }
@@ -194,14 +174,14 @@ impl Outcome {
         WINDOW.min(self.steps_per_epoch).max(1)
     }
 
-    fn smooth(&mut self, record: &StepRecord) -> Best {
+    fn smooth(&mut self, point: &Point) -> Best {
         if self.window.len() as u64 == self.window_len() {
             self.window.pop_front();
         }
-        self.window.push_back((record.loss, record.accuracy));
+        self.window.push_back((point.loss, point.accuracy.filter(|accuracy| accuracy.is_finite()).unwrap_or(1.0)));
         let count = self.window.len() as f64;
         let (loss, accuracy) = self.window.iter().fold((0.0, 0.0), |sum, x| (sum.0 + x.0, sum.1 + x.1));
-        Best { step: record.step, loss: loss / count, accuracy: accuracy / count }
+        Best { step: point.step, loss: loss / count, accuracy: accuracy / count }
     }
 
     fn note_best(&mut self, smoothed: Best) {
@@ -313,28 +293,11 @@ mod tests {
             for _ in 0..steps {
                 step += 1;
                 let accuracy = if loss < 0.005 { 0.8 } else { 0.04 };
-                outcome.step(&StepRecord {
-                    step,
-                    epoch: step.div_ceil(10),
-                    words: 32,
-                    loss,
-                    accuracy,
-                    gradient_norm: 0.1,
-                    update_norm: 0.1,
-                    learning_rate: 0.001,
-                });
+                let accuracy = Some(accuracy);
+                outcome.step(&Point { step, loss, accuracy, ..Point::default() });
                 if step % 10 == 0 {
-                    outcome.epoch(&EpochRecord {
-                        epoch: step / 10,
-                        step,
-                        loss,
-                        accuracy,
-                        test_loss: loss,
-                        test_accuracy: accuracy,
-                        spread: 0.1,
-                        identical: 0.0,
-                        words_per_second: 1.0,
-                    });
+                    let (epoch, step, test_loss) = (step / 10, Some(step), Some(loss));
+                    outcome.epoch(&EpochPoint { epoch, step, test_loss, ..EpochPoint::default() });
                 }
             }
         }

@@ -32,11 +32,12 @@
 
 use std::collections::VecDeque;
 
-use flameout_experiment::Baseline;
+use crate::outcome::Baseline;
 
-use super::series::{LEVEL, Series, median};
-use super::{Detector, Event, EventKind};
-use flameout_curves::Unit;
+use super::event::{Detector, Event, EventKind};
+use super::series::{LEVEL, Series};
+use crate::curve::Unit;
+use crate::stats::{deviation, median};
 
 /// The scales of steps, and that of epochs.
 const STEPS: [Scale; 3] = [
@@ -63,8 +64,7 @@ const UNSURE: usize = 25;
 const EPOCHS_LEVEL: usize = 5;
 /// Share of the baseline that a lasting rise must reach to be a collapse, where the baseline is but the loss at the start.
 const LOST: f64 = 0.5;
-/// Of a normal distribution: standard deviations in a median absolute deviation, and up to the 95th percentile.
-const DEVIATIONS: f64 = 1.4826;
+/// Of a normal distribution: standard deviations up to the 95th percentile.
 const PERCENTILE_95: f64 = 1.645;
 
 /// The rises that leave the band. Only where the baseline is a guess may they be called collapses: else that is the
@@ -113,12 +113,6 @@ pub(super) fn first_sign(series: &Series, begin: usize, settled: usize, risen: u
     series.log[learnt..settled].iter().for_each(|&log| band.take(log));
     // A rise that ends in a number that is not finite may be certain only after the last finite loss.
     band.sign(series, begin, risen.min(series.log.len() - 1))
-}
-
-/// The noise of a whole series, from the differences of neighbours, which a trend leaves as they are.
-pub(super) fn noise(log: &[f64]) -> f64 {
-    let differences: Vec<f64> = log.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    deviation(differences) / std::f64::consts::SQRT_2
 }
 
 /// A way to be outside; see the [module](self).
@@ -196,7 +190,7 @@ impl Band {
     fn running_median(&self) -> f64 {
         let mut sorted = [0.0; LEVEL];
         sorted.iter_mut().zip(&self.recent).for_each(|(slot, log)| *slot = *log);
-        median(&mut sorted[..self.recent.len()])
+        median(&sorted[..self.recent.len()]).unwrap_or(f64::NAN)
     }
 
     /// The level, once enough is known of the noise about it.
@@ -270,20 +264,8 @@ impl Band {
 
 /// See the [module](self): *noise*.
 fn spread(mut distances: Vec<f64>) -> f64 {
-    if distances.is_empty() {
-        return 0.0;
-    }
-    let middle = median(&mut distances);
+    let Some(middle) = median(&distances) else { return 0.0 };
     let percentile = distances.len() * 95 / 100;
     let tail = *distances.select_nth_unstable_by(percentile, f64::total_cmp).1 - middle;
     (tail / PERCENTILE_95).max(deviation(distances))
-}
-
-fn deviation(mut values: Vec<f64>) -> f64 {
-    if values.is_empty() {
-        return 0.0;
-    }
-    let middle = median(&mut values);
-    values.iter_mut().for_each(|value| *value = (*value - middle).abs());
-    DEVIATIONS * median(&mut values)
 }

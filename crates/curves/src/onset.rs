@@ -2,16 +2,16 @@
 //!
 //! [`find`] looks at a [`Curve`] in four ways, and makes one [`Event`] of what belongs together:
 //!
-//! 1. **By definition**: [`Outcome`](flameout_experiment::Outcome), the definition of collapse and spike in this workspace,
+//! 1. **By definition**: [`Outcome`](crate::Outcome), the definition of collapse and spike in this workspace,
 //!    sees the curve's steps, against the loss of the mean predictor. Where that [`Baseline`] is not known, the loss at the
 //!    start stands for it ([`baseline_at_start`]).
 //! 2. **Not finite**: a loss, gradient or update that is NaN or infinite.
 //! 3. **Divergence**: a loss above twice the baseline (and above its own noise) that does not come back until the log ends.
-//! 4. **Relative**: a rise out of the curve's own band, however far below the baseline: see [`band`].
+//! 4. **Relative**: a rise out of the curve's own band, however far below the baseline: see `onset/band.rs`.
 //!
 //! ```
+//! use flameout_curves::onset::{self, EventKind};
 //! use flameout_curves::{Curve, Unit};
-//! use flameout_doctor::onset::{self, EventKind};
 //!
 //! // Falls to 3e-5; at step 301 up to 0.06 within ten steps; heals.
 //! let mut losses: Vec<f64> = (0..300).map(|step| 3e-5 + 0.9_f64.powi(step)).collect();
@@ -24,103 +24,27 @@
 //! assert_eq!(events[0].peak, Some(0.06));
 //! ```
 
-pub mod band;
+mod band;
 mod definition;
 mod divergence;
+mod event;
 pub(crate) mod non_finite;
 mod series;
 mod symptom;
 
-use flameout_experiment::Baseline;
-use serde::{Deserialize, Serialize};
-
-use flameout_curves::{Curve, Unit};
+use crate::curve::{Curve, Unit};
+use crate::outcome::{Baseline, Symptom};
+use crate::stats::median;
 use series::Series;
+
+pub use event::{Detector, Event, EventKind};
 
 /// Losses whose median is the loss at the start; the fewer of them are for runs that leave it at once.
 const START: [usize; 2] = [3, 10];
 
-/// A rise of the loss.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Event {
-    /// The first step of it. For a rise found by definition: where the *smoothed* loss left the lower half of the way from
-    /// its best to the baseline, as `Summary::onset_step` has it; else the same as `first_sign`.
-    pub onset: u64,
-    /// The first step whose loss was out of its band and did not return before the rise: the state before this step is
-    /// the one to replay from. Never after `onset`.
-    pub first_sign: u64,
-    /// The step at which it was certain.
-    pub risen: u64,
-    /// The first step at which the loss was back.
-    pub recovered: Option<u64>,
-    /// What became of it.
-    pub kind: EventKind,
-    /// What it looked like, if the log tells.
-    pub symptom: Option<Symptom>,
-    /// How it was found.
-    pub found: Detector,
-    /// The typical loss before it; `None` if there were too few steps.
-    pub before: Option<f64>,
-    /// The highest finite loss in it.
-    pub peak: Option<f64>,
-}
-
-/// What became of a rise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EventKind {
-    /// It came back.
-    Spike,
-    /// It did not come back within 1,000 steps or two epochs, whichever is longer, and what was learnt is lost.
-    Collapse,
-    /// It did not come back within that time either, but stayed below where a collapse begins.
-    Setback,
-    /// The log ended before that time.
-    Unsettled,
-}
-
-/// What a collapse looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Symptom {
-    /// Nearly the same output for every input.
-    SameOutput,
-    /// Outputs differ between inputs, but not in the way of the targets; the loss is at most twice the baseline, which is
-    /// where outputs are that vary as much as the targets do.
-    RandomOutput,
-    /// The loss is more than twice the baseline.
-    Divergence,
-    /// A loss, gradient or update that is not a finite number.
-    NonFinite,
-}
-
-/// Ways to find an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Detector {
-    /// The definition of collapse and spike, against the baseline.
-    Definition,
-    /// A number that is not finite.
-    NonFinite,
-    /// A loss above twice the baseline until the end.
-    Divergence,
-    /// A loss out of its own band.
-    Relative,
-}
-
-impl From<flameout_experiment::Symptom> for Symptom {
-    fn from(symptom: flameout_experiment::Symptom) -> Self {
-        match symptom {
-            flameout_experiment::Symptom::SameOutput => Self::SameOutput,
-            flameout_experiment::Symptom::RandomOutput => Self::RandomOutput,
-            flameout_experiment::Symptom::NonFinite => Self::NonFinite,
-        }
-    }
-}
-
 /// Finds the rises of a curve's loss, in order; they do not overlap.
 ///
-/// With a baseline, a collapse is what [`Outcome`](flameout_experiment::Outcome) calls so, or one by numbers that are not
+/// With a baseline, a collapse is what [`Outcome`](crate::Outcome) calls so, or one by numbers that are not
 /// finite or divergence where the network had not trained well before. Without, a lasting rise to half the loss at the
 /// start is one too. Where losses are negative, only numbers that are not finite are found: the other ways compare ratios.
 #[must_use]
@@ -178,7 +102,7 @@ pub fn baseline_at_start(curve: &Curve) -> Option<Baseline> {
         Unit::Step => START.as_slice(),
         Unit::Epoch => &[1],
     };
-    let medians = start.iter().map(|&count| series::median(&mut losses[..count.min(losses.len())].to_vec()));
+    let medians = start.iter().filter_map(|&count| median(&losses[..count.min(losses.len())]));
     let spread = curve.epochs.iter().filter_map(|epoch| epoch.spread).fold(0.0, f64::max);
     (!losses.is_empty()).then(|| Baseline { spread, ..baseline_of_loss(medians.fold(f64::INFINITY, f64::min)) })
 }
