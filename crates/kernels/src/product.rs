@@ -7,8 +7,8 @@ use crate::packed::TILE_ROWS;
 use crate::start::Start;
 use crate::{PackedLeft, PackedRight, Path, Real, team};
 
-/// Multiply-adds below which a product stays on one thread. Fewer under Miri, so that it sees products shared.
-const PARALLEL_TERMS: usize = if cfg!(miri) { 1 << 12 } else { 1 << 18 };
+/// Multiply-adds that a thread makes in a nanosecond, about.
+const TERMS_A_NANOSECOND: usize = 32;
 
 /// Bytes of the left operand that one thread works through before it goes on: they should stay in its second-level
 /// cache while the panels of the right operand pass by. Fewer under Miri, so that its small products have several blocks.
@@ -59,11 +59,8 @@ fn product_on<T: Real>(
             T::run_panel(path, Panel::new(tiles, right.panel(index), depth, out, start));
         }
     };
-    if left.rows() * depth * right.columns() < PARALLEL_TERMS {
-        shares.for_each(run);
-    } else {
-        team::for_each(shares, run);
-    }
+    let work = left.rows() * depth * right.columns() / TERMS_A_NANOSECOND;
+    team::for_each(work, shares.take(runs * left.rows().div_ceil(block_rows)), run);
 }
 
 /// A matrix in pieces of `len(0)`, `len(1)` … rows or columns, as long as there are any.

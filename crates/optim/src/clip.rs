@@ -85,7 +85,7 @@ pub fn clip<T: Real>(gradients: &mut [T], clipping: &Clipping) -> f64 {
 
 fn replace_each<T: Real>(values: &mut [T], replacement: impl Fn(T) -> T + Sync) {
     let piece_len = reduce::piece_len(values.len());
-    team::for_each(values.chunks_mut(piece_len), |piece| {
+    team::for_each(values.len() / 2, values.chunks_mut(piece_len), |piece| {
         for value in piece {
             *value = replacement(*value);
         }
