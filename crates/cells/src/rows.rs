@@ -1,7 +1,6 @@
 //! How work is shared out: whole rows of a batch, several to a task.
 
-use flameout_kernels::packed::TILE_ROWS;
-use flameout_kernels::{PackedLeft, Real, team};
+use flameout_kernels::{PackedLeft, Real, TILE_ROWS, team};
 
 /// Elements a task should have before it is worth a thread's while.
 pub(crate) const TASK_ELEMENTS: usize = 4096;

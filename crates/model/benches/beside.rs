@@ -65,7 +65,7 @@ impl Drop for Busy {
     }
 }
 
-fn measure(where_: &str) {
+fn measure(conditions: &str) {
     for units in [64, 256, 1024] {
         let mut speeds: [Vec<f64>; POOLS.len()] = Default::default();
         let mut trainings = POOLS.map(|threads| Training::new(threads, units));
@@ -83,7 +83,7 @@ fn measure(where_: &str) {
             format!("{median:.2} ({low:.2} to {high:.2})")
         };
         println!(
-            "{where_}, LSTM({units}): 2 threads are {} x as fast as one, 64 threads {} x as fast as two",
+            "{conditions}, LSTM({units}): 2 threads are {} x as fast as one, 64 threads {} x as fast as two",
             ratios(1, 0),
             ratios(2, 1)
         );

@@ -11,6 +11,7 @@ use crate::{Error, l2_norm};
 /// How gradients are clipped. In a file: `kind = "none"`, `"global-norm"` or `"value"`, the latter two with `limit`.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Clipping {
     /// Gradients stay as they are.
     #[default]
