@@ -18,11 +18,13 @@ mod curve;
 mod error;
 mod lines;
 pub mod logs;
+mod printable;
 pub mod record;
 
 pub use curve::{Columns, Curve, EpochPoint, Format, Measure, Point, Source, Unit};
 pub use error::Error;
 pub use logs::Names;
+pub use printable::{printable, printable_lines};
 pub use record::{EpochRecord, Record, StepRecord};
 
 /// Runs the README's example as a test.

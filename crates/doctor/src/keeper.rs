@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use flameout_experiment::checkpoints::{Origin, files};
 use flameout_experiment::{Baseline, Dataset, Number, Observer, RunDirectory, Settings, Snapshot, StepRecord, Trainer};
-use flameout_model::checkpoint;
+use flameout_files::checkpoint;
 
 use crate::Error;
 use crate::approach;

@@ -42,7 +42,6 @@ mod rng;
 pub mod run;
 pub mod run_directory;
 pub mod settings;
-pub mod small_file;
 pub mod summary;
 pub mod trainer;
 

@@ -6,7 +6,6 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use flameout_experiment::Error;
-use flameout_model::checkpoint;
 use serde::{Deserialize, Serialize};
 
 use super::reading::{Names, Reading};
@@ -120,7 +119,7 @@ impl LogWriter {
         for reading in earlier.into_iter().filter(|reading| reading.step <= done) {
             write_line(&mut lines, &Line::Reading(Box::new(reading))).map_err(io(path))?;
         }
-        checkpoint::write_atomically(path, &[&lines])?;
+        flameout_files::write_atomically(path, &[&lines])?;
         let file = OpenOptions::new().append(true).open(path).map_err(io(path))?;
         Ok(Self { path: path.into(), out: BufWriter::new(file) })
     }
@@ -140,6 +139,6 @@ fn write_line(out: &mut impl Write, line: &Line) -> std::io::Result<()> {
 }
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.into();
-    move |reason| Error::Io { path, reason }
+    let named = flameout_files::Error::io(path);
+    move |reason| Error::File(named(reason))
 }

@@ -8,9 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use flameout_cells::Activation;
 use flameout_experiment::run_directory::BEST_MODEL;
-use flameout_experiment::{
-    Begun, Case, Dataset, Ended, Number, Observer, ProgressBar, RunOptions, Settings, Summary, small_file,
-};
+use flameout_experiment::{Begun, Case, Dataset, Ended, Number, Observer, ProgressBar, RunOptions, Settings, Summary};
 use flameout_model::{Cell, LayerKind};
 use serde::{Deserialize, Serialize};
 
@@ -226,7 +224,7 @@ struct Layers {
 }
 
 fn read_layers(path: &Path) -> Result<Vec<LayerKind>> {
-    let text = small_file::read_text(path, small_file::TOML).with_context(|| {
+    let text = flameout_files::read_text(path, flameout_files::TOML).with_context(|| {
         format!(
             "--model {}: is neither bidirectional, lstm-single, gru-single nor lstm-double, and no file that can be read",
             path.display()

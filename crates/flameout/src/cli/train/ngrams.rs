@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use flameout_experiment::{Case, Dataset, Settings};
-use flameout_model::checkpoint::write_atomically;
+use flameout_files::write_atomically;
 use flameout_ngrams::{Model, Options};
 use ndarray::Axis;
 

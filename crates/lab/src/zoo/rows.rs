@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
-use flameout_model::checkpoint::write_atomically;
+use flameout_files::write_atomically;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

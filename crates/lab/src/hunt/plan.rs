@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use flameout_experiment::small_file::{TOML, read_text};
 use flameout_experiment::{Case, Dataset, Settings};
+use flameout_files::{TOML, read_text};
 use serde::Deserialize;
 use toml::{Table, Value};
 

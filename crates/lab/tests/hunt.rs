@@ -18,7 +18,7 @@ schedule.learning-rate = [0.001, 0.1]
 "#;
 
 fn hunt(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xtask"))
+    Command::new(env!("CARGO_BIN_EXE_lab"))
         .arg("hunt")
         .arg(directory.join("plan.toml"))
         .arg("--results")
@@ -68,4 +68,12 @@ fn a_mistake_in_a_plan_is_told_before_anything_is_run() {
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(message.contains("learning-rat") && message.contains("plan"), "{message}");
     assert!(!directory.path().join("runs").exists());
+}
+
+#[test]
+fn names_of_files_do_not_steer_a_terminal() {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_lab")).args(["hunt", "none\u{1b}[31m\u{9b}\u{202e}.toml"]).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains(r"none\u001b[31m\u009b\u202e.toml"), "{message}");
 }

@@ -1,6 +1,6 @@
-//! Files that are never half written and never half read.
+//! A value in a file, with a version and a checksum.
 //!
-//! A container is a header of 52 bytes and a payload in bincode 2 (standard configuration):
+//! The file is a header of 52 bytes and a payload in bincode 2 (standard configuration):
 //!
 //! | bytes | content |
 //! | --- | --- |
@@ -9,15 +9,14 @@
 //! | 12–19 | length of the payload, little-endian |
 //! | 20–51 | BLAKE3 of bytes 8–11 and the payload; of the payload alone in files of the first programs |
 //!
-//! Writing goes to a temporary file beside the target, which is synced and then renamed over it. Reading compares the
+//! Writing replaces the file [atomically](crate::replace). Reading compares the
 //! length with the file's, and the checksum, before anything is allocated. A checksum says
-//! that a file is whole, not that it is well meant: decoding trusts no length in it. A program that is killed
-//! while it writes leaves its temporary file behind: [`remove_temporaries`].
+//! that a file is whole, not that it is well meant: decoding trusts no length in it.
 
 mod decode;
 
 use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -25,13 +24,12 @@ use bincode::error::EncodeError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::atomic::replace;
 use crate::error::Error;
-use crate::room;
+use crate::memory::require_room;
 
 const MAGIC: &[u8; 8] = b"FLAMEOUT";
 const HEADER: usize = 52;
-/// What names of temporary files begin with.
-pub const TEMPORARY: &str = ".flameout-writing-";
 /// Bytes that are encoded before they are hashed and written.
 const BUFFER: usize = 1 << 16;
 /// Memory for a byte of a payload while it is decoded: itself, and a list that grows to twice its content.
@@ -167,7 +165,7 @@ impl Container {
         let Self { path, file, len, .. } = self;
         let format = |what: String| Error::Format { path: path.clone(), what };
         let io = |reason| Error::Io { path: path.clone(), reason };
-        room::require(len.saturating_mul(DECODED)).map_err(io)?;
+        require_room(len.saturating_mul(DECODED)).map_err(io)?;
         let mut payload = Vec::new();
         file.take(len).read_to_end(&mut payload).map_err(io)?;
         let (value, used) =
@@ -206,61 +204,6 @@ fn read_header(path: &Path, file: &mut File) -> Result<Header, Error> {
         payload_len: u64::from_le_bytes(payload_len.try_into().expect("eight bytes")),
         checksum: checksum.try_into().expect("32 bytes"),
     })
-}
-
-/// Writes the parts, one after the other, to `path`: to a temporary file beside it first, synced, then renamed.
-///
-/// # Errors
-/// [`Error::Io`] if writing fails; what was at `path` is then still there.
-pub fn write_atomically(path: &Path, parts: &[&[u8]]) -> Result<(), Error> {
-    let io = |reason| Error::Io { path: path.into(), reason };
-    replace(path, |file| parts.iter().try_for_each(|part| file.write_all(part).map_err(io)))
-}
-
-/// Has a temporary file beside `path` written, and renames it once it is synced.
-fn replace(path: &Path, write: impl FnOnce(&mut File) -> Result<(), Error>) -> Result<(), Error> {
-    let io = |reason| Error::Io { path: path.into(), reason };
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
-    // As for any new file: less what the umask takes away. The default is a file for its owner alone.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(directory).map_err(io)?;
-    // Not through the wrapper, whose errors name the temporary file beside ours.
-    write(file.as_file_mut())?;
-    file.as_file().sync_all().map_err(io)?;
-    file.persist(path).map_err(|error| io(error.error))?;
-    // The rename itself is durable once the directory is. Not every platform can open one.
-    if let Ok(directory) = File::open(directory) {
-        let _ = directory.sync_all();
-    }
-    Ok(())
-}
-
-/// Removes what programs that were killed while they wrote have left in a directory. Whoever writes there at the same time
-/// gets an error: call it where that is excluded.
-///
-/// # Errors
-/// [`Error::Io`] if the directory cannot be read, or a file in it not removed.
-pub fn remove_temporaries(directory: &Path) -> Result<(), Error> {
-    let io = |path: &Path| {
-        let path = path.to_path_buf();
-        move |reason| Error::Io { path, reason }
-    };
-    for entry in std::fs::read_dir(directory).map_err(io(directory))? {
-        let entry = entry.map_err(io(directory))?;
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-            match std::fs::remove_file(entry.path()) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(&entry.path())(error)),
-                _ => {}
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -316,17 +259,6 @@ mod tests {
         std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(len + HEADER as u64).unwrap();
         let counted = allocation_counter::measure(|| drop(read::<Vec<f32>>(&path, 3).unwrap_err()));
         assert!(counted.bytes_max < 1 << 20, "{counted:?}");
-    }
-
-    #[test]
-    fn what_a_killed_writer_left_is_removed_and_nothing_else() {
-        let (directory, path) = written();
-        let left = directory.path().join(format!("{TEMPORARY}a1B2c3"));
-        std::fs::write(&left, "half of somethi").unwrap();
-        let others = directory.path().join(".hidden");
-        std::fs::write(&others, "mine").unwrap();
-        remove_temporaries(directory.path()).unwrap();
-        assert!(!left.exists() && others.exists() && path.exists());
     }
 
     #[test]

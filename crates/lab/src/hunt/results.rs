@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 use flameout_experiment::{Settings, Summary};
-use flameout_model::checkpoint::write_atomically;
+use flameout_files::write_atomically;
 use serde::{Deserialize, Serialize};
 
 use crate::json_lines;

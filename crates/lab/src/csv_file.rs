@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use flameout_model::checkpoint::write_atomically;
+use flameout_files::write_atomically;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -1,4 +1,4 @@
-//! What tasks print on standard output.
+//! Standard output of long work, whose files are what counts: what cannot be printed does not end it.
 
 use std::fmt::Arguments;
 use std::io::{Error, ErrorKind};
@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use anyhow::{Result, bail};
-use flameout::cli::terminal;
+
+use super::terminal;
 
 /// Why lines of standard output are lost, if they are.
 static LOST: OnceLock<Error> = OnceLock::new();
@@ -20,7 +21,10 @@ pub fn say(line: Arguments<'_>) {
     }
 }
 
-/// The exit code of work that is done; an error if lines were lost, but for those of a reader that had seen enough.
+/// Gives the exit code of work that is done.
+///
+/// # Errors
+/// If lines were lost, but for those of a reader that had seen enough.
 pub fn unless_lost(code: ExitCode) -> Result<ExitCode> {
     match LOST.get() {
         Some(error) if error.kind() != ErrorKind::BrokenPipe => bail!("writing standard output: {error}"),
