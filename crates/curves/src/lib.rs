@@ -17,6 +17,7 @@
 mod curve;
 mod error;
 mod lines;
+pub mod loggers;
 pub mod logs;
 pub mod record;
 

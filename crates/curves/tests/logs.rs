@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use flameout_curves::{Curve, Error, Format, Names, Unit, logs};
+use flameout_curves::{Curve, Error, Format, Names, Unit, loggers, logs};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -96,9 +96,8 @@ fn the_step_log_of_pytorch() {
 #[test]
 fn the_manual_shows_the_code_that_wrote_the_step_logs() {
     let manual = std::fs::read_to_string(fixture("../../../docs/doctor.md")).unwrap();
-    for name in ["keras_step_log.py", "torch_step_log.py"] {
-        let code = std::fs::read_to_string(fixture(name)).unwrap();
-        assert!(manual.contains(&format!("```python\n{code}```\n")), "docs/doctor.md has another {name}");
+    for code in [loggers::KERAS, loggers::PYTORCH] {
+        assert!(manual.contains(&format!("```python\n{code}```\n")), "docs/doctor.md has another:\n{code}");
     }
 }
 

@@ -24,6 +24,8 @@ mod export;
 mod import;
 pub mod interrupt;
 pub mod known;
+mod log_chart;
+mod logger;
 mod nearest;
 mod neighbours;
 mod output;
@@ -70,6 +72,7 @@ enum Command {
     Evaluate(evaluate::Args),
     Diagnose(diagnose::Args),
     Replay(replay::Args),
+    Logger(logger::Args),
     Report(report::Args),
     Compare(report::CompareArgs),
     Export(export::Args),
@@ -112,6 +115,7 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
         Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Diagnose(args)) => diagnose::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Logger(args)) => logger::run(&args),
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::Compare(args)) => report::compare(&args),
         Some(Command::Export(args)) => export::run(&args),
