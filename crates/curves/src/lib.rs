@@ -20,6 +20,7 @@ mod lines;
 pub mod loggers;
 pub mod logs;
 pub mod record;
+mod source;
 
 pub use curve::{Columns, Curve, EpochPoint, Format, Measure, Point, Source, Unit};
 pub use error::Error;
