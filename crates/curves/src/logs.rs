@@ -60,8 +60,8 @@ mod runs;
 mod table;
 mod tensorboard;
 mod text;
-mod unnamed;
 mod tfrecord;
+mod unnamed;
 
 use std::io::Read;
 use std::path::Path;
@@ -125,7 +125,8 @@ fn refuse_names(path: &Path, names: &Names) -> Result<(), Error> {
     if *names == Names::default() {
         return Ok(());
     }
-    let problem = "is of flameout itself, whose columns are known; leave out --loss, --validation-loss, --accuracy and --step";
+    let problem =
+        "is of flameout itself, whose columns are known; leave out --loss, --validation-loss, --accuracy and --step";
     Err(Error::Log { path: path.into(), problem: problem.into() })
 }
 

@@ -299,7 +299,8 @@ fn a_line_of_many_states_may_be_long() {
 #[test]
 fn accuracies_alone_are_read() {
     let curves = all("epoch,accuracy\n0,0.5\n1,0.75\n");
-    let accuracies: Vec<(u64, Option<f64>)> = curves[0].points.iter().map(|point| (point.step, point.accuracy)).collect();
+    let accuracies: Vec<(u64, Option<f64>)> =
+        curves[0].points.iter().map(|point| (point.step, point.accuracy)).collect();
     assert_eq!(accuracies, [(0, Some(0.5)), (1, Some(0.75))]);
     assert!(curves[0].columns.loss.is_none() && curves[0].points.iter().all(|point| point.loss.is_nan()));
     let both = all("epoch 0 acc: 0.5 val_acc: 0.4\nepoch 1 acc: 0.75 val_acc: 0.6\n");

@@ -227,8 +227,11 @@ fn a_curve_with_its_onset_marked_fits_every_width() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flameout"));
         let output = command.arg("diagnose").arg(&log).env("COLUMNS", width.to_string()).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        let shown: Vec<&str> =
-            text.lines().skip_while(|line| !line.contains("what")).take_while(|line| !line.contains("What to do")).collect();
+        let shown: Vec<&str> = text
+            .lines()
+            .skip_while(|line| !line.contains("what"))
+            .take_while(|line| !line.contains("What to do"))
+            .collect();
         let (chart, above): (Vec<&str>, Vec<&str>) = shown.iter().partition(|line| line.contains(['█', '▲']));
         assert!(above.contains(&"  training loss"), "{text}");
         let columns = |line: &&str| line.chars().count() <= width;
@@ -246,7 +249,9 @@ fn a_curve_with_its_onset_marked_fits_every_width() {
 
 #[test]
 fn a_logger_for_another_program_is_printed() {
-    for (program, code) in [("keras", flameout::curves::loggers::KERAS), ("pytorch", flameout::curves::loggers::PYTORCH)] {
+    for (program, code) in
+        [("keras", flameout::curves::loggers::KERAS), ("pytorch", flameout::curves::loggers::PYTORCH)]
+    {
         let printed = ok(&["logger", program]);
         assert_eq!(printed, code);
         let directory = tempfile::tempdir().unwrap();
@@ -270,7 +275,8 @@ fn a_logger_for_another_program_is_printed() {
 fn help_names_no_file_of_the_repository() {
     let commands = ok(&["--help"]);
     let names = commands.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);
-    let names: Vec<&str> = names.take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next()).collect();
+    let names: Vec<&str> =
+        names.take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next()).collect();
     assert!(names.contains(&"diagnose") && names.contains(&"logger"), "{names:?}");
     for name in names {
         let help = ok(&[name, "--help"]);

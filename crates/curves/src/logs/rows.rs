@@ -229,10 +229,9 @@ impl Log {
 
     /// How many rows there are with a figure that can be judged.
     pub(crate) fn judged(&self) -> usize {
-        let judged = |quantity| matches!(
-                quantity,
-                Quantity::Loss | Quantity::Accuracy | Quantity::TestLoss | Quantity::TestAccuracy
-            );
+        let judged = |quantity| {
+            matches!(quantity, Quantity::Loss | Quantity::Accuracy | Quantity::TestLoss | Quantity::TestAccuracy)
+        };
         let names = self.names.iter().filter(|name| judged(name.meaning.quantity));
         names.map(|name| name.values).max().unwrap_or(0)
     }

@@ -419,7 +419,8 @@ impl Splitter {
                 Main::Nothing => "its rows were numbered through".into(),
             };
             let sign = if self.index.figure == Figure::Accuracy { -1.0 } else { 1.0 };
-            let stood = self.end().map(|end| sign * end).map_or_else(String::new, |end| format!(" (where it stood: {end})"));
+            let stood =
+                self.end().map(|end| sign * end).map_or_else(String::new, |end| format!(" (where it stood: {end})"));
             self.run.notes.push(format!("{again}{stood}: a resumed run; {added}"));
         }
     }

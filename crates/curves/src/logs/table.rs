@@ -35,7 +35,9 @@ pub(super) struct Shape {
 /// How the text is a table with names that are known, if it is one. The last line may be cut off.
 pub(super) fn recognise(text: &str, names: &Names) -> Option<Shape> {
     let wanted = [&names.loss, &names.validation_loss, &names.accuracy, &names.step];
-    let known = |cell: &str| (meaning(cell).is_some() && !has_value(cell)) || wanted.iter().any(|name| name.as_deref() == Some(cell));
+    let known = |cell: &str| {
+        (meaning(cell).is_some() && !has_value(cell)) || wanted.iter().any(|name| name.as_deref() == Some(cell))
+    };
     shape(text, |cells| cells.iter().filter(|cell| known(cell) || of_run(cell).is_some()).count())
 }
 

@@ -35,7 +35,8 @@ pub(super) fn darknet(text: &str) -> Option<Vec<Pair>> {
     let iteration = whole(iteration)?;
     let mut parts = rest.split(',').map(str::trim);
     let (loss, length) = number::prefix(parts.next()?)?;
-    let words_after = |part: &str| number::prefix(part).map(|(value, length)| (value, part[length..].trim().to_owned()));
+    let words_after =
+        |part: &str| number::prefix(part).map(|(value, length)| (value, part[length..].trim().to_owned()));
     let (mean, of_mean) = words_after(parts.next()?)?;
     let (rate, of_rate) = words_after(parts.next()?)?;
     let is_darknet = rest.trim_start()[length..].starts_with(',') && of_mean.starts_with("avg") && of_rate == "rate";

@@ -196,7 +196,8 @@ mod tests {
             ] {
                 let steps = next_steps(verdict, &curve);
                 assert_eq!(steps.len(), 3, "{verdict:?}");
-                lines.extend(steps.iter().flat_map(|step| [&step.keras, &step.pytorch]).map(|line| format!("{line}\n")));
+                lines
+                    .extend(steps.iter().flat_map(|step| [&step.keras, &step.pytorch]).map(|line| format!("{line}\n")));
             }
         }
         assert!(lines.contains("learning_rate = 3.3e-4") && lines.contains("[\"lr\"] /= 3"), "{lines}");

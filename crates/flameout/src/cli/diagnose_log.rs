@@ -252,7 +252,8 @@ fn explained(events: &[SeriesEvent]) -> Vec<&'static str> {
         (EventKind::Setback, "lasting rise: it did not come back, but less than a quarter of what was learnt is lost."),
         (EventKind::Unsettled, "rose, log ends: too few rows follow to say whether it comes back."),
     ];
-    let columns = "before: the level that it rose from (or fell from, of an accuracy). worst: the farthest row from it.";
+    let columns =
+        "before: the level that it rose from (or fell from, of an accuracy). worst: the farthest row from it.";
     words.into_iter().filter(|(kind, _)| has(*kind)).map(|(_, text)| text).chain([columns]).collect()
 }
 

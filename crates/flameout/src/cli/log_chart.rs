@@ -22,17 +22,13 @@ pub fn headline(judgement: &Judgement) -> Option<&SeriesEvent> {
         }
         Verdict::CollapseOfValidation | Verdict::ValidationNotFinite => (&[Series::ValidationLoss], &[Collapse]),
         Verdict::GradientsExploded => (&[Series::GradientNorm], &[Collapse, Setback, Unsettled]),
-        Verdict::AccuracyLost => {
-            (&[Series::Accuracy, Series::ValidationAccuracy], &[Collapse, Setback, Unsettled])
-        }
+        Verdict::AccuracyLost => (&[Series::Accuracy, Series::ValidationAccuracy], &[Collapse, Setback, Unsettled]),
         Verdict::LastingRise => (losses, &[Setback]),
         Verdict::RoseAtTheEnd => (losses, &[Unsettled]),
         Verdict::Spikes => (losses, &[Spike]),
-        Verdict::NoRows
-        | Verdict::TooShort
-        | Verdict::Overfitting
-        | Verdict::NeverLearnt
-        | Verdict::NothingWrong => return None,
+        Verdict::NoRows | Verdict::TooShort | Verdict::Overfitting | Verdict::NeverLearnt | Verdict::NothingWrong => {
+            return None;
+        }
     };
     let events = || judgement.events.iter().filter(|event| kinds.contains(&event.event.kind));
     // A log of accuracies alone has no loss.
@@ -53,9 +49,7 @@ pub fn draw(curve: &Curve, judgement: &Judgement) -> Option<String> {
             };
             (named.series, marked.into_iter().map(mark).collect())
         }
-        (None, Some(found)) => {
-            (Series::ValidationLoss, vec![(found.from, format!("lowest at {unit} {}", found.from))])
-        }
+        (None, Some(found)) => (Series::ValidationLoss, vec![(found.from, format!("lowest at {unit} {}", found.from))]),
         (None, None) => return None,
     };
     let values = values(curve, series);

@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn rows_fit_every_width() {
-        let row = ["COLLAPSE", "training loss", "epoch 18", "", "0.37", "2.3", "outputs that have nothing to do with it"];
+        let row =
+            ["COLLAPSE", "training loss", "epoch 18", "", "0.37", "2.3", "outputs that have nothing to do with it"];
         let header = ["what", "of", "began at", "back at", "before", "worst", "looks like"];
         for width in [40, 69, 70, 80, 120] {
             let text = within(width, header, &[row.map(String::from)]);
