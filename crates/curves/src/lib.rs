@@ -21,11 +21,13 @@ mod curve;
 mod error;
 pub mod judge;
 mod lines;
+pub mod loggers;
 pub mod logs;
 pub mod onset;
 pub mod outcome;
 mod printable;
 pub mod record;
+mod source;
 mod stats;
 pub mod warning;
 

@@ -37,6 +37,10 @@ pub mod interrupt;
 #[cfg(feature = "cli")]
 pub mod known;
 #[cfg(feature = "cli")]
+mod log_chart;
+#[cfg(feature = "cli")]
+mod logger;
+#[cfg(feature = "cli")]
 mod nearest;
 #[cfg(feature = "cli")]
 mod neighbours;
@@ -100,6 +104,7 @@ enum Command {
     Evaluate(evaluate::Args),
     Diagnose(diagnose::Args),
     Replay(replay::Args),
+    Logger(logger::Args),
     Repro(repro::Args),
     Report(report::Args),
     Compare(report::CompareArgs),
@@ -146,6 +151,7 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
         Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Diagnose(args)) => diagnose::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Logger(args)) => logger::run(&args),
         Some(Command::Repro(args)) => repro::run(&args, &base()).and_then(work::unless_lost),
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::Compare(args)) => report::compare(&args),

@@ -24,6 +24,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub use flameout_cells as cells;
+pub use flameout_curves as curves;
 pub use flameout_doctor as doctor;
 pub use flameout_encoder as encoder;
 pub use flameout_experiment as experiment;

@@ -30,16 +30,26 @@ pub const FILE: &str = "diagnosis.json";
 ///
 /// A file of settings (.toml) is diagnosed like a run: it is one that can be made.
 ///
-/// Of another program's run only the log is known: tables, JSON, TensorBoard's event files, or text with losses in it. Every
-/// loss, accuracy and gradient norm in it is judged; the doctor says where it went wrong, what that looks like, and what to
-/// do next. Causes take a run that can be replayed.
+/// Of another program's run only the log is known. Every loss, accuracy and gradient norm in it is judged; the doctor says
+/// where it went wrong, what that looks like, and what to do next. Causes take a run that can be replayed. Read are, also
+/// gzipped:
+///
+///   tables        a line of names above rows: CSV, Keras' CSVLogger, Lightning's metrics.csv, exports of Weights & Biases
+///   JSON          an object a line; Keras' History.history; Hugging Face's trainer_state.json
+///   TensorBoard   event files, or a directory of them
+///   text          progress bars of Keras and tqdm; lines such as `epoch 3 loss: 0.5` or `step=30 loss=0.5`, with any prefix
+///
+/// What the words of the answer mean: a spike came back. A collapse did not, and a quarter or more of what was learnt is
+/// lost. A lasting rise did not come back either, but less is lost. "Rose, log ends": too few rows follow to say.
+///
+/// `flameout logger keras` and `flameout logger pytorch` print a class that logs each step.
 ///
 /// Examples:
 ///
 ///   flameout diagnose runs/first
 ///   flameout diagnose runs/first --counterfactuals --orders 5
 ///   flameout diagnose runs/first --remedies 5
-///   flameout diagnose docs/hunt/gru-seed-2.toml
+///   flameout diagnose runs/first/settings.toml
 ///   flameout diagnose training.log
 ///   flameout diagnose lightning_logs/version_0 --json
 ///   flameout diagnose log.csv --loss objective --validation-loss held_out
