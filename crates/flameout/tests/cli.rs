@@ -293,6 +293,19 @@ fn columns_are_named_for_a_log_and_refused_for_a_run() {
 }
 
 #[test]
+fn a_word_given_twice_is_in_a_word2vec_file_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("a.bin");
+    let words = ["unseeable", "the", "unseeable", "unseeable"];
+    let command = ["embed", "--model", run(), "--format", "word2vec", "--out", out.to_str().unwrap()];
+    let output = flameout(&[&command[..], &words].concat());
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && error.contains("2 repetitions"), "{error}");
+    let (vectors, _) = flameout::word2vec::WordVectors::open_with(&out, &Default::default()).unwrap();
+    assert_eq!(vectors.words(), ["unseeable", "the"]);
+}
+
+#[test]
 fn n_grams_are_fitted_used_and_evaluated() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ngrams");
@@ -306,7 +319,13 @@ fn n_grams_are_fitted_used_and_evaluated() {
     assert!(ok(&["neighbours", "--model", model, "presidents"]).contains("cosine"));
     let json: serde_json::Value = serde_json::from_str(&ok(&["evaluate", "--model", model, "--json"])).unwrap();
     assert_eq!(json["held_out"]["words"], 60);
-    assert!(fails(&train, 1).contains("holds a model already"));
+    assert!(fails(&train, 1).contains("holds `ngrams.flameout` already"));
+    let foreign = directory.path().join("foreign");
+    std::fs::create_dir(&foreign).unwrap();
+    std::fs::write(foreign.join("ngrams.toml"), "mine = true").unwrap();
+    let into = [&train[..train.len() - 1], &[foreign.to_str().unwrap()]].concat();
+    assert!(fails(&into, 1).contains("holds `ngrams.toml` already"));
+    assert_eq!(std::fs::read(foreign.join("ngrams.toml")).unwrap(), b"mine = true");
     for command in [&["diagnose", model][..], &["report", model]] {
         assert!(fails(command, 1).contains("model of n-grams"), "{command:?}");
     }

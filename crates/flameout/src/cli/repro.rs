@@ -33,8 +33,8 @@ use super::{course, diagnosis, progress, setting};
 /// replays it with one thing changed at a time, and names cause and remedy. The remedy is run from the start. So is the same
 /// training with the columns of its recurrent kernels constrained: growing kernels make it collapse.
 ///
-/// With --full: the question's layer sizes and learning rate. With these no network has been seen to collapse
-/// (docs/the-hunt.md). Of the default runs lstm-double takes longest: seed 0 collapses at step 78,081.
+/// With --full: the question's layer sizes and learning rate. With these no network has been seen to collapse.
+/// Of the default runs lstm-double takes longest: seed 0 collapses at step 78,081.
 ///
 /// Every number is decided by the settings and the seed: not by threads, processor or interruptions. Ctrl-C stops
 /// cleanly; the same command with --resume goes on.
@@ -198,9 +198,7 @@ impl Session<'_> {
             self.again("remedy", &remedy.apply(settings)?, summary, directory)?;
         }
         if let Some(held) = collapse::held(settings) {
-            show!(
-                "\nThe same run from the start, with its recurrent kernels kept from growing (docs/the-collapse.md, \"The kernel grows\"):"
-            );
+            show!("\nThe same run from the start, with its recurrent kernels constrained:");
             self.again("held", &held, summary, directory)?;
         }
         Ok(())
