@@ -454,7 +454,6 @@ pub(crate) fn require_possible<T: Number>(settings: &Settings, dataset: &Dataset
 }
 
 /// For [`Trainer::go_on`]: breaks off if something holds.
-#[must_use]
 pub fn stop_if(holds: bool) -> ControlFlow<()> {
     if holds { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
