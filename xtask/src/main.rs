@@ -13,10 +13,8 @@ macro_rules! tell {
     ($($text:tt)*) => { flameout::cli::terminal::tell(format_args!($($text)*)) };
 }
 
-mod bench;
 mod lab;
 mod parity;
-mod repro;
 mod torture;
 
 use std::path::{Path, PathBuf};
@@ -24,7 +22,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use flameout::cli::{start, work};
+use flameout::cli::{repro, start, work};
 
 /// The project's tasks.
 #[derive(Debug, Parser)]
@@ -38,7 +36,6 @@ struct Cli {
 enum Task {
     Repro(repro::Args),
     Parity(parity::Args),
-    Bench(bench::Args),
     Torture(torture::Args),
     /// Runs every training of a plan: a grid or a list of settings, with several seeds each.
     Hunt(lab::Args),
@@ -56,6 +53,8 @@ enum Task {
     Guard(lab::Args),
     /// Measures simple methods on the words and split of a run: what a network has to beat.
     Baselines(lab::Args),
+    /// Measures speed: the machine's limits, then train steps, forward passes and word-vector files.
+    Bench(lab::Args),
 }
 
 fn main() -> ExitCode {
@@ -67,9 +66,9 @@ fn main() -> ExitCode {
 
 fn carry_out(task: Task) -> Result<ExitCode> {
     match task {
-        Task::Repro(args) => repro::run(&args),
+        Task::Repro(args) => repro::run(&args, &root()),
         Task::Parity(args) => parity::run(&args),
-        Task::Bench(args) => bench::run(&args),
+        Task::Bench(args) => lab::run("bench", &args),
         Task::Torture(args) => torture::run(&args),
         Task::Hunt(args) => lab::run("hunt", &args),
         Task::Score(args) => lab::run("score", &args),

@@ -1,7 +1,7 @@
 //! Element-wise activations and their slopes.
 
 use flameout_kernels::Real;
-use flameout_kernels::elementary::sigmoid;
+use flameout_kernels::sigmoid;
 
 /// An element-wise function and its derivative, written in terms of the function's *output*, which is what BPTT keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -81,8 +81,8 @@ impl<T: Real> Layer<T> for Dense<T> {
         self.projection.forward(input, &mut self.output);
         let activation = self.activation;
         if activation != Activation::Linear {
-            let blocks = self.output.as_mut_slice().chunks_mut(TASK_ELEMENTS);
-            team::for_each(blocks, |block| {
+            let outputs = self.output.as_mut_slice();
+            team::for_each(outputs.len(), outputs.chunks_mut(TASK_ELEMENTS), |block| {
                 dispatch(
                     #[inline(always)]
                     || activation.apply(block),
@@ -113,7 +113,7 @@ impl<T: Real> Layer<T> for Dense<T> {
             output_gradient.as_slice().chunks(TASK_ELEMENTS),
             self.output.as_slice().chunks(TASK_ELEMENTS),
         );
-        team::for_each(blocks, |(deltas, gradients, outputs)| {
+        team::for_each(batch * time * units, blocks, |(deltas, gradients, outputs)| {
             dispatch(
                 #[inline(always)]
                 || multiply_by_slopes(activation, deltas, gradients, outputs),

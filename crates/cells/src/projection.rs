@@ -84,7 +84,7 @@ impl<T: Real> Projection<T> {
                 let mut rows = out.rows_mut();
                 let rows_at_once = min_rows(columns);
                 let blocks = rows.axis_chunks_iter_mut(Axis(0), rows_at_once).enumerate();
-                team::for_each(blocks, |(block, mut rows)| {
+                team::for_each(batch * time * columns, blocks, |(block, mut rows)| {
                     for (at, mut row) in (block * rows_at_once..).zip(rows.rows_mut()) {
                         let index = indices[(at % batch, at / batch)];
                         row.assign(&self.table.row(usize::from(index)));
@@ -147,7 +147,8 @@ impl<T: Real> Default for Projection<T> {
 /// `gradient[index] = Σ` of the deltas of all places where the index stands, in the order of time, then batch.
 fn add_rows_by_index<T: Real>(indices: ArrayView2<'_, u16>, deltas: &Sequence<T>, mut gradient: ArrayViewMut2<'_, T>) {
     let rows = deltas.rows();
-    team::for_each(gradient.axis_chunks_iter_mut(Axis(1), COLUMN_BLOCK).enumerate(), |(block, mut gradient)| {
+    let blocks = gradient.axis_chunks_iter_mut(Axis(1), COLUMN_BLOCK).enumerate();
+    team::for_each(rows.len(), blocks, |(block, mut gradient)| {
         dispatch(
             #[inline(always)]
             || {
@@ -172,6 +173,7 @@ fn add<T: Real>(to: &mut [T], values: &[T]) {
 /// Writes the sum of all rows, in their order: the gradient for a bias that was added to each.
 pub fn sum_rows<T: Real>(matrix: ArrayView2<'_, T>, sums: &mut [T]) {
     team::for_each(
+        matrix.len(),
         sums.chunks_mut(COLUMN_BLOCK).zip(matrix.axis_chunks_iter(Axis(1), COLUMN_BLOCK)),
         |(sums, block)| {
             dispatch(

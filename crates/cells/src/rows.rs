@@ -1,7 +1,6 @@
 //! How work is shared out: whole rows of a batch, several to a task.
 
-use flameout_kernels::packed::TILE_ROWS;
-use flameout_kernels::{PackedLeft, Real, team};
+use flameout_kernels::{PackedLeft, Real, TILE_ROWS, team};
 
 /// Elements a task should have before it is worth a thread's while.
 pub(crate) const TASK_ELEMENTS: usize = 4096;
@@ -21,22 +20,16 @@ pub(crate) fn min_rows(elements: usize) -> usize {
     TASK_ELEMENTS.div_ceil(elements.max(1))
 }
 
-/// Calls `f` with each row, of so many units; the threads share them out unless all together are too few.
+/// Calls `f` with each row, of so many units, on several threads if that is worth it.
 pub(crate) fn for_each_row<I>(units: usize, rows: impl ExactSizeIterator<Item = I> + Send, f: impl Fn(I) + Sync) {
-    if rows.len() * units < TASK_ELEMENTS {
-        rows.for_each(f);
-    } else {
-        team::for_each(rows, f);
-    }
+    // A unit takes about two nanoseconds: it has an activation or two.
+    team::for_each(2 * rows.len() * units, rows, f);
 }
 
 /// Runs each task, beside each other. One alone is run as it is, so that the loops in it are shared out.
 pub(crate) fn for_each_task<I>(tasks: impl ExactSizeIterator<Item = I> + Send, f: impl Fn(I) + Sync) {
-    if tasks.len() == 1 {
-        tasks.for_each(f);
-    } else {
-        team::for_each(tasks, f);
-    }
+    // Each goes through all time steps.
+    team::for_each(usize::MAX, tasks, f);
 }
 
 /// How many sequences of a batch one task takes through time, given how many recurrent weights there are. Sequences need nothing of

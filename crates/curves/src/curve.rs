@@ -95,7 +95,7 @@ pub enum Unit {
 pub struct Point {
     /// The number of the step or epoch, as the log has it; [`Curve::unit`] says which.
     pub step: u64,
-    /// Training loss.
+    /// Training loss; NaN where the log tells of accuracies alone, and [`Columns::loss`] is `None`.
     pub loss: f64,
     /// Training accuracy.
     pub accuracy: Option<f64>,

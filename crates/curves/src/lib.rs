@@ -21,10 +21,13 @@ mod curve;
 mod error;
 pub mod judge;
 mod lines;
+pub mod loggers;
 pub mod logs;
 pub mod onset;
 pub mod outcome;
+mod printable;
 pub mod record;
+mod source;
 mod stats;
 pub mod warning;
 
@@ -32,6 +35,7 @@ pub use curve::{Columns, Curve, EpochPoint, Format, Measure, Point, Source, Unit
 pub use error::Error;
 pub use logs::Names;
 pub use outcome::{Baseline, Outcome, Symptom};
+pub use printable::{printable, printable_lines};
 pub use record::{EpochRecord, Record, StepRecord};
 pub use stats::median;
 

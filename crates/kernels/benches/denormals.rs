@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use flameout_kernels::elementary::sigmoid;
+use flameout_kernels::sigmoid;
 use flameout_kernels::{PackedLeft, PackedRight, Real, Start, dispatch, product};
 use ndarray::Array2;
 

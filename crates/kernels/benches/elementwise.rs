@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use flameout_kernels::elementary::sigmoid;
 use flameout_kernels::reduce::{sum, sum_of_squares};
+use flameout_kernels::sigmoid;
 use flameout_kernels::{Real, dispatch};
 
 const NUMBERS: usize = 1 << 20;

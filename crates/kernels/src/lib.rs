@@ -2,7 +2,7 @@
 //!
 //! - [`product()`]: `out += left · right` for packed operands, each output element accumulated over the inner dimension in
 //!   one order by fused multiply-add, whatever the instruction set and the number of threads.
-//! - [`elementary`]: `exp`, `tanh` and the logistic function from `mul_add` polynomials; no platform library involved.
+//! - [`Real`]: `f32` and `f64`, with `exp`, `tanh` and [`sigmoid`] from `mul_add` polynomials; no platform library involved.
 //! - [`reduce`]: sums with one fixed chunking.
 //! - [`team`]: parallel loops between which threads stay awake.
 //! - [`dispatch`]: compile a closure once for each instruction set and run the best one.
@@ -26,18 +26,19 @@
 #![allow(unsafe_code)]
 
 mod aligned;
-pub mod elementary;
+mod elementary;
 mod microkernel;
-pub mod packed;
-pub mod path;
-pub mod product;
-pub mod real;
+mod packed;
+mod path;
+mod product;
+mod real;
 pub mod reduce;
 mod start;
 pub mod team;
 
-pub use packed::{PackedLeft, PackedRight};
-pub use path::{Path, dispatch};
+pub use elementary::sigmoid;
+pub use packed::{PackedLeft, PackedRight, TILE_ROWS};
+pub use path::{Path, Unavailable, VARIABLE, dispatch};
 pub use product::product;
 pub use real::Real;
 pub use start::Start;

@@ -14,8 +14,8 @@ use crate::{Real, dispatch, team};
 /// Rows of a tile of the left operand.
 pub const TILE_ROWS: usize = 8;
 
-/// Elements below which packing is not worth a second thread. Fewer under Miri, so that it sees packing shared.
-const PARALLEL_ELEMENTS: usize = if cfg!(miri) { 1 << 6 } else { 1 << 14 };
+/// Elements that a thread packs in a nanosecond, about.
+const ELEMENTS_A_NANOSECOND: usize = 2;
 
 /// Depths that are packed at a time: what is written in the meantime stays in the first-level cache.
 const DEPTHS: usize = 64;
@@ -127,16 +127,7 @@ pub(crate) fn pack_strips<T: Real, const WIDTH: usize>(data: &mut AlignedBuffer<
     }
     let pack = |(strip, lanes): (&mut [T], ArrayView2<'_, T>)| pack_strip::<T, WIDTH>(strip, lanes);
     let strips = data.as_mut_slice().chunks_mut(strip_len).zip(matrix.axis_chunks_iter(Axis(0), WIDTH));
-    for_each(matrix.len(), strips, pack);
-}
-
-/// Calls `pack` with each item, on several threads if there are elements enough.
-fn for_each<I>(elements: usize, items: impl Iterator<Item = I> + Send, pack: impl Fn(I) + Sync) {
-    if elements < PARALLEL_ELEMENTS {
-        items.for_each(pack);
-    } else {
-        team::for_each(items, pack);
-    }
+    team::for_each(matrix.len() / ELEMENTS_A_NANOSECOND, strips, pack);
 }
 
 /// Packs `matrix (depth, columns)` into panels of `WIDTH` columns, and its transpose into panels of `WIDTH` depths: a square
@@ -171,7 +162,7 @@ pub(crate) fn pack_both_ways<T: Real, const WIDTH: usize>(
             );
         }
     };
-    for_each(matrix.len(), bands, pack);
+    team::for_each(matrix.len() / ELEMENTS_A_NANOSECOND, bands, pack);
 }
 
 fn pack_strip<T: Real, const WIDTH: usize>(strip: &mut [T], lanes: ArrayView2<'_, T>) {

@@ -7,8 +7,8 @@ use crate::packed::TILE_ROWS;
 use crate::start::Start;
 use crate::{PackedLeft, PackedRight, Path, Real, team};
 
-/// Multiply-adds below which a product stays on one thread. Fewer under Miri, so that it sees products shared.
-const PARALLEL_TERMS: usize = if cfg!(miri) { 1 << 12 } else { 1 << 18 };
+/// Multiply-adds that a thread makes in a nanosecond, about.
+const TERMS_A_NANOSECOND: usize = 32;
 
 /// Bytes of the left operand that one thread works through before it goes on: they should stay in its second-level
 /// cache while the panels of the right operand pass by. Fewer under Miri, so that its small products have several blocks.
@@ -25,7 +25,7 @@ const RUNS_PER_THREAD: usize = 2;
 /// over lanes, tiles and threads. The columns of `out` must lie next to each other in memory (its rows need not).
 ///
 /// # Panics
-/// If the shapes do not fit, or the columns of `out` are not contiguous.
+/// If the shapes do not fit, the columns of `out` are not contiguous, or its rows are reversed.
 pub fn product<T: Real>(left: &PackedLeft<T>, right: &PackedRight<T>, out: ArrayViewMut2<'_, T>, start: Start) {
     product_on(Path::current(), left, right, out, start);
 }
@@ -42,6 +42,9 @@ fn product_on<T: Real>(
     if out.is_empty() {
         return;
     }
+    // Here, not on the threads that share the work.
+    assert!(out.ncols() == 1 || out.strides()[1] == 1, "columns of the output must be contiguous");
+    assert!(out.nrows() == 1 || out.strides()[0] > 0, "rows of the output must be in rising order");
     let depth = left.depth();
     let panels = right.columns().div_ceil(T::PANEL);
     let runs = panels.min(RUNS_PER_THREAD * team::threads());
@@ -59,11 +62,8 @@ fn product_on<T: Real>(
             T::run_panel(path, Panel::new(tiles, right.panel(index), depth, out, start));
         }
     };
-    if left.rows() * depth * right.columns() < PARALLEL_TERMS {
-        shares.for_each(run);
-    } else {
-        team::for_each(shares, run);
-    }
+    let work = left.rows() * depth * right.columns() / TERMS_A_NANOSECOND;
+    team::for_each(work, shares.take(runs * left.rows().div_ceil(block_rows)), run);
 }
 
 /// A matrix in pieces of `len(0)`, `len(1)` … rows or columns, as long as there are any.
@@ -180,6 +180,24 @@ mod tests {
             oracle(left.view(), right.view(), &mut results, Start::Out);
             assert!(results.iter().filter(|x| x.is_subnormal()).count() > 8 * columns);
         }
+    }
+
+    /// Large enough to be shared out.
+    #[test]
+    #[should_panic(expected = "columns of the output must be contiguous")]
+    fn an_output_whose_columns_lie_apart_is_refused() {
+        let (left, right) = (noise::<f32>(80, 80, 1), noise::<f32>(80, 500, 2));
+        let mut out = Array2::zeros((500, 80));
+        product(&left.view().into(), &right.view().into(), out.view_mut().reversed_axes(), Start::Zero);
+    }
+
+    #[test]
+    #[should_panic(expected = "rows of the output must be in rising order")]
+    fn an_output_whose_rows_are_reversed_is_refused() {
+        let (left, right) = (noise::<f32>(8, 8, 1), noise::<f32>(8, 50, 2));
+        let mut out = Array2::zeros((8, 50));
+        out.invert_axis(Axis(0));
+        product(&left.view().into(), &right.view().into(), out.view_mut(), Start::Zero);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::microkernel::Microkernels;
 /// `f32` or `f64`: the arithmetic that has one right answer on every machine.
 ///
 /// Only operations that IEEE 754 defines to the last bit are here (sums, products, quotients, square roots, fused
-/// multiply-add, comparisons); `exp` and `tanh` are built from them in [`crate::elementary`], so that no result depends on a
+/// multiply-add, comparisons); `exp` and `tanh` are built from them, so that no result depends on a
 /// platform's mathematical library.
 ///
 /// The trait is sealed: the kernels are written for these two types.
@@ -57,9 +57,9 @@ pub trait Real:
     fn sqrt(self) -> Self;
     /// The absolute value.
     fn abs(self) -> Self;
-    /// e to this power: see [`crate::elementary`].
+    /// e to this power.
     fn exp(self) -> Self;
-    /// The hyperbolic tangent: see [`crate::elementary`].
+    /// The hyperbolic tangent.
     fn tanh(self) -> Self;
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool;

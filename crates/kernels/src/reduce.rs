@@ -8,6 +8,8 @@ pub const PIECES: usize = 64;
 pub const LANES: usize = 8;
 /// The length of a piece is a multiple of this.
 const PIECE_UNIT: usize = 4096;
+/// Terms that a thread adds in a nanosecond, about.
+const TERMS_A_NANOSECOND: usize = 2;
 
 /// The length of the pieces (the last may be shorter) in which `len` numbers are summed, at most [`PIECES`] of them.
 #[must_use]
@@ -37,11 +39,7 @@ pub fn sum_of_zipped<T: Real, const N: usize>(
             || sum_piece(piece, others, &f),
         );
     };
-    if values.len() <= PIECE_UNIT {
-        pieces.for_each(add);
-    } else {
-        team::for_each(pieces, add);
-    }
+    team::for_each(values.len() / TERMS_A_NANOSECOND, pieces, add);
     in_order(&sums[..values.len().div_ceil(piece_len)])
 }
 

@@ -1,7 +1,8 @@
 //! Where the sums of a product begin.
 
 /// What the accumulators hold before the first term.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Start {
     /// Zero: `out = left · right`.
     Zero,

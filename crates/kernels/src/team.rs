@@ -1,116 +1,133 @@
 //! Parallel loops between which the threads stay awake.
 //!
-//! A recurrent layer is dozens of loops one after the other, some of them a few microseconds long. Between two loops an
-//! idle thread of rayon's pool soon goes to sleep, and to wake it takes longer than such a loop. Inside [`awake`], the
-//! pool's threads wait for the next loop instead: a *team*, led by the thread that called it. Who takes which item of a
-//! loop is left to chance; so an item must not depend on it.
+//! A recurrent layer is dozens of loops one after the other, some of them a few microseconds long. To wake a thread of
+//! rayon's pool takes longer than such a loop. So a thread that has helped with a loop waits awake for the next one, for a
+//! short while. The thread that opens the loops, the *leader*, and its helpers are a *team*. Who takes which item of a loop is
+//! left to chance; so an item must not depend on it.
+//!
+//! Beside other work a thread may wait long for a core. Nobody waits for a thread that has not begun: the others take its
+//! items. Whoever waits for one that has begun soon sleeps, and so leaves a core to it. The team is smaller for a while
+//! then ([`crowd`]).
 
+mod crowd;
+#[cfg(test)]
+mod tests;
+
+use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::hint::spin_loop;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use crowd::Crowd;
 
 /// What a helper runs for a loop: it takes items until none is left.
 type Job<'a> = dyn Fn() + Sync + 'a;
 
+/// Work that is worth a thread more, in nanoseconds. Less under Miri, so that it sees loops shared.
+const WORTH_A_THREAD: usize = if cfg!(miri) { 1 << 5 } else { 1 << 13 };
+
 /// Looks at a loop before a waiting thread lets others have its core: some ten microseconds.
 const LOOKS: u32 = 1000;
 
-/// Looks after which a helper goes home: some tens of milliseconds, far more than there are between two loops of a pass.
-const PATIENCE: u32 = 50_000;
+/// How long a thread waits awake after these looks: far longer than there is between two loops of a training step.
+const PATIENCE: Duration = Duration::from_micros(200);
 
-/// Threads that a team may have on any machine: more than there are cores then, which does little harm.
+/// How long a thread helps before it looks for other work of its pool. To be asked again takes a thousandth of that.
+const TURN: Duration = Duration::from_millis(10);
+
+/// Threads that a pool may have on any machine.
 const FEW: usize = 4;
 
-/// Where the thread stands.
-#[derive(Clone, Copy)]
-enum Place {
-    /// In no team.
-    Outside,
-    /// In a team that it leads, between two loops.
-    Leading(*const Team),
-    /// In an item of a loop, or a helper: loops in there are not shared out again.
-    Inside,
-}
+/// Threads that [`oversubscribe`] allows.
+static ALLOWED: AtomicUsize = AtomicUsize::new(if cfg!(test) { FEW } else { 1 });
 
 thread_local! {
-    static PLACE: Cell<Place> = const { Cell::new(Place::Outside) };
+    /// Whether the thread is in an item of a loop, or helps: loops in there are not shared out again.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+    /// The team that the thread leads.
+    static TEAM: Arc<Team> = Arc::new(Team::led_by_this_thread());
+    /// What the thread knows about other work on the machine.
+    static CROWD: Cell<Crowd> = const { Cell::new(Crowd::NONE) };
 }
 
-/// The most threads that help: one a core, and on small machines four. More only take each other's time.
+fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(FEW, |cores| cores.get()))
+}
+
+/// The most threads that a pool should have: one a core, and on small machines four.
 #[must_use]
 pub fn most_threads() -> usize {
-    static MOST: OnceLock<usize> = OnceLock::new();
-    *MOST.get_or_init(|| std::thread::available_parallelism().map_or(FEW, |cores| cores.get().max(FEW)))
+    cores().max(FEW)
 }
 
-/// Threads that share a loop: those of the current rayon pool, but no more than [help](most_threads).
+/// Threads that share the next loop, if it is large enough: those of the current rayon pool, but no more than there are
+/// cores, and fewer for a while after other work took one. So the number may differ from call to call.
 #[must_use]
 pub fn threads() -> usize {
-    rayon::current_num_threads().min(most_threads())
+    let most = rayon::current_num_threads().min(cores().max(ALLOWED.load(Ordering::Relaxed)));
+    let mut crowd = CROWD.get();
+    let left_out = crowd.left_out(Instant::now);
+    CROWD.set(crowd);
+    most.saturating_sub(left_out).max(1)
 }
 
-/// Runs `f` on a thread of the current rayon pool, with the pool's other idle threads ready for its loops ([`for_each`]),
-/// as many as [help](most_threads).
-///
-/// While they wait, these threads do nothing else, nor do they sleep: what `f` does between its loops should be short.
-/// Inside another `awake`, and where there is one thread, this is just `f()`. The team takes in who is idle and waits for
-/// nobody who is not, so that any number of teams may share a pool. A thread that has waited for some tens of milliseconds
-/// goes home: `f` may wait for other work of the pool, which may wait for that thread; but then it goes on alone.
-pub fn awake<R: Send>(f: impl FnOnce() -> R + Send) -> R {
-    if !matches!(PLACE.get(), Place::Outside) || threads() == 1 {
-        return f();
-    }
-    Team::default().gather(threads() - 1, f)
+/// Lets so many threads share a loop where there are fewer cores, in the whole process. That is slower: it is for tests of
+/// what must not depend on the number of threads.
+pub fn oversubscribe(threads: usize) {
+    ALLOWED.fetch_max(threads, Ordering::Relaxed);
 }
 
-/// Calls `f` with each item, on all threads of the team; where there is none, on those of one made for the purpose.
+/// Calls `f` with each item, on this thread and on idle threads of the current rayon pool.
 ///
-/// No more threads take part than there are items, if the iterator knows how many. Items are taken from the iterator one by one, under a lock that costs some ten nanoseconds: an item should be worth a
-/// microsecond.
+/// `work` says how large the whole loop is: about the nanoseconds that one thread needs. A thread more takes part for some
+/// 8,000 of them, but no more than there are items (if the iterator knows how many), nor than [`threads`] says. Items are
+/// taken from the iterator one by one, under a lock that costs some ten nanoseconds: an item should be worth a microsecond.
+///
+/// Inside an item, a loop runs on its thread alone. The helpers wait awake for another loop, for some hundred microseconds.
 ///
 /// # Panics
-/// If `f` does. The other items may have been taken or not.
-pub fn for_each<I>(items: impl Iterator<Item = I> + Send, f: impl Fn(I) + Sync) {
-    match PLACE.get() {
-        // SAFETY: the place was set by `Team::lead` of this thread, which has not returned, and borrows the team.
-        Place::Leading(team) => unsafe { &*team }.share(items, f),
-        Place::Outside if threads() > 1 => {
-            let team = Team::default();
-            team.gather(helpers(&items).min(threads() - 1), || team.share(items, &f));
-        }
-        Place::Outside | Place::Inside => items.for_each(f),
+/// If `f` does, on whichever thread: with the same payload, as soon as nobody is in an item. The other items may have been
+/// taken or not.
+pub fn for_each<I>(work: usize, items: impl Iterator<Item = I> + Send, f: impl Fn(I) + Sync) {
+    let most = items.size_hint().1.unwrap_or(usize::MAX).min(work / WORTH_A_THREAD + 1);
+    let helpers = if most <= 1 || INSIDE.get() { 0 } else { most.min(threads()) - 1 };
+    if helpers == 0 {
+        items.for_each(f);
+    } else {
+        TEAM.with(|team| team.share(helpers, items, f));
     }
 }
 
-/// Threads besides the leader that can have an item of their own.
-fn helpers(items: &impl Iterator) -> usize {
-    items.size_hint().1.map_or(usize::MAX, |most| most.saturating_sub(1))
-}
-
-/// Threads that share one loop after another.
-#[derive(Default)]
+/// A thread and those that help it with one loop after another.
 struct Team {
-    /// The loop that is open, or the last one: which it is, whether it is open, and how many helpers are in it ([`State`]).
+    leader: Thread,
+    /// The loop that is open, or the last one: [`State`].
     state: AtomicU64,
     /// The job of that loop, its lifetime forgotten. Written while the loop is closed and nobody is in it; read by helpers that are.
     job: UnsafeCell<Option<*const Job<'static>>>,
-    /// Helpers that the loop has room for. Set by the leader as `job` is.
-    room: AtomicUsize,
-    /// There will be no other loop.
-    over: AtomicBool,
+    /// Helpers that the pool was asked for and that have not gone home.
+    asked: AtomicUsize,
 }
 
 // SAFETY: `job` is the only field that is not `Sync`, and `state` keeps its writer (the leader) and its readers (helpers)
 // apart, see there. What it points to is `Sync`.
 unsafe impl Sync for Team {}
+// SAFETY: `job` is the only field that is not `Send`. It is a plain pointer, which any thread may hold or drop.
+unsafe impl Send for Team {}
 
-/// A packed state: 16 bits count helpers, one says that the loop is open, the rest number the loops.
+/// A packed state: 16 bits count the helpers that are in the loop, 16 the room for others, one says that the loop is
+/// open, the rest number the loops.
 struct State;
 
 impl State {
-    const OPEN: u64 = 1 << 16;
-    const LOOP: u64 = 1 << 17;
+    const ROOM: u64 = 1 << 16;
+    const OPEN: u64 = 1 << 32;
+    const LOOP: u64 = 1 << 33;
 
     fn is_open(state: u64) -> bool {
         state & Self::OPEN != 0
@@ -120,90 +137,201 @@ impl State {
         state / Self::LOOP
     }
 
-    fn helpers(state: u64) -> u64 {
-        state % Self::OPEN
+    fn room(state: u64) -> u64 {
+        state / Self::ROOM % Self::ROOM
+    }
+
+    fn inside(state: u64) -> u64 {
+        state % Self::ROOM
+    }
+
+    /// The next loop, open, nobody in it.
+    fn next(state: u64, room: usize) -> u64 {
+        let room = (room as u64).min(Self::ROOM - 1);
+        Self::number(state).wrapping_add(1).wrapping_mul(Self::LOOP) | Self::OPEN | (room * Self::ROOM)
+    }
+
+    /// With one helper more in the loop, if there is room.
+    fn entered(state: u64) -> Option<u64> {
+        (Self::is_open(state) && Self::room(state) > 0).then(|| state - Self::ROOM + 1)
     }
 }
 
 impl Team {
-    /// Offers the pool `helpers` jobs of helping, and leads meanwhile. A job that nobody has taken by the end is taken back.
-    fn gather<R: Send>(&self, helpers: usize, f: impl FnOnce() -> R + Send) -> R {
-        if helpers == 0 {
-            return self.lead(f);
-        }
-        rayon::join(|| self.gather(helpers - 1, f), || self.help()).0
-    }
-
-    fn lead<R>(&self, f: impl FnOnce() -> R) -> R {
-        let _over = OnDrop(|| self.over.store(true, Ordering::Release));
-        let _place = stand(Place::Leading(self));
-        f()
-    }
-
-    fn help(&self) {
-        let _place = stand(Place::Inside);
-        let mut last = 0;
-        let mut patience = Patience::default();
-        while !self.over.load(Ordering::Acquire) && patience.looks < PATIENCE {
-            let state = self.state.load(Ordering::Acquire);
-            let is_new = State::is_open(state) && State::number(state) != last;
-            let has_room = || self.room.load(Ordering::Relaxed) > 0;
-            let enter = || self.state.compare_exchange(state, state + 1, Ordering::Acquire, Ordering::Relaxed);
-            if is_new && has_room() && enter().is_ok() {
-                last = State::number(state);
-                let _leave = OnDrop(|| _ = self.state.fetch_sub(1, Ordering::Release));
-                let room = self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(1));
-                if room.is_err() {
-                    continue;
-                }
-                // SAFETY: this helper was counted while the loop was open: the leader wrote the job before (its release,
-                // our acquire), and neither writes again nor leaves `share`, where what the job borrows lives, until
-                // the count is back to zero.
-                unsafe { (*self.job.get()).map(|job| (*job)()) };
-                patience = Patience::default();
-            } else {
-                patience.wait();
-            }
+    fn led_by_this_thread() -> Self {
+        Self {
+            leader: std::thread::current(),
+            state: AtomicU64::new(0),
+            job: UnsafeCell::new(None),
+            asked: AtomicUsize::new(0),
         }
     }
 
-    /// A loop whose items the team's threads take one by one.
-    fn share<I>(&self, items: impl Iterator<Item = I> + Send, f: impl Fn(I) + Sync) {
-        self.room.store(helpers(&items), Ordering::Relaxed);
-        let items = Mutex::new(items);
-        let next = || items.lock().unwrap_or_else(PoisonError::into_inner).next();
+    /// A loop whose items the leader and so many helpers take one by one. The leader calls it, outside of loops.
+    fn share<I>(self: &Arc<Self>, helpers: usize, items: impl Iterator<Item = I> + Send, f: impl Fn(I) + Sync) {
+        let opened = Instant::now();
+        let queue = Queue::new(items);
         let work = || {
-            while let Some(item) = next() {
+            while let Some(item) = queue.next() {
                 f(item);
             }
         };
-        let job: *const Job<'_> = &raw const work;
-        // SAFETY: two pointers that differ in a lifetime alone; `help` says why it is never followed too late.
+        let job = || {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(work)) {
+                queue.give_up(payload);
+            }
+        };
+        let job: *const Job<'_> = &raw const job;
+        // SAFETY: two pointers that differ in a lifetime alone; `run` says why it is never followed too late.
         let job = unsafe { std::mem::transmute::<*const Job<'_>, *const Job<'static>>(job) };
         // SAFETY: the last loop is closed and empty, so no helper reads; only the leader comes here, and not from inside a loop.
         unsafe { *self.job.get() = Some(job) };
-        self.state.fetch_add(State::LOOP | State::OPEN, Ordering::Release);
-        // Also if an item panics here: helpers must be out before what they borrow is gone.
-        let _closed = OnDrop(|| self.close());
-        let _place = stand(Place::Inside);
-        work();
+        {
+            // Also if an item panics here: helpers must be out before what they borrow is gone.
+            let _closed = OnDrop(|| self.close());
+            let _inside = stand_inside();
+            self.state.store(State::next(self.state.load(Ordering::Relaxed), helpers), Ordering::SeqCst);
+            self.ask_for(helpers);
+            work();
+        }
+        if let Some(lost) = queue.finish(opened) {
+            let mut crowd = CROWD.get();
+            crowd.lose(lost, Instant::now());
+            CROWD.set(crowd);
+        }
     }
 
-    /// Lets nobody in any more, and waits for those who are.
-    fn close(&self) {
-        self.state.fetch_and(!State::OPEN, Ordering::Relaxed);
-        let mut patience = Patience::default();
-        while State::helpers(self.state.load(Ordering::Acquire)) > 0 {
-            patience.wait();
+    /// Asks the pool for helpers until there are so many.
+    fn ask_for(self: &Arc<Self>, helpers: usize) {
+        for _ in self.asked.load(Ordering::SeqCst)..helpers {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            let team = Arc::clone(self);
+            rayon::spawn(move || team.help());
         }
+    }
+
+    /// Lets nobody in any more, and waits for those who are: awake at first, then asleep, so that they can have this core.
+    fn close(&self) {
+        self.state.fetch_and(!State::OPEN, Ordering::SeqCst);
+        let mut wait = Wait::default();
+        while State::inside(self.state.load(Ordering::Acquire)) > 0 {
+            if !wait.goes_on() {
+                std::thread::park();
+            }
+        }
+    }
+
+    /// Takes part in loops until none has come for a while, or the turn is over.
+    fn help(&self) {
+        // A thread that waits in a `join` of rayon's may be given this job while it leads, or works on an item.
+        let is_free = !INSIDE.get() && self.leader.id() != std::thread::current().id();
+        let _inside = stand_inside();
+        let mut last = None;
+        if is_free {
+            let end = Instant::now() + TURN;
+            let mut wait = Wait::default();
+            while Instant::now() < end {
+                if self.enter(&mut last) {
+                    self.run();
+                    wait = Wait::default();
+                } else if !wait.goes_on() {
+                    break;
+                }
+            }
+        }
+        self.asked.fetch_sub(1, Ordering::SeqCst);
+        // The leader may have opened a loop and counted on this thread, which was about to go home. One of the two sees
+        // what the other did: all four operations are sequentially consistent.
+        if is_free && self.enter(&mut last) {
+            self.run();
+        }
+    }
+
+    /// Whether this helper has come into a loop that it was not in before.
+    fn enter(&self, last: &mut Option<u64>) -> bool {
+        let enter = |state| State::entered(state).filter(|_| *last != Some(State::number(state)));
+        match self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter) {
+            Ok(state) => {
+                *last = Some(State::number(state));
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Works in the loop that this helper has come into, and leaves it.
+    fn run(&self) {
+        let _left = OnDrop(|| {
+            let before = self.state.fetch_sub(1, Ordering::Release);
+            if State::inside(before) == 1 && !State::is_open(before) {
+                self.leader.unpark();
+            }
+        });
+        // SAFETY: this helper was counted while the loop was open: the leader wrote the job before (its release, our
+        // acquire), and neither writes again nor leaves `share`, where what the job borrows lives, until the count is back
+        // to zero.
+        unsafe { (*self.job.get()).map(|job| (*job)()) };
     }
 }
 
-/// Sets the thread's place, until the guard is dropped.
+type Payload = Box<dyn Any + Send>;
+
+/// The items of a loop.
+struct Queue<I>(Mutex<Items<I>>);
+
+struct Items<I> {
+    items: I,
+    /// When a thread first found none.
+    ended: Option<Instant>,
+    /// What a helper's panic said.
+    panic: Option<Payload>,
+}
+
+impl<I: Iterator> Queue<I> {
+    fn new(items: I) -> Self {
+        Self(Mutex::new(Items { items, ended: None, panic: None }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Items<I>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self) -> Option<I::Item> {
+        let mut queue = self.lock();
+        let item = if queue.ended.is_none() { queue.items.next() } else { None };
+        if item.is_none() {
+            queue.ended.get_or_insert_with(Instant::now);
+        }
+        item
+    }
+
+    /// Lets nobody have an item any more, because a helper has panicked.
+    fn give_up(&self, payload: Payload) {
+        let mut queue = self.lock();
+        queue.ended.get_or_insert_with(Instant::now);
+        queue.panic = Some(payload);
+    }
+
+    /// The time that was lost, if any: from the first thread's end to the last one's, but for what an item may have taken,
+    /// which is no more than the first had worked.
+    ///
+    /// # Panics
+    /// If a helper did.
+    fn finish(self, opened: Instant) -> Option<Duration> {
+        let queue = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(payload) = queue.panic {
+            resume_unwind(payload);
+        }
+        let ended = queue.ended?;
+        ended.elapsed().checked_sub(ended.duration_since(opened))
+    }
+}
+
+/// Sets that the thread is inside a loop, until the guard is dropped.
 #[must_use]
-fn stand(place: Place) -> OnDrop<impl FnMut()> {
-    let before = PLACE.replace(place);
-    OnDrop(move || PLACE.set(before))
+fn stand_inside() -> OnDrop<impl FnMut()> {
+    let before = INSIDE.replace(true);
+    OnDrop(move || INSIDE.set(before))
 }
 
 struct OnDrop<F: FnMut()>(F);
@@ -216,192 +344,20 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 
 /// Waits a little, and the longer the more politely.
 #[derive(Default)]
-struct Patience {
+struct Wait {
     looks: u32,
+    since: Option<Instant>,
 }
 
-impl Patience {
-    fn wait(&mut self) {
+impl Wait {
+    /// False if it has waited for long.
+    fn goes_on(&mut self) -> bool {
         self.looks = self.looks.saturating_add(1);
         if self.looks < LOOKS {
             spin_loop();
-        } else {
-            std::thread::yield_now();
+            return true;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::thread::ThreadId;
-
-    const LOOPS: usize = if cfg!(miri) { 20 } else { 2000 };
-
-    fn pool(threads: usize) -> rayon::ThreadPool {
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
-    }
-
-    /// Doubles every number, and says which threads did.
-    fn double(numbers: &mut [u64]) -> HashSet<ThreadId> {
-        let threads = Mutex::new(HashSet::new());
-        for_each(numbers.iter_mut(), |x| {
-            *x *= 2;
-            threads.lock().unwrap().insert(std::thread::current().id());
-        });
-        threads.into_inner().unwrap()
-    }
-
-    #[test]
-    fn every_item_is_taken_once_in_every_loop() {
-        for threads in [1, 2, 3, 5] {
-            pool(threads).install(|| {
-                awake(|| {
-                    for items in (0..LOOPS).map(|i| i % 7) {
-                        let mut numbers: Vec<u64> = (0..items as u64).collect();
-                        double(&mut numbers);
-                        assert!(numbers.iter().enumerate().all(|(i, &x)| x == 2 * i as u64));
-                    }
-                });
-                let mut numbers = [1, 2, 3];
-                double(&mut numbers);
-                assert_eq!(numbers, [2, 4, 6], "without a team");
-            });
-        }
-    }
-
-    /// The first two items wait for each other: they end only if two threads have them. One loop a team: between loops a
-    /// helper may lose patience and go home, and then there is nobody to wait for.
-    #[test]
-    fn threads_work_at_the_same_time() {
-        pool(2).install(|| {
-            for _ in 0..20 {
-                let met = AtomicU64::new(0);
-                awake(|| {
-                    for_each(0..2, |_| {
-                        met.fetch_add(1, Ordering::SeqCst);
-                        while met.load(Ordering::SeqCst) < 2 {
-                            std::thread::yield_now();
-                        }
-                    });
-                });
-            }
-        });
-    }
-
-    /// Says which threads asked for an item, so came into the loop.
-    struct Asked<'a>(std::ops::Range<usize>, &'a Mutex<HashSet<ThreadId>>);
-
-    impl Iterator for Asked<'_> {
-        type Item = usize;
-
-        fn next(&mut self) -> Option<usize> {
-            self.1.lock().unwrap().insert(std::thread::current().id());
-            self.0.next()
-        }
-
-        fn size_hint(&self) -> (usize, Option<usize>) {
-            self.0.size_hint()
-        }
-    }
-
-    #[test]
-    fn no_more_threads_come_into_a_loop_than_it_has_items_nor_than_help() {
-        let came = |items: usize| {
-            let threads = Mutex::new(HashSet::new());
-            // Time enough for all to come.
-            for_each(Asked(0..items, &threads), |_| (0..1000).for_each(|_| std::thread::yield_now()));
-            threads.into_inner().unwrap().len()
-        };
-        let check = || {
-            for items in [0, 1, 2, 3, 100] {
-                let most = items.max(1).min(most_threads());
-                assert!((1..=most).contains(&came(items)), "{items} items");
-            }
-        };
-        pool(most_threads() + 3).install(|| {
-            awake(check);
-            check();
-        });
-    }
-
-    #[test]
-    fn a_pool_of_very_many_threads_ends_its_loops() {
-        let threads = if cfg!(miri) { 8 } else { 500 };
-        pool(threads).install(|| {
-            awake(|| {
-                for _ in 0..20 {
-                    let mut numbers = [1; 50];
-                    double(&mut numbers);
-                    assert_eq!(numbers, [2; 50]);
-                }
-            });
-        });
-    }
-
-    #[test]
-    fn loops_within_loops_stay_on_their_thread() {
-        pool(3).install(|| {
-            awake(|| {
-                for_each(0..6, |_| {
-                    assert_eq!(double(&mut [0; 50]), HashSet::from([std::thread::current().id()]));
-                    awake(|| assert_eq!(double(&mut [0; 50]).len(), 1));
-                });
-            });
-        });
-    }
-
-    /// Two leaders on two threads: each finds the other one busy, and gets on alone.
-    #[test]
-    fn teams_that_share_a_pool_both_end() {
-        let lead = || {
-            awake(|| {
-                for _ in 0..LOOPS {
-                    double(&mut [1; 20]);
-                }
-            });
-        };
-        pool(2).install(|| rayon::join(|| (0..3).for_each(|_| lead()), || (0..3).for_each(|_| lead())));
-    }
-
-    /// What the leader waits for is for the only other thread to do, which has come to help.
-    #[test]
-    fn a_helper_goes_home_if_no_loop_comes() {
-        pool(2).install(|| {
-            awake(|| {
-                double(&mut [1; 20]);
-                let done = std::sync::Arc::new(AtomicBool::new(false));
-                let job = std::sync::Arc::clone(&done);
-                rayon::spawn(move || job.store(true, Ordering::SeqCst));
-                while !done.load(Ordering::SeqCst) {
-                    std::thread::yield_now();
-                }
-                double(&mut [1; 20]);
-            });
-        });
-    }
-
-    #[test]
-    fn a_panic_reaches_the_caller_and_leaves_no_place_behind() {
-        pool(2).install(|| {
-            for bad in [0, 1, 40] {
-                let result = catch_unwind(AssertUnwindSafe(|| {
-                    awake(|| for_each(0..50, |i| assert_ne!(i, bad, "the bad one")));
-                }));
-                assert!(result.is_err());
-                assert!(matches!(PLACE.get(), Place::Outside));
-                let mut numbers = [1; 9];
-                awake(|| double(&mut numbers));
-                assert_eq!(numbers, [2; 9]);
-            }
-        });
-    }
-
-    #[test]
-    fn awake_returns_what_it_ran() {
-        assert_eq!(awake(|| 7), 7);
-        assert_eq!(pool(2).install(|| awake(|| 8)), 8);
+        std::thread::yield_now();
+        self.since.get_or_insert_with(Instant::now).elapsed() < PATIENCE
     }
 }

@@ -14,6 +14,7 @@ macro_rules! tell {
 }
 
 mod baselines;
+mod bench;
 mod csv_file;
 mod early;
 mod growth;
@@ -51,6 +52,7 @@ enum Task {
     Warning(warning::Args),
     Guard(guard::Args),
     Baselines(baselines::Args),
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +72,7 @@ fn carry_out(task: Task) -> Result<ExitCode> {
         Task::Warning(args) => warning::run(&args),
         Task::Guard(args) => guard::run(&args),
         Task::Baselines(args) => baselines::run(&args),
+        Task::Bench(args) => bench::run(&args),
     }
 }
 

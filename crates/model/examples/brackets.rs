@@ -9,7 +9,7 @@
 use std::error::Error;
 
 use flameout_cells::{Dense, Initialisation, Inputs, Lstm};
-use flameout_kernels::elementary::sigmoid;
+use flameout_kernels::sigmoid;
 use flameout_model::{Loss, Sequential};
 use flameout_optim::{Adam, AdamSettings, CosineDecay, LearningRate, Optimizer, Schedule};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use flameout_cells::{Initialisation, Input, Inputs, Layer, Pass, Sequence, Tensor};
 use flameout_files::checkpoint;
-use flameout_kernels::{Real, team};
+use flameout_kernels::Real;
 use flameout_optim::{Tensors, Trainable};
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 use rand_chacha::ChaCha8Rng;
@@ -311,7 +311,7 @@ impl<T: Real, D: Send + Sync> Sequential<T, D> {
     #[inline(never)] // compiled once: see `instances`
     pub(crate) fn forward_examples(&mut self, examples: Examples<'_, T>) -> Result<(), Error> {
         self.check(&examples)?;
-        team::awake(|| self.forward_layers(&examples, false));
+        self.forward_layers(&examples, false);
         Ok(())
     }
 
@@ -327,10 +327,8 @@ impl<T: Real, D: Send + Sync> Sequential<T, D> {
         if targets.dim() != expected {
             return Err(Error::Targets { found: targets.dim(), expected });
         }
-        let value = team::awake(|| {
-            self.forward_layers(&examples, true);
-            self.backward_layers(&examples, targets, loss)
-        });
+        self.forward_layers(&examples, true);
+        let value = self.backward_layers(&examples, targets, loss);
         self.passes += 1;
         Ok(value)
     }
@@ -430,7 +428,7 @@ impl<T: Real, D: Send + Sync> Sequential<T, D> {
         for (index, mut part) in predictions.axis_chunks_iter_mut(Axis(0), at_once).enumerate() {
             let from = index * at_once;
             let examples = examples.rows(Slice::from(from..from + part.nrows()));
-            team::awake(|| self.forward_layers(&examples, false));
+            self.forward_layers(&examples, false);
             part.assign(&self.predictions());
         }
         // The layers' states are those of some of the rows.
@@ -445,7 +443,7 @@ impl<T: Real, D: Send + Sync> Sequential<T, D> {
         order.sort_by(|&a, &b| indices.row(a).iter().cmp(indices.row(b)));
         for words in order.chunks(WORDS_AT_ONCE) {
             let (levels, places) = prefix::levels(indices, words);
-            team::awake(|| self.walk(&levels));
+            self.walk(&levels);
             let outputs = step_output(self.last_layer()).step(0);
             for (&word, &place) in words.iter().zip(&places) {
                 predictions.row_mut(word).assign(&outputs.row(place));

@@ -1,6 +1,7 @@
 //! Whole networks: gradients against finite differences, threads, files.
 
 use flameout_model::{Architecture, Flavour, LossKind, Sequential};
+use flameout_optim::{Adam, AdamSettings, Clipping, Optimizer, clip};
 use ndarray::Array2;
 
 type Preset = fn(usize, usize, usize, Flavour) -> Architecture;
@@ -57,6 +58,7 @@ fn gradients_of_every_preset_agree_with_differences() {
 
 #[test]
 fn threads_do_not_change_a_bit() {
+    flameout_kernels::team::oversubscribe(3);
     let (indices, targets) = data(40);
     for (preset, flavour) in PRESETS.into_iter().flat_map(|preset| FLAVOURS.map(|flavour| (preset, flavour))) {
         let run = |threads: usize| {
@@ -73,6 +75,60 @@ fn threads_do_not_change_a_bit() {
         let alone = run(1);
         assert!(alone == run(2) && alone == run(3), "{flavour:?}");
     }
+}
+
+/// What this test prints when it runs itself again on another kernel path.
+const HASH: &str = "hash after training: ";
+
+/// Three steps at the question's own sizes, where the recurrent weights (more than 4 MiB) are shared out product by product.
+fn train_at_full_size(preset: Preset, units: usize, threads: usize) -> String {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| {
+        let indices = Array2::from_shape_fn((9, 2), |(b, t)| ((b * 5 + t * 3) % 27) as u16);
+        let targets = Array2::from_shape_fn((9, 100), |(b, d)| ((b * 7 + d * 3) % 5) as f32 / 5.0 - 0.4);
+        let mut model = Sequential::<f32>::of(preset(27, units, 100, Flavour::Keras1));
+        // Not orthogonal: that takes seconds to draw.
+        model.initialise(&Flavour::PyTorch.initialisation(), 3);
+        let mut adam = Adam::new(AdamSettings::default(), &model).unwrap();
+        for _ in 0..3 {
+            model.forward_backward(&indices, targets.view(), LossKind::Mse).unwrap();
+            let (parameters, gradients) = model.parameters_and_gradients();
+            assert!(clip(gradients, &Clipping::GlobalNorm { limit: 0.01 }) > 0.01);
+            adam.update(parameters, gradients, 1e-3).unwrap();
+        }
+        model.weights_blake3()
+    })
+}
+
+#[test]
+fn training_at_full_size_has_the_same_bits_on_any_number_of_threads() {
+    flameout_kernels::team::oversubscribe(3);
+    for (preset, units) in [(PRESETS[0], 1024), (PRESETS[1], 1024), (PRESETS[2], 544)] {
+        let alone = train_at_full_size(preset, units, 1);
+        assert!([2, 3].iter().all(|&threads| train_at_full_size(preset, units, threads) == alone), "{units} units");
+    }
+}
+
+/// The portable path takes long, so units are as few as have weights of more than 4 MiB. A path is chosen once a process.
+#[test]
+fn training_at_full_size_has_the_same_bits_on_every_kernel_path() {
+    println!("{HASH}{}", train_at_full_size(PRESETS[0], 520, 2));
+    if std::env::var_os("FULL_SIZE_ON_ONE_PATH").is_some() {
+        return;
+    }
+    let hashes = flameout_kernels::Path::available().into_iter().map(|path| {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "training_at_full_size_has_the_same_bits_on_every_kernel_path", "--nocapture"])
+            .env("FULL_SIZE_ON_ONE_PATH", "1")
+            .env("FLAMEOUT_KERNELS", path.name())
+            .output()
+            .unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let from = printed.find(HASH).unwrap_or_else(|| panic!("{path:?} printed {printed}")) + HASH.len();
+        printed[from..from + 64].to_owned()
+    });
+    let hashes: Vec<String> = hashes.collect();
+    assert!(hashes.iter().all(|hash| *hash == hashes[0]), "{hashes:?}");
 }
 
 #[test]

@@ -132,27 +132,32 @@ impl<T: Real> Adam<T> {
     }
 
     /// The settings at work.
+    #[must_use]
     pub fn settings(&self) -> &AdamSettings {
         &self.settings
     }
 
     /// Steps taken.
+    #[must_use]
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
     /// 1 − β1^t and 1 − β2^t, by which m and v are divided to correct their bias after step t = [`steps`](Self::steps)
     /// (0 before the first).
+    #[must_use]
     pub fn bias_corrections(&self) -> (f64, f64) {
         (1.0 - self.beta1_power, 1.0 - self.beta2_power)
     }
 
     /// m, the moving average of the gradient (not bias-corrected), one a parameter.
+    #[must_use]
     pub fn first_moment(&self) -> &[T] {
         &self.first_moment
     }
 
     /// v, the moving average of the squared gradient (not bias-corrected), one a parameter.
+    #[must_use]
     pub fn second_moment(&self) -> &[T] {
         &self.second_moment
     }
@@ -163,6 +168,7 @@ impl<T: Real> Adam<T> {
     }
 
     /// The largest v so far, one a parameter; with AMSGrad only.
+    #[must_use]
     pub fn max_second_moment(&self) -> Option<&[T]> {
         self.max_second_moment.as_deref()
     }

@@ -113,6 +113,7 @@ impl<T: Real> AnyOptimizer<T> {
     }
 
     /// The settings at work.
+    #[must_use]
     pub fn settings(&self) -> OptimizerSettings {
         match self {
             Self::Adam(adam) => OptimizerSettings::Adam(*adam.settings()),
@@ -131,6 +132,7 @@ impl<T: Real> AnyOptimizer<T> {
     }
 
     /// Steps taken.
+    #[must_use]
     pub fn steps(&self) -> u64 {
         match self {
             Self::Adam(adam) => adam.steps(),
@@ -140,6 +142,7 @@ impl<T: Real> AnyOptimizer<T> {
     }
 
     /// The moving average of the gradient (Adam's m), one a parameter; None where the optimiser keeps none.
+    #[must_use]
     pub fn first_moment(&self) -> Option<&[T]> {
         match self {
             Self::Adam(adam) => Some(adam.first_moment()),
@@ -148,6 +151,7 @@ impl<T: Real> AnyOptimizer<T> {
     }
 
     /// The moving average of the squared gradient (Adam's v), one a parameter; None where the optimiser keeps none.
+    #[must_use]
     pub fn second_moment(&self) -> Option<&[T]> {
         match self {
             Self::Adam(adam) => Some(adam.second_moment()),
@@ -168,6 +172,7 @@ impl<T: Real> AnyOptimizer<T> {
 
     /// How many numbers of type `T` the state holds: two (with AMSGrad three) a parameter for Adam, one for RMSProp and for
     /// SGD with momentum, none for plain SGD.
+    #[must_use]
     pub fn state_len(&self) -> usize {
         match self {
             Self::Adam(adam) => adam.first_moment().len() * if adam.max_second_moment().is_some() { 3 } else { 2 },

@@ -11,6 +11,7 @@ use crate::{Error, l2_norm};
 /// How gradients are clipped. In a file: `kind = "none"`, `"global-norm"` or `"value"`, the latter two with `limit`.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Clipping {
     /// Gradients stay as they are.
     #[default]
@@ -85,7 +86,7 @@ pub fn clip<T: Real>(gradients: &mut [T], clipping: &Clipping) -> f64 {
 
 fn replace_each<T: Real>(values: &mut [T], replacement: impl Fn(T) -> T + Sync) {
     let piece_len = reduce::piece_len(values.len());
-    team::for_each(values.chunks_mut(piece_len), |piece| {
+    team::for_each(values.len() / 2, values.chunks_mut(piece_len), |piece| {
         for value in piece {
             *value = replacement(*value);
         }

@@ -6,6 +6,7 @@ use flameout_kernels::{Real, reduce};
 ///
 /// It is NaN or infinite where an element is; for `f64` also infinite where the sum of squares overflows (an element beyond
 /// about 1e154). The norm of nothing is 0.
+#[must_use]
 pub fn l2_norm<T: Real>(values: &[T]) -> f64 {
     reduce::sum_of_squares(values).sqrt()
 }

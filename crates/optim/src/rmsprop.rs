@@ -58,16 +58,19 @@ impl<T: Real> RmsProp<T> {
     }
 
     /// The settings it was built with.
+    #[must_use]
     pub fn settings(&self) -> &RmsPropSettings {
         &self.settings
     }
 
     /// Steps taken.
+    #[must_use]
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
     /// a, the moving average of the squared gradient, one a parameter.
+    #[must_use]
     pub fn second_moment(&self) -> &[T] {
         &self.second_moment
     }

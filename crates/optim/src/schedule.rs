@@ -20,6 +20,7 @@ use crate::error::{require, require_count, require_not_negative, require_positiv
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Schedule {
     /// The same learning rate throughout.
     Constant(Constant),
@@ -265,6 +266,7 @@ impl LearningRate {
     }
 
     /// The learning rate of a step, counted from 0.
+    #[must_use]
     pub fn at(&self, step: u64) -> f64 {
         self.0.at(step)
     }

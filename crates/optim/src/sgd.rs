@@ -58,6 +58,7 @@ impl<T: Real> Sgd<T> {
     }
 
     /// The settings it was built with.
+    #[must_use]
     pub fn settings(&self) -> &SgdSettings {
         &self.settings
     }
@@ -68,11 +69,13 @@ impl<T: Real> Sgd<T> {
     }
 
     /// Steps taken.
+    #[must_use]
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
     /// u, the last update, one a parameter; with momentum only.
+    #[must_use]
     pub fn velocity(&self) -> Option<&[T]> {
         self.velocity.as_deref()
     }

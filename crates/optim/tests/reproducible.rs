@@ -62,6 +62,7 @@ fn run_on_threads<T: Real>(settings: OptimizerSettings, threads: usize) -> (Vec<
 
 #[test]
 fn threads_do_not_change_a_bit() {
+    flameout_kernels::team::oversubscribe(3);
     for settings in every_optimizer() {
         let one = run_on_threads::<f32>(settings, 1);
         assert!(one == run_on_threads::<f32>(settings, 2), "2 threads, {settings:?}");

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 use crate::figures::{counted, whole};
 use crate::mark::{self, Mark};
-use crate::printable::printable;
+use flameout_curves::printable;
 
 /// Everything that is known of a run. What its directory does not hold is `None`.
 #[derive(Debug, Clone)]

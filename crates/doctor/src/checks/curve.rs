@@ -134,12 +134,14 @@ pub fn check_explosion<T: Number>(event: Event, course: &Course<T>) -> Checked {
 
 /// The largest gradient from 100 steps before the onset to 20 after, against the median of the 200 steps before those.
 fn explosion(points: &[Point], onset: u64) -> Option<(u64, f64)> {
-    let (near, before): (Vec<(u64, f64)>, Vec<(u64, f64)>) = points
+    let norms: Vec<(u64, f64)> = points
         .iter()
         .filter(|point| point.step + 300 >= onset && point.step <= onset + 20)
         .filter_map(|point| Some((point.step, point.gradient_norm?)))
-        .partition(|(step, _)| step + 100 >= onset);
-    let usual = median(&before.into_iter().map(|(_, norm)| norm).collect::<Vec<_>>())?;
-    let (step, largest) = near.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+        .collect();
+    // In order of their steps.
+    let (before, near) = norms.split_at(norms.partition_point(|(step, _)| step + 100 < onset));
+    let usual = median(&before.iter().map(|(_, norm)| *norm).collect::<Vec<_>>())?;
+    let (step, largest) = near.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))?;
     (largest > EXPLODING * usual).then_some((step, largest / usual))
 }

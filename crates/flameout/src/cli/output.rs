@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use flameout_curves::{printable, printable_lines};
 use flameout_files::write_atomically;
-use flameout_report::{printable, printable_lines};
 use flameout_word2vec::{Format as VectorFormat, WordVectors};
 use ndarray::{Array2, ArrayView1, Axis};
 use safetensors::{Dtype, tensor::TensorView};

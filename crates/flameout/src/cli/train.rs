@@ -82,7 +82,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 
-    /// Take all settings from this file instead (docs/settings.md), as `settings.toml` of a run has them.
+    /// Take all settings from this file instead: it has the form of a run's `settings.toml`.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "units", "epochs", "words", "seed"])]
     settings: Option<PathBuf>,
 

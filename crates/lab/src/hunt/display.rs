@@ -6,7 +6,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::cells;
 use super::plan::Plan;
 use flameout::cli::training::Watch;
-use flameout::report::printable;
+use flameout_curves::printable;
 
 /// Steps between two redraws of a run's line: the steps of small networks take less time than drawing.
 const REDRAW_EVERY: u64 = 50;

@@ -1,4 +1,9 @@
-//! `cargo xtask repro`: trains the question's networks and shows what becomes of them.
+//! `flameout repro`: trains the question's networks and shows what becomes of them.
+
+/// Prints a line on standard output, as [`work::say`](super::work::say).
+macro_rules! show {
+    ($($text:tt)*) => { $crate::cli::work::say(format_args!($($text)*)) };
+}
 
 mod collapse;
 mod report;
@@ -15,11 +20,10 @@ use flameout_experiment::{
     Begun, Case, Ended, Number, Observer, ProgressBar, RunDirectory, RunOptions, Settings, Summary,
 };
 
-use crate::root;
-use flameout::cli::interrupt::stop_on_ctrl_c;
-use flameout::cli::start::pool;
-use flameout::cli::training::{Watch, keeper, train};
-use flameout::cli::{diagnose, diagnosis, setting};
+use super::interrupt::stop_on_ctrl_c;
+use super::start::pool;
+use super::training::{Watch, keeper, train};
+use super::{course, diagnosis, progress, setting};
 
 /// Shows the question's failure: a network that trains well and then suddenly collapses, and why.
 ///
@@ -35,12 +39,15 @@ use flameout::cli::{diagnose, diagnosis, setting};
 /// Every number is decided by the settings and the seed: not by threads, processor or interruptions. Ctrl-C stops
 /// cleanly; the same command with --resume goes on.
 ///
+/// The words are those of flameout's repository: run it there, or name a file of word vectors by --set data.vectors=FILE.
+/// `cargo xtask repro` is the same command, built from the sources.
+///
 /// Examples:
 ///
-///   cargo xtask repro gru-single
-///   cargo xtask repro gru-single --seed 3 --set schedule.learning-rate=0.015
-///   cargo xtask repro lstm-single --full
-///   cargo xtask repro all --check
+///   flameout repro gru-single
+///   flameout repro gru-single --seed 3 --set schedule.learning-rate=0.015
+///   flameout repro lstm-single --full
+///   flameout repro all --check
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, args_override_self = true)]
 pub struct Args {
@@ -116,32 +123,36 @@ impl CaseArg {
     }
 }
 
-/// Runs the command.
-pub fn run(args: &Args) -> Result<ExitCode> {
+/// Runs the command. Relative paths in settings, and the directory `runs`, begin at `base`.
+///
+/// # Errors
+/// If a run cannot be made or written, or is not as it was recorded.
+pub fn run(args: &Args, base: &Path) -> Result<ExitCode> {
     let cases = args.case.cases();
     if cases.len() > 1 && args.out.is_some() {
         bail!("--out names one directory; for several networks leave it out");
     }
     let pool = pool(args.threads)?;
     let stop = stop_on_ctrl_c()?;
+    let session = Session { base, stop: &stop };
     let mut summaries = Vec::new();
     for case in cases {
         let settings = settings(args, case)?;
-        let directory = args.out.clone().unwrap_or_else(|| default_directory(&settings));
+        let directory = args.out.clone().unwrap_or_else(|| default_directory(&settings, base));
         // Of several networks, those after the interrupted one have not begun.
         let resume = args.resume && (args.case != CaseArg::All || directory.join("settings.toml").is_file());
-        match pool.install(|| run_case(&settings, &directory, resume, &stop))? {
+        match pool.install(|| session.train(&settings, &directory, resume))? {
             Ended::Finished(summary) => {
                 report::print_end(&summary, &directory)?;
                 if args.check {
                     check(case, &summary)?;
                 } else if summary.collapsed && !args.no_doctor {
-                    pool.install(|| explain(&settings, &summary, &directory, &stop))?;
+                    pool.install(|| session.explain(&settings, &summary, &directory))?;
                 }
                 summaries.push(*summary);
             }
             Ended::Stopped { step } => {
-                say!("Stopped after step {step}. The same command with --resume goes on from there.");
+                show!("Stopped after step {step}. The same command with --resume goes on from there.");
                 return Ok(ExitCode::from(130));
             }
         }
@@ -152,14 +163,61 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn run_case(settings: &Settings, directory: &Path, resume: bool, stop: &AtomicBool) -> Result<Ended> {
-    report::print_settings(settings);
-    let options = RunOptions { directory: directory.into(), resume, base: root() };
-    if let Some(summary) = finished_before(settings, directory)? {
-        say!("This run has been made before; its results are in {}.", directory.display());
-        return Ok(Ended::Finished(Box::new(summary)));
+/// Where runs begin, and what ends them.
+struct Session<'a> {
+    base: &'a Path,
+    stop: &'a AtomicBool,
+}
+
+impl Session<'_> {
+    /// Makes a run and shows how it goes; one that has been made before is not made again.
+    fn train(&self, settings: &Settings, directory: &Path, resume: bool) -> Result<Ended> {
+        report::print_settings(settings);
+        if let Some(summary) = finished_before(settings, directory)? {
+            show!("This run has been made before; its results are in {}.", directory.display());
+            return Ok(Ended::Finished(Box::new(summary)));
+        }
+        let words = self.base.join(&settings.data.vectors);
+        ensure!(
+            words.is_file(),
+            "{} is no file. The words are those of flameout's repository: run the command there, or name a file of word vectors by \
+             --set data.vectors=FILE",
+            words.display()
+        );
+        let options = RunOptions { directory: directory.into(), resume, base: self.base.into() };
+        train(settings, &options, self.stop, &mut Watcher { settings, directory })
     }
-    train(settings, &options, stop, &mut Watcher { settings, directory })
+
+    /// The doctor's verdict on a run, and what becomes of the run with the remedy, and with what makes it collapse held.
+    fn explain(&self, settings: &Settings, summary: &Summary, directory: &Path) -> Result<()> {
+        show!("\nWhy? The doctor goes back to states from before the collapse, and replays what led to it.");
+        let diagnosis = course::diagnose(settings, directory, self.base, &Options::default())?;
+        diagnosis::print(&diagnosis, settings)?;
+        if let Verdict::Cause(Finding { remedy: Some(remedy @ Change::Settings(_)), .. }) = diagnosis.verdict() {
+            show!("\nThe same run from the start, with {remedy}:");
+            self.again("remedy", &remedy.apply(settings)?, summary, directory)?;
+        }
+        if let Some(held) = collapse::held(settings) {
+            show!(
+                "\nThe same run from the start, with its recurrent kernels kept from growing (docs/the-collapse.md, \"The kernel grows\"):"
+            );
+            self.again("held", &held, summary, directory)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a run again with other settings, in a directory beside the run's, and compares.
+    fn again(&self, name: &str, settings: &Settings, original: &Summary, directory: &Path) -> Result<()> {
+        let mut beside = directory.to_path_buf().into_os_string();
+        beside.push(format!("-{name}"));
+        let beside = PathBuf::from(beside);
+        let resume = beside.join("settings.toml").is_file();
+        if let Ended::Finished(summary) = self.train(settings, &beside, resume)? {
+            report::print_end(&summary, &beside)?;
+            report::print_remedy(name, original, &summary);
+        }
+        Ok(())
+    }
 }
 
 /// Prints what begins, and shows a progress bar.
@@ -171,8 +229,11 @@ struct Watcher<'a> {
 impl Watch for Watcher<'_> {
     fn observers<T: Number>(&mut self, begun: &Begun<'_, T>) -> Vec<Box<dyn Observer<T>>> {
         report::print_begin(begun);
-        let bar = ProgressBar::new(begun.total_steps, begun.trainer.steps(), self.settings.training.batch);
-        let mut observers: Vec<Box<dyn Observer<T>>> = vec![Box::new(bar)];
+        let mut observers: Vec<Box<dyn Observer<T>>> = Vec::new();
+        if !progress::is_silent() {
+            let batch = self.settings.training.batch;
+            observers.push(Box::new(ProgressBar::new(begun.total_steps, begun.trainer.steps(), batch)));
+        }
         observers.extend(keeper(self.settings, begun, self.directory, DEFAULT_LIMIT));
         observers
     }
@@ -223,41 +284,10 @@ fn check(case: Case, summary: &Summary) -> Result<()> {
         summary.onset_step == Some(recorded.onset) && summary.weights_blake3.starts_with(recorded.weights_blake3);
     let (onset, weights) = (summary.onset_step, &summary.weights_blake3);
     ensure!(same, "{} ended with onset {onset:?} and weights {weights}; recorded is {recorded:?}", case.name());
-    say!("check: the same onset and weights as recorded");
+    show!("check: the same onset and weights as recorded");
     Ok(())
 }
 
-/// The doctor's verdict on a run, and what becomes of the run with the remedy, and with what makes it collapse held.
-fn explain(settings: &Settings, summary: &Summary, directory: &Path, stop: &AtomicBool) -> Result<()> {
-    say!("\nWhy? The doctor goes back to states from before the collapse, and replays what led to it.");
-    let diagnosis = diagnose::of(settings, directory, &root(), &Options::default())?;
-    diagnosis::print(&diagnosis, settings)?;
-    if let Verdict::Cause(Finding { remedy: Some(remedy @ Change::Settings(_)), .. }) = diagnosis.verdict() {
-        say!("\nThe same run from the start, with {remedy}:");
-        again("remedy", &remedy.apply(settings)?, summary, directory, stop)?;
-    }
-    if let Some(held) = collapse::held(settings) {
-        say!(
-            "\nThe same run from the start, with its recurrent kernels kept from growing (docs/the-collapse.md, \"The kernel grows\"):"
-        );
-        again("held", &held, summary, directory, stop)?;
-    }
-    Ok(())
-}
-
-/// Makes a run again with other settings, in a directory beside the run's, and compares.
-fn again(name: &str, settings: &Settings, original: &Summary, directory: &Path, stop: &AtomicBool) -> Result<()> {
-    let mut beside = directory.to_path_buf().into_os_string();
-    beside.push(format!("-{name}"));
-    let beside = PathBuf::from(beside);
-    let resume = beside.join("settings.toml").is_file();
-    if let Ended::Finished(summary) = run_case(settings, &beside, resume, stop)? {
-        report::print_end(&summary, &beside)?;
-        report::print_remedy(name, original, &summary);
-    }
-    Ok(())
-}
-
-fn default_directory(settings: &Settings) -> PathBuf {
-    root().join("runs").join(format!("{}-{}", settings.case.name(), &settings.hash()[..12]))
+fn default_directory(settings: &Settings, base: &Path) -> PathBuf {
+    base.join("runs").join(format!("{}-{}", settings.case.name(), &settings.hash()[..12]))
 }

@@ -15,7 +15,8 @@ use ndarray::ArrayView2;
 use super::machine::Machine;
 use super::measurement::{Measurement, ms};
 use super::timing::{Effort, median};
-use super::{rayon_pool, root, useful_work};
+use super::{rayon_pool, useful_work};
+use crate::root;
 
 /// The question's characters.
 const ALPHABET: &str = "$abcdefghijklmnopqrstuvwxyz";
@@ -58,14 +59,14 @@ impl Words {
     pub fn read(vocabulary: Option<&Path>) -> Result<Self> {
         let mut settings = Settings::for_case(Case::LstmSingle);
         settings.data.alphabet = Some(ALPHABET.into());
-        let training = Dataset::open(&settings, root())?;
+        let training = Dataset::open(&settings, &root())?;
         let vocabulary = match vocabulary {
             None => training.clone(),
             Some(path) => {
                 // Only its words count. A relative path starts where the command was called.
                 settings.data.vectors = std::path::absolute(path)?;
                 settings.data.normalization = Normalization::None;
-                Dataset::open(&settings, root())?
+                Dataset::open(&settings, &root())?
             }
         };
         Ok(Self { training, vocabulary })

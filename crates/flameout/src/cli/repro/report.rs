@@ -15,7 +15,7 @@ const CURVE_POINTS: usize = 60;
 /// The network, and every setting that differs from the question's.
 pub fn print_settings(settings: &Settings) {
     let question = Settings { seed: settings.seed, ..Settings::for_case(settings.case) };
-    say!(
+    show!(
         "{}, {} units, seed {}, {} epochs of batches of {}",
         settings.case.name(),
         settings.model.units.unwrap_or(settings.case.units()),
@@ -27,15 +27,15 @@ pub fn print_settings(settings: &Settings) {
     let differences: Vec<_> =
         differences(&question, settings).into_iter().filter(|(key, _)| key != "training.epochs").collect();
     if differences.is_empty() {
-        say!("Every setting is the question's (the question does not tell its number of epochs).");
+        show!("Every setting is the question's (the question does not tell its number of epochs).");
         return;
     }
-    say!("Not as in the question:");
+    show!("Not as in the question:");
     let (by_default, entries) = (super::collapse::settings(settings.case).entries(), settings.entries());
     for (key, text) in differences {
         let is_default = by_default.get(&key) == entries.get(&key);
         let reason = super::collapse::reason(settings.case, &key).filter(|_| is_default);
-        say!("  {text}{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default());
+        show!("  {text}{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default());
     }
 }
 
@@ -61,7 +61,7 @@ pub fn print_begin<T: Number>(begun: &Begun<'_, T>) {
         tell!("warning: {warning}");
     }
     let left_out = dataset.skipped.len() + dataset.unusable.len();
-    say!(
+    show!(
         "{} words to train on, {} to test on ({left_out} left out), {} characters; {} parameters; {} on {} threads",
         dataset.train.len(),
         dataset.test.len(),
@@ -71,9 +71,9 @@ pub fn print_begin<T: Number>(begun: &Begun<'_, T>) {
         rayon::current_num_threads()
     );
     let baseline = trainer.outcome().baseline();
-    say!("A network that has learnt nothing: loss {:.6}, accuracy {:.3}", baseline.train_loss, baseline.accuracy);
+    show!("A network that has learnt nothing: loss {:.6}, accuracy {:.3}", baseline.train_loss, baseline.accuracy);
     if trainer.steps() > 0 {
-        say!("Going on after step {}", trainer.steps());
+        show!("Going on after step {}", trainer.steps());
     }
 }
 
@@ -81,8 +81,8 @@ pub fn print_begin<T: Number>(begun: &Begun<'_, T>) {
 pub fn print_end(summary: &Summary, directory: &Path) -> Result<()> {
     print_curves(&RunDirectory::read_metrics(directory)?);
     print_quality(summary);
-    say!("{}", verdict(summary));
-    say!("weights {}  files {}", &summary.weights_blake3[..16], directory.display());
+    show!("{}", verdict(summary));
+    show!("weights {}  files {}", &summary.weights_blake3[..16], directory.display());
     Ok(())
 }
 
@@ -102,10 +102,10 @@ fn print_quality(summary: &Summary) {
             ],
         );
     }
-    say!("\n{table}");
+    show!("\n{table}");
     if let Some(best) = summary.best {
         let (loss, accuracy) = (best.loss, best.accuracy);
-        say!("best training loss (smoothed): {loss:.6} with accuracy {accuracy:.3} at step {}", best.step);
+        show!("best training loss (smoothed): {loss:.6} with accuracy {accuracy:.3} at step {}", best.step);
     }
 }
 
@@ -152,7 +152,7 @@ pub fn print_remedy(name: &str, original: &Summary, with_remedy: &Summary) {
         (false, Some(_)) => "it trains well and does not collapse",
         (false, None) => "it does not collapse, and has not trained well either",
     };
-    say!(
+    show!(
         "\n{name}: {what}; best loss {:.6}, in the end {:.6} (without: {:.6}, in the end {:.6})",
         best(with_remedy),
         with_remedy.last.loss,
@@ -178,7 +178,7 @@ pub fn print_comparison(summaries: &[Summary]) {
             ],
         );
     }
-    say!("\n{table}");
+    show!("\n{table}");
 }
 
 fn new_table(header: &[&str]) -> Table {
@@ -230,7 +230,7 @@ fn print_curve(title: &str, points: &[(f32, f32)]) {
     if last.0 <= first.0 {
         return;
     }
-    say!("\n{title}");
+    show!("\n{title}");
     let mut chart = Chart::new(120, 40, first.0, last.0);
     let shape = Shape::Lines(points);
     let chart = chart
@@ -241,5 +241,5 @@ fn print_curve(title: &str, points: &[(f32, f32)]) {
     chart.borders();
     chart.axis();
     chart.figures();
-    say!("{chart}");
+    show!("{chart}");
 }

@@ -9,7 +9,7 @@ mod timing;
 mod useful_work;
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
@@ -165,11 +165,6 @@ fn selected(rows: Vec<Row>, only: Option<&str>) -> Result<Vec<Row>> {
     let selected: Vec<Row> = rows.into_iter().filter(|row| row.name().contains(only)).collect();
     ensure!(!selected.is_empty(), "--only {only}: no row has this in its name; there are\n  {}", names.join("\n  "));
     Ok(selected)
-}
-
-/// The repository's root, where the words are.
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository")
 }
 
 fn rayon_pool(threads: usize) -> Result<rayon::ThreadPool> {
