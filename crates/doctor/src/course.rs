@@ -5,7 +5,7 @@ use std::path::Path;
 use flameout_cells::Tensor;
 use flameout_curves::onset;
 use flameout_curves::{Curve, Format, Outcome, Point, Record, StepRecord, median};
-use flameout_experiment::{Number, RunDirectory, Snapshot, Trainer};
+use flameout_experiment::{Number, RunDirectory, Snapshot, Trainer, stop_if};
 use flameout_optim::l2_norm;
 
 use crate::Error;
@@ -47,15 +47,15 @@ impl<T: Number> Course<T> {
         snapshots.push(trainer.snapshot())?;
         let mut curve = Curve::empty(Format::Flameout);
         let mut intervention = subject.intervention();
-        while !trainer.finished() && trainer.outcome().collapse_onset().is_none() {
-            let (record, epoch) = trainer.advance(dataset, intervention.as_mut())?;
+        trainer.go_on(dataset, intervention.as_mut(), |trainer, record, epoch| {
             watch(&record);
             curve.push(&Record::Step(record));
             epoch.into_iter().for_each(|epoch| curve.push(&Record::Epoch(epoch)));
             if trainer.steps().is_multiple_of(SNAPSHOT_EVERY) && !trainer.outcome().non_finite() {
                 snapshots.push(trainer.snapshot())?;
             }
-        }
+            Ok::<_, Error>(stop_if(trainer.outcome().collapse_onset().is_some()))
+        })?;
         let still = still_tensors(trainer.model().tensors(), trainer.model().parameters(), subject.start.parameters());
         let parameter_norm = l2_norm(trainer.model().parameters());
         Ok(Self { curve, snapshots, outcome: trainer.outcome().clone(), parameter_norm, still })

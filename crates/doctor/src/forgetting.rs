@@ -81,10 +81,7 @@ pub(crate) fn examine<T: Number>(
 fn trainer_after<T: Number>(step: u64, subject: &Subject<T>, course: &Course<T>) -> Result<Trainer<T>, Error> {
     let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
     trainer.restore(&subject.dataset, course.snapshots.at_or_before(step).unwrap_or(&subject.start).clone())?;
-    let mut intervention = subject.intervention();
-    while trainer.steps() < step {
-        trainer.advance(&subject.dataset, intervention.as_mut())?;
-    }
+    trainer.go_on_to(step, &subject.dataset, subject.intervention().as_mut())?;
     Ok(trainer)
 }
 

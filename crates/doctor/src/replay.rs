@@ -34,7 +34,7 @@ pub enum End {
     Held,
     /// It had not trained well yet, and nothing happened.
     Untrained,
-    /// The loss rose from this step on, as before a spike or a collapse (see `flameout_experiment::outcome`).
+    /// The loss rose from this step on, as before a spike or a collapse (see `flameout_curves::outcome`).
     Rose {
         /// The first step of the rise.
         onset: u64,

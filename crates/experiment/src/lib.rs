@@ -54,7 +54,7 @@ pub use run::{Begun, Ended, RunOptions, train};
 pub use run_directory::RunDirectory;
 pub use settings::{Case, Precision, Remainder, Settings};
 pub use summary::Summary;
-pub use trainer::{Number, Snapshot, Trainer};
+pub use trainer::{Number, Snapshot, Trainer, stop_if};
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

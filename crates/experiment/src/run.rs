@@ -12,7 +12,7 @@ use crate::observer::Observer;
 use crate::run_directory::{BEST_MODEL, ENCODER, LAST_MODEL, METRICS, RunDirectory, SUMMARY};
 use crate::settings::Settings;
 use crate::summary::Summary;
-use crate::trainer::{Number, Trainer, require_possible};
+use crate::trainer::{Number, Trainer, require_possible, stop_if};
 use flameout_curves::record::{EpochRecord, Record};
 
 /// How a run is carried out; nothing here changes its numbers.
@@ -229,10 +229,12 @@ impl<'a, T: Number> Run<'a, T> {
             Some((snapshot, _)) => self.trainer.restore(&self.dataset, snapshot)?,
             None => self.trainer = Trainer::new(self.settings, &self.dataset)?,
         }
-        while self.trainer.steps() + 1 < bad && !stop.load(Ordering::Relaxed) {
-            self.trainer.advance(&self.dataset, &mut ())?;
+        if self.trainer.steps() + 1 == bad {
+            return Ok(());
         }
-        Ok(())
+        self.trainer.go_on(&self.dataset, &mut (), |trainer, _, _| {
+            Ok(stop_if(trainer.steps() + 1 == bad || stop.load(Ordering::Relaxed)))
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Training in memory, one step after the other.
 
+use std::ops::ControlFlow;
+
 use flameout_cells::Tensor;
 use flameout_kernels::Real;
 use flameout_model::{Architecture, Loss, Sequential, metrics};
@@ -34,8 +36,8 @@ pub struct Trainer<T> {
     state: State<T>,
     /// The network's, in a place where they can be lent out beside its parameters.
     tensors: Vec<Tensor>,
-    /// The seed of the words' order.
-    order_seed: u64,
+    /// The seed of the words' order, if it is not the settings'.
+    reordered: Option<u64>,
     /// The rows of the training words in the order of the current epoch.
     order: Vec<usize>,
     batch: Batch<T>,
@@ -67,6 +69,10 @@ struct State<T> {
 pub struct Snapshot<T> {
     parameters: Vec<T>,
     state: State<T>,
+    /// The seed of another order of the words than the settings', and the rows of the current epoch in it. No file holds it: runs
+    /// that are written down are not reordered.
+    #[serde(skip)]
+    reordered: Option<(u64, Vec<usize>)>,
 }
 
 impl<T> Snapshot<T> {
@@ -95,12 +101,13 @@ impl<T> Snapshot<T> {
 }
 
 impl<T: Real> Snapshot<T> {
-    /// The memory it takes, in bytes: parameters and the optimiser's state to the byte, and 4 KiB for all the rest (places
-    /// in the data, the last steps' losses), which is never much.
+    /// The memory it takes, in bytes: parameters, the optimiser's state and another order of the words to the byte, and 4 KiB for
+    /// all the rest (places in the data, the last steps' losses), which is never much.
     #[must_use]
     pub fn bytes(&self) -> usize {
         const REST: usize = 4096;
-        size_of::<T>() * (self.parameters.len() + self.state.optimizer.state_len()) + REST
+        let order = self.reordered.as_ref().map_or(0, |(_, rows)| size_of::<usize>() * rows.len());
+        size_of::<T>() * (self.parameters.len() + self.state.optimizer.state_len()) + order + REST
     }
 
     /// The optimiser's moving average of the squared gradient, one a parameter, to write (see
@@ -134,10 +141,9 @@ impl<T: Number> Trainer<T> {
             accuracy_sum: 0.0,
             outcome: Outcome::new(dataset.baseline(settings), dataset.steps_per_epoch(settings)),
         };
-        let order_seed = settings.seed;
-        let order = dataset.epoch_order(&settings.training, order_seed, 0);
+        let order = dataset.epoch_order(&settings.training, settings.seed, 0);
         let (settings, batch, lengths) = (settings.clone(), Batch::new(), Vec::new());
-        Ok(Self { settings, model, state, tensors, order_seed, order, batch, lengths, non_finite: None })
+        Ok(Self { settings, model, state, tensors, reordered: None, order, batch, lengths, non_finite: None })
     }
 
     /// Trains on the next batch.
@@ -201,6 +207,42 @@ impl<T: Number> Trainer<T> {
         Ok(record)
     }
 
+    /// Goes on until the run is finished or `see` breaks off: it is shown every step, and the epoch that ended with it. What goes
+    /// on from a snapshot this way makes the run again, to the bit.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step), and whatever `see` says.
+    pub fn go_on<E: From<Error>>(
+        &mut self,
+        dataset: &Dataset<T>,
+        intervention: &mut dyn Intervention<T>,
+        mut see: impl FnMut(&Self, StepRecord, Option<EpochRecord>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        while !self.finished() {
+            let (step, epoch) = self.advance(dataset, intervention)?;
+            if see(self, step, epoch)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on until so many steps have been taken, or the run is finished.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn go_on_to(
+        &mut self,
+        step: u64,
+        dataset: &Dataset<T>,
+        intervention: &mut dyn Intervention<T>,
+    ) -> Result<(), Error> {
+        if self.state.step >= step {
+            return Ok(());
+        }
+        self.go_on(dataset, intervention, |trainer, _, _| Ok(stop_if(trainer.steps() >= step)))
+    }
+
     /// As [`step_with`](Self::step_with), and measures the epoch if it ends with this step (without its speed).
     ///
     /// # Errors
@@ -231,7 +273,7 @@ impl<T: Number> Trainer<T> {
     /// Gives the words that this epoch has not used yet, and all later epochs, another order.
     #[inline(never)] // compiled once: see `instances`
     pub fn reorder(&mut self, seed: u64) {
-        self.order_seed = seed;
+        self.reordered = Some(seed);
         let mut rng = stream(seed, Purpose::Rest(self.state.epoch));
         self.order[self.state.used..].shuffle(&mut rng);
     }
@@ -292,14 +334,20 @@ impl<T: Number> Trainer<T> {
         self.state.used = 0;
         self.state.loss_sum = 0.0;
         self.state.accuracy_sum = 0.0;
-        self.order = dataset.epoch_order(&self.settings.training, self.order_seed, self.state.epoch);
+        self.order = self.order_of_epoch(dataset);
+    }
+
+    fn order_of_epoch(&self, dataset: &Dataset<T>) -> Vec<usize> {
+        let seed = self.reordered.unwrap_or(self.settings.seed);
+        dataset.epoch_order(&self.settings.training, seed, self.state.epoch)
     }
 
     /// A copy of everything that changes.
     #[must_use]
     #[inline(never)] // compiled once: see `instances`
     pub fn snapshot(&self) -> Snapshot<T> {
-        Snapshot { parameters: self.model.parameters().to_vec(), state: self.state.clone() }
+        let reordered = self.reordered.map(|seed| (seed, self.order.clone()));
+        Snapshot { parameters: self.model.parameters().to_vec(), state: self.state.clone(), reordered }
     }
 
     /// Goes back to a snapshot of a trainer with the same settings and data.
@@ -322,8 +370,12 @@ impl<T: Number> Trainer<T> {
         parameters.copy_from_slice(&snapshot.parameters);
         self.state = snapshot.state;
         self.non_finite = None;
-        self.order_seed = self.settings.seed;
-        self.order = dataset.epoch_order(&self.settings.training, self.order_seed, self.state.epoch);
+        self.reordered = snapshot.reordered.as_ref().map(|(seed, _)| *seed);
+        // The rest of an epoch may have been given its order in the midst of it. Other settings may use fewer words.
+        self.order = match snapshot.reordered {
+            Some((_, rows)) if rows.len() == self.order.len() => rows,
+            _ => self.order_of_epoch(dataset),
+        };
         // Of a run that trains on the remainder of an epoch, which these settings may leave out.
         self.state.used = self.state.used.min(self.order.len());
         Ok(())
@@ -399,6 +451,11 @@ pub(crate) fn require_possible<T: Number>(settings: &Settings, dataset: &Dataset
     let (count, length, numbers) = (dataset.words.len(), dataset.indices.ncols(), dataset.targets.ncols());
     memory::require(settings, &architecture, Words { count, length, numbers, number: size_of::<T>() })?;
     Ok(architecture)
+}
+
+/// For [`Trainer::go_on`]: breaks off if something holds.
+pub fn stop_if(holds: bool) -> ControlFlow<()> {
+    if holds { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 /// Multiplies the gradients of a batch by its weight.

@@ -190,3 +190,25 @@ fn interventions_reach_batch_gradients_and_parameters() {
     let (dataset, mut trainer) = begun(&settings);
     assert!(trainer.step(&dataset).unwrap().gradient_norm > gradient, "part of the gradient was zeroed");
 }
+
+/// From a snapshot after a change of order, training goes on in that order, in the same epoch and in later ones.
+#[test]
+fn a_snapshot_keeps_the_order_of_the_words() {
+    let settings = settings();
+    for later in [1, 7] {
+        let (dataset, mut trainer) = begun(&settings);
+        trainer.reorder(3);
+        for _ in 0..later {
+            trainer.advance(&dataset, &mut ()).unwrap();
+        }
+        let snapshot = trainer.snapshot();
+        let mut own = Trainer::new(&settings, &dataset).unwrap();
+        own.restore(&dataset, snapshot).unwrap();
+        let ends = [&mut trainer, &mut own].map(|trainer| {
+            trainer.go_on_to(20, &dataset, &mut ()).unwrap();
+            (trainer.steps(), trainer.model().weights_blake3())
+        });
+        assert_eq!(ends[0], ends[1], "after {later} steps");
+        assert_eq!(ends[0].0, 20);
+    }
+}

@@ -5,7 +5,7 @@
 //! any few words; what is wrong with the words as a whole (targets that do not follow from the spelling, unbalanced
 //! batches) does not.
 
-use flameout_experiment::Number;
+use flameout_experiment::{Number, stop_if};
 
 use crate::Error;
 use crate::check::Grade;
@@ -56,10 +56,10 @@ impl Slice {
         let mut intervention = subject.intervention();
         let baseline = trainer.outcome().baseline().train_loss;
         let mut best = f64::INFINITY;
-        while !trainer.finished() && best > BY_HEART {
-            let (record, _) = trainer.advance(&dataset, intervention.as_mut())?;
+        trainer.go_on(&dataset, intervention.as_mut(), |_, record, _| {
             best = best.min(record.loss / baseline);
-        }
+            Ok::<_, Error>(stop_if(best <= BY_HEART))
+        })?;
         Ok(Self { words: dataset.train.len(), steps: trainer.steps(), best })
     }
 

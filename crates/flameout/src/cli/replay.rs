@@ -8,7 +8,7 @@ use flameout_curves::{Curve, Point};
 use flameout_doctor::counterfactuals::advice;
 use flameout_doctor::ring::Ring;
 use flameout_doctor::{Change, Goal, Replay, Subject, Trials, states};
-use flameout_experiment::{Dataset, Number, Precision, Settings, Snapshot, Trainer};
+use flameout_experiment::{Dataset, Number, Precision, Settings, Snapshot, Trainer, stop_if};
 
 use super::table::counted;
 use super::{base, diagnosis, progress, setting};
@@ -143,15 +143,16 @@ impl<T: Number> Past<T> {
     /// Makes the steps from the trainer's on.
     fn go_on(&mut self, subject: &Subject<T>, trainer: &mut Trainer<T>, step: u64) -> Result<()> {
         let bar = progress::steps("making the run again", step - trainer.steps());
-        while trainer.steps() < step {
-            if trainer.finished() {
-                bail!("--at {step}: the run ended after step {}", trainer.steps());
-            }
-            self.points.push((&trainer.advance(&subject.dataset, &mut ())?.0).into());
+        trainer.go_on(&subject.dataset, &mut (), |trainer, record, _| {
+            self.points.push((&record).into());
             if trainer.steps().is_multiple_of(Self::EVERY) {
                 self.states.push(trainer.snapshot())?;
             }
             bar.inc(1);
+            Ok::<_, flameout_experiment::Error>(stop_if(trainer.steps() == step))
+        })?;
+        if trainer.steps() < step {
+            bail!("--at {step}: the run ended after step {}", trainer.steps());
         }
         bar.finish_and_clear();
         Ok(())
