@@ -4,6 +4,7 @@
 //! The bench starts a process that keeps one core busy, and trains beside it: at the same priority, then at the lowest.
 //! Pools of one, two and sixty-four threads train in turn, many times; a line gives the median of the ratios and their quartiles.
 
+use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,9 +25,7 @@ const MEASURE: &str = "measure";
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if arguments.iter().any(|argument| argument == BUSY) {
-        loop {
-            std::hint::spin_loop();
-        }
+        return keep_busy();
     }
     if let Some(at) = arguments.iter().position(|argument| argument == MEASURE) {
         return measure(&arguments[at + 1]);
@@ -38,6 +37,17 @@ fn main() {
     if !status.is_ok_and(|status| status.success()) {
         println!("`nice` is needed to measure at the lowest priority");
     }
+}
+
+/// Keeps a core busy until the program that started this one is gone, however it ended.
+fn keep_busy() {
+    std::thread::spawn(|| {
+        loop {
+            std::hint::spin_loop();
+        }
+    });
+    // The other end of the pipe is closed with that program.
+    _ = std::io::stdin().read(&mut [0]);
 }
 
 /// This program, started by another with these options.
@@ -52,8 +62,8 @@ struct Busy(Child);
 
 impl Busy {
     fn start() -> Self {
-        let bound = this_program("taskset", &["-c", "0"]).arg(BUSY).stdin(Stdio::null()).spawn();
-        let child = bound.or_else(|_| this_program("env", &[]).arg(BUSY).stdin(Stdio::null()).spawn());
+        let bound = this_program("taskset", &["-c", "0"]).arg(BUSY).stdin(Stdio::piped()).spawn();
+        let child = bound.or_else(|_| this_program("env", &[]).arg(BUSY).stdin(Stdio::piped()).spawn());
         Self(child.expect("a process can be started"))
     }
 }
