@@ -66,6 +66,8 @@ class Moment:
     usual_rows: int
     #: Whether some batches are smaller.
     has_smaller: bool
+    #: Whether the learning rate changed between the first step of the replays and the onset.
+    rate_changed: bool
 
 
 @dataclass(frozen=True)

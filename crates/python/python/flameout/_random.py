@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+#: A tuple of 625 whole numbers.
+_PYTHON_BYTES = 25_000
+
 
 @dataclass(frozen=True)
 class RandomState:
@@ -34,6 +37,14 @@ def capture(previous: RandomState | None, framework: tuple[Any, ...]) -> RandomS
         if previous.python is python and previous.numpy is numpy and previous.framework is framework:
             return previous
     return RandomState(python, numpy, framework)
+
+
+def bytes_beside(previous: RandomState | None, state: RandomState) -> int:
+    """Return the memory that a state takes beside the previous one, with which it shares what did not change."""
+    python = 0 if previous and previous.python is state.python else _PYTHON_BYTES
+    numpy = 0 if previous and previous.numpy is state.numpy else int(state.numpy[1].nbytes)
+    shared = previous is not None and previous.framework is state.framework
+    return python + numpy + (0 if shared else sum(int(tensor.nbytes) for tensor in state.framework))
 
 
 def restore(state: RandomState) -> None:

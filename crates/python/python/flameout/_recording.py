@@ -26,12 +26,8 @@ from flameout.judgement import Judgement, judge
 INDEX = "crash.json"
 #: The form of what is written.
 FORM = 1
-#: Bytes that the states of generators take, where they are not shared with the step before.
-_RANDOM_BYTES = 16 * 1024
 #: Verdicts upon which a run is written down. `rose-at-the-end` may come back yet.
-_CAUGHT = frozenset(
-    {"collapse", "collapse-of-training", "diverged", "not-finite", "lasting-rise", "gradients-exploded"}
-)
+_CAUGHT = frozenset({"collapse", "collapse-of-training", "diverged", "not-finite", "lasting-rise", "gradients-exploded"})
 
 
 def bytes_of(memory: int | str) -> int:
@@ -97,8 +93,7 @@ class Recording:
         tensors = self.framework.random_tensors(previous.framework if previous else None)
         self._random = _random.capture(previous, tensors)
         kept = RecordedStep(step, batch, self._random, begins_epoch)
-        if self._random is not previous:
-            kept.bytes += _RANDOM_BYTES
+        kept.bytes += _random.bytes_beside(previous, self._random)
         self.steps.append(kept)
         self._bytes += kept.bytes
 
@@ -109,8 +104,7 @@ class Recording:
         size = sum(int(tensor.nbytes) for tensor in state.tensors.values())
         if 2 * size > self.limit:
             raise MemoryError(
-                f"memory is {self.limit} bytes, but two states of this run take {2 * size}; "
-                "give the recorder more with memory="
+                f"memory is {self.limit} bytes, but two states of this run take {2 * size}; give the recorder more with memory="
             )
         self.ring.push(Snapshot(step, state, size))
 

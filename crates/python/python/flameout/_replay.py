@@ -43,9 +43,7 @@ class _End:
     losses: tuple[float, ...]
 
 
-def diagnose(
-    recording: Recording, *, orders: int = 3, lead: int = 100, changes: Sequence[str] | None = None
-) -> Diagnosis:
+def diagnose(recording: Recording, *, orders: int = 3, lead: int = 100, changes: Sequence[str] | None = None) -> Diagnosis:
     """Find the cause of what went wrong in a recorded run; the model is left as it was.
 
     `orders` is the number of orders of the batches, the run's own among them; `lead` the steps before the first sign from
@@ -108,11 +106,8 @@ class _Examination:
         last = steps[-1].step
         after = loss[self.onset - 1 : last]
         tail = after[-max(len(after) // 2, 1) :]
-        if all(map(math.isfinite, after)):
-            level = median(tail)
-        else:
-            # It went up on the way to infinity: where it began, a run has learnt nothing.
-            level = max(median(loss[:10]), usual * 2)
+        # On the way to infinity, the loss of the beginning stands for that of a run that has learnt nothing.
+        level = median(tail) if all(map(math.isfinite, after)) else max(median(loss[:10]), usual * 2)
         threshold = usual + 0.5 * (level - usual)
         recorded = self._follow(iter(loss[snapshot.step - 1 : last]), Goal(threshold, last))
         if not (math.isfinite(threshold) and recorded.wrong):
@@ -151,7 +146,13 @@ class _Examination:
             own = False
 
     def _one(
-        self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, order: int, change: Change | None, moment: Moment
+        self,
+        snapshot: Snapshot,
+        steps: list[RecordedStep],
+        goal: Goal,
+        order: int,
+        change: Change | None,
+        moment: Moment,
     ) -> _End:
         self.framework.restore(snapshot.state)
         skip = int(change.value) if change is not None and change.kind == "skip" and change.value is not None else None
@@ -202,9 +203,7 @@ class _Examination:
                 spread = max(spread, (max(at_step) - min(at_step)) / abs(loss))
         return Control(False, compared, snapshot.step + differs, CONTROLS, spread), ends
 
-    def _try(
-        self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, change: Change, moment: Moment
-    ) -> Trial:
+    def _try(self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, change: Change, moment: Moment) -> Trial:
         """Replay a change in one order after the other, until one goes wrong: then it is no remedy."""
         of = made = 0
         for order in range(self.orders):
@@ -223,6 +222,7 @@ class _Examination:
         others = [step for step in range(max(self.onset - 30, snapshot.step), self.onset - 10) if step != worst]
         rows = [kept.rows for kept in steps]
         usual_rows = int(median(rows))
+        rates = self.recording.curve.learning_rate[snapshot.step - 1 : self.onset]
         return Moment(
             begin=snapshot.step,
             usual_gradient=median(before) if before else None,
@@ -230,6 +230,7 @@ class _Examination:
             other_step=others[0] if others else None,
             usual_rows=usual_rows,
             has_smaller=min(rows) < usual_rows,
+            rate_changed=len({rate for rate in rates if not math.isnan(rate)}) > 1,
         )
 
     def _find_birth(self) -> Birth | None:

@@ -28,6 +28,9 @@ def all_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer, moment: Mom
         line = f"torch.optim.{kind}(model.parameters(), lr={rate:g}, betas=({group['betas'][0]:g}, 0.999))"
         cause = "the second moment forgets too fast (beta2 is too small)"
         found.append(Change("beta2", 0.999, name="beta2 0.999", cause=cause, line=line))
+    if moment.rate_changed:
+        name, line = f"learning rate held at {rate:g}", f"leave the learning rate at {rate:g}; look at the schedule"
+        found.append(Change("hold-rate", rate, name=name, cause="the learning rate was changed", line=line))
     found += _of_kernels(model)
     for factor in (0.5, 0.1):
         line = f"torch.optim.{kind}(model.parameters(), lr={rate * factor:.3g})"
@@ -102,7 +105,7 @@ def carried_out(run: TorchRun, change: Change, moment: Moment) -> Iterator[None]
     try:
         yield
     finally:
-        run.rate_factor = 1.0
+        run.rate_factor, run.held_rates = 1.0, None
         for handle in handles:
             handle.remove()
 
@@ -152,6 +155,8 @@ def _change_state(run: TorchRun, change: Change) -> None:
     state = run.optimizer.state
     if change.kind == "learning-rate":
         run.rate_factor = float(change.value or 1)
+    if change.kind == "hold-rate":
+        run.held_rates = [float(group["lr"]) for group in run.optimizer.param_groups]
     if change.kind == "second-moment":
         own = state[run.model.get_parameter(change.tensor or "")]
         if "exp_avg_sq" in own:

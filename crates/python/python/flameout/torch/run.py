@@ -35,6 +35,8 @@ class TorchRun:
         self.step_function: StepFunction | None = None
         #: What learning rates are multiplied by in a replay.
         self.rate_factor = 1.0
+        #: Learning rates, one for each group, that a replay uses instead of the recorded ones.
+        self.held_rates: list[float] | None = None
         #: Samples in the batch that is replayed.
         self.rows = 0
 
@@ -117,7 +119,7 @@ class TorchRun:
         device = torch.device(step.batch.together()["device"])
         copies = Tree({name: t.to(device, copy=True) for name, t in step.batch.tensors.items()}, step.batch.skeleton)
         nested = copies.together()
-        for group, rate in zip(self.optimizer.param_groups, nested["rates"], strict=True):
+        for group, rate in zip(self.optimizer.param_groups, self.held_rates or nested["rates"], strict=True):
             if isinstance(group["lr"], torch.Tensor):
                 group["lr"].fill_(rate * self.rate_factor)
             else:
