@@ -1,0 +1,286 @@
+"""Replays a run from before its collapse: with nothing changed, then with one thing changed at a time."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from flameout import _random
+from flameout._framework import Birth, Change, Framework, Moment, RecordedStep
+from flameout._recording import Recording
+from flameout._ring import Snapshot
+from flameout.diagnosis import Control, Diagnosis, Trial
+from flameout.judgement import Judgement, judge
+
+#: Losses whose median is compared with the threshold.
+WINDOW = 20
+#: Steps for which the median must stay above the threshold.
+STAY = 100
+#: Replays of the control where it is not the same to the bit.
+CONTROLS = 5
+#: The largest probability, by Fisher's exact test, that a change and the control differ by chance alone.
+SIGNIFICANT = 0.05 + 1e-9
+
+
+@dataclass(frozen=True)
+class Goal:
+    """When a replay has gone wrong, and when it has held."""
+
+    threshold: float
+    #: Steps without going wrong after which it has held.
+    horizon: int
+
+
+@dataclass(frozen=True)
+class _End:
+    wrong: bool
+    losses: tuple[float, ...]
+
+
+def diagnose(recording: Recording, *, orders: int = 3, lead: int = 100, changes: Sequence[str] | None = None) -> Diagnosis:
+    """Find the cause of what went wrong in a recorded run; the model is left as it was.
+
+    `orders` is the number of orders of the batches, the run's own among them; `lead` the steps before the first sign from
+    which replays begin; `changes` the kinds of change to try, all by default.
+    """
+    judgement = recording.judgement or judge(recording.curve.curve())
+    if not judgement.is_wrong:
+        return Diagnosis(judgement, None, "The losses show nothing that a cause is needed for.")
+    onset = judgement.onset() or _first_not_finite(recording)
+    if onset is None:
+        return Diagnosis(judgement, None, "The training loss has no lasting rise, so there is nothing to replay.")
+    now = recording.framework.state()
+    generators = _random.capture(None, recording.framework.random_tensors(None))
+    try:
+        return _Examination(recording, judgement, onset, orders, lead).run(changes)
+    finally:
+        recording.framework.restore(now)
+        _random.restore(generators)
+        recording.framework.restore_random(generators.framework)
+
+
+def _first_not_finite(recording: Recording) -> int | None:
+    return next((step for step, loss in enumerate(recording.curve.loss, 1) if not math.isfinite(loss)), None)
+
+
+class _Examination:
+    def __init__(self, recording: Recording, judgement: Judgement, onset: int, orders: int, lead: int) -> None:
+        self.recording = recording
+        self.framework: Framework = recording.framework
+        self.judgement = judgement
+        self.onset = onset
+        self.orders = orders
+        self.lead = lead
+
+    def run(self, kinds: Sequence[str] | None) -> Diagnosis:
+        birth = self._find_birth()
+        if birth is not None and birth.phase == "data":
+            reason = "The batch held it before the model saw it; no replay is needed."
+            remedy = "leave these rows out, or mend them, before they are batched"
+            return self._told("data that are not finite", reason, birth=birth, remedy=remedy)
+        ring = self.recording.ring
+        snapshot = ring.at_or_before(max(self.onset - self.lead, 1)) or ring.at_or_before(self.onset)
+        if snapshot is None:
+            oldest = ring.oldest.step if ring.oldest else "none"
+            reason = f"No state from before the onset was kept (the oldest: step {oldest}); give the recorder more memory."
+            return self._told(None, reason, birth=birth)
+        steps = [kept for kept in self.recording.steps if kept.step >= snapshot.step]
+        goal = self._goal(snapshot, steps)
+        if goal is None:
+            return self._told(None, "The loss did not stay up long enough to tell replays apart.", birth=birth)
+        return self._replay(snapshot, steps, goal, birth, kinds)
+
+    def _told(self, cause: str | None, reason: str, **more: object) -> Diagnosis:
+        return Diagnosis(self.judgement, cause, reason, onset=self.onset, **more)  # type: ignore[arg-type]
+
+    def _goal(self, snapshot: Snapshot, steps: list[RecordedStep]) -> Goal | None:
+        """Half-way from the loss before the onset to the loss after it."""
+        loss = self.recording.curve.loss
+        usual = median(loss[max(self.onset - 201, 0) : max(self.onset - 1, 1)])
+        last = steps[-1].step
+        after = loss[self.onset - 1 : last]
+        tail = after[-max(len(after) // 2, 1) :]
+        # On the way to infinity, the loss of the beginning stands for that of a run that has learnt nothing.
+        level = median(tail) if all(map(math.isfinite, after)) else max(median(loss[:10]), usual * 2)
+        threshold = usual + 0.5 * (level - usual)
+        recorded = self._follow(iter(loss[snapshot.step - 1 : last]), Goal(threshold, last))
+        if not (math.isfinite(threshold) and recorded.wrong):
+            return None
+        decided = len(recorded.losses)
+        return Goal(threshold, 2 * decided + STAY)
+
+    @staticmethod
+    def _follow(losses: Iterator[float], goal: Goal) -> _End:
+        seen: list[float] = []
+        recent: deque[float] = deque(maxlen=WINDOW)
+        above = 0
+        for loss in losses:
+            seen.append(loss)
+            if not math.isfinite(loss):
+                return _End(True, tuple(seen))
+            recent.append(loss)
+            above = above + 1 if len(recent) == WINDOW and median(recent) > goal.threshold else 0
+            if above >= STAY:
+                return _End(True, tuple(seen))
+            if len(seen) >= goal.horizon:
+                break
+        return _End(False, tuple(seen))
+
+    def _losses(self, snapshot: Snapshot, steps: list[RecordedStep], order: int, skip: int | None) -> Iterator[float]:
+        """Losses of a replay: the recorded batches in their own order (0) or another, over and over."""
+        generator = np.random.default_rng([snapshot.step, order])
+        whole = [kept for kept in steps if kept.step != skip]
+        own = order == 0
+        while True:
+            turn = whole if own else [whole[index] for index in generator.permutation(len(whole))]
+            for kept in turn:
+                self.framework.restore_random(kept.random.framework)
+                _random.restore(kept.random)
+                yield self.framework.replay_step(kept, own)
+            own = False
+
+    def _one(
+        self,
+        snapshot: Snapshot,
+        steps: list[RecordedStep],
+        goal: Goal,
+        order: int,
+        change: Change | None,
+        moment: Moment,
+    ) -> _End:
+        self.framework.restore(snapshot.state)
+        skip = int(change.value) if change is not None and change.kind == "skip" and change.value is not None else None
+        if change is not None and change.kind == "learning-rate" and change.value:
+            goal = Goal(goal.threshold, int(goal.horizon * min(1 / change.value, 4)))
+        carried_out = nullcontext() if change is None or skip is not None else self.framework.changed(change, moment)
+        with carried_out:
+            return self._follow(self._losses(snapshot, steps, order, skip), goal)
+
+    def _replay(
+        self,
+        snapshot: Snapshot,
+        steps: list[RecordedStep],
+        goal: Goal,
+        birth: Birth | None,
+        kinds: Sequence[str] | None,
+    ) -> Diagnosis:
+        moment = self._moment(snapshot, steps)
+        own = self._one(snapshot, steps, goal, 0, None, moment)
+        control, ends = self._control(snapshot, steps, goal, own, moment)
+        ends += [self._one(snapshot, steps, goal, order, None, moment) for order in range(1, self.orders)]
+        base = Trial(None, sum(end.wrong for end in ends), len(ends), sum(len(end.losses) for end in ends))
+        known = {"begin": snapshot.step, "control": control, "birth": birth}
+        if not own.wrong:
+            reason = "Replayed with nothing changed, it does not go wrong: replays prove nothing here."
+            return self._told(None, reason, trials=(base,), **known)
+        trials = [base]
+        self.framework.restore(snapshot.state)  # some changes are named by what the model is like there
+        for change in self.framework.changes(moment):
+            if kinds is None or change.kind in kinds:
+                trials.append(self._try(snapshot, steps, goal, change, moment))
+        cause, reason, remedy = _conclude(base, trials[1:], self.orders)
+        return self._told(cause, reason, trials=tuple(trials), remedy=remedy, **known)
+
+    def _control(
+        self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, own: _End, moment: Moment
+    ) -> tuple[Control, list[_End]]:
+        recorded = self.recording.curve.loss[snapshot.step - 1 : steps[-1].step]
+        differs = next((at for at, pair in enumerate(zip(recorded, own.losses, strict=False)) if not _same(*pair)), None)
+        compared = min(len(recorded), len(own.losses))
+        if differs is None:
+            return Control(True, compared, None, 1, 0.0), [own]
+        ends = [own] + [self._one(snapshot, steps, goal, 0, None, moment) for _ in range(CONTROLS - 1)]
+        spread = 0.0
+        for at, loss in enumerate(recorded):
+            at_step = [end.losses[at] for end in ends if at < len(end.losses)] + [loss]
+            if all(map(math.isfinite, at_step)) and loss != 0.0:
+                spread = max(spread, (max(at_step) - min(at_step)) / abs(loss))
+        return Control(False, compared, snapshot.step + differs, CONTROLS, spread), ends
+
+    def _try(self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, change: Change, moment: Moment) -> Trial:
+        """Replay a change in one order after the other, until one goes wrong: then it is no remedy."""
+        of = made = 0
+        for order in range(self.orders):
+            end = self._one(snapshot, steps, goal, order, change, moment)
+            of, made = of + 1, made + len(end.losses)
+            if end.wrong:
+                return Trial(change, 1, of, made)
+        return Trial(change, 0, of, made)
+
+    def _moment(self, snapshot: Snapshot, steps: list[RecordedStep]) -> Moment:
+        norms = self.recording.curve.gradient_norm
+        before = [norm for norm in norms[max(self.onset - 201, 0) : self.onset - 1] if math.isfinite(norm)]
+        near = range(max(self.onset - 10, snapshot.step), min(self.onset + 3, steps[-1].step + 1))
+        measured = [step for step in near if not math.isnan(norms[step - 1])]
+        worst = max(measured, key=lambda step: norms[step - 1], default=None)
+        others = [step for step in range(max(self.onset - 30, snapshot.step), self.onset - 10) if step != worst]
+        rows = [kept.rows for kept in steps]
+        usual_rows = int(median(rows))
+        rates = self.recording.curve.learning_rate[snapshot.step - 1 : self.onset]
+        return Moment(
+            begin=snapshot.step,
+            usual_gradient=median(before) if before else None,
+            worst_step=worst,
+            other_step=others[0] if others else None,
+            usual_rows=usual_rows,
+            has_smaller=min(rows) < usual_rows,
+            rate_changed=len({rate for rate in rates if not math.isnan(rate)}) > 1,
+        )
+
+    def _find_birth(self) -> Birth | None:
+        step = _first_not_finite(self.recording)
+        if step is None:
+            return None
+        snapshot = self.recording.ring.at_or_before(step)
+        if snapshot is None:
+            return None
+        self.framework.restore(snapshot.state)
+        for kept in self.recording.steps:
+            if snapshot.step <= kept.step <= step:
+                self.framework.restore_random(kept.random.framework)
+                _random.restore(kept.random)
+                birth = self.framework.find_birth(kept)
+                if birth is not None:
+                    return birth
+        return None
+
+
+def _same(one: float, other: float) -> bool:
+    return one == other or (math.isnan(one) and math.isnan(other))
+
+
+def by_chance(base: Trial, trial: Trial) -> float:
+    """Return Fisher's one-sided exact probability that a change with which none went wrong is as the control."""
+    return math.comb(base.of, base.wrong) / math.comb(base.of + trial.of, base.wrong)
+
+
+def _conclude(base: Trial, trials: list[Trial], orders: int) -> tuple[str | None, str, str | None]:
+    """Name the first cause, in the order of the changes, that prevented it in all replays, if chance does not explain that."""
+    held = [trial for trial in trials if trial.wrong == 0 and trial.change is not None]
+    placebo_holds = any(trial.change is not None and trial.change.kind == "skip" and not trial.change.cause for trial in held)
+    for trial in held:
+        change = trial.change
+        if change is None or change.cause is None or (change.kind == "skip" and placebo_holds):
+            continue
+        chance = by_chance(base, trial)
+        if chance <= SIGNIFICANT:
+            reason = (
+                f"With {change.name}, {trial.wrong} of {trial.of} replays went wrong, with nothing changed "
+                f"{base.wrong} of {base.of} (by chance: {chance:.2g})."
+            )
+            return change.cause, reason, change.line
+    if not held:
+        return None, "No change that was tried prevents it.", None
+    reason = (
+        f"With nothing changed {base.wrong} of {base.of} replays went wrong: too few to tell a remedy from chance; "
+        f"ask for more than {orders} orders."
+    )
+    if placebo_holds and base.wrong == base.of:
+        reason = "Leaving out any batch prevents it: it hangs on chance, and only changes without a cause hold."
+    return None, reason, None

@@ -1,0 +1,188 @@
+"""The recorder of a training loop."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from flameout._native import Curve
+from flameout._recording import Recording
+from flameout._replay import diagnose
+from flameout.diagnosis import Diagnosis
+from flameout.judgement import Judgement, judge
+from flameout.torch.run import StepFunction, TorchRun
+
+#: Steps between two states that are kept.
+EVERY = 50
+
+
+class Step:
+    """A step in the making."""
+
+    def __init__(self) -> None:
+        self.value: torch.Tensor | float | None = None
+
+    def loss(self, value: torch.Tensor) -> torch.Tensor:
+        """Take the loss, a tensor with one number, and return it."""
+        if value.numel() != 1:
+            raise ValueError(f"the loss has {value.numel()} numbers; must be one")
+        self.value = value.detach()
+        return value
+
+
+class Recorder:
+    """Keeps what a replay of a training needs: states, batches, states of generators, and the curve.
+
+    Nothing that it does changes the training's numbers. When the loss is not finite, or rises and does not come back, it
+    writes what it has kept into the directory `out`, and records only the curve from then on.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        scheduler: Any = None,
+        scaler: Any = None,
+        out: str | os.PathLike[str] = "crash",
+        memory: int | str = "1 GiB",
+        every: int = EVERY,
+    ) -> None:
+        """Record the training of `model` by `optimizer`.
+
+        `scheduler` and `scaler` have `state_dict` and `load_state_dict`. States and batches take at most `memory`, such as
+        `"1 GiB"`; a state is kept `every` so many steps.
+        """
+        self._run = TorchRun(model, optimizer, scheduler, scaler)
+        self._recording = Recording(self._run, out, memory, every)
+        self._gradient_norm: torch.Tensor | None = None
+        self._in_step = False
+        self._hook = optimizer.register_step_pre_hook(self._measure_gradient)
+
+    @classmethod
+    def read(
+        cls,
+        directory: str | os.PathLike[str],
+        model: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        scheduler: Any = None,
+        scaler: Any = None,
+    ) -> Recorder:
+        """Read a directory that a recorder wrote, for `diagnose` with a model and an optimiser of the same kind."""
+        recorder = cls.__new__(cls)
+        recorder._run = TorchRun(model, optimizer, scheduler, scaler)
+        recorder._recording = Recording.read(recorder._run, directory)
+        return recorder
+
+    @property
+    def caught(self) -> bool:
+        """Whether something has gone wrong and was written down."""
+        return self._recording.caught
+
+    @property
+    def judgement(self) -> Judgement:
+        """What the curve tells: that of the moment at which something went wrong, or of now."""
+        return self._recording.judgement or judge(self.curve())
+
+    @property
+    def bytes(self) -> int:
+        """The memory that states and batches take."""
+        return self._recording.bytes
+
+    def curve(self) -> Curve:
+        """Return losses and learning rates of the steps so far."""
+        return self._recording.curve.curve()
+
+    def write(self) -> None:
+        """Write down what was kept, though nothing has gone wrong."""
+        if not self.caught:
+            self._recording.write(self.judgement)
+
+    @contextmanager
+    def step(self, *batch: Any) -> Iterator[Step]:
+        """Record a step of training on a batch: tensors, numbers and text, in lists, tuples and dictionaries.
+
+        The step is over when the block ends: it must have called `Step.loss`. One that ends by an exception is dropped.
+        """
+        if not self.caught:
+            self._recording.begin(self._run.copy_batch(batch))
+        step = Step()
+        self._gradient_norm, self._in_step = None, True
+        rate = self._run.learning_rate()
+        try:
+            yield step
+        except BaseException:
+            self._recording.forget()
+            raise
+        finally:
+            self._in_step = False
+        if step.value is None:
+            self._recording.forget()
+            raise RuntimeError("the step has told no loss; write `loss = step.loss(loss_fn(model(x), y))`")
+        norm = None if self._gradient_norm is None else float(self._gradient_norm)
+        self._recording.end(float(step.value), norm, rate)
+
+    def watch(self, step_function: StepFunction) -> Callable[..., Any]:
+        """Return a function that makes a step by `step_function(*batch)` and records it.
+
+        `step_function` makes a whole step: forward, backward, optimiser, gradients back to zero; it returns the loss. With
+        it, `diagnose` needs no other.
+        """
+        self._run.step_function = step_function
+
+        @functools.wraps(step_function)
+        def recorded(*batch: Any) -> Any:
+            with self.step(*batch) as step:
+                loss = step_function(*batch)
+                step.value = loss.detach() if isinstance(loss, torch.Tensor) else float(loss)
+            return loss
+
+        return recorded
+
+    def diagnose(
+        self,
+        step_function: StepFunction | None = None,
+        *,
+        orders: int = 3,
+        lead: int = 100,
+        changes: Sequence[str] | None = None,
+    ) -> Diagnosis:
+        """Replay what went wrong, and name its cause; the model is left as it was.
+
+        `step_function(*batch)` makes a whole step of training and returns the loss, as for `watch`. Each change is replayed
+        in so many `orders` of the batches, the run's own among them, from a state at least `lead` steps before the onset.
+        `changes` names the kinds to try, such as `["learning-rate", "clip"]`.
+        """
+        self._run.step_function = step_function or self._run.step_function
+        judgement = self.judgement
+        if self._run.step_function is None and judgement.is_wrong:
+            reason = (
+                "Replays need a step as a function: diagnose(train_step), where train_step(*batch) goes forward, backward, "
+                "makes the update, sets gradients to zero, and returns the loss."
+            )
+            return Diagnosis(judgement, None, reason, onset=judgement.onset())
+        found = diagnose(self._recording, orders=orders, lead=lead, changes=changes)
+        if self.caught:
+            self._recording.write_diagnosis(found.to_json())
+        return found
+
+    def close(self) -> None:
+        """Write the curve to its end, and take the hook off the optimiser."""
+        self._recording.curve.flush()
+        self._hook.remove()
+
+    def _measure_gradient(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        if not self._in_step:
+            return
+        groups = optimizer.param_groups
+        gradients = [p.grad.detach() for group in groups for p in group["params"] if p.grad is not None]
+        norms = [torch.linalg.vector_norm(gradient) for gradient in gradients if not gradient.is_sparse]
+        if norms:
+            device = norms[0].device
+            self._gradient_norm = torch.linalg.vector_norm(torch.stack([norm.float().to(device) for norm in norms]))

@@ -1,0 +1,158 @@
+"""A model in training in PyTorch: its state, its steps, and steps with one thing changed."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+
+from flameout._framework import Birth, Change, Moment, RecordedStep
+from flameout._tree import Tree
+from flameout.torch import changes, numbers
+
+#: Makes a whole step of training on a batch; returns the loss.
+StepFunction = Callable[..., Any]
+
+
+class TorchRun:
+    """A model and its optimiser, with what else makes its steps."""
+
+    name = "torch"
+
+    def __init__(
+        self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, scheduler: Any = None, scaler: Any = None
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.scaler = scaler
+        self.step_function: StepFunction | None = None
+        #: What learning rates are multiplied by in a replay.
+        self.rate_factor = 1.0
+        #: Learning rates, one for each group, that a replay uses instead of the recorded ones.
+        self.held_rates: list[float] | None = None
+        #: Samples in the batch that is replayed.
+        self.rows = 0
+
+    def state(self) -> Tree[torch.Tensor]:
+        """Copy parameters, buffers, gradients, and the states of optimiser, scheduler and scaler."""
+        nested = {
+            "parameters": dict(self.model.named_parameters()),
+            "buffers": dict(self.model.named_buffers()),
+            "gradients": {name: p.grad for name, p in self.model.named_parameters() if p.grad is not None},
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+            "scaler": None if self.scaler is None else self.scaler.state_dict(),
+        }
+        return Tree.of(nested, _copy, "state")
+
+    def restore(self, state: Tree[torch.Tensor]) -> None:
+        """Go back to a state; the tree stays as it is."""
+        nested = Tree({name: tensor.clone() for name, tensor in state.tensors.items()}, state.skeleton).together()
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                parameter.copy_(_of_shape(nested["parameters"], name, parameter))
+                gradient = nested["gradients"].get(name)
+                parameter.grad = None if gradient is None else gradient.to(parameter.device)
+            for name, buffer in self.model.named_buffers():
+                buffer.copy_(_of_shape(nested["buffers"], name, buffer))
+        self.optimizer.load_state_dict(nested["optimizer"])
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(nested["scheduler"])
+        if self.scaler is not None:
+            self.scaler.load_state_dict(nested["scaler"])
+
+    def copy_batch(self, batch: Sequence[Any]) -> Tree[torch.Tensor]:
+        """Copy a batch, with the learning rates of now and whether the model is in training mode."""
+        device = next((str(item.device) for item in batch if isinstance(item, torch.Tensor)), "cpu")
+        rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        nested = {"batch": tuple(batch), "rates": rates, "training": self.model.training, "device": device}
+        return Tree.of(nested, _copy, "b")
+
+    def learning_rate(self) -> float:
+        """Return the learning rate of the first group of parameters."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def random_tensors(self, previous: tuple[Any, ...] | None) -> tuple[torch.Tensor, ...]:
+        """Copy the states of the generators of the CPU and, if CUDA is in use, of each device."""
+        now = [torch.get_rng_state()]
+        if torch.cuda.is_available() and torch.cuda.is_initialized():
+            now += torch.cuda.get_rng_state_all()
+        if previous is not None and len(previous) == len(now) and all(map(torch.equal, previous, now)):
+            return previous
+        return tuple(now)
+
+    def restore_random(self, tensors: tuple[Any, ...]) -> None:
+        """Set the generators."""
+        torch.set_rng_state(tensors[0])
+        if len(tensors) > 1:
+            torch.cuda.set_rng_state_all(list(tensors[1:]))
+
+    def save(self, tensors: dict[str, Any], path: Path) -> None:
+        """Write tensors as safetensors."""
+        safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+
+    def load(self, path: Path) -> dict[str, Any]:
+        """Read safetensors."""
+        return dict(safetensors.torch.load_file(path))
+
+    def versions(self) -> dict[str, str]:
+        """Name what numbers depend on."""
+        return {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
+
+    def replay_step(self, step: RecordedStep, own_order: bool) -> float:
+        """Make a step from where the run is, at the learning rate of the record; return the loss."""
+        assert self.step_function is not None
+        loss = self.step_function(*self.prepare(step))
+        if loss is None:
+            raise TypeError("the step function returned nothing; it must return the loss")
+        return float(loss.detach() if isinstance(loss, torch.Tensor) else loss)
+
+    def prepare(self, step: RecordedStep) -> tuple[Any, ...]:
+        """Bring mode and learning rates to what they were before a step; return copies of its batch."""
+        device = torch.device(step.batch.together()["device"])
+        copies = Tree({name: t.to(device, copy=True) for name, t in step.batch.tensors.items()}, step.batch.skeleton)
+        nested = copies.together()
+        for group, rate in zip(self.optimizer.param_groups, self.held_rates or nested["rates"], strict=True):
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate * self.rate_factor)
+            else:
+                group["lr"] = rate * self.rate_factor
+        self.model.train(nested["training"])
+        self.rows = step.rows
+        return tuple(nested["batch"])
+
+    def changes(self, moment: Moment) -> Sequence[Change]:
+        """Name the changes that can be made, the most specific cause first."""
+        return changes.all_of(self.model, self.optimizer, moment)
+
+    @contextmanager
+    def changed(self, change: Change, moment: Moment) -> Iterator[None]:
+        """Carry out a change while the context lasts."""
+        with changes.carried_out(self, change, moment):
+            yield
+
+    def find_birth(self, step: RecordedStep) -> Birth | None:
+        """Make a step; find the first number in it that is not finite."""
+        assert self.step_function is not None
+        return numbers.find_birth(self, self.step_function, step)
+
+
+def _copy(value: Any) -> torch.Tensor | None:
+    if isinstance(value, np.ndarray):
+        raise TypeError("the batch holds a NumPy array; make it a tensor first, by torch.from_numpy")
+    return value.detach().to("cpu", copy=True) if isinstance(value, torch.Tensor) else None
+
+
+def _of_shape(tensors: dict[str, torch.Tensor], name: str, own: torch.Tensor) -> torch.Tensor:
+    stored = tensors.get(name)
+    if stored is None or stored.shape != own.shape:
+        found = "missing" if stored is None else f"of shape {tuple(stored.shape)}"
+        raise ValueError(f"{name} is {found} in the state; the model has it in shape {tuple(own.shape)}: another model?")
+    return stored

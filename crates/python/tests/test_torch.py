@@ -1,0 +1,210 @@
+import copy
+
+import flameout.torch
+import numpy as np
+import pytest
+import torch
+from flameout._ring import Ring, Snapshot
+from flameout._tree import Tree
+
+
+class Training:
+    """A small network that learns a function of eight numbers, by batches of 48 of 512 rows; dropout draws numbers."""
+
+    def __init__(self, seed=0, rate=0.003, optimizer=torch.optim.Adam):
+        torch.manual_seed(seed)
+        parts = [torch.nn.Linear(8, 32), torch.nn.Tanh(), torch.nn.Dropout(0.1), torch.nn.Linear(32, 1)]
+        self.model = torch.nn.Sequential(*parts)
+        self.optimizer = optimizer(self.model.parameters(), lr=rate)
+        self.x = torch.randn(512, 8, generator=torch.Generator().manual_seed(1))
+        self.y = torch.sin(self.x[:, :1]) + 0.5 * self.x[:, 1:2]
+
+    def step(self, x, y):
+        loss = ((self.model(x) - y) ** 2).mean()
+        loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return loss
+
+    def run(self, recorder, steps, before=lambda step, x: x):
+        step_function = recorder.watch(self.step) if recorder else self.step
+        made = 0
+        while made < steps and not (recorder and recorder.caught):
+            for rows in torch.randperm(512).split(48):
+                made += 1
+                step_function(before(made, self.x[rows]), self.y[rows])
+                if made == steps or (recorder and recorder.caught):
+                    break
+
+
+def recorder_of(training, tmp_path, **options):
+    return flameout.torch.Recorder(training.model, training.optimizer, out=tmp_path / "crash", **options)
+
+
+def raised_rate(tmp_path):
+    training = Training()
+    recorder = recorder_of(training, tmp_path, every=20)
+
+    def raise_rate(step, x):
+        if step == 600:
+            training.optimizer.param_groups[0]["lr"] = 3.0
+        return x
+
+    training.run(recorder, 2000, raise_rate)
+    return training, recorder
+
+
+def test_a_collapse_is_caught_replayed_to_the_bit_and_its_cause_named(tmp_path):
+    training, recorder = raised_rate(tmp_path)
+    assert recorder.caught and recorder.judgement.verdict == "collapse" and recorder.judgement.onset() == 601
+    before = copy.deepcopy(training.model.state_dict())
+    found = recorder.diagnose(changes=["hold-rate", "learning-rate", "skip"])
+    assert found.control is not None and found.control.equal and found.control.compared > 100
+    assert found.verdict == "the learning rate was changed" and "0.003" in found.remedy
+    assert found.trials[0].wrong == found.trials[0].of == 3
+    assert [change.kind for change in found.sufficient()] == ["hold-rate"]
+    after = training.model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_crash_directory_is_replayed_in_another_process_as_in_this_one(tmp_path):
+    _, recorder = raised_rate(tmp_path)
+    here = recorder.diagnose(changes=["hold-rate"])
+    other = Training(seed=7)
+    read = flameout.torch.Recorder.read(tmp_path / "crash", other.model, other.optimizer)
+    there = read.diagnose(other.step, changes=["hold-rate"])
+    assert there.to_json() == here.to_json() and there.control.equal
+    assert (tmp_path / "crash" / "replay.json").is_file() and not list(tmp_path.rglob("*.partial"))
+    (curve,) = flameout.read_log(tmp_path / "crash")
+    assert curve.loss.tolist() == recorder.curve().loss.tolist()
+
+
+def test_recording_changes_no_number(tmp_path):
+    recorded, plain = Training(), Training()
+    torch.manual_seed(3)
+    recorded.run(recorder_of(recorded, tmp_path), 100)
+    torch.manual_seed(3)
+    plain.run(None, 100)
+    for one, other in zip(recorded.model.parameters(), plain.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_nan_in_the_data_is_found_with_its_rows(tmp_path):
+    training = Training()
+    recorder = recorder_of(training, tmp_path)
+
+    def spoil(step, x):
+        x = x.clone()
+        if step == 77:
+            x[5, 2] = torch.nan
+        return x
+
+    training.run(recorder, 200, spoil)
+    found = recorder.diagnose()
+    assert found.birth.step == 77 and found.birth.phase == "data" and found.birth.rows == (5,)
+    assert found.verdict == "data that are not finite"
+
+
+class Logarithm(torch.nn.Module):
+    def forward(self, x):
+        return torch.log(x)
+
+
+def test_a_nan_of_a_module_is_found_where_it_is_made(tmp_path):
+    training = Training()
+    training.model.append(Logarithm())
+    training.y = training.y.abs()
+    recorder = recorder_of(training, tmp_path)
+    training.run(recorder, 200)
+    assert recorder.caught
+    birth = recorder.diagnose(changes=[]).birth
+    assert (birth.phase, birth.module, birth.tensor) == ("forward", "4", "output")
+
+
+class Root(torch.nn.Module):
+    def forward(self, x):
+        return torch.where(x > 0, torch.sqrt(x), x)  # the gradient of what is not chosen is 0 × NaN
+
+
+def test_a_gradient_that_is_not_finite_is_found_behind_a_sound_loss(tmp_path):
+    training = Training()
+    training.model.append(Root())
+    recorder = recorder_of(training, tmp_path)
+    training.run(recorder, 200)
+    birth = recorder.diagnose(changes=[]).birth
+    assert (birth.phase, birth.module) == ("backward", "3") and birth.step < len(recorder.curve())
+
+
+def test_memory_is_kept_within_its_limit_and_states_are_dense_near_the_present(tmp_path):
+    training = Training()
+    recorder = recorder_of(training, tmp_path, memory="2 MB", every=5)
+    recorded = recorder.watch(training.step)
+    for step in range(600):
+        recorded(training.x[:48], training.y[:48])
+        assert recorder.bytes <= 2_000_000 + 10_000, step
+    steps = [snapshot.step for snapshot in recorder._recording.ring]
+    assert len(steps) > 3 and recorder._recording.steps[0].step == steps[0]
+    with pytest.raises(MemoryError, match="two states"):
+        other = flameout.torch.Recorder(training.model, training.optimizer, out=tmp_path / "b", memory=1000)
+        other.watch(training.step)(training.x[:48], training.y[:48])
+
+
+def test_a_ring_spreads_ages_evenly():
+    ring = Ring()
+    for step in range(1, 1001):
+        ring.push(Snapshot(step, Tree({}, None), 1))
+        ring.shrink_to(12)
+    ages = np.array([1001 - snapshot.step for snapshot in ring])
+    assert len(ages) == 12 and ages[-1] == 1 and ages[0] == 1000 and (ages[:-1] / ages[1:]).max() < 4
+
+
+def test_without_a_function_it_says_what_is_needed(tmp_path):
+    training = Training()
+    recorder = recorder_of(training, tmp_path)
+    for number in range(100):
+        with recorder.step(training.x[:48], training.y[:48]) as step:
+            loss = step.loss(
+                ((training.model(training.x[:48]) - training.y[:48]) ** 2).mean() * (1 if number < 80 else torch.nan)
+            )
+            loss.backward()
+            training.optimizer.zero_grad()
+        if recorder.caught:
+            break
+    found = recorder.diagnose()
+    assert found.verdict == "unknown" and "diagnose(train_step)" in found.reason
+    with pytest.raises(RuntimeError, match="told no loss"), recorder.step(training.x[:1]):
+        pass
+
+
+def networks():
+    mlp = torch.nn.Sequential(torch.nn.Linear(16, 32), torch.nn.ReLU(), torch.nn.Linear(32, 4))
+    convolution = torch.nn.Sequential(
+        torch.nn.Unflatten(1, (1, 4, 4)),
+        torch.nn.Conv2d(1, 8, 3),
+        torch.nn.ReLU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(32, 4),
+    )
+    layer = torch.nn.TransformerEncoderLayer(4, 2, 16, batch_first=True)
+    transformer = torch.nn.Sequential(torch.nn.Unflatten(1, (4, 4)), layer, torch.nn.Flatten(), torch.nn.Linear(16, 4))
+    return {"mlp": mlp, "cnn": convolution, "transformer": transformer}
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", "transformer"])
+@pytest.mark.parametrize("seed", range(3))
+def test_healthy_runs_are_no_alarm(tmp_path, name, seed):
+    torch.manual_seed(seed)
+    model = networks()[name]
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
+    x = torch.randn(256, 16)
+    labels = (x @ torch.randn(16, 4)).argmax(dim=1)
+    recorder = flameout.torch.Recorder(model, optimizer, out=tmp_path / "crash")
+    for _ in range(50):
+        for rows in torch.randperm(256).split(32):
+            with recorder.step(x[rows], labels[rows]) as step:
+                loss = step.loss(torch.nn.functional.cross_entropy(model(x[rows]), labels[rows]))
+                loss.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+    assert not recorder.caught
+    assert recorder.diagnose().verdict == "nothing wrong"
