@@ -242,7 +242,7 @@ fn a_curve_with_its_onset_marked_fits_every_width() {
         assert!(text.contains("COLLAPSE from epoch 18 on"), "{text}");
         assert!(!text.contains('\u{1b}'), "plain without a terminal");
         let table = |line: &&str| line.contains("COLLAPSE  ") || line.contains('═');
-        assert!(above.iter().filter(|line| table(line)).all(|line| columns(line)), "{width}: {text}");
+        assert!(above.iter().filter(|line| table(line)).all(columns), "{width}: {text}");
         assert_eq!(text.contains("what: COLLAPSE"), width == 40, "{text}");
     }
 }
