@@ -7,7 +7,7 @@
 //!
 //! Beside other work a thread may wait long for a core. Nobody waits for a thread that has not begun: the others take its
 //! items. Whoever waits for one that has begun soon sleeps, and so leaves a core to it. The team is smaller for a while
-//! then ([`crowd`]).
+//! then (`crowd`).
 
 mod crowd;
 #[cfg(test)]

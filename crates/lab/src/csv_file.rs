@@ -14,7 +14,7 @@ pub fn write<R: Serialize>(rows: impl IntoIterator<Item = R>, path: &Path) -> Re
     write_atomically(path, &[&writer.into_inner()?]).with_context(|| format!("writing {}", path.display()))
 }
 
-/// Reads the rows of a file that [`write`] has written.
+/// Reads the rows of a file that [`write`](write()) has written.
 pub fn read<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>> {
     let mut reader = csv::Reader::from_path(path).with_context(|| format!("reading {}", path.display()))?;
     reader.deserialize().collect::<Result<_, _>>().with_context(|| path.display().to_string())
