@@ -3,9 +3,9 @@
 // What is printed goes through `cli::terminal`.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-/// Prints a line on standard output ([`output::say`]): no panic where `println!` would.
+/// Prints a line on standard output ([`flameout::cli::work::say`]): no panic where `println!` would.
 macro_rules! say {
-    ($($text:tt)*) => { $crate::output::say(format_args!($($text)*)) };
+    ($($text:tt)*) => { flameout::cli::work::say(format_args!($($text)*)) };
 }
 
 /// Prints a line on standard error: no panic where `eprintln!` would.
@@ -13,30 +13,16 @@ macro_rules! tell {
     ($($text:tt)*) => { flameout::cli::terminal::tell(format_args!($($text)*)) };
 }
 
-mod baselines;
-mod bench;
-mod csv_file;
-mod early;
-mod growth;
-mod guard;
-mod hunt;
-mod jobs;
-mod json_lines;
-mod map;
-mod output;
+mod lab;
 mod parity;
-mod repro;
-mod score;
 mod torture;
-mod warning;
-mod zoo;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use flameout::cli::start;
+use flameout::cli::{repro, start, work};
 
 /// The project's tasks.
 #[derive(Debug, Parser)]
@@ -49,40 +35,49 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Task {
     Repro(repro::Args),
-    Hunt(hunt::Args),
-    Score(score::Args),
-    Growth(growth::Args),
-    Map(map::Args),
-    Zoo(zoo::Args),
-    Warning(warning::Args),
-    Guard(guard::Args),
     Parity(parity::Args),
-    Bench(bench::Args),
-    Baselines(baselines::Args),
     Torture(torture::Args),
+    /// Runs every training of a plan: a grid or a list of settings, with several seeds each.
+    Hunt(lab::Args),
+    /// Scores the kept curves of runs by a definition of a collapse that asks for no accuracy.
+    Score(lab::Args),
+    /// Makes the runs of plans again and measures how the columns of the first recurrent kernel grow.
+    Growth(lab::Args),
+    /// Draws what the hunts have found, from the rows and curves in the repository; nothing is trained.
+    Map(lab::Args),
+    /// Shows the doctor runs with known faults, and healthy ones, and counts how often it is right.
+    Zoo(lab::Args),
+    /// Makes runs that collapse and runs that do not, and counts what a warning would have said.
+    Warning(lab::Args),
+    /// Makes runs that collapse, without a guard and with each, and counts how many collapse.
+    Guard(lab::Args),
+    /// Measures simple methods on the words and split of a run: what a network has to beat.
+    Baselines(lab::Args),
+    /// Measures speed: the machine's limits, then train steps, forward passes and word-vector files.
+    Bench(lab::Args),
 }
 
 fn main() -> ExitCode {
     match start::begin::<Cli>() {
-        Ok(cli) => start::end(carry_out(cli.task).and_then(output::unless_lost)),
+        Ok(cli) => start::end(carry_out(cli.task).and_then(work::unless_lost)),
         Err(code) => code,
     }
 }
 
 fn carry_out(task: Task) -> Result<ExitCode> {
     match task {
-        Task::Repro(args) => repro::run(&args),
-        Task::Hunt(args) => hunt::run(&args),
-        Task::Score(args) => score::run(&args),
-        Task::Growth(args) => growth::run(&args),
-        Task::Map(args) => map::run(&args),
-        Task::Zoo(args) => zoo::run(&args),
-        Task::Warning(args) => warning::run(&args),
-        Task::Guard(args) => guard::run(&args),
+        Task::Repro(args) => repro::run(&args, &root()),
         Task::Parity(args) => parity::run(&args),
-        Task::Bench(args) => bench::run(&args),
-        Task::Baselines(args) => baselines::run(&args),
+        Task::Bench(args) => lab::run("bench", &args),
         Task::Torture(args) => torture::run(&args),
+        Task::Hunt(args) => lab::run("hunt", &args),
+        Task::Score(args) => lab::run("score", &args),
+        Task::Growth(args) => lab::run("growth", &args),
+        Task::Map(args) => lab::run("map", &args),
+        Task::Zoo(args) => lab::run("zoo", &args),
+        Task::Warning(args) => lab::run("warning", &args),
+        Task::Guard(args) => lab::run("guard", &args),
+        Task::Baselines(args) => lab::run("baselines", &args),
     }
 }
 

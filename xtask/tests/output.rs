@@ -51,9 +51,3 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     assert!(out.join("summary.json").is_file());
     assert_eq!(xtask(&["--help"], gone()).status.code(), Some(0));
 }
-
-#[test]
-fn names_of_files_do_not_steer_a_terminal() {
-    let output = xtask(&["hunt", "none\u{1b}[31m\u{9b}\u{202e}.toml"], Stdio::null());
-    assert!(error(&output).unwrap().contains(r"none\u001b[31m\u009b\u202e.toml"));
-}

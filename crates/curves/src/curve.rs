@@ -95,7 +95,7 @@ pub enum Unit {
 pub struct Point {
     /// The number of the step or epoch, as the log has it; [`Curve::unit`] says which.
     pub step: u64,
-    /// Training loss.
+    /// Training loss; NaN where the log tells of accuracies alone, and [`Columns::loss`] is `None`.
     pub loss: f64,
     /// Training accuracy.
     pub accuracy: Option<f64>,
@@ -244,7 +244,8 @@ impl Curve {
         }
     }
 
-    fn push(&mut self, record: &Record) {
+    /// Adds what was written down of a step or an epoch.
+    pub fn push(&mut self, record: &Record) {
         self.rows += 1;
         match record {
             Record::Step(step) => self.points.push(step.into()),

@@ -3,7 +3,10 @@
 //! A [`Curve`] holds a run's losses, accuracies and norms, step by step and test by test. [`logs::read`] makes one of the log
 //! of another program: Keras, PyTorch, TensorBoard. [`Record`] is a line of flameout's own log, `metrics.jsonl`.
 //!
-//! This crate knows nothing of networks. Whether a curve went wrong is judged by `flameout-doctor`.
+//! [`Outcome`] is the definition of collapse and spike. [`judge`](mod@judge) says what a log shows, [`onset`] finds where the loss
+//! of a run rose whose baseline is known, and a [`warning`] announces a rise while a run goes on.
+//!
+//! This crate knows nothing of networks. Why a run went wrong is found by `flameout-doctor`.
 //!
 //! ```
 //! use flameout_curves::{Curve, Unit};
@@ -16,14 +19,25 @@
 
 mod curve;
 mod error;
+pub mod judge;
 mod lines;
+pub mod loggers;
 pub mod logs;
+pub mod onset;
+pub mod outcome;
+mod printable;
 pub mod record;
+mod source;
+mod stats;
+pub mod warning;
 
 pub use curve::{Columns, Curve, EpochPoint, Format, Measure, Point, Source, Unit};
 pub use error::Error;
 pub use logs::Names;
+pub use outcome::{Baseline, Outcome, Symptom};
+pub use printable::{printable, printable_lines};
 pub use record::{EpochRecord, Record, StepRecord};
+pub use stats::median;
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

@@ -1,13 +1,13 @@
 //! Lines of a text file, numbered, none of them longer than a log's can be.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::source;
 
 /// Bytes in a line beyond which a file is no log.
-const LONGEST: u64 = 1 << 20;
+const LONGEST: usize = 1 << 20;
 
 /// Reads a file line by line.
 pub(crate) struct Lines<R> {
@@ -15,6 +15,10 @@ pub(crate) struct Lines<R> {
     path: PathBuf,
     line: Vec<u8>,
     number: u64,
+    /// Whether a line is given state by state.
+    returns: bool,
+    /// Whether what was read last ended its line.
+    ended: bool,
 }
 
 /// A line, without its end.
@@ -32,10 +36,15 @@ impl Line<'_> {
     }
 }
 
-impl Lines<BufReader<File>> {
+impl Lines<Box<dyn BufRead>> {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(Error::io(path))?;
-        Ok(Self { reader: BufReader::new(file), path: path.into(), line: Vec::new(), number: 0 })
+        let reader = source::open(path)?;
+        Ok(Self { reader, path: path.into(), line: Vec::new(), number: 0, returns: false, ended: true })
+    }
+
+    /// Gives each state of a line that a terminal would show, one after the other: they end with `\r`.
+    pub(crate) fn open_states(path: &Path) -> Result<Self, Error> {
+        Ok(Self { returns: true, ..Self::open(path)? })
     }
 }
 
@@ -44,12 +53,13 @@ impl<R: BufRead> Lines<R> {
     pub(crate) fn next_line(&mut self) -> Result<Option<Line<'_>>, Error> {
         loop {
             self.line.clear();
-            let read = self.reader.by_ref().take(LONGEST).read_until(b'\n', &mut self.line);
-            if read.map_err(Error::io(&self.path))? == 0 {
+            self.read().map_err(Error::io(&self.path))?;
+            if self.line.is_empty() {
                 return Ok(None);
             }
-            self.number += 1;
-            if self.line.len() as u64 == LONGEST && self.line.last() != Some(&b'\n') {
+            self.number += u64::from(self.ended);
+            self.ended = self.line.last() == Some(&b'\n');
+            if self.line.len() == LONGEST && !self.line.ends_with(b"\n") {
                 let problem = format!("is longer than {LONGEST} bytes: this is no log of a training run");
                 return Err(Error::Line { path: self.path.clone(), line: self.number, problem });
             }
@@ -57,11 +67,29 @@ impl<R: BufRead> Lines<R> {
                 break;
             }
         }
-        let torn = self.line.last() != Some(&b'\n');
         let mut bytes = self.line.trim_ascii();
         if self.number == 1 {
             bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         }
-        Ok(Some(Line { bytes, number: self.number, torn }))
+        Ok(Some(Line { bytes, number: self.number, torn: !self.ended }))
+    }
+
+    /// Reads up to the end of a line, or of a state of one; no more than the longest line.
+    fn read(&mut self) -> std::io::Result<()> {
+        while self.line.len() < LONGEST {
+            let buffer = match self.reader.fill_buf() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                buffer => buffer?,
+            };
+            let ends = |&byte: &u8| byte == b'\n' || (self.returns && byte == b'\r');
+            let end = buffer.iter().position(ends).map(|end| end + 1);
+            let taken = end.unwrap_or(buffer.len()).min(LONGEST - self.line.len());
+            self.line.extend_from_slice(&buffer[..taken]);
+            self.reader.consume(taken);
+            if taken == 0 || end == Some(taken) {
+                break;
+            }
+        }
+        Ok(())
     }
 }

@@ -5,13 +5,16 @@
 //! | content | format |
 //! | --- | --- |
 //! | a directory with `metrics.jsonl` | a run of this workspace |
-//! | any other directory | TensorBoard's event files in it and one level below (`train`, `validation`, …) |
+//! | any other directory | TensorBoard's event files in it and one level below (`train`, `validation`, …); or several runs below |
 //! | a record with right checksums | a TensorBoard event file: scalars of TensorFlow 1, TensorFlow 2 and PyTorch |
 //! | a line that is a JSON object | JSON lines; `NaN`, `Infinity` and, for a loss, `null` are numbers that are not finite |
 //! | a whole that is JSON | lists by name (Keras' `History.history`), a list of objects (Hugging Face's `trainer_state.json`) |
 //! | a line of names above numbers | values separated by `,`, `;`, tab, `|` or spaces: Keras' `CSVLogger`, Lightning, W&B |
-//! | names before numbers | Keras' progress bars, `epoch 3 loss: 0.5`, `loss=0.5`, dictionaries of Python, with any prefix |
+//! | names before numbers | progress bars of Keras and tqdm, `epoch 3 loss: 0.5`, `loss=0.5`, dictionaries of Python, with any prefix |
+//! | indices without a name | `[1, 2000] loss: 2.1` (epoch and batch), `[10]  train-rmse:0.5` (XGBoost, LightGBM), `10: 2.3, 2.4 avg` (darknet) |
 //! | numbers alone | one column is the loss; of two, the first is the step |
+//!
+//! A file may be compressed by gzip.
 //!
 //! # Names
 //! Names are taken apart into words, whatever joins them: `train/loss`, `trainLoss` and `Train loss` are the same.
@@ -58,8 +61,8 @@ mod table;
 mod tensorboard;
 mod text;
 mod tfrecord;
+mod unnamed;
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -67,6 +70,7 @@ use crate::record::Record;
 
 use crate::curve::Curve;
 use crate::error::Error;
+use crate::source;
 use rows::Log;
 
 /// Bytes from which a format is told.
@@ -94,12 +98,11 @@ pub struct Names {
 /// of the known formats, holds no loss and no accuracy, or has no column that `names` asks for.
 pub fn read(path: &Path, names: &Names) -> Result<Vec<Curve>, Error> {
     if path.is_dir() {
-        let is_run = path.join("metrics.jsonl").is_file();
-        return if is_run {
-            Ok(vec![Curve::read_run(path)?])
-        } else {
-            curves(vec![tensorboard::read_directory(path, names)?])
-        };
+        if path.join("metrics.jsonl").is_file() {
+            refuse_names(path, names)?;
+            return Ok(vec![Curve::read_run(path)?]);
+        }
+        return curves(tensorboard::read_directory(path, names)?);
     }
     let beginning = beginning(path)?;
     if tfrecord::recognise(&beginning) {
@@ -111,9 +114,20 @@ pub fn read(path: &Path, names: &Names) -> Result<Vec<Curve>, Error> {
     let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&beginning).trim_ascii_start();
     let first_line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
     if serde_json::from_slice::<Record>(first_line).is_ok() {
+        refuse_names(path, names)?;
         return Ok(vec![Curve::read_metrics(path)?]);
     }
     curves(read_text(path, names, text, first_line)?)
+}
+
+/// Refuses names of columns for a log whose columns are known.
+fn refuse_names(path: &Path, names: &Names) -> Result<(), Error> {
+    if *names == Names::default() {
+        return Ok(());
+    }
+    let problem =
+        "is of flameout itself, whose columns are known; leave out --loss, --validation-loss, --accuracy and --step";
+    Err(Error::Log { path: path.into(), problem: problem.into() })
 }
 
 /// Reads a text: JSON, a table, or lines of names and values.
@@ -148,7 +162,7 @@ fn read_text(path: &Path, names: &Names, text: &[u8], first_line: &[u8]) -> Resu
 /// What can be read, for those whose file cannot.
 const KNOWN: &str = "TensorBoard's event files, tables with a line of names (CSV, Keras' CSVLogger, Lightning, exports of \
                      W&B), JSON (an object a line, Keras' History.history, Hugging Face's trainer_state.json), what Keras \
-                     prints, and lines such as `epoch 3 loss: 0.5`";
+                     and tqdm print, and lines such as `epoch 3 loss: 0.5`";
 
 fn curves(logs: Vec<Log>) -> Result<Vec<Curve>, Error> {
     let mut curves = Vec::new();
@@ -160,8 +174,7 @@ fn curves(logs: Vec<Log>) -> Result<Vec<Curve>, Error> {
 
 fn beginning(path: &Path) -> Result<Vec<u8>, Error> {
     let mut beginning = Vec::new();
-    let file = File::open(path).map_err(Error::io(path))?;
-    file.take(BEGINNING).read_to_end(&mut beginning).map_err(Error::io(path))?;
+    source::open(path)?.take(BEGINNING).read_to_end(&mut beginning).map_err(Error::io(path))?;
     Ok(beginning)
 }
 
@@ -169,7 +182,6 @@ fn beginning(path: &Path) -> Result<Vec<u8>, Error> {
 fn unreadable(beginning: &[u8]) -> Option<&'static str> {
     match beginning {
         [] => Some("is empty"),
-        [0x1f, 0x8b, ..] => Some("is compressed by gzip; unpack it first (`gunzip -k`)"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is text in UTF-16; save it as UTF-8"),
         [b'P', b'K', 3, 4, ..] => Some("is a zip archive; unpack it first"),
         _ if beginning.contains(&0) => Some("is binary, but no TensorBoard event file"),

@@ -1,8 +1,9 @@
 //! Logs of other programs: real files, every known variety of text, and files that are not what they should be.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use flameout_curves::{Curve, Error, Format, Names, Unit, logs};
+use flameout_curves::{Curve, Error, Format, Names, Unit, loggers, logs};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -96,24 +97,228 @@ fn the_step_log_of_pytorch() {
 #[test]
 fn the_manual_shows_the_code_that_wrote_the_step_logs() {
     let manual = std::fs::read_to_string(fixture("../../../docs/doctor.md")).unwrap();
-    for name in ["keras_step_log.py", "torch_step_log.py"] {
-        let code = std::fs::read_to_string(fixture(name)).unwrap();
-        assert!(manual.contains(&format!("```python\n{code}```\n")), "docs/doctor.md has another {name}");
+    for code in [loggers::KERAS, loggers::PYTORCH] {
+        assert!(manual.contains(&format!("```python\n{code}```\n")), "docs/doctor.md has another:\n{code}");
     }
 }
 
-#[test]
-fn a_directory_of_several_runs_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
-    for run in ["one", "two"] {
-        std::fs::create_dir(directory.path().join(run)).unwrap();
-        let events = fixture("tensorboard-pytorch/events.out.tfevents");
-        std::fs::copy(events, directory.path().join(run).join("events.out.tfevents.1")).unwrap();
+/// An event file with a scalar for each (tag, step, value), as TensorFlow frames it.
+fn events(scalars: &[(&str, u64, f32)]) -> Vec<u8> {
+    fn varint(mut value: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while value >= 0x80 {
+            bytes.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        bytes.push(value as u8);
+        bytes
     }
-    let message = read(directory.path()).unwrap_err().to_string();
-    assert!(message.contains("more than one run") && message.contains("one") && message.contains("two"), "{message}");
+    fn field(number: u8, content: &[u8]) -> Vec<u8> {
+        [&[number << 3 | 2][..], &varint(content.len() as u64), content].concat()
+    }
+    let checksum = |bytes: &[u8]| crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes();
+    let mut file = Vec::new();
+    for (tag, step, value) in scalars {
+        let value = [field(1, tag.as_bytes()), vec![2 << 3 | 5], value.to_le_bytes().to_vec()].concat();
+        let event = [vec![2 << 3], varint(*step), field(5, &field(1, &value))].concat();
+        let length = (event.len() as u64).to_le_bytes();
+        file.extend([&length[..], &checksum(&length), &event, &checksum(&event)].concat());
+    }
+    file
+}
+
+fn falling(from: f32, rows: u64) -> impl Iterator<Item = (&'static str, u64, f32)> {
+    (0..rows).map(move |row| ("loss", row, from * 0.9_f32.powi(row as i32)))
+}
+
+#[test]
+fn no_row_of_event_files_is_lost_where_a_run_begins_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, rows: &[(&str, u64, f32)]| {
+        std::fs::write(directory.path().join(format!("events.out.tfevents.{name}")), events(rows)).unwrap();
+    };
+    let read = || logs::read(directory.path(), &Names::default()).unwrap();
+    write("1", &falling(2.3, 30).collect::<Vec<_>>());
+    write("2", &falling(2.3, 10).collect::<Vec<_>>());
+    let another = read();
+    assert_eq!(another.iter().map(|curve| curve.points.len()).collect::<Vec<_>>(), [30, 10]);
+    assert!(another[1].notes.iter().any(|note| note.contains("another run")), "{:?}", another[1].notes);
+
+    // With the validation loss in the same files, once every ten steps.
+    let with_tests = |from, rows| {
+        let tests = (0..rows / 10).map(|test| ("val_loss", 10 * test + 9, 1.0));
+        falling(from, rows).chain(tests).collect::<Vec<_>>()
+    };
+    write("1", &with_tests(2.3, 30));
+    write("2", &with_tests(0.1, 30));
+    let resumed = read();
+    assert_eq!((resumed.len(), resumed[0].points.len(), resumed[0].epochs.len()), (1, 60, 6), "{:?}", resumed[0].notes);
+    assert_eq!((resumed[0].points[45].step, resumed[0].epochs[5].step), (45, Some(59)));
+
+    // From a checkpoint: what came after it is superseded, and told.
+    write("1", &with_tests(2.3, 30));
+    write("2", &with_tests(2.3, 40).into_iter().filter(|row| row.1 >= 20).collect::<Vec<_>>());
+    let checkpoint = read();
+    assert_eq!((checkpoint.len(), checkpoint[0].points.len(), checkpoint[0].epochs.len()), (1, 40, 4));
+    assert!(checkpoint[0].notes.iter().any(|note| note.contains("superseded")), "{:?}", checkpoint[0].notes);
+}
+
+#[test]
+fn each_run_below_a_directory_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    for run in ["one", "two/train", "two/validation"] {
+        std::fs::create_dir_all(directory.path().join(run)).unwrap();
+        let rows: Vec<_> = falling(2.3, if run == "one" { 5 } else { 7 }).collect();
+        std::fs::write(directory.path().join(run).join("events.out.tfevents.1"), events(&rows)).unwrap();
+    }
+    let runs = logs::read(directory.path(), &Names::default()).unwrap();
+    let found: Vec<(Option<&str>, usize, usize)> =
+        runs.iter().map(|run| (run.name.as_deref(), run.points.len(), run.epochs.len())).collect();
+    assert_eq!(found, [(Some("one"), 5, 0), (Some("two"), 7, 7)]);
+    let below = logs::read(&directory.path().join("two"), &Names::default()).unwrap();
+    assert_eq!((below.len(), below[0].name.as_deref()), (1, None));
     let empty = read(tempfile::tempdir().unwrap().path()).unwrap_err().to_string();
     assert!(empty.contains("neither `metrics.jsonl` nor"), "{empty}");
+    let runs = tempfile::tempdir().unwrap();
+    std::fs::create_dir(runs.path().join("first")).unwrap();
+    std::fs::write(runs.path().join("first/metrics.jsonl"), "").unwrap();
+    let flameout = read(runs.path()).unwrap_err().to_string();
+    assert!(flameout.contains("runs of flameout below it: first; name one"), "{flameout}");
+}
+
+#[test]
+fn what_is_packed_by_gzip_is_read() {
+    use std::io::Write;
+    let pack = |content: &[u8]| {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        packer.write_all(content).unwrap();
+        packer.finish().unwrap()
+    };
+    let table = pack(b"step,loss\n1,0.5\n2,0.25\n");
+    for (content, expected) in [
+        (table.clone(), [(1, 0.5), (2, 0.25)]),
+        (pack(b"{\"step\":1,\"loss\":0.5}\n{\"step\":2,\"loss\":0.25}\n"), [(1, 0.5), (2, 0.25)]),
+        (pack(b"{\"loss\": [0.5, 0.25]}"), [(0, 0.5), (1, 0.25)]),
+        (pack(b"epoch 1 loss: 0.5\nepoch 2 loss: 0.25\n"), [(1, 0.5), (2, 0.25)]),
+        (pack(&events(&[("loss", 1, 0.5), ("loss", 2, 0.25)])), [(1, 0.5), (2, 0.25)]),
+    ] {
+        assert_eq!(losses(&read_bytes(&content).unwrap()), expected);
+    }
+    let mut damaged = table;
+    damaged.truncate(20);
+    let message = read_bytes(&damaged).unwrap_err().to_string();
+    assert!(message.contains("gzip data is damaged"), "{message}");
+}
+
+#[test]
+fn lines_of_many_programs() {
+    let two = vec![(1, 0.5), (2, 0.25)];
+    let from_0 = vec![(0, 0.5), (1, 0.25)];
+    for (text, expected, tests) in [
+        // tqdm, its last states alone, in a terminal's states, and with a name before the bar.
+        (
+            "100%|███| 938/938 [00:12<00:00, loss=0.5]\n100%|███| 938/938 [00:12<00:00, 78.16it/s, loss=0.25]\n",
+            &from_0,
+            vec![],
+        ),
+        (
+            "  0%|   | 0/9 [00:00<?, ?it/s]\r 50%|██ | 5/9 [00:01<00:01, loss=9.0]\r100%|███| 9/9 [00:02<00:00, loss=0.5]\n\
+               0%|   | 0/9 [00:00<?, ?it/s]\r100%|███| 9/9 [00:02<00:00, loss=0.25]\n",
+            &from_0,
+            vec![],
+        ),
+        (
+            "Epoch 1: 100%|███| 9/9 [00:02<00:00, loss=0.5, val_loss=0.6]\n\
+             Epoch 2: 100%|███| 9/9 [00:02<00:00, loss=0.25, val_loss=0.7]\n",
+            &two,
+            vec![0.6, 0.7],
+        ),
+        (
+            "Epoch 1/2\nTraining: 100%|███| 9/9 [00:02<00:00, loss=0.5]\nValidation: 100%|███| 3/3 [00:01<00:00, loss=0.6]\n\
+             Epoch 2/2\nTraining: 100%|███| 9/9 [00:02<00:00, loss=0.25]\nValidation: 100%|███| 3/3 [00:01<00:00, loss=0.7]\n",
+            &two,
+            vec![0.6, 0.7],
+        ),
+        ("loss: 0.5: 100%|███| 9/9 [00:02<00:00]\nloss: 0.25: 100%|███| 9/9 [00:02<00:00]\n", &from_0, vec![]),
+        // darknet
+        (
+            " 1: 0.5, 0.9 avg, 0.001000 rate, 3.2 seconds, 64 images\n 2: 0.25, 0.8 avg, 0.001000 rate, 3.1 seconds, 128 images\n",
+            &two,
+            vec![],
+        ),
+        // XGBoost, LightGBM
+        ("[1]\ttrain-rmse:0.5\tvalid-rmse:0.6\n[2]\ttrain-rmse:0.25\tvalid-rmse:0.7\n", &two, vec![0.6, 0.7]),
+        (
+            "[1]\ttraining's l2: 0.5\tvalid_0's l2: 0.6\n[2]\ttraining's l2: 0.25\tvalid_0's l2: 0.7\n",
+            &two,
+            vec![0.6, 0.7],
+        ),
+        ("[1]\tvalidation_0-logloss:0.6\n[2]\tvalidation_0-logloss:0.7\n", &vec![], vec![0.6, 0.7]),
+        // Tutorials of TensorFlow and Keras, courses.
+        ("Average loss at step  1 :  0.5\nAverage loss at step  2 :  0.25\n", &two, vec![]),
+        ("Cost after iteration 1: 0.500000\nCost after iteration 2: 0.250000\n", &two, vec![]),
+        (
+            "Training loss (for one batch) at step 1: 0.5000\nTraining loss (for one batch) at step 2: 0.2500\n",
+            &two,
+            vec![],
+        ),
+        ("Loss for epoch 1 is 0.5\nLoss for epoch 2 is 0.25\n", &two, vec![]),
+        // CNTK: the range's end counts.
+        (
+            " Minibatch[   1-   1]: loss = 0.5 * 6400, metric = 5.00% * 6400;\n Minibatch[   2-   2]: loss = 0.25 * 6400;\n",
+            &two,
+            vec![],
+        ),
+    ] {
+        let curves = all(text);
+        assert_eq!(curves.len(), 1, "{text}");
+        let found: Vec<f64> = curves[0].epochs.iter().filter_map(|test| test.test_loss).collect();
+        assert_eq!((&losses(&curves[0]), found), (expected, tests), "{text}");
+    }
+    let cntk = all(" Minibatch[   1- 100]: loss = 0.5 * 6400\n Minibatch[ 101- 200]: loss = 0.25 * 6400\n");
+    assert_eq!(losses(&cntk[0]), [(100, 0.5), (200, 0.25)]);
+    // PyTorch's tutorial: batches begin anew in each epoch.
+    let tutorial: String = (1..=3)
+        .flat_map(|epoch| (1..=2).map(move |batch| (epoch, 2000 * batch)))
+        .map(|(epoch, batch)| format!("[{epoch}, {batch:5}] loss: {}\n", 1.0 / f64::from(epoch * batch)))
+        .collect();
+    let steps: Vec<u64> = all(&tutorial)[0].points.iter().map(|point| point.step).collect();
+    assert_eq!(steps, [2000, 4000, 6000, 8000, 10_000, 12_000]);
+}
+
+#[test]
+fn a_line_of_many_states_may_be_long() {
+    let mut text = String::new();
+    for state in 1..=40_000 {
+        text += &format!("\r{state}/40000 [=====>......] - ETA: 2s - loss: {}", 1.0 / f64::from(state));
+    }
+    assert!(text.len() > 2 << 20 && !text.contains('\n'));
+    assert_eq!(losses(&all(&text)[0]), [(0, 1.0 / 40_000.0)]);
+}
+
+#[test]
+fn accuracies_alone_are_read() {
+    let curves = all("epoch,accuracy\n0,0.5\n1,0.75\n");
+    let accuracies: Vec<(u64, Option<f64>)> =
+        curves[0].points.iter().map(|point| (point.step, point.accuracy)).collect();
+    assert_eq!(accuracies, [(0, Some(0.5)), (1, Some(0.75))]);
+    assert!(curves[0].columns.loss.is_none() && curves[0].points.iter().all(|point| point.loss.is_nan()));
+    let both = all("epoch 0 acc: 0.5 val_acc: 0.4\nepoch 1 acc: 0.75 val_acc: 0.6\n");
+    assert_eq!((both[0].points.len(), both[0].epochs.len(), both[0].epochs[1].test_accuracy), (2, 2, Some(0.6)));
+}
+
+#[test]
+fn names_are_refused_for_flameouts_own_log() {
+    let line = r#"{"kind":"step","step":1,"epoch":1,"words":32,"loss":0.5,"accuracy":0.1,"gradient_norm":1.0,"update_norm":1.0,"learning_rate":0.001}"#;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("metrics.jsonl");
+    std::fs::write(&file, format!("{line}\n")).unwrap();
+    let names = Names { loss: Some("accuracy".into()), ..Names::default() };
+    for path in [directory.path(), &file] {
+        assert_eq!(read(path).unwrap().points.len(), 1);
+        let message = logs::read(path, &names).unwrap_err().to_string();
+        assert!(message.contains("leave out --loss"), "{message}");
+    }
 }
 
 #[test]
@@ -259,12 +464,12 @@ fn numbers_that_are_not_finite() {
 fn mistakes_say_what_and_where() {
     for (content, expected) in [
         (&b""[..], "is empty"),
-        (b"\x1f\x8b\x08\x00", "gzip"),
+        (b"\x1f\x8b\x08\x00", "gzip data is damaged"),
         (b"\xff\xfes\x00t\x00", "UTF-16"),
         (b"PK\x03\x04\x00\x00", "zip archive"),
         (b"\x7fELF\x00\x00", "binary"),
         (b"The quick brown fox\n", "no log that can be read"),
-        (b"step,note\n1,0.5\n", "no loss under a known name"),
+        (b"step,note\n1,0.5\n", "no loss and no accuracy under a known name"),
         (b"step,loss\n1,0.5\n2,abc\n", "line 3: `abc` in column `loss`"),
         (b"step,loss\n1,\"0,5\"\n", "line 2: `0,5` in column `loss` is no number"),
         (b"step,loss\n1\n2,0.5\n", "line 2: has 1 values where the first line has 2"),
@@ -328,6 +533,58 @@ fn nearly_text() -> impl Strategy<Value = String> {
     vec(piece, 0..60).prop_map(|pieces| pieces.concat())
 }
 
+/// Lines as programs print them, and what they are made of.
+fn nearly_lines() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "Epoch 3/30\n",
+        "Epoch 2: ",
+        "100%|███| 9/9 [00:12<00:00, ",
+        " 45%|██ | 4/9 [00:01<00:02, 3.1it/s, ",
+        "9/9 [=====] - 3s 12ms/step - ",
+        "\r",
+        "\n",
+        "\u{8}",
+        "\u{1b}[32m",
+        "loss: ",
+        "loss=",
+        "val_loss: ",
+        "val_acc=",
+        "accuracy ",
+        "Average loss at step ",
+        "Cost after iteration ",
+        "(for one batch) ",
+        "[1,  2000] ",
+        "[10]\t",
+        "train-rmse:",
+        "valid_0's l2: ",
+        "1000: 2.345, 2.456 avg, 0.001 rate\n",
+        "Minibatch[   1- 100]: ",
+        "Finished Epoch[ 1 of 30]: [Training] ",
+        " * 6400, ",
+        "0.312",
+        "12",
+        "-0.5",
+        "nan",
+        "80%",
+        "step 7 ",
+        ", ",
+        " | ",
+        "]",
+        "(0.25)",
+        "é",
+        "'",
+    ]);
+    vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+/// Every number that stands in a text, by its bits.
+fn numbers_in(text: &str) -> HashSet<u64> {
+    let ends = |from: usize| (from + 1..=(from + 16).min(text.len())).filter(|end| text.is_char_boundary(*end));
+    let starts = (0..text.len()).filter(|&from| text.is_char_boundary(from));
+    let parts = starts.flat_map(|from| ends(from).map(move |end| &text[from..end]));
+    parts.filter_map(|part| part.parse::<f64>().ok()).map(f64::to_bits).collect()
+}
+
 fn is_sound(curve: &Curve) -> bool {
     curve.points.windows(2).all(|pair| pair[0].step < pair[1].step)
 }
@@ -337,6 +594,23 @@ proptest! {
     fn no_text_makes_it_panic(text in nearly_text()) {
         if let Ok(curve) = read_bytes(text.as_bytes()) {
             prop_assert!(is_sound(&curve), "{:?}", curve);
+        }
+    }
+
+    #[test]
+    fn no_line_makes_it_panic_and_no_row_is_invented(text in nearly_lines()) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &text).unwrap();
+        let Ok(curves) = logs::read(file.path(), &Names::default()) else { return Ok(()) };
+        let (numbers, states) = (numbers_in(&text), text.split(['\n', '\r', '\u{8}']).count());
+        prop_assert!(curves.iter().map(|curve| curve.rows).sum::<usize>() <= states, "{:?}", curves);
+        for curve in &curves {
+            prop_assert!(is_sound(curve), "{:?}", curve);
+            let points = curve.points.iter().flat_map(|point| [Some(point.loss), point.accuracy]);
+            let tests = curve.epochs.iter().flat_map(|test| [test.test_loss, test.test_accuracy]);
+            for value in points.chain(tests).flatten().filter(|value| !value.is_nan()) {
+                prop_assert!(numbers.contains(&value.to_bits()), "{} is not in {:?}", value, text);
+            }
         }
     }
 

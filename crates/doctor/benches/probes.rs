@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
-use flameout_doctor::probe::{Curvature, Preconditioner, Reference, last_update, read_step, scratch};
+use flameout_doctor::probe::{Curvature, Preconditioner, Reference, scratch};
 use flameout_experiment::{Case, Dataset, Settings, Trainer};
 
 fn probes(criterion: &mut Criterion) {
@@ -17,25 +17,12 @@ fn probes(criterion: &mut Criterion) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let dataset = Dataset::<f32>::open(&settings, &root).expect("the fixture");
     let mut trainer = Trainer::new(&settings, &dataset).expect("settings in range");
-    let record = trainer.step(&dataset).expect("a step");
+    trainer.step(&dataset).expect("a step");
 
     let mut group = criterion.benchmark_group("LSTM(1024), batch 32");
     group.sampling_mode(SamplingMode::Flat);
     let mut training = Trainer::new(&settings, &dataset).expect("settings in range");
     group.bench_function("a step of training", |bencher| bencher.iter(|| training.step(&dataset)));
-    // With the step before each, so that the caches are in the state in which a run leaves them.
-    group.bench_function("cheap probes, after a step", |bencher| {
-        bencher.iter_custom(|times| {
-            let mut elapsed = Duration::ZERO;
-            for _ in 0..times {
-                let record = training.step(&dataset).expect("a step");
-                let began = std::time::Instant::now();
-                black_box(read_step(&record, training.model(), training.optimizer()));
-                elapsed += began.elapsed();
-            }
-            elapsed
-        });
-    });
     let mut reference = Reference::new(trainer.model(), &settings, &dataset, 32, 20);
     group.bench_function("the whole network on 32 words", |bencher| {
         bencher.iter(|| black_box(reference.measure(trainer.model())));
@@ -43,13 +30,9 @@ fn probes(criterion: &mut Criterion) {
     group.bench_function("a snapshot", |bencher| bencher.iter(|| black_box(trainer.snapshot())));
 
     let batch = dataset.batch(&dataset.train[..32]);
-    let update = last_update(trainer.model(), trainer.optimizer(), record.learning_rate);
     let preconditioner = Preconditioner::of(trainer.optimizer());
     let mut model = scratch(trainer.model());
     let mut curvature = Curvature::new(&mut model, &batch, settings.training.loss);
-    group.bench_function("curvature along a direction", |bencher| {
-        bencher.iter(|| curvature.along(black_box(&update), &preconditioner));
-    });
     group.bench_function("largest eigenvalue, 10 iterations", |bencher| {
         bencher.iter(|| curvature.largest_preconditioned(&preconditioner, 10));
     });

@@ -9,8 +9,6 @@ use crate::course::Course;
 use crate::probe::{Curvature, Preconditioner, Reference, scratch};
 use crate::subject::Subject;
 
-/// States looked at.
-const STATES: usize = 12;
 /// Words of the batch that curvature is measured on, and gates.
 const WORDS: usize = 256;
 /// Of the search for the largest eigenvalue.
@@ -45,26 +43,12 @@ pub struct State {
 /// [`Error::Experiment`] if the network cannot be built.
 #[inline(never)] // compiled once: see `instances`
 pub fn approach<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Result<Vec<State>, Error> {
-    let end = course.wrong().unwrap_or(course.records.len() as u64);
+    let end = course.wrong().unwrap_or(course.curve.points.len() as u64);
     let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
     let mut reference = Reference::new(trainer.model(), &subject.settings, &subject.dataset, WORDS, POWER_ITERATIONS);
-    let chosen = chosen(course.snapshots.iter().map(Snapshot::step), end);
+    let chosen = course.snapshots.steps_towards(end);
     let chosen = course.snapshots.iter().filter(|snapshot| chosen.contains(&snapshot.step()));
     chosen.map(|snapshot| state(subject, course, snapshot, &mut trainer, &mut reference)).collect()
-}
-
-/// Steps whose distances to the end lie evenly on a logarithmic scale, the nearest of those there are.
-pub(crate) fn chosen(steps: impl Iterator<Item = u64>, end: u64) -> Vec<u64> {
-    let before: Vec<u64> = steps.filter(|&step| step > 0 && step <= end).collect();
-    let (mut chosen, mut distance) = (Vec::new(), end.max(1));
-    for _ in 0..STATES {
-        let wanted = end - distance;
-        chosen.extend(before.iter().copied().min_by_key(|step| step.abs_diff(wanted)));
-        // Half of the way that is left.
-        distance /= 2;
-    }
-    chosen.dedup();
-    chosen
 }
 
 fn state<T: Number>(
@@ -80,7 +64,8 @@ fn state<T: Number>(
     let preconditioner = Preconditioner::of(trainer.optimizer());
     let mut curvature = Curvature::new(&mut copy, reference.batch(), subject.settings.training.loss);
     let largest = curvature.largest_preconditioned(&preconditioner, LANCZOS_ITERATIONS);
-    let rate = course.records.get(snapshot.step() as usize - 1).map_or(f64::NAN, |record| record.learning_rate);
+    let rate =
+        course.curve.points.get(snapshot.step() as usize - 1).and_then(|point| point.learning_rate).unwrap_or(f64::NAN);
     Ok(State {
         step: snapshot.step(),
         loss: reading.loss,
@@ -94,18 +79,4 @@ fn state<T: Number>(
 
 fn largest_of(values: &[f64]) -> f64 {
     values.iter().copied().fold(0.0, f64::max)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn states_come_closer_together_towards_the_end() {
-        let steps = chosen((0..400).map(|k| 25 * k), 8000);
-        assert_eq!(steps.last(), Some(&8000));
-        assert!(steps.len() > 7 && steps.is_sorted());
-        let gaps: Vec<u64> = steps.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        assert!(gaps.first() > gaps.last());
-    }
 }

@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use flameout_cells::Tensor;
 use flameout_experiment::Settings;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+
+/// By how much second moments are raised: √v, by which Adam divides, by a little more than three.
+const RAISED: f64 = 10.0;
 
 /// What a replay does differently from the run; everything else is as it was, to the bit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +55,11 @@ impl Change {
     #[must_use]
     pub fn setting(key: &str, value: impl fmt::Display) -> Self {
         Self::Settings(vec![(key.to_owned(), value.to_string())])
+    }
+
+    /// A tensor's second moment raised.
+    pub(crate) fn raised(tensor: &Tensor) -> Self {
+        Self::SecondMoment { tensor: tensor.name.clone(), times: RAISED }
     }
 
     /// The settings with the change; the same if it changes none.

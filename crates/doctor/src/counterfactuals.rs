@@ -4,22 +4,20 @@
 //! back to what it was long before, to see which part of the network is needed for it to happen; and each tensor's second
 //! moment raised, to see whether Adam had forgotten how large its gradients can be.
 
-use flameout_cells::Tensor;
-use flameout_experiment::{Number, Snapshot, StepRecord};
+use flameout_curves::Point;
+use flameout_experiment::{Number, Snapshot};
 use flameout_optim::OptimizerSettings;
 
 use crate::Error;
 use crate::change::Change;
 use crate::course::Course;
-use crate::diagnose::{Options, replay_of};
+use crate::options::Options;
 use crate::replay::{Goal, Replay, Trials};
 use crate::spikes::quantile;
 use crate::subject::Subject;
 
 /// Steps before the replays' beginning to which single tensors are put back.
 const BACK: u64 = 500;
-/// By how much second moments are raised: √v, by which Adam divides, by a little more than three.
-const RAISED: f64 = 10.0;
 /// Steps before the replays' beginning whose gradients say what is usual.
 const USUAL: usize = 500;
 
@@ -35,18 +33,18 @@ pub fn counterfactuals<T: Number>(
     options: &Options,
     done: &mut dyn FnMut(&Trials),
 ) -> Result<Vec<Trials>, Error> {
-    let replay = replay_of(subject, course, options).filter(|replay| replay.goal == Goal::Hold);
+    let replay = Replay::of_course(subject, course, options).filter(|replay| replay.goal == Goal::Hold);
     let Some(replay) = replay else { return Ok(Vec::new()) };
-    replay.each(&advice(&replay, &course.records), options.orders, done)
+    replay.each(&advice(&replay, &course.curve.points), options.orders, done)
 }
 
 /// Nothing, every change that people advise, each tensor frozen, each put back to where it was long before, and each one's
-/// second moment raised. `records` are those of the run: its gradients before the replay begins say what is a usual length.
+/// second moment raised. `points` are those of the run: its gradients before the replay begins say what is a usual length.
 #[must_use]
 #[inline(never)] // compiled once: see `instances`
-pub fn advice<T: Number>(replay: &Replay<'_, T>, records: &[StepRecord]) -> Vec<Change> {
+pub fn advice<T: Number>(replay: &Replay<'_, T>, points: &[Point]) -> Vec<Change> {
     let (subject, from) = (replay.subject, replay.from.step());
-    let before = &records[..records.len().min(from as usize)];
+    let before = &points[..points.len().min(from as usize)];
     let mut changes = vec![Change::Nothing];
     let rate = subject.settings.schedule.learning_rate();
     for factor in [2.0, 3.0, 10.0] {
@@ -82,14 +80,9 @@ pub fn advice<T: Number>(replay: &Replay<'_, T>, records: &[StepRecord]) -> Vec<
         changes.extend(tensors.iter().map(|tensor| Change::Restore { tensor: tensor.name.clone(), step }));
     }
     if adam {
-        changes.extend(tensors.iter().map(raised));
+        changes.extend(tensors.iter().map(Change::raised));
     }
     changes
-}
-
-/// The tensor's second moment raised.
-pub(crate) fn raised(tensor: &Tensor) -> Change {
-    Change::SecondMoment { tensor: tensor.name.clone(), times: RAISED }
 }
 
 /// Clipping of the whole gradient at this length.
@@ -98,7 +91,7 @@ fn clip_at(limit: f64) -> Change {
 }
 
 /// The length that so large a share of the latest gradients does not exceed.
-fn usual_gradient(before: &[StepRecord], share: f64) -> f64 {
+fn usual_gradient(before: &[Point], share: f64) -> f64 {
     let latest = &before[before.len().saturating_sub(USUAL)..];
-    quantile(&latest.iter().map(|record| record.gradient_norm).collect::<Vec<_>>(), share)
+    quantile(&latest.iter().filter_map(|point| point.gradient_norm).collect::<Vec<_>>(), share)
 }

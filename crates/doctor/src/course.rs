@@ -3,16 +3,17 @@
 use std::path::Path;
 
 use flameout_cells::Tensor;
-use flameout_experiment::{EpochRecord, Number, Outcome, Record, RunDirectory, Snapshot, StepRecord, Trainer};
+use flameout_curves::onset;
+use flameout_curves::{Curve, Format, Outcome, Point, Record, StepRecord, median};
+use flameout_experiment::{Number, RunDirectory, Snapshot, Trainer};
 use flameout_optim::l2_norm;
 
 use crate::Error;
-use crate::diagnosis::Event;
-use crate::keeper::{self, LEAD};
-use crate::onset;
+use crate::event::Event;
+use crate::keeper;
+use crate::options::LEAD;
 use crate::ring::Ring;
 use crate::subject::Subject;
-use flameout_curves::Curve;
 
 /// Steps between snapshots.
 const SNAPSHOT_EVERY: u64 = 25;
@@ -20,10 +21,8 @@ const SNAPSHOT_EVERY: u64 = 25;
 /// What happened in a run.
 #[derive(Debug)]
 pub struct Course<T> {
-    /// Every step.
-    pub records: Vec<StepRecord>,
-    /// Every epoch.
-    pub epochs: Vec<EpochRecord>,
+    /// Every step and every epoch.
+    pub curve: Curve,
     /// States on the way.
     pub snapshots: Ring<T>,
     /// What became of it.
@@ -46,20 +45,20 @@ impl<T: Number> Course<T> {
         trainer.restore(dataset, subject.start.clone())?;
         let mut snapshots = Ring::new(ring_bytes);
         snapshots.push(trainer.snapshot())?;
-        let (mut records, mut epochs) = (Vec::new(), Vec::new());
+        let mut curve = Curve::empty(Format::Flameout);
         let mut intervention = subject.intervention();
         while !trainer.finished() && trainer.outcome().collapse_onset().is_none() {
             let (record, epoch) = trainer.advance(dataset, intervention.as_mut())?;
             watch(&record);
-            records.push(record);
-            epochs.extend(epoch);
+            curve.push(&Record::Step(record));
+            epoch.into_iter().for_each(|epoch| curve.push(&Record::Epoch(epoch)));
             if trainer.steps().is_multiple_of(SNAPSHOT_EVERY) && !trainer.outcome().non_finite() {
                 snapshots.push(trainer.snapshot())?;
             }
         }
         let still = still_tensors(trainer.model().tensors(), trainer.model().parameters(), subject.start.parameters());
         let parameter_norm = l2_norm(trainer.model().parameters());
-        Ok(Self { records, epochs, snapshots, outcome: trainer.outcome().clone(), parameter_norm, still })
+        Ok(Self { curve, snapshots, outcome: trainer.outcome().clone(), parameter_norm, still })
     }
 
     /// The run in a directory as it was written down when it was made, up to where it had certainly collapsed: nothing is
@@ -73,38 +72,22 @@ impl<T: Number> Course<T> {
         let states = keeper::written(&subject.settings, &subject.dataset, directory)?;
         let Some(last) = states.last().filter(|_| RunDirectory::is_over(directory)) else { return Ok(None) };
         let (dataset, settings) = (&subject.dataset, &subject.settings);
-        let outcome = Outcome::new(dataset.baseline(settings), dataset.steps_per_epoch(settings));
+        let mut outcome = Outcome::new(dataset.baseline(settings), dataset.steps_per_epoch(settings));
+        let mut curve = Curve::read_run(directory)?;
+        follow(&mut outcome, &mut curve);
         let mut course = Self {
-            records: Vec::new(),
-            epochs: Vec::new(),
+            curve,
             snapshots: Ring::new(ring_bytes),
             outcome,
             parameter_norm: l2_norm(last.parameters()),
             still: still_tensors(&subject.tensors(), last.parameters(), subject.start.parameters()),
         };
-        course.take_in(RunDirectory::read_metrics(directory)?);
         let began = states[0].step();
         for state in states {
             course.snapshots.push(state)?;
         }
         let reaches_back = course.wrong().is_some_and(|wrong| began + LEAD <= wrong || began == 0);
         Ok(reaches_back.then_some(course))
-    }
-
-    fn take_in(&mut self, records: Vec<Record>) {
-        for record in records {
-            match record {
-                Record::Step(_) if self.outcome.collapse_onset().is_some() => break,
-                Record::Step(record) => {
-                    self.outcome.step(&record);
-                    self.records.push(record);
-                }
-                Record::Epoch(record) => {
-                    self.outcome.epoch(&record);
-                    self.epochs.push(record);
-                }
-            }
-        }
     }
 
     /// What became of the run.
@@ -125,9 +108,7 @@ impl<T: Number> Course<T> {
     }
 
     fn dips_after(&self, step: u64) -> Vec<onset::Event> {
-        let records =
-            self.records.iter().cloned().map(Record::Step).chain(self.epochs.iter().cloned().map(Record::Epoch));
-        onset::dips(&Curve::from_records(&records.collect::<Vec<_>>()), self.outcome.baseline(), step)
+        onset::dips(&self.curve, self.outcome.baseline(), step)
     }
 
     /// The step at which something went wrong; if nothing did, the first sign of the last dip.
@@ -138,16 +119,27 @@ impl<T: Number> Course<T> {
     /// The first step whose loss, gradient or update is not finite.
     #[must_use]
     pub fn non_finite_step(&self) -> Option<u64> {
-        let finite = |record: &&StepRecord| {
-            record.loss.is_finite() && record.gradient_norm.is_finite() && record.update_norm.is_finite()
-        };
-        self.records.iter().find(|record| !finite(record)).map(|record| record.step)
+        self.curve.points.iter().find(|point| !point.is_finite()).map(|point| point.step)
+    }
+
+    /// The length of update that half of the updates do not reach.
+    pub(crate) fn usual_update(&self) -> f64 {
+        let updates: Vec<f64> = self.curve.points.iter().filter_map(|point| point.update_norm).collect();
+        median(&updates).unwrap_or(f64::NAN)
+    }
+
+    /// What the cost of a diagnosis is compared with: a run that died of a NaN in its third step was meant to be longer.
+    pub(crate) fn planned_steps(&self, subject: &Subject<T>) -> u64 {
+        match self.event() {
+            Event::NonFinite { .. } => subject.planned_steps(),
+            _ => self.curve.points.len() as u64,
+        }
     }
 
     /// A snapshot from the middle of the run.
     #[must_use]
     pub fn middle(&self) -> Option<&Snapshot<T>> {
-        self.snapshots.at_or_before(self.records.len() as u64 / 2)
+        self.snapshots.at_or_before(self.curve.points.len() as u64 / 2)
     }
 
     /// Tensors that ended with the values that they began with, while others moved.
@@ -155,6 +147,25 @@ impl<T: Number> Course<T> {
     pub fn still(&self) -> &[String] {
         &self.still
     }
+}
+
+/// Shows the outcome a curve, and cuts the curve off where the run had certainly collapsed.
+fn follow(outcome: &mut Outcome, curve: &mut Curve) {
+    let mut tests = curve.epochs.iter().peekable();
+    let mut over = |point: &Point| {
+        if outcome.collapse_onset().is_some() {
+            return true;
+        }
+        outcome.step(point);
+        while let Some(test) = tests.next_if(|test| test.step <= Some(point.step)) {
+            outcome.epoch(test);
+        }
+        false
+    };
+    let steps = curve.points.iter().position(&mut over).unwrap_or(curve.points.len());
+    let epochs = curve.epochs.len() - tests.len();
+    curve.points.truncate(steps);
+    curve.epochs.truncate(epochs);
 }
 
 /// None if nothing has moved at all: then it is not about single tensors.

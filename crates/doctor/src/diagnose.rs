@@ -12,35 +12,13 @@ use crate::check::{Check, Grade};
 use crate::checks::slice::Slice;
 use crate::checks::{Checked, batches, curve, data, gradient, scale};
 use crate::course::Course;
-use crate::diagnosis::{Diagnosis, Event, Finding};
+use crate::diagnosis::{Diagnosis, Finding};
+use crate::event::Event;
 use crate::forgetting;
-use crate::keeper::LEAD;
+use crate::options::Options;
 use crate::replay::{End, Goal, Replay, Trials};
-use crate::ring::DEFAULT_LIMIT;
-use crate::spikes::{median, unusual_gradients};
+use crate::spikes::unusual_gradients;
 use crate::subject::Subject;
-
-/// How much a diagnosis may cost; the default is what was measured on the zoo.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Options {
-    /// Memory for snapshots, in bytes.
-    pub ring_bytes: usize,
-    /// Steps before the onset from which replays begin, at least.
-    pub lead: u64,
-    /// Steps after the onset for which a replay must hold.
-    pub hold: u64,
-    /// Orders of the words, besides the run's own, that each change is replayed in.
-    pub orders: u64,
-    /// Replays end when they have taken so many times the run's own steps together: causes that have not been replayed
-    /// by then stay unconfirmed, and a dip whose replays would take more is not replayed.
-    pub budget: f64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { ring_bytes: DEFAULT_LIMIT, lead: LEAD, hold: 300, orders: 2, budget: 1.0 }
-    }
-}
 
 /// Makes the run again, checks it, and replays what may have caused what went wrong.
 ///
@@ -92,7 +70,7 @@ pub fn diagnose_course<T: Number>(
         control_is_exact: replays.control_is_exact,
         control: replays.control,
         findings,
-        run_steps: run_steps(subject, course),
+        run_steps: course.planned_steps(subject),
         cost: replays.cost,
     })
 }
@@ -167,7 +145,7 @@ fn suspects<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -
     }
     if let Some(onset) = event.step()
         && let Some((step, factor)) =
-            unusual_gradients(&course.records, onset.saturating_sub(20), onset + 20).first().copied()
+            unusual_gradients(&course.curve.points, onset.saturating_sub(20), onset + 20).first().copied()
     {
         let evidence = match factor.is_finite() {
             true => format!("the gradient of step {step} is {factor:.1} times as long as those before"),
@@ -177,8 +155,7 @@ fn suspects<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -
         suspects.push(Finding::suspected(Cause::HarmfulBatch, evidence, remedy));
     }
     if let Some(rate) = subject.settings.schedule.learning_rate() {
-        let updates: Vec<f64> = course.records.iter().map(|record| record.update_norm).collect();
-        let usual = median(&updates) / l2_norm(subject.start.parameters());
+        let usual = course.usual_update() / l2_norm(subject.start.parameters());
         let evidence = format!("half of the updates are longer than {usual:.1e} of the initial parameters");
         // Updates that are no numbers say nothing about the rate.
         for factor in if usual.is_finite() { factors(course, usual) } else { Vec::new() } {
@@ -187,39 +164,6 @@ fn suspects<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -
         }
     }
     suspects
-}
-
-/// What the cost of a diagnosis is compared with: a run that died of a NaN in its third step was meant to be longer.
-fn run_steps<T: Number>(subject: &Subject<T>, course: &Course<T>) -> u64 {
-    match course.event() {
-        Event::NonFinite { .. } => subject.planned_steps(),
-        _ => course.records.len() as u64,
-    }
-}
-
-/// From where a replay must begin to prevent what went wrong, and what it is to reach. None if nothing went wrong.
-pub(crate) fn replay_of<'a, T: Number>(
-    subject: &'a Subject<T>,
-    course: &'a Course<T>,
-    options: &Options,
-) -> Option<Replay<'a, T>> {
-    let steps = run_steps(subject, course);
-    let start = &subject.start;
-    let event = course.event();
-    if event == Event::Healthy {
-        return None;
-    }
-    let earlier = &course.snapshots;
-    let (from, until, goal) = match (event.step(), course.outcome.trained_well_at()) {
-        (None, _) => (start, steps, Goal::Train),
-        (Some(step), Some(trained)) if trained < step => {
-            let before = course.snapshots.at_or_before(step.saturating_sub(options.lead));
-            (before.unwrap_or(start), step + options.hold, Goal::Hold)
-        }
-        // What goes wrong before anything is learnt must be put right from the start.
-        (Some(step), _) => (start, steps.max(step + options.hold), Goal::Train),
-    };
-    Some(Replay { subject, from, earlier, until, goal })
 }
 
 /// By how much to lower a learning rate. After a network has trained well, a little must do. One that never has is brought
@@ -245,14 +189,14 @@ struct Replays<'a, T> {
 
 impl<'a, T: Number> Replays<'a, T> {
     fn new(subject: &'a Subject<T>, course: &'a Course<T>, options: &'a Options) -> Self {
-        let (replay, run_steps) = (replay_of(subject, course, options), run_steps(subject, course));
+        let (replay, run_steps) = (Replay::of_course(subject, course, options), course.planned_steps(subject));
         Self { replay, course, run_steps, options, control: None, control_is_exact: None, cost: 0 }
     }
 
     /// The run again, with nothing changed: must go wrong again at the same step, by the same numbers.
     fn control(&mut self) -> Result<(), Error> {
         let Some(replay) = self.replay.as_ref().filter(|replay| replay.goal == Goal::Hold) else { return Ok(()) };
-        let (control, exact) = replay.control(&self.course.records, self.options.orders)?;
+        let (control, exact) = replay.control(&self.course.curve.points, self.options.orders)?;
         self.control_is_exact = Some(exact && control.trials[0].end.is_bad());
         self.cost += control.cost();
         self.control = Some(control);

@@ -1,57 +1,12 @@
 //! What the doctor says.
 
-use flameout_experiment::Outcome;
 use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
 use crate::change::Change;
 use crate::check::{Check, Grade};
+use crate::event::Event;
 use crate::replay::Trials;
-
-/// What became of the run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum Event {
-    /// It trained and nothing happened.
-    Healthy,
-    /// It never trained well.
-    NeverTrained,
-    /// The loss rose from this step on, for good or for a while.
-    Rise {
-        /// The first step.
-        onset: u64,
-    },
-    /// A number was not finite.
-    NonFinite {
-        /// The step.
-        step: u64,
-    },
-}
-
-impl Event {
-    /// What became of a run with this outcome; the first step with a number that was not finite, if there was one.
-    #[must_use]
-    pub fn of(outcome: &Outcome, non_finite: Option<u64>) -> Self {
-        if let Some(step) = non_finite {
-            return Self::NonFinite { step };
-        }
-        let rise = outcome.collapse_onset().or(outcome.risen_since()).or(outcome.spikes().first().copied());
-        match (rise, outcome.trained_well_at()) {
-            (Some(onset), _) => Self::Rise { onset },
-            (None, None) => Self::NeverTrained,
-            (None, Some(_)) => Self::Healthy,
-        }
-    }
-
-    /// The step at which something went wrong, if it did at one.
-    #[must_use]
-    pub fn step(self) -> Option<u64> {
-        match self {
-            Self::Rise { onset: step } | Self::NonFinite { step } => Some(step),
-            Self::Healthy | Self::NeverTrained => None,
-        }
-    }
-}
 
 /// A possible cause: what speaks for it, what would remedy it, and what became of the replay with the remedy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -11,16 +11,15 @@ use flameout_optim::OptimizerSettings;
 use crate::Error;
 use crate::cause::Cause;
 use crate::change::Change;
-use crate::counterfactuals::raised;
 use crate::course::Course;
-use crate::diagnose::Options;
 use crate::diagnosis::Finding;
+use crate::options::Options;
 use crate::replay::{Goal, Replay, Trials};
 use crate::subject::Subject;
 
 /// Steps before the first sign of a dip from which it is replayed. So few, because from further before it anything that is
 /// changed may keep it away.
-const LEAD: u64 = 50;
+const BEFORE_DIP: u64 = 50;
 /// Orders of the words in which it must come with nothing changed, and not with the change.
 const ORDERS: usize = 3;
 
@@ -47,22 +46,22 @@ pub(crate) fn examine<T: Number>(
     let forgets = matches!(subject.settings.optimizer, OptimizerSettings::Adam(adam) if !adam.amsgrad);
     let dip = course.last_dip().filter(|_| forgets);
     let Some((sign, before)) = dip.and_then(|dip| Some((dip.first_sign, dip.before?))) else { return Ok(None) };
-    let (begin, until) = (sign.saturating_sub(LEAD), sign + options.hold);
-    let changes: Vec<Change> = subject.tensors().iter().map(raised).collect();
+    let (begin, until) = (sign.saturating_sub(BEFORE_DIP), sign + options.hold);
+    let changes: Vec<Change> = subject.tensors().iter().map(Change::raised).collect();
     let planned = (until - begin) * (changes.len() as u64 + 2 * (1 + options.orders));
-    if planned as f64 > options.budget * course.records.len() as f64 {
+    if planned as f64 > options.budget * course.curve.points.len() as f64 {
         return Ok(None);
     }
     let begun = trainer_after(begin, subject, course)?;
     let replay = Replay { subject, from: &begun.snapshot(), earlier: &course.snapshots, until, goal: Goal::Hold };
-    let (control, control_is_exact) = replay.control(&course.records, options.orders)?;
+    let (control, control_is_exact) = replay.control(&course.curve.points, options.orders)?;
     let mut each = replay.each(&changes, 0, &mut |_| {})?;
     each.sort_by(|a, b| a.highest().total_cmp(&b.highest()));
     let others = each.split_off(1);
     let best = replay.trials(&each[0].change, options.orders)?;
     let cost = [&control, &best, &each[0]].into_iter().chain(&others).map(Trials::cost).sum();
 
-    let ended = trainer_after(until.min(course.records.len() as u64), subject, course)?;
+    let ended = trainer_after(until.min(course.curve.points.len() as u64), subject, course)?;
     let grown = mean_root(&best.change, &ended) / mean_root(&best.change, &begun);
     let rises = Rises { half: f64::midpoint(before, control.trials[0].highest) };
     let finding = Finding {

@@ -24,11 +24,10 @@
 //! ```
 
 use flameout_cells::Tensor;
+use flameout_curves::warning::{RunningMedian, WINDOW, Warning};
 use flameout_experiment::Intervention;
 use flameout_kernels::Real;
 use flameout_optim::{Clipping, clip, l2_norm};
-
-use crate::warning::{RunningMedian, WINDOW, Warning};
 
 /// Steps for which weights rest after they have been taken back: Adam's first moment forgets 0.9^20 = 88 % of the gradients
 /// that led away.
@@ -160,7 +159,7 @@ impl<T: Real> RollBack<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::warning::Signal;
+    use flameout_curves::warning::Signal;
 
     #[test]
     fn long_gradients_are_brought_to_the_usual_length() {

@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use flameout_experiment::Number;
 
-use crate::probe::{Curvature, Probes, Reference, last_update, read_step, scratch};
+use crate::probe::{Curvature, Reference, scratch};
 use crate::{Course, Keeper, Replay, Subject, approach, counterfactuals, diagnose_course, remedies, states};
 
 #[used]
@@ -26,15 +26,9 @@ fn instances<T: Number>() {
     black_box(states::<T> as fn(_, _, _) -> _);
     black_box(Subject::<T>::new as fn(_, _) -> _);
     black_box(Reference::<T>::new as fn(_, _, _, _, _) -> _);
-    black_box(Reference::<T>::on_batch as fn(_, _, _, _) -> _);
     black_box(Reference::<T>::measure as fn(_, _) -> _);
     black_box(scratch::<T> as fn(_) -> _);
     black_box(Curvature::<T>::new as fn(_, _, _) -> _);
     black_box(Curvature::<T>::times as fn(_, _, _) -> _);
-    black_box(Curvature::<T>::along as fn(_, _, _) -> _);
-    black_box(Curvature::<T>::along_gradient as fn(_, _) -> _);
     black_box(Curvature::<T>::largest_preconditioned as fn(_, _, _) -> _);
-    black_box(last_update::<T> as fn(_, _, _) -> _);
-    black_box(read_step::<T> as fn(_, _, _) -> _);
-    black_box(Probes::<T>::new as fn(_, _, _, _) -> _);
 }

@@ -2,19 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use flameout_curves::{Baseline, Curve, Unit, onset};
 use flameout_experiment::checkpoints::{Origin, files};
-use flameout_experiment::{Baseline, Dataset, Number, Observer, RunDirectory, Settings, Snapshot, StepRecord, Trainer};
-use flameout_model::checkpoint;
+use flameout_experiment::{Dataset, Number, Observer, RunDirectory, Settings, Snapshot, StepRecord, Trainer};
+use flameout_files::checkpoint;
 
 use crate::Error;
-use crate::approach;
-use crate::diagnosis::Event;
-use crate::onset;
+use crate::event::Event;
+use crate::options::LEAD;
 use crate::ring::Ring;
-use flameout_curves::{Curve, Unit};
-
-/// Steps before what went wrong from which replays begin, at least, unless the options say otherwise: a state must be kept.
-pub(crate) const LEAD: u64 = 100;
 
 /// Steps between states: at the question's size, where a copy takes a quarter of a step's time, half a per cent of the run
 /// (`cargo bench -p flameout-doctor`).
@@ -106,9 +102,8 @@ impl<T: Number> Keeper<T> {
 
     /// Those that a diagnosis looks at: on the way to what went wrong, where replays begin, and the last.
     fn write(&self, wrong: u64) -> Result<(), Error> {
-        let steps = || self.ring.iter().map(Snapshot::step);
         let last = self.ring.latest().map_or(0, Snapshot::step);
-        let mut wanted = approach::chosen(steps(), wrong);
+        let mut wanted = self.ring.steps_towards(wrong);
         let ends = [wrong.saturating_sub(LEAD), last / 2, last];
         wanted.extend(ends.into_iter().filter_map(|step| self.ring.at_or_before(step)).map(Snapshot::step));
         std::fs::create_dir_all(&self.directory).map_err(Error::io(&self.directory))?;

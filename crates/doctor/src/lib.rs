@@ -10,9 +10,9 @@
 //! - [`remedies`]: whole runs with each of several remedies, over seeds;
 //! - [`probe`]: what to measure while a run goes on; [`ring`]: its states in memory;
 //! - [`keeper`]: states kept while a run is made, so that it need not be made again;
-//! - [`warning`], [`guard`]: a collapse announced while a run goes on, and what may keep it from coming;
-//! - [`judge`]: what the log of another program's run says: verdict and events of every series in it;
-//! - [`onset`]: where the [curve](flameout_curves::Curve) of a run that can only be looked at went wrong.
+//! - [`guard`]: what may keep a collapse from coming while a run goes on.
+//!
+//! Of a run that can only be looked at, `flameout-curves` says what its log shows.
 //!
 //! ```
 //! use flameout_doctor::{Cause, Options, Subject, Verdict, diagnose};
@@ -46,13 +46,13 @@ pub mod course;
 pub mod diagnose;
 pub mod diagnosis;
 pub mod error;
+mod event;
 mod forgetting;
 pub mod guard;
 #[cfg(not(test))] // a test binary has no crate above it
 mod instances;
-pub mod judge;
 pub mod keeper;
-pub mod onset;
+mod options;
 pub mod prescription;
 pub mod probe;
 pub mod proportion;
@@ -62,24 +62,24 @@ pub mod ring;
 mod spikes;
 pub mod subject;
 mod targets;
-pub mod warning;
 
 pub use approach::approach;
 pub use cause::Cause;
 pub use change::Change;
 pub use counterfactuals::counterfactuals;
 pub use course::Course;
-pub use diagnose::{Options, diagnose, diagnose_course};
-pub use diagnosis::{Diagnosis, Event, Finding, Verdict};
+pub use diagnose::{diagnose, diagnose_course};
+pub use diagnosis::{Diagnosis, Finding, Verdict};
 pub use error::Error;
+pub use event::Event;
 pub use guard::Guard;
 pub use keeper::{Keeper, states};
+pub use options::Options;
 pub use prescription::Prescription;
 pub use proportion::Proportion;
 pub use remedies::Remedy;
 pub use replay::{End, Goal, Replay, Trial, Trials};
 pub use subject::Subject;
-pub use warning::{Announcement, Warning};
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

@@ -8,12 +8,16 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use flameout_cells::Tensor;
+use flameout_curves::{Point, StepRecord};
 use flameout_experiment::dataset::Batch;
-use flameout_experiment::{Dataset, Intervention, Number, Settings, Snapshot, StepRecord, Trainer};
+use flameout_experiment::{Dataset, Intervention, Number, Settings, Snapshot, Trainer};
 use ndarray::{Axis, Slice};
 use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
+use crate::course::Course;
+use crate::event::Event;
+use crate::options::Options;
 use crate::proportion::Proportion;
 use crate::ring::Ring;
 use crate::subject::{Subject, begin_with};
@@ -144,7 +148,26 @@ pub struct Replay<'a, T> {
     pub goal: Goal,
 }
 
-impl<T: Number> Replay<'_, T> {
+impl<'a, T: Number> Replay<'a, T> {
+    /// From where a replay must begin to prevent what went wrong, and what it is to reach. None if nothing went wrong.
+    pub(crate) fn of_course(subject: &'a Subject<T>, course: &'a Course<T>, options: &Options) -> Option<Self> {
+        let (event, steps, start) = (course.event(), course.planned_steps(subject), &subject.start);
+        if event == Event::Healthy {
+            return None;
+        }
+        let earlier = &course.snapshots;
+        let (from, until, goal) = match (event.step(), course.outcome.trained_well_at()) {
+            (None, _) => (start, steps, Goal::Train),
+            (Some(step), Some(trained)) if trained < step => {
+                let before = course.snapshots.at_or_before(step.saturating_sub(options.lead));
+                (before.unwrap_or(start), step + options.hold, Goal::Hold)
+            }
+            // What goes wrong before anything is learnt must be put right from the start.
+            (Some(step), _) => (start, steps.max(step + options.hold), Goal::Train),
+        };
+        Some(Self { subject, from, earlier, until, goal })
+    }
+
     /// Replays with a change: in the run's own order of words and in `orders` others.
     ///
     /// # Errors
@@ -160,10 +183,10 @@ impl<T: Number> Replay<'_, T> {
     ///
     /// # Errors
     /// As [`trials`](Self::trials).
-    pub fn control(&self, records: &[StepRecord], orders: u64) -> Result<(Trials, bool), Error> {
+    pub fn control(&self, points: &[Point], orders: u64) -> Result<(Trials, bool), Error> {
         let (mut at, mut exact) = (self.from.step() as usize, true);
         let own = self.trial(&Change::Nothing, None, &mut |record| {
-            let recorded = records.get(at);
+            let recorded = points.get(at);
             exact &= recorded.is_none_or(|recorded| recorded.loss.to_bits() == record.loss.to_bits());
             at += 1;
         })?;

@@ -104,6 +104,12 @@ impl<T: Real> Ring<T> {
         self.iter().rev().find(|snapshot| snapshot.step() <= step)
     }
 
+    /// The steps of those whose distances to `end` lie evenly on a logarithmic scale: at most twelve, none of them step 0.
+    #[must_use]
+    pub fn steps_towards(&self, end: u64) -> Vec<u64> {
+        steps_towards(self.iter().map(Snapshot::step), end)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -136,6 +142,21 @@ impl<T: Real> Default for Ring<T> {
     }
 }
 
+/// See [`Ring::steps_towards`].
+fn steps_towards(steps: impl Iterator<Item = u64>, end: u64) -> Vec<u64> {
+    const MOST: usize = 12;
+    let before: Vec<u64> = steps.filter(|&step| step > 0 && step <= end).collect();
+    let (mut chosen, mut distance) = (Vec::new(), end.max(1));
+    for _ in 0..MOST {
+        let wanted = end - distance.min(end);
+        chosen.extend(before.iter().copied().min_by_key(|step| step.abs_diff(wanted)));
+        // Half of the way that is left.
+        distance /= 2;
+    }
+    chosen.dedup();
+    chosen
+}
+
 /// The place, in rising `steps` of which the last is the newest, of the one to drop: between the ends, the one whose
 /// neighbours' ages are in the smallest ratio; the oldest if there is none between.
 fn most_dispensable(steps: &[u64]) -> usize {
@@ -148,6 +169,16 @@ fn most_dispensable(steps: &[u64]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn states_come_closer_together_towards_the_end() {
+        let steps = steps_towards((0..400).map(|k| 25 * k), 8000);
+        assert_eq!(steps.last(), Some(&8000));
+        assert!(steps.len() > 7 && steps.is_sorted());
+        let gaps: Vec<u64> = steps.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(gaps.first() > gaps.last());
+        assert!(steps_towards([0, 25].into_iter(), 0).is_empty());
+    }
 
     #[test]
     fn the_one_in_the_densest_place_goes() {

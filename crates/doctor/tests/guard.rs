@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use flameout_cells::Tensor;
-use flameout_doctor::{Guard, Warning};
+use flameout_curves::warning::Warning;
+use flameout_doctor::Guard;
 use flameout_experiment::{Case, Dataset, Intervention, Settings, Trainer};
 
 /// Between these steps gradients are 10,000 times as long as they should be, and of the wrong sign.

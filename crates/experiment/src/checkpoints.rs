@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use flameout_model::checkpoint::{self, Container};
+use flameout_files::checkpoint::{self, Container};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
@@ -99,14 +99,14 @@ impl Checkpoints {
     ///
     /// # Errors
     /// [`Error::RunDirectory`] if the newest sound one is of another origin or version, or if the metrics of every sound one
-    /// are damaged; [`Error::Io`] if files cannot be read.
+    /// are damaged; [`Error::File`] if files cannot be read.
     #[inline(never)] // compiled once: see `instances`
     pub fn newest<T: Number>(&mut self, origin: &Origin, metrics: &Path) -> Result<Found<T>, Error> {
         let mut warnings = Vec::new();
         let mut without_metrics = None;
         for path in self.files()?.into_iter().rev() {
             let (content, extent) = match read::<T>(&path) {
-                Err(Error::Model(error @ flameout_model::Error::Format { .. })) => {
+                Err(Error::File(error @ flameout_files::Error::Format { .. })) => {
                     warnings.push(error.to_string());
                     continue;
                 }
@@ -152,14 +152,14 @@ impl Checkpoints {
     /// The states of all that are sound, oldest first, whatever has become of the metrics; none if there is no such directory.
     ///
     /// # Errors
-    /// [`Error::RunDirectory`] if one is of another origin or version; [`Error::Io`] if files cannot be read.
+    /// [`Error::RunDirectory`] if one is of another origin or version; [`Error::File`] if files cannot be read.
     #[inline(never)] // compiled once: see `instances`
     pub fn states<T: Number>(&self, origin: &Origin) -> Result<Vec<Snapshot<T>>, Error> {
         let mut states = Vec::new();
         let files = if self.directory.is_dir() { self.files()? } else { Vec::new() };
         for path in files {
             let content = match read::<T>(&path) {
-                Err(Error::Model(flameout_model::Error::Format { .. })) => continue,
+                Err(Error::File(flameout_files::Error::Format { .. })) => continue,
                 read => read?.0,
             };
             require_origin(&path, &content.origin, origin)?;
@@ -182,7 +182,7 @@ impl Checkpoints {
 /// The files in a directory whose names end so, in the order of their names.
 ///
 /// # Errors
-/// [`Error::Io`] if the directory cannot be read.
+/// [`Error::File`] if the directory cannot be read.
 pub fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
     let entries = std::fs::read_dir(directory).map_err(Error::io(directory))?;
     let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();

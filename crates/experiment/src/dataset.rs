@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
+use flameout_curves::Baseline;
 use flameout_encoder::{CharEncoder, MARKER, Skipped};
 use flameout_kernels::Real;
+use flameout_model::{Loss, LossKind, metrics};
 use flameout_word2vec::{ReadReport, WordVectors};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use ndarray_rand::rand::seq::SliceRandom;
 
 use crate::error::Error;
 use crate::memory::{self, Words};
-use crate::outcome::Baseline;
 use crate::rng::{Purpose, stream};
 use crate::settings::{Settings, TrainingSettings};
 
@@ -202,7 +203,27 @@ impl<T: Real> Dataset<T> {
     #[inline(never)] // compiled once: see `instances`
     pub fn baseline(&self, settings: &Settings) -> Baseline {
         let targets = |rows: &[usize]| self.targets.select(Axis(0), rows);
-        Baseline::new(targets(&self.train).view(), targets(&self.test).view(), settings.training.loss)
+        baseline(targets(&self.train).view(), targets(&self.test).view(), settings.training.loss)
+    }
+}
+
+/// What predicting the mean of the training targets reaches, all `(words, outputs)`.
+fn baseline<T: Real>(train: ArrayView2<'_, T>, test: ArrayView2<'_, T>, loss: LossKind) -> Baseline {
+    let mean: Vec<T> = train
+        .columns()
+        .into_iter()
+        .map(|column| T::from_f64(column.iter().map(|x| x.to_f64()).sum::<f64>() / column.len() as f64))
+        .collect();
+    let of_mean = |targets: ArrayView2<'_, T>| {
+        let predictions = Array2::from_shape_fn(targets.dim(), |(_, column)| mean[column]);
+        loss.value(predictions.view(), targets)
+    };
+    let train_loss = of_mean(train);
+    Baseline {
+        train_loss,
+        test_loss: if test.is_empty() { train_loss } else { of_mean(test) },
+        accuracy: metrics::most_common_arg_max(train),
+        spread: metrics::spread(train),
     }
 }
 

@@ -46,21 +46,16 @@ pub enum Error {
         /// What is wrong and what to do.
         problem: String,
     },
-    /// Reading or writing failed.
-    #[error("{}: {reason}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        reason: std::io::Error,
-    },
+    /// From a file.
+    #[error(transparent)]
+    File(#[from] flameout_files::Error),
     /// From the word vectors.
     #[error(transparent)]
     Vectors(#[from] flameout_word2vec::Error),
     /// From the encoder.
     #[error(transparent)]
     Encoder(#[from] flameout_encoder::Error),
-    /// From the model or a checkpoint.
+    /// From the model.
     #[error(transparent)]
     Model(#[from] flameout_model::Error),
     /// From the optimiser.
@@ -74,7 +69,7 @@ impl Error {
     }
 
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
-        let path = path.into();
-        move |reason| Self::Io { path, reason }
+        let named = flameout_files::Error::io(path);
+        move |reason| Self::File(named(reason))
     }
 }

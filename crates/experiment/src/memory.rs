@@ -1,6 +1,6 @@
 //! What a training needs of memory, so that it is refused before anything is built, rather than aborted on its way.
 
-use flameout_model::room::{has_room, readable};
+use flameout_files::{has_room, readable};
 use flameout_model::{Architecture, LayerKind};
 use flameout_optim::OptimizerSettings;
 

@@ -23,7 +23,7 @@ impl Extent {
     /// Whether this file still begins like that. A file that is not there is empty.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read.
+    /// [`Error::File`] if it cannot be read.
     pub fn is_in(&self, path: &Path) -> Result<bool, Error> {
         let file = match File::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(self.bytes == 0),
@@ -63,7 +63,7 @@ impl MetricsWriter {
     /// again and is removed.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be opened, read and cut; [`Error::RunDirectory`] if it is shorter than that.
+    /// [`Error::File`] if the file cannot be opened, read and cut; [`Error::RunDirectory`] if it is shorter than that.
     pub fn open(path: PathBuf, keep: &Extent) -> Result<Self, Error> {
         if path.is_symlink() {
             let problem = "is a link: what it leads to would be written over; put the file itself there".into();

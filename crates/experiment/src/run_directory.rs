@@ -19,13 +19,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flameout_model::checkpoint;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoints::{Checkpoints, Origin};
 use crate::error::Error;
 use crate::settings::Settings;
-use crate::small_file;
 use crate::summary::Summary;
 use crate::trainer::{Number, Snapshot};
 use flameout_curves::record::Record;
@@ -101,7 +99,7 @@ impl RunDirectory {
     ///
     /// # Errors
     /// [`Error::RunDirectory`] if it holds a run already, or anything with the name of a file of a run, or another program is
-    /// writing there; [`Error::Io`] if it cannot be made. Nothing has been written then.
+    /// writing there; [`Error::File`] if it cannot be made. Nothing has been written then.
     pub fn create(path: &Path, settings: &Settings) -> Result<Self, Error> {
         std::fs::create_dir_all(path).map_err(Error::io(path))?;
         unused::require(path)?;
@@ -134,13 +132,13 @@ impl RunDirectory {
             std::fs::TryLockError::WouldBlock => {
                 Error::RunDirectory { path: path.into(), problem: "another program is writing here".into() }
             }
-            std::fs::TryLockError::Error(reason) => Error::Io { path: file, reason },
+            std::fs::TryLockError::Error(reason) => Error::io(file)(reason),
         })?;
         let checkpoints = path.join(CHECKPOINTS);
         std::fs::create_dir_all(&checkpoints).map_err(Error::io(&checkpoints))?;
         // With the lock held, what is half written is of a program that was killed.
         for directory in [path, &checkpoints] {
-            checkpoint::remove_temporaries(directory)?;
+            flameout_files::remove_temporaries(directory)?;
         }
         Ok(Self { path: path.into(), _lock: lock })
     }
@@ -180,7 +178,7 @@ impl RunDirectory {
         if !path.exists() {
             return Ok(None);
         }
-        let text = small_file::read_text(&path, small_file::JSON).map_err(Error::io(&path))?;
+        let text = flameout_files::read_text(&path, flameout_files::JSON).map_err(Error::io(&path))?;
         let damaged = |error| Error::RunDirectory {
             path: path.clone(),
             problem: format!(
@@ -195,7 +193,7 @@ impl RunDirectory {
     /// # Errors
     /// If writing fails; the old file is then still there.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
-        Ok(checkpoint::write_atomically(&self.file(name), &[content])?)
+        Ok(flameout_files::write_atomically(&self.file(name), &[content])?)
     }
 
     /// The checkpoints.

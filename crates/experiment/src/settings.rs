@@ -11,7 +11,6 @@ use flameout_word2vec::{NonFinitePolicy, Normalization, ReadOptions, Utf8Policy}
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::small_file;
 
 /// The settings of a run, as `settings.toml` holds them. Every default is the question's.
 ///
@@ -293,9 +292,9 @@ impl Settings {
     /// Reads settings from a TOML file.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read; [`Error::Settings`], which names it, if there is a mistake in it.
+    /// [`Error::File`] if the file cannot be read; [`Error::Settings`], which names it, if there is a mistake in it.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = small_file::read_text(path, small_file::TOML).map_err(Error::io(path))?;
+        let text = flameout_files::read_text(path, flameout_files::TOML).map_err(Error::io(path))?;
         Self::from_toml(&text).map_err(|error| {
             let problem = match error {
                 Error::Settings { problem, .. } => problem,

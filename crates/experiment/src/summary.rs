@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
 use crate::non_finite::NonFinite;
-use crate::outcome::{Baseline, Best, BestTest, Symptom};
 use crate::settings::{Case, Settings};
 use crate::trainer::{Number, Trainer};
+use flameout_curves::outcome::{Baseline, Best, BestTest, Symptom};
 use flameout_curves::record::nan_if_null;
 
 /// The result of a finished run. In JSON a number that is not finite is `null`.
@@ -35,7 +35,7 @@ pub struct Summary {
     pub baseline: Baseline,
     /// The step at which the network had trained well, if it ever did.
     pub trained_well_step: Option<u64>,
-    /// Whether it collapsed; [`outcome`](crate::outcome) says what that means.
+    /// Whether it collapsed; [`Outcome`](flameout_curves::Outcome) says what that means.
     pub collapsed: bool,
     /// The first step of the collapse.
     pub onset_step: Option<u64>,

@@ -14,10 +14,9 @@ use crate::error::Error;
 use crate::intervention::Intervention;
 use crate::memory::{self, Words};
 use crate::non_finite::NonFinite;
-use crate::outcome::Outcome;
 use crate::rng::{Purpose, stream};
 use crate::settings::Settings;
-use flameout_curves::record::{EpochRecord, StepRecord};
+use flameout_curves::{EpochRecord, Outcome, StepRecord};
 
 /// `f32` or `f64`, storable.
 pub trait Number: Real + Serialize + DeserializeOwned {}
@@ -195,7 +194,7 @@ impl<T: Number> Trainer<T> {
             update_norm: if parameter_norm.is_finite() { report.update_norm } else { parameter_norm },
             learning_rate,
         };
-        state.outcome.step(&record);
+        state.outcome.step(&(&record).into());
         if state.outcome.non_finite() {
             self.non_finite.get_or_insert_with(|| NonFinite::find(step, loss, &self.model));
         }
@@ -265,7 +264,7 @@ impl<T: Number> Trainer<T> {
             words_per_second,
         };
         self.state.learning_rate.end_epoch(loss);
-        self.state.outcome.epoch(&record);
+        self.state.outcome.epoch(&(&record).into());
         record
     }
 

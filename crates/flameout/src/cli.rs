@@ -2,6 +2,8 @@
 //!
 //! Results go to standard output, progress and warnings to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage,
 //! 130 interrupted in a state that can be gone on from.
+//!
+//! With the feature `repro` alone there is [`repro`] and what it needs, for `cargo xtask repro`, which compiles no more.
 
 /// Prints a line on standard output, as [`terminal::print`]; an error where `println!` would panic.
 macro_rules! say {
@@ -13,43 +15,74 @@ macro_rules! tell {
     ($($text:tt)*) => { $crate::cli::terminal::tell(format_args!($($text)*)) };
 }
 
+#[cfg(feature = "cli")]
 mod advice;
+#[cfg(feature = "cli")]
 mod analogy;
+pub mod course;
+#[cfg(feature = "cli")]
 pub mod diagnose;
+#[cfg(feature = "cli")]
 mod diagnose_log;
 pub mod diagnosis;
+#[cfg(feature = "cli")]
 mod embed;
+#[cfg(feature = "cli")]
 pub mod evaluate;
+#[cfg(feature = "cli")]
 mod export;
+#[cfg(feature = "cli")]
 mod import;
 pub mod interrupt;
+#[cfg(feature = "cli")]
 pub mod known;
+#[cfg(feature = "cli")]
+mod log_chart;
+#[cfg(feature = "cli")]
+mod logger;
+#[cfg(feature = "cli")]
 mod nearest;
+#[cfg(feature = "cli")]
 mod neighbours;
+#[cfg(feature = "cli")]
 mod output;
+#[cfg(feature = "cli")]
 mod pages;
 pub mod progress;
+#[cfg(feature = "cli")]
 mod reading;
+#[cfg(feature = "cli")]
 mod replay;
+#[cfg(feature = "cli")]
 mod report;
+pub mod repro;
 pub mod setting;
 pub mod start;
 pub mod table;
 pub mod terminal;
+#[cfg(feature = "cli")]
 mod train;
 pub mod training;
+#[cfg(feature = "cli")]
 mod vectors;
+#[cfg(feature = "cli")]
 mod words;
+pub mod work;
 
+#[cfg(feature = "cli")]
 use std::path::{Path, PathBuf};
+#[cfg(feature = "cli")]
 use std::process::ExitCode;
 
+#[cfg(feature = "cli")]
 use anyhow::Result;
+#[cfg(feature = "cli")]
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// Trains networks that give words vectors from their spelling, uses them, and finds out why a training collapsed.
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (go on with --resume).
+#[cfg(feature = "cli")]
 #[derive(Debug, Parser)]
 #[command(name = "flameout", bin_name = "flameout", version, disable_help_subcommand = true)]
 struct Cli {
@@ -61,6 +94,7 @@ struct Cli {
     quiet: bool,
 }
 
+#[cfg(feature = "cli")]
 #[derive(Debug, Subcommand)]
 enum Command {
     Train(train::Args),
@@ -70,6 +104,8 @@ enum Command {
     Evaluate(evaluate::Args),
     Diagnose(diagnose::Args),
     Replay(replay::Args),
+    Logger(logger::Args),
+    Repro(repro::Args),
     Report(report::Args),
     Compare(report::CompareArgs),
     Export(export::Args),
@@ -79,6 +115,7 @@ enum Command {
     Man(pages::Man),
 }
 
+#[cfg(feature = "cli")]
 const FIRST_THINGS: &str = "\
 flameout gives words vectors from their spelling, and finds out why a training collapsed. Three things to begin with:
 
@@ -89,6 +126,7 @@ flameout gives words vectors from their spelling, and finds out why a training c
 Everything else: flameout --help";
 
 /// Carries out the command line.
+#[cfg(feature = "cli")]
 pub fn main() -> ExitCode {
     match start::begin::<Cli>() {
         Ok(cli) => start::end(carry_out(cli)),
@@ -96,6 +134,7 @@ pub fn main() -> ExitCode {
     }
 }
 
+#[cfg(feature = "cli")]
 fn carry_out(cli: Cli) -> Result<ExitCode> {
     if cli.quiet {
         progress::silence();
@@ -112,6 +151,8 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
         Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Diagnose(args)) => diagnose::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Logger(args)) => logger::run(&args),
+        Some(Command::Repro(args)) => repro::run(&args, &base()).and_then(work::unless_lost),
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::Compare(args)) => report::compare(&args),
         Some(Command::Export(args)) => export::run(&args),
@@ -123,6 +164,7 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
 }
 
 /// Where relative paths in a run's settings begin: here, unless its settings have been made elsewhere with absolute ones.
+#[cfg(feature = "cli")]
 fn base() -> PathBuf {
     Path::new("").into()
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use flameout_encoder::{CharEncoder, Refusal};
 use flameout_experiment::run_directory::{BEST_MODEL, ENCODER, LAST_MODEL};
-use flameout_experiment::small_file;
 use flameout_model::Sequential;
 use flameout_model::metrics::norm;
 use ndarray::{Array2, Axis};
@@ -81,7 +80,7 @@ impl Embedder {
         if !path.is_file() {
             return Err(no_model("holds no `encoder.json`, without which words cannot be spelt for the network"));
         }
-        let json = small_file::read(&path, small_file::JSON).map_err(Error::io(&path))?;
+        let json = flameout_files::read(&path, flameout_files::JSON).map_err(Error::io(&path))?;
         let encoder = serde_json::from_slice(&json)
             .map_err(|error| Error::NoModel { path: path.clone(), problem: format!("is no encoder: {error}") })?;
         Ok(Self { space, ..Self::new(Sequential::load(&network)?, encoder)? })

@@ -1,7 +1,7 @@
 //! Vectors for words that have none, from their spelling; and why a recurrent network suddenly collapses.
 //!
 //! This crate is the `flameout` command, an [`Embedder`] that uses what it has trained, and a facade: each crate of the
-//! workspace is a module here.
+//! workspace is a module here. `report` and `interchange` are features; the command line brings both.
 //!
 //! ```
 //! use flameout::Embedder;
@@ -24,18 +24,21 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub use flameout_cells as cells;
+pub use flameout_curves as curves;
 pub use flameout_doctor as doctor;
 pub use flameout_encoder as encoder;
 pub use flameout_experiment as experiment;
+#[cfg(feature = "interchange")]
 pub use flameout_interchange as interchange;
 pub use flameout_kernels as kernels;
 pub use flameout_model as model;
 pub use flameout_ngrams as ngrams;
 pub use flameout_optim as optim;
+#[cfg(feature = "report")]
 pub use flameout_report as report;
 pub use flameout_word2vec as word2vec;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "repro")]
 pub mod cli;
 pub mod embedder;
 pub mod error;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use flameout_experiment::{Dataset, Settings, small_file};
+use flameout_experiment::{Dataset, Settings};
+use flameout_files::{JSON, TOML, read_text};
 use flameout_model::{LossKind, metrics};
 use flameout_word2vec::Normalization;
 use serde::{Deserialize, Serialize};
@@ -40,7 +41,7 @@ impl Space {
         if !path.is_file() {
             return Ok(None);
         }
-        let text = small_file::read_text(&path, small_file::JSON).map_err(Error::io(&path))?;
+        let text = read_text(&path, JSON).map_err(Error::io(&path))?;
         let space = Self::from_json(&text);
         space.map(Some).map_err(|problem| Error::NoModel { path, problem })
     }
@@ -92,7 +93,7 @@ pub fn settings(directory: &Path) -> Result<Option<Settings>, Error> {
     if !ngrams.is_file() {
         return Ok(None);
     }
-    let text = small_file::read_text(&ngrams, small_file::TOML).map_err(Error::io(&ngrams))?;
+    let text = read_text(&ngrams, TOML).map_err(Error::io(&ngrams))?;
     // Seed and data are as in a run's settings, which name a network as well.
     let settings = Settings::from_toml(&format!("case = \"lstm-single\"\n{text}"));
     settings.map(Some).map_err(|error| Error::NoModel { path: ngrams, problem: error.to_string() })

@@ -216,12 +216,93 @@ fn a_log_of_another_program_is_diagnosed() {
     assert!(!text.contains("What to do next"), "{text}");
 }
 
+/// The lines that begin with the curve's title, and its first mark.
+#[test]
+fn a_curve_with_its_onset_marked_fits_every_width() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("training.log");
+    let lines: String = log_rows(true).iter().enumerate().map(|(epoch, loss)| format!("{epoch},{loss}\n")).collect();
+    std::fs::write(&log, format!("epoch,loss\n{lines}")).unwrap();
+    for width in [40, 80, 120] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flameout"));
+        let output = command.arg("diagnose").arg(&log).env("COLUMNS", width.to_string()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let shown: Vec<&str> = text
+            .lines()
+            .skip_while(|line| !line.contains("what"))
+            .take_while(|line| !line.contains("What to do"))
+            .collect();
+        let (chart, above): (Vec<&str>, Vec<&str>) = shown.iter().partition(|line| line.contains(['█', '▲']));
+        assert!(above.contains(&"  training loss"), "{text}");
+        let columns = |line: &&str| line.chars().count() <= width;
+        assert!(chart.iter().all(columns) && chart.len() >= 5, "{width}: {text}");
+        let bars: Vec<char> = chart.iter().rev().find(|line| line.contains('█')).unwrap().chars().collect();
+        let arrow = chart.iter().find(|line| line.contains('▲')).unwrap().chars().position(|c| c == '▲').unwrap();
+        assert!(bars[arrow] == '█' && bars[arrow - 2] != '█', "the rise is above the mark\n{text}");
+        assert!(text.contains("COLLAPSE from epoch 18 on"), "{text}");
+        assert!(!text.contains('\u{1b}'), "plain without a terminal");
+        let table = |line: &&str| line.contains("COLLAPSE  ") || line.contains('═');
+        assert!(above.iter().filter(|line| table(line)).all(|line| columns(line)), "{width}: {text}");
+        assert_eq!(text.contains("what: COLLAPSE"), width == 40, "{text}");
+    }
+}
+
+#[test]
+fn a_logger_for_another_program_is_printed() {
+    for (program, code) in
+        [("keras", flameout::curves::loggers::KERAS), ("pytorch", flameout::curves::loggers::PYTORCH)]
+    {
+        let printed = ok(&["logger", program]);
+        assert_eq!(printed, code);
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("steplog.py"), &printed).unwrap();
+        match Command::new("python3").args(["-m", "py_compile", "steplog.py"]).current_dir(directory.path()).status() {
+            Ok(status) => assert!(status.success(), "{program}"),
+            Err(_) => eprintln!("SKIPPED: there is no python3 to compile it with"),
+        }
+    }
+    fails(&["logger", "caffe"], 2);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("notes.txt");
+    std::fs::write(&path, "The quick brown fox\n").unwrap();
+    let message = fails(&["diagnose", path.to_str().unwrap()], 1);
+    assert!(message.contains("`flameout logger keras`") && message.contains("CSV"), "{message}");
+    assert!(ok(&["diagnose", "--help"]).contains("flameout logger pytorch"));
+}
+
+/// An installed program does not have the repository's pages.
+#[test]
+fn help_names_no_file_of_the_repository() {
+    let commands = ok(&["--help"]);
+    let names = commands.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);
+    let names: Vec<&str> =
+        names.take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.contains(&"diagnose") && names.contains(&"logger"), "{names:?}");
+    for name in names {
+        let help = ok(&[name, "--help"]);
+        assert!(!help.contains("docs/") && !help.contains("crates/"), "{name}: {help}");
+    }
+}
+
 #[test]
 fn columns_are_named_for_a_log_and_refused_for_a_run() {
     for option in ["--loss", "--validation-loss", "--accuracy", "--step"] {
         let message = fails(&["diagnose", run(), option, "objective"], 1);
         assert!(message.contains("is a run of flameout") && message.contains(option), "{message}");
     }
+}
+
+#[test]
+fn a_word_given_twice_is_in_a_word2vec_file_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("a.bin");
+    let words = ["unseeable", "the", "unseeable", "unseeable"];
+    let command = ["embed", "--model", run(), "--format", "word2vec", "--out", out.to_str().unwrap()];
+    let output = flameout(&[&command[..], &words].concat());
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && error.contains("2 repetitions"), "{error}");
+    let (vectors, _) = flameout::word2vec::WordVectors::open_with(&out, &Default::default()).unwrap();
+    assert_eq!(vectors.words(), ["unseeable", "the"]);
 }
 
 #[test]
@@ -238,7 +319,13 @@ fn n_grams_are_fitted_used_and_evaluated() {
     assert!(ok(&["neighbours", "--model", model, "presidents"]).contains("cosine"));
     let json: serde_json::Value = serde_json::from_str(&ok(&["evaluate", "--model", model, "--json"])).unwrap();
     assert_eq!(json["held_out"]["words"], 60);
-    assert!(fails(&train, 1).contains("holds a model already"));
+    assert!(fails(&train, 1).contains("holds `ngrams.flameout` already"));
+    let foreign = directory.path().join("foreign");
+    std::fs::create_dir(&foreign).unwrap();
+    std::fs::write(foreign.join("ngrams.toml"), "mine = true").unwrap();
+    let into = [&train[..train.len() - 1], &[foreign.to_str().unwrap()]].concat();
+    assert!(fails(&into, 1).contains("holds `ngrams.toml` already"));
+    assert_eq!(std::fs::read(foreign.join("ngrams.toml")).unwrap(), b"mine = true");
     for command in [&["diagnose", model][..], &["report", model]] {
         assert!(fails(command, 1).contains("model of n-grams"), "{command:?}");
     }

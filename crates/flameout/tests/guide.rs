@@ -56,7 +56,7 @@ fn run(blocks: impl Iterator<Item = Block>) {
     for Block { line, commands, printed, .. } in blocks {
         let mut shell = Command::new("sh");
         shell.args(["-e", "-c", &commands]).current_dir(directory.path());
-        let output = shell.env("PATH", &path).env("COLUMNS", "100").env("NO_COLOR", "1").output().unwrap();
+        let output = shell.env("PATH", &path).env_remove("COLUMNS").env("NO_COLOR", "1").output().unwrap();
         let [out, error] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
         assert!(output.status.success(), "docs/guide.md line {line}:\n{commands}{error}");
         let Some(printed) = printed else { continue };

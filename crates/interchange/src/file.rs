@@ -3,8 +3,6 @@
 use std::io::Read;
 use std::path::Path;
 
-use flameout_model::checkpoint;
-
 use crate::error::Error;
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
@@ -23,8 +21,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
 
 /// Beside the target first, then renamed: never half a file.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    checkpoint::write_atomically(path, &[bytes]).map_err(|error| match error {
-        flameout_model::Error::Io { path, reason } => Error::Io { path, reason },
+    flameout_files::write_atomically(path, &[bytes]).map_err(|error| match error {
+        flameout_files::Error::Io { path, reason } => Error::Io { path, reason },
         other => Error::format(path, other.to_string()),
     })
 }

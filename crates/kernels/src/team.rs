@@ -148,7 +148,7 @@ impl State {
     /// The next loop, open, nobody in it.
     fn next(state: u64, room: usize) -> u64 {
         let room = (room as u64).min(Self::ROOM - 1);
-        Self::number(state).wrapping_add(1).wrapping_mul(Self::LOOP) | Self::OPEN | room * Self::ROOM
+        Self::number(state).wrapping_add(1).wrapping_mul(Self::LOOP) | Self::OPEN | (room * Self::ROOM)
     }
 
     /// With one helper more in the loop, if there is room.

@@ -1,7 +1,5 @@
 //! What can go wrong with models and their files.
 
-use std::path::PathBuf;
-
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -32,20 +30,7 @@ pub enum Error {
         /// Why.
         what: String,
     },
-    /// Reading or writing failed.
-    #[error("{}: {reason}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        reason: std::io::Error,
-    },
-    /// The file is not one of ours, or not intact.
-    #[error("{}: {what}", path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and where.
-        what: String,
-    },
+    /// From a file.
+    #[error(transparent)]
+    File(#[from] flameout_files::Error),
 }

@@ -6,7 +6,6 @@
 //! - [`Examples`]: what a network is fed with: indices or features, in rows of one length or of different ones.
 //! - [`Loss`], [`LossKind`], [`metrics`]: what is minimised, and what is watched.
 //! - [`State`]: where a sequence stands, to go on from there.
-//! - [`checkpoint`]: files that are never half written and never half read.
 //!
 //! What a network is fed with is checked where it enters: methods of [`Sequential`] return errors. Layers never work with old
 //! parameters. Who wants a cell, a loss or an optimiser of their own implements [`Layer`](flameout_cells::Layer), [`Loss`] or
@@ -34,7 +33,6 @@
 
 mod architecture;
 mod builder;
-pub mod checkpoint;
 mod error;
 mod examples;
 #[cfg(not(test))] // a test binary has no crate above it
@@ -42,7 +40,6 @@ mod instances;
 mod loss;
 pub mod metrics;
 mod prefix;
-pub mod room;
 mod sequential;
 
 pub use architecture::{Architecture, Cell, Flavour, LayerKind};

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use flameout_cells::{Initialisation, Input, Inputs, Layer, Pass, Sequence, Tensor};
+use flameout_files::checkpoint;
 use flameout_kernels::Real;
 use flameout_optim::{Tensors, Trainable};
 use ndarray::{Array2, ArrayView2, Axis, Slice};
@@ -13,7 +14,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::architecture::Architecture;
 use crate::builder::Builder;
-use crate::checkpoint;
 use crate::error::Error;
 use crate::examples::{Content, Examples};
 use crate::loss::Loss;
@@ -240,7 +240,7 @@ impl<T: Real, D: Send + Sync> Sequential<T, D> {
             layer.state_count().ok_or_else(|| refuse(format!("layer {index} cannot go on from a state")))?;
             Ok(layer.final_state().iter().map(ArrayView2::to_owned).collect())
         });
-        Ok(State { batch, layers: layers.collect::<Result<_, _>>()? })
+        Ok(State { batch, layers: layers.collect::<Result<_, Error>>()? })
     }
 
     /// Sets the states that every forward pass starts from, until they are set again; zero if None. A sequence cut in two
@@ -502,7 +502,7 @@ impl<T: Real> Sequential<T> {
     /// Writes architecture and parameters to a file, atomically.
     ///
     /// # Errors
-    /// [`Error::Io`] if writing fails.
+    /// [`Error::File`] if writing fails.
     #[inline(never)] // compiled once: see `instances`
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         let wide = self.parameters.iter().map(|x| x.to_f64());
@@ -510,17 +510,16 @@ impl<T: Real> Sequential<T> {
             "f32" => SavedParameters::F32(wide.map(|x| x as f32).collect()),
             _ => SavedParameters::F64(wide.collect()),
         };
-        checkpoint::write(path, VERSION, &Saved { architecture: self.description.clone(), parameters })
+        Ok(checkpoint::write(path, VERSION, &Saved { architecture: self.description.clone(), parameters })?)
     }
 
     /// Reads what [`save`](Self::save) wrote, in either precision; double-precision parameters are rounded to `f32` if `T` is.
     ///
     /// # Errors
-    /// [`Error::Io`] if reading fails, or there is not memory enough; [`Error::Format`] if the file is no sound model, or a
-    /// parameter is not finite.
+    /// [`Error::File`] if reading fails, there is not memory enough, the file is no sound model, or a parameter is not finite.
     #[inline(never)] // compiled once: see `instances`
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let format = |what: String| Error::Format { path: path.into(), what };
+        let format = |what: String| Error::File(flameout_files::Error::format(path, what));
         let saved: Saved = checkpoint::read(path, VERSION)?;
         saved.architecture.check().map_err(|error| format(error.to_string()))?;
         let parameters: Vec<T> = match saved.parameters {

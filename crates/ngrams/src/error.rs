@@ -9,7 +9,7 @@ pub enum Error {
     Fit(String),
     /// A file that cannot be read or written.
     #[error(transparent)]
-    File(#[from] flameout_model::Error),
+    File(#[from] flameout_files::Error),
     /// A file whose parts do not fit each other.
     #[error("{}: {problem}", path.display())]
     Inconsistent {

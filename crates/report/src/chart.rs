@@ -37,8 +37,8 @@ enum Column {
 }
 
 impl Chart<'_> {
-    /// Draws the chart, at most `width` columns wide: a title, five lines of bars, and a line for each mark. The numbers on
-    /// the right are the highest and the lowest value of the series.
+    /// Draws the chart: a title, five lines of bars, and a line for each mark. The numbers on the right are the highest and the
+    /// lowest value of the series. No line is wider than `width` columns, if title and words are not and there are at least 24.
     #[must_use]
     pub fn draw(&self, width: usize) -> String {
         let columns = self.columns(width.saturating_sub(NUMBERS + 2).max(NARROWEST));
@@ -63,7 +63,7 @@ impl Chart<'_> {
             let _ = writeln!(text, "{}", format!("  {bars}{number:>NUMBERS$}").trim_end());
         }
         for (step, word) in &self.marks {
-            let _ = writeln!(text, "  {:before$}▲ {word}", "", before = self.column(*step, columns.len()));
+            text += &mark(2 + self.column(*step, columns.len()), word, width);
         }
         text
     }
@@ -99,6 +99,18 @@ impl Chart<'_> {
         let (first, last) = self.steps;
         let share = step.saturating_sub(first) as f64 / (last.saturating_sub(first) + 1) as f64;
         ((share * count as f64) as usize).min(count - 1)
+    }
+}
+
+/// An arrow in a column, and a word to its right; to its left, or in a line of its own, where there is no room.
+fn mark(column: usize, word: &str, width: usize) -> String {
+    let length = word.chars().count();
+    if column + 2 + length <= width {
+        format!("{:column$}▲ {word}\n", "")
+    } else if length + 3 <= column {
+        format!("{word:>before$} ▲\n", before = column - 1)
+    } else {
+        format!("{:column$}▲\n  {word}\n", "")
     }
 }
 
@@ -150,6 +162,23 @@ mod tests {
         let text = chart(&[1.0, 0.1, 0.01, 0.001], Vec::new()).draw(4 + NUMBERS + 2);
         assert!(text.starts_with("  loss (logarithmic)\n"), "{text}");
         assert_eq!(text.lines().nth(5).unwrap().chars().filter(|character| *character == '█').count(), 7, "{text}");
+    }
+
+    #[test]
+    fn words_of_marks_stay_within_the_width() {
+        let values: Vec<f64> = (0..30).map(f64::from).collect();
+        for (step, width, expected) in [
+            (1, 40, "   ▲ epoch 1: collapse"),
+            (29, 40, "          epoch 29: collapse ▲"),
+            (15, 24, "       ▲\n  epoch 15: collapse"),
+        ] {
+            let text = chart(&values, vec![(step, format!("epoch {step}: collapse"))]).draw(width);
+            assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
+            let marks: Vec<&str> = text.lines().skip(6).collect();
+            let arrow = marks[0].chars().position(|character| character == '▲').unwrap();
+            assert!(marks.join("\n").trim_start().starts_with(expected.trim_start()), "{text}");
+            assert!(arrow >= 2 && arrow < width - NUMBERS, "{text}");
+        }
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub enum Error {
     Curve(#[from] flameout_curves::Error),
     /// From writing a file.
     #[error(transparent)]
-    Write(#[from] flameout_model::Error),
+    Write(#[from] flameout_files::Error),
 }
 
 impl Error {

@@ -28,7 +28,6 @@ pub mod mark;
 mod page;
 pub mod plot;
 mod png;
-mod printable;
 pub mod run;
 pub mod status;
 mod svg;
@@ -44,7 +43,6 @@ pub use page::compare::compare;
 pub use page::run::html;
 pub use plot::Plot;
 pub use png::png;
-pub use printable::{printable, printable_lines};
 pub use run::Run;
 pub use status::Status;
 pub use svg::svg;
@@ -55,7 +53,7 @@ pub use terminal::{Colour, terminal};
 /// # Errors
 /// [`Error::Write`] if that fails; what was at `path` is then still there.
 pub fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Error> {
-    Ok(flameout_model::checkpoint::write_atomically(path, &[content.as_ref()])?)
+    Ok(flameout_files::write_atomically(path, &[content.as_ref()])?)
 }
 
 /// Runs the README's example as a test.

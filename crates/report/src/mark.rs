@@ -1,7 +1,8 @@
 //! Steps of a run to point out.
 
 use flameout_curves::Curve;
-use flameout_doctor::onset::{self, EventKind};
+use flameout_curves::judge::{Series, judge};
+use flameout_curves::onset::EventKind;
 use flameout_experiment::Summary;
 
 /// A step, and what happened there.
@@ -67,7 +68,12 @@ fn of_curve(curve: &Curve) -> Vec<Mark> {
         EventKind::Unsettled => MarkKind::Rise,
         EventKind::Collapse => MarkKind::Collapse,
     };
-    onset::find(curve, None).iter().map(|event| Mark { step: event.onset, kind: kind(event.kind) }).collect()
+    let judgement = judge(curve);
+    // The loss tells, where there is one; a log of accuracies alone has the accuracy.
+    let of = |series| judgement.events.iter().filter(move |event| event.series == series).peekable();
+    let series = [Series::Loss, Series::ValidationLoss, Series::Accuracy, Series::ValidationAccuracy];
+    let events = series.into_iter().map(of).find_map(|mut events| events.peek().is_some().then_some(events));
+    events.into_iter().flatten().map(|event| Mark { step: event.event.onset, kind: kind(event.event.kind) }).collect()
 }
 
 #[cfg(test)]
@@ -81,5 +87,18 @@ mod tests {
         let marks = marks(&Curve::from_losses(Unit::Step, losses), None);
         assert_eq!(marks.len(), 1, "{marks:?}");
         assert!((295..=305).contains(&marks[0].step) && marks[0].kind != MarkKind::Spike, "{marks:?}");
+    }
+
+    #[test]
+    fn a_log_of_accuracies_alone_is_marked_where_they_fall() {
+        let mut curve = Curve::from_losses(Unit::Step, (0..60).map(|_| f64::NAN));
+        curve.columns.loss = None;
+        curve.columns.accuracy = Some("acc".into());
+        for (step, point) in curve.points.iter_mut().enumerate() {
+            point.accuracy = Some(if step < 40 { 0.02 * step as f64 } else { 0.1 });
+        }
+        let marks = marks(&curve, None);
+        assert_eq!(marks.len(), 1, "{marks:?}");
+        assert!((39..=41).contains(&marks[0].step), "{marks:?}");
     }
 }

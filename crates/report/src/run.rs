@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use flameout_curves::{Curve, Unit, logs};
 use flameout_doctor::Diagnosis;
 use flameout_experiment::run_directory::Environment;
-use flameout_experiment::{Settings, Summary, small_file};
+use flameout_experiment::{Settings, Summary};
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 use crate::figures::{counted, whole};
 use crate::mark::{self, Mark};
-use crate::printable::printable;
+use flameout_curves::printable;
 
 /// Everything that is known of a run. What its directory does not hold is `None`.
 #[derive(Debug, Clone)]
@@ -136,7 +136,7 @@ fn holds_a_line(path: &Path) -> Result<bool, Error> {
 /// A JSON file; `None` if it is not there.
 fn read_json<V: DeserializeOwned>(path: &Path) -> Result<Option<V>, Error> {
     use std::io::ErrorKind::{NotADirectory, NotFound};
-    let text = match small_file::read(path, small_file::JSON) {
+    let text = match flameout_files::read(path, flameout_files::JSON) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(None),
         Err(error) => return Err(Error::io(path)(error)),

@@ -1,6 +1,7 @@
 //! What became of a run, in a sentence.
 
-use flameout_experiment::{Summary, Symptom};
+use flameout_curves::Symptom;
+use flameout_experiment::Summary;
 
 use crate::figures::whole;
 use crate::mark::MarkKind;
@@ -123,6 +124,7 @@ fn appearance(symptom: Symptom) -> &'static str {
     match symptom {
         Symptom::SameOutput => ", to the same output for every word",
         Symptom::RandomOutput => ", to outputs that have nothing to do with the words",
+        Symptom::Divergence => ", to a loss far above the mean predictor's",
         Symptom::NonFinite => ", to numbers that are not finite",
     }
 }

@@ -10,9 +10,9 @@ use crate::differences::from_question;
 use crate::figures::{percent, short, whole};
 use crate::mark::MarkKind;
 use crate::plot::{Plot, Scale, Series, Words};
-use crate::printable::{printable, printable_lines};
 use crate::run::Run;
 use crate::status::{Gravity, Status};
+use flameout_curves::{printable, printable_lines};
 
 /// Heights of a curve's columns.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];

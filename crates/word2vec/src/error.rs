@@ -366,6 +366,16 @@ impl Error {
     }
 }
 
+impl From<flameout_files::Error> for Error {
+    fn from(error: flameout_files::Error) -> Self {
+        match error {
+            // Its path comes with `in_file`.
+            flameout_files::Error::Io { reason, .. } => Error::Io(reason),
+            other => Error::Io(io::Error::other(other)),
+        }
+    }
+}
+
 /// `1 word`, `2 words`.
 fn count(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })

@@ -1,9 +1,8 @@
 //! Writing, to any stream or to a file that is whole or not there at all.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -159,54 +158,10 @@ fn why_unwritable(word: &str, format: Format) -> Option<&'static str> {
 }
 
 /// Has `write` fill a new file, which then takes the place of `path`.
-fn replace_file(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<(), Error>) -> Result<(), Error> {
-    let (temporary, file) = create_beside(path)?;
-    let result = fill_and_rename(file, &temporary, path, write);
-    if result.is_err() {
-        // The error at hand matters more than one of clearing up.
-        let _ = fs::remove_file(&temporary);
-    }
-    result
-}
-
-fn fill_and_rename(
-    file: File,
-    temporary: &Path,
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut buffered = BufWriter::new(file);
-    write(&mut buffered)?;
-    let file = buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.sync_all()?;
-    drop(file);
-    fs::rename(temporary, path)?;
-    sync_folder(path);
-    Ok(())
-}
-
-/// A new file in the folder of `path`, as only within a file system renaming is atomic.
-fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a file name"))?;
-    loop {
-        let mut temporary = std::ffi::OsString::from(".");
-        temporary.push(name);
-        temporary.push(format!(".{}-{}.tmp", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
-        let temporary = path.with_file_name(temporary);
-        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
-            Ok(file) => return Ok((temporary, file)),
-            // Left by a process of the same number that was killed.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Makes the new name last through a power failure, where folders can be synced; the data are on the disk already.
-fn sync_folder(path: &Path) {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
+fn replace_file(path: &Path, write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<(), Error>) -> Result<(), Error> {
+    flameout_files::replace(path, |file| {
+        let mut buffered = BufWriter::new(file);
+        write(&mut buffered)?;
+        Ok(buffered.flush()?)
+    })
 }

@@ -231,7 +231,6 @@ fn logs() {
         seed("tensorboard", name, &unframed(&file));
     }
     seed("metrics", "steps-and-an-epoch", METRICS.as_bytes());
-    seed("probes", "names-and-readings", PROBES.as_bytes());
 }
 
 /// TensorBoard's events with two bytes of length in place of TensorFlow's frame.
@@ -249,11 +248,6 @@ fn unframed(mut file: &[u8]) -> Vec<u8> {
 const METRICS: &str = r#"{"kind":"step","step":1,"epoch":1,"words":32,"loss":0.5,"accuracy":0.1,"gradient_norm":null,"update_norm":1.0,"learning_rate":0.001}
 {"kind":"step","step":2,"epoch":1,"words":32,"loss":null,"accuracy":0.25,"gradient_norm":0.125,"update_norm":1e-9,"learning_rate":0.001}
 {"kind":"epoch","epoch":1,"step":2,"loss":0.5,"accuracy":0.1,"test_loss":0.6,"test_accuracy":0.2,"spread":0.1,"identical":0.0,"words_per_second":9.0}
-"#;
-
-const PROBES: &str = r#"{"kind":"names","tensors":["layer0/kernel","layer0/bias"],"activations":["layer0/forget"],"recurrent":["layer0/forget"]}
-{"kind":"reading","step":1,"gradient_norm":[0.1,null],"update_norm":[0.2,0.3],"ratio_mean":[0.5,0.5],"non_finite":[{"tensor":1,"of":"gradient","count":2,"first":7}]}
-{"kind":"reading","step":2,"gradient_norm":[0.1,0.2],"update_norm":[0.2,0.3],"network":{"loss":null,"accuracy":0.5,"spread":0.1,"identical":0.0,"parameter_norm":[1.0,2.0],"zero_slope":[0.1],"saturated_low":[0.1],"saturated_high":[0.0],"spectral_radius":[1.5]}}
 "#;
 
 fn text() {

@@ -26,7 +26,7 @@ pub mod whole;
 pub type Reader = fn(&[u8]);
 
 /// All readers by the names of their targets and of their corpora's directories.
-pub const READERS: [(&str, Reader); 25] = [
+pub const READERS: [(&str, Reader); 24] = [
     ("word2vec_binary", vectors::word2vec_binary),
     ("word2vec_text", vectors::word2vec_text),
     ("glove", vectors::glove),
@@ -44,7 +44,6 @@ pub const READERS: [(&str, Reader); 25] = [
     ("log", logs::log),
     ("tensorboard", logs::tensorboard),
     ("metrics", logs::metrics),
-    ("probes", logs::probes),
     ("settings", text::settings),
     ("summary", text::summary),
     ("encoder", text::encoder),

@@ -1,7 +1,6 @@
 //! Logs of training runs: of this workspace, Keras, PyTorch, TensorBoard.
 
 use flameout_curves::{Curve, logs};
-use flameout_doctor::probe::Log;
 use flameout_experiment::RunDirectory;
 
 use crate::file::with_file;
@@ -59,12 +58,5 @@ pub fn metrics(data: &[u8]) {
         std::fs::write(path, &written).expect("a temporary file");
         let back = RunDirectory::read_metrics(directory).expect("what was written is read");
         assert_eq!(format!("{back:?}"), format!("{records:?}"), "as text, in which NaN is NaN");
-    });
-}
-
-/// `probes.jsonl` of a run.
-pub fn probes(data: &[u8]) {
-    with_file("probes.jsonl", data, |path| {
-        let _ = BOUND.holds(data.len(), || Log::read(path));
     });
 }

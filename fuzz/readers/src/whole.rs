@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 
 use flameout::Embedder;
 use flameout::report::{Colour, Plot, Run, html, svg, terminal};
+use flameout_curves::judge::{Verdict, judge};
 use flameout_curves::logs::{self, Names};
-use flameout_doctor::judge::{Verdict, judge};
 use flameout_encoder::EncoderSettings;
 use flameout_experiment::run_directory::{ENCODER, LAST_MODEL};
 use flameout_experiment::{Case, Ended, RunDirectory, RunOptions, Settings, Summary, train as experiment};

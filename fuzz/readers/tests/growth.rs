@@ -133,14 +133,6 @@ fn logs_of_short_rows() {
     logs::tensorboard(&[&(summary.len() as u16).to_le_bytes()[..], &summary].concat().repeat(3));
     let step = "{\"kind\":\"step\",\"step\":0,\"epoch\":1,\"words\":1,\"loss\":1,\"accuracy\":1,\"gradient_norm\":1,\"update_norm\":1,\"learning_rate\":1}\n";
     logs::metrics(&numbered("", |number| step.replace("\"step\":0", &format!("\"step\":{number}"))));
-    let names = "{\"kind\":\"names\",\"tensors\":[],\"activations\":[],\"recurrent\":[]}\n";
-    let reading = format!("{names}{{\"kind\":\"reading\",\"step\":1,\"update_norm\":[],\"gradient_norm\":[0");
-    logs::probes(&repeated(&reading, ",0", "]}\n"));
-    logs::probes(&repeated(
-        "{\"kind\":\"names\",\"activations\":[],\"recurrent\":[],\"tensors\":[\"\"",
-        ",\"\"",
-        "]}\n",
-    ));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::names::Quantity;
 use super::rows::{Log, Row};
-use super::runs::{Index, Main, Run, split};
+use super::runs::{Figure, Index, Main, Run, split};
 use crate::curve::{Curve, EpochPoint, Point, Source, Unit};
 use crate::error::Error;
 
@@ -16,8 +16,8 @@ impl Log {
     /// If there is no loss, a column that the user asked for is not there, or an index is no index.
     pub(crate) fn into_curves(mut self) -> Result<Vec<Curve>, Error> {
         let chosen = self.choose()?;
-        let trained = chosen.has(Quantity::Loss);
-        if !trained && !chosen.has(Quantity::TestLoss) && !chosen.has(Quantity::TestAccuracy) {
+        let judged = [Quantity::Loss, Quantity::Accuracy, Quantity::TestLoss, Quantity::TestAccuracy];
+        if !judged.iter().any(|quantity| chosen.has(*quantity)) {
             return Err(self.no_loss());
         }
         let mut empty = Curve::empty(self.format);
@@ -27,15 +27,18 @@ impl Log {
         empty.name = self.run.clone();
         let rows = self.rows(chosen)?;
         let count = rows.len();
-        let trained = rows.iter().any(|row| row.get(Quantity::Loss).is_some());
-        if !trained && !rows.iter().any(Row::is_test) {
+        let Some(figure) = Figure::of(&rows) else {
             let mut notes = std::mem::take(&mut self.notes);
             if count > 0 {
                 notes.push("no row has a value for the loss".into());
             }
             return Ok(vec![Curve { rows: count, notes, ..empty }]);
+        };
+        if figure != Figure::Loss {
+            // A column without a number is none.
+            empty.columns.loss = None;
         }
-        let index = Index::of(&rows, trained, self.step_is_wanted());
+        let index = Index::of(&rows, figure, self.step_is_wanted());
         let mut runs = split(rows, index, &self.begins);
         let mut repeated = Vec::with_capacity(runs.len());
         for run in &mut runs {
@@ -101,9 +104,10 @@ impl Unit {
         }
         let points = rows.iter().filter(|row| index.is_primary(row)).count();
         let tested = rows.iter().filter(|row| row.is_test()).count();
-        let tested_each = index.trained && tested > 0 && tested * 10 >= points * 9;
+        let trained = index.figure != Figure::Tests;
+        let tested_each = trained && tested > 0 && tested * 10 >= points * 9;
         let norms = has(Quantity::GradientNorm) || has(Quantity::UpdateNorm);
-        let plain = points <= EPOCHS && !norms && !(index.trained && tested > 0);
+        let plain = points <= EPOCHS && !norms && !(trained && tested > 0);
         if tested_each || plain { Self::Epoch } else { Self::Step }
     }
 }
@@ -150,16 +154,18 @@ fn curve(run: Run, index: Index, unit: Unit, empty: Curve) -> Curve {
             (firsts.iter().map(|first| first.1).collect(), steps_per_epoch(&firsts, &run.rows))
         }
     };
-    let points = run.rows.iter().filter_map(|row| point(row, number(row))).collect();
+    let points = run.rows.iter().filter_map(|row| point(row, index, number(row))).collect();
     let mut notes = empty.notes;
     notes.extend(run.notes);
     Curve { points, epochs, unit, steps_per_epoch, epoch_starts, rows: run.count, notes, ..empty }
 }
 
-fn point(row: &Row, step: u64) -> Option<Point> {
+fn point(row: &Row, index: Index, step: u64) -> Option<Point> {
+    let loss = row.get(Quantity::Loss);
+    let of_accuracy = index.figure == Figure::Accuracy && row.get(Quantity::Accuracy).is_some();
     Some(Point {
         step,
-        loss: row.get(Quantity::Loss)?,
+        loss: loss.or(of_accuracy.then_some(f64::NAN))?,
         accuracy: row.get(Quantity::Accuracy),
         gradient_norm: row.get(Quantity::GradientNorm),
         update_norm: row.get(Quantity::UpdateNorm),

@@ -2,7 +2,6 @@
 //! `trainer_state.json` and Keras' `History.history`. Objects within are taken apart: `{"train": {"loss": 1}}` is `train/loss`.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -15,6 +14,7 @@ use super::rows::Log;
 use crate::curve::Format;
 use crate::error::Error;
 use crate::lines::Lines;
+use crate::source;
 
 /// Numbers as Python's `json` writes them, which JSON does not know; the longest first.
 const NOT_FINITE: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
@@ -54,8 +54,7 @@ pub(super) fn is_row(line: &[u8]) -> bool {
 /// Reads a text that is JSON as a whole: one value, or several, one after the other. `None`: it is no JSON.
 pub(super) fn read_whole(path: &Path, names: &Names) -> Result<Option<Vec<Log>>, Error> {
     let mut text = Vec::new();
-    let file = File::open(path).map_err(Error::io(path))?;
-    file.take(LARGEST + 1).read_to_end(&mut text).map_err(Error::io(path))?;
+    source::open(path)?.take(LARGEST + 1).read_to_end(&mut text).map_err(Error::io(path))?;
     if text.len() as u64 > LARGEST {
         let problem = format!("is JSON in one piece of more than {} MiB; write an object a line", LARGEST >> 20);
         return Err(Error::Log { path: path.into(), problem });

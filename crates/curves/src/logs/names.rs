@@ -251,14 +251,19 @@ pub(crate) fn meaning(name: &str) -> Option<Meaning> {
     }
     let (mut of_test, mut of_epoch, mut of_step) = (false, false, false);
     let mut rest: Vec<&str> = Vec::new();
+    let mut after_data = false;
     for word in &words {
+        let is_data = TEST.contains(&word.as_str()) || TRAIN.contains(&word.as_str());
         match word.as_str() {
             "epoch" => of_epoch = true,
             "step" => of_step = true,
             word if TEST.contains(&word) => of_test = true,
             word if TRAIN.contains(&word) || FILLERS.contains(&word) => {}
+            // `valid_0`, `validation_1`: which of the data sets.
+            word if after_data && word.bytes().all(|byte| byte.is_ascii_digit()) => {}
             word => rest.push(word),
         }
+        after_data = is_data;
     }
     let joined = rest.join("_");
     let listed = NAMES.iter().find(|(known, ..)| *known == joined).map(|&(_, quantity, added)| (quantity, added));
@@ -440,6 +445,10 @@ mod tests {
             ("valid_nll_loss", true, Measure::Loss),
             ("Minibatch Loss", false, Measure::Loss),
             ("valid_1's binary_logloss", true, Measure::Loss),
+            ("valid_0 s l2", true, Measure::Loss),
+            ("validation_0-rmse", true, Measure::Loss),
+            ("train-rmse", false, Measure::Loss),
+            ("train-error", false, Measure::ErrorRate),
             ("valid_ppl", true, Measure::Perplexity),
             ("perplexity", false, Measure::Perplexity),
             ("error", false, Measure::ErrorRate),

@@ -16,7 +16,7 @@ const UNKNOWN_TOLD: usize = 40;
 /// Characters of a name that are kept.
 const LONGEST_NAME: usize = 60;
 /// Names that one note lists.
-const LISTED: usize = 6;
+pub(super) const LISTED: usize = 6;
 /// A name with less than this share of the values of another of the same meaning is not chosen.
 const RARE: usize = 10;
 
@@ -229,7 +229,9 @@ impl Log {
 
     /// How many rows there are with a figure that can be judged.
     pub(crate) fn judged(&self) -> usize {
-        let judged = |quantity| matches!(quantity, Quantity::Loss | Quantity::TestLoss | Quantity::TestAccuracy);
+        let judged = |quantity| {
+            matches!(quantity, Quantity::Loss | Quantity::Accuracy | Quantity::TestLoss | Quantity::TestAccuracy)
+        };
         let names = self.names.iter().filter(|name| judged(name.meaning.quantity));
         names.map(|name| name.values).max().unwrap_or(0)
     }
@@ -346,7 +348,7 @@ impl Log {
     /// The error of a log in which there is nothing to judge.
     pub(crate) fn no_loss(&self) -> Error {
         let problem = format!(
-            "holds no loss under a known name (`loss`, `train_loss`, `val_loss`, `mse`, `ppl`, …); {}; \
+            "holds no loss and no accuracy under a known name (`loss`, `train_loss`, `val_loss`, `mse`, `ppl`, `acc`, …); {}; \
              `--loss COLUMN` says which one is it",
             self.found()
         );

@@ -39,8 +39,31 @@ impl Main {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Index {
     pub(super) main: Main,
-    /// Whether there is a training loss: then rows with one make the points, else rows of tests.
-    pub(super) trained: bool,
+    /// What the rows have that make the points.
+    pub(super) figure: Figure,
+}
+
+/// The figure by which a run is told apart and numbered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Figure {
+    /// The training loss.
+    Loss,
+    /// The training accuracy, where there is no such loss.
+    Accuracy,
+    /// Those of tests, where nothing is told of training.
+    Tests,
+}
+
+impl Figure {
+    /// Of rows; `None` if they have nothing that can be judged.
+    pub(super) fn of(rows: &[Row]) -> Option<Self> {
+        let has = |quantity: Quantity| rows.iter().any(|row| row.get(quantity).is_some());
+        match (has(Quantity::Loss), has(Quantity::Accuracy)) {
+            (true, _) => Some(Self::Loss),
+            (false, true) => Some(Self::Accuracy),
+            (false, false) => rows.iter().any(Row::is_test).then_some(Self::Tests),
+        }
+    }
 }
 
 /// The rows of a run, numbered.
@@ -56,8 +79,8 @@ pub(super) struct Run {
 
 impl Index {
     /// By what the rows have: steps; else epochs, one each; else nothing.
-    pub(super) fn of(rows: &[Row], trained: bool, step_is_wanted: bool) -> Self {
-        let mut index = Self { main: Main::Nothing, trained };
+    pub(super) fn of(rows: &[Row], figure: Figure, step_is_wanted: bool) -> Self {
+        let mut index = Self { main: Main::Nothing, figure };
         let (mut count, mut steps, mut whole, mut equal, mut next) = (0_usize, 0, 0, 0, 0);
         let mut last = None;
         for row in rows.iter().filter(|row| index.is_primary(row)) {
@@ -83,13 +106,22 @@ impl Index {
     }
 
     pub(super) fn is_primary(self, row: &Row) -> bool {
-        if self.trained { row.get(Quantity::Loss).is_some() } else { row.is_test() }
+        match self.figure {
+            Figure::Loss => row.get(Quantity::Loss).is_some(),
+            Figure::Accuracy => row.get(Quantity::Accuracy).is_some(),
+            Figure::Tests => row.is_test(),
+        }
     }
 
     /// What the level of a run is told by.
     fn value(self, row: &Row) -> Option<f64> {
-        let value = if self.trained { row.get(Quantity::Loss) } else { row.get(Quantity::TestLoss) };
-        value.or_else(|| row.get(Quantity::TestAccuracy).map(|accuracy| -accuracy)).filter(|value| value.is_finite())
+        let better_if_high = |quantity: Quantity| row.get(quantity).map(|accuracy| -accuracy);
+        let value = match self.figure {
+            Figure::Loss => row.get(Quantity::Loss),
+            Figure::Accuracy => better_if_high(Quantity::Accuracy),
+            Figure::Tests => row.get(Quantity::TestLoss).or_else(|| better_if_high(Quantity::TestAccuracy)),
+        };
+        value.filter(|value| value.is_finite())
     }
 
     fn number(self, row: &Row) -> f64 {
@@ -386,7 +418,9 @@ impl Splitter {
                 Main::Epoch => format!("{} was added to its epochs", self.epoch_offset),
                 Main::Nothing => "its rows were numbered through".into(),
             };
-            let stood = self.end().map_or_else(String::new, |end| format!(" (where it stood: {end})"));
+            let sign = if self.index.figure == Figure::Accuracy { -1.0 } else { 1.0 };
+            let stood =
+                self.end().map(|end| sign * end).map_or_else(String::new, |end| format!(" (where it stood: {end})"));
             self.run.notes.push(format!("{again}{stood}: a resumed run; {added}"));
         }
     }
@@ -399,8 +433,12 @@ impl Splitter {
             Some(number) => format!("epochs begin again at {number}"),
             None => "the log begins again".into(),
         };
-        let value = if self.index.trained { row.get(Quantity::Loss) } else { row.get(Quantity::TestLoss) };
-        let value = value.map_or_else(String::new, |value| format!(", the loss at {value}"));
+        let (figure, value) = match self.index.figure {
+            Figure::Loss => ("loss", row.get(Quantity::Loss)),
+            Figure::Accuracy => ("accuracy", row.get(Quantity::Accuracy)),
+            Figure::Tests => ("loss", row.get(Quantity::TestLoss)),
+        };
+        let value = value.map_or_else(String::new, |value| format!(", the {figure} at {value}"));
         format!("{}{begin}{value}", place(row))
     }
 

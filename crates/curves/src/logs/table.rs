@@ -1,8 +1,7 @@
 //! Tables of values with a line of names: Keras' `CSVLogger`, Lightning, exports of Weights & Biases, TensorBoard's
 //! "download as CSV", what notebooks and model cards show, columns by spaces, numbers alone.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
@@ -14,6 +13,7 @@ use super::rows::{Log, printable};
 use crate::curve::Format;
 use crate::error::Error;
 use crate::lines::Lines;
+use crate::source;
 
 /// By what cells are separated; the last stands for any number of spaces and tabs.
 const SEPARATORS: [u8; 5] = [b',', b';', b'\t', b'|', b' '];
@@ -35,8 +35,16 @@ pub(super) struct Shape {
 /// How the text is a table with names that are known, if it is one. The last line may be cut off.
 pub(super) fn recognise(text: &str, names: &Names) -> Option<Shape> {
     let wanted = [&names.loss, &names.validation_loss, &names.accuracy, &names.step];
-    let known = |cell: &str| meaning(cell).is_some() || wanted.iter().any(|name| name.as_deref() == Some(cell));
+    let known = |cell: &str| {
+        (meaning(cell).is_some() && !has_value(cell)) || wanted.iter().any(|name| name.as_deref() == Some(cell))
+    };
     shape(text, |cells| cells.iter().filter(|cell| known(cell) || of_run(cell).is_some()).count())
+}
+
+/// Whether a cell is no name, but a name and its number: `loss=0.5]`, `Epoch 3 loss: 0.5`.
+fn has_value(cell: &str) -> bool {
+    let number = |(at, mark): (usize, &str)| number::prefix(cell[at + mark.len()..].trim_start()).is_some();
+    cell.match_indices(['=', ':']).any(number)
 }
 
 /// How the text is a table whose names are not known, or of numbers without names.
@@ -139,7 +147,7 @@ pub(super) fn read(path: &Path, names: &Names, shape: Shape) -> Result<Vec<Log>,
         }
         return Ok(table.finish());
     }
-    let mut file = BufReader::new(File::open(path).map_err(Error::io(path))?);
+    let mut file = source::open(path)?;
     for _ in 0..shape.skip {
         file.skip_until(b'\n').map_err(Error::io(path))?;
     }
@@ -367,7 +375,7 @@ impl<'a> Table<'a> {
 fn of_run(cell: &str) -> Option<(&str, &str)> {
     let (run, metric) = cell.rsplit_once(OF_RUN)?;
     let plain = metric.trim_end_matches("__MIN").trim_end_matches("__MAX");
-    meaning(plain).is_some().then_some((run, metric))
+    (meaning(plain).is_some() && !has_value(plain)).then_some((run, metric))
 }
 
 /// `0,5`, as spreadsheets write it where the comma is the decimal point.

@@ -7,9 +7,10 @@
 use std::path::Path;
 
 use super::Names;
-use super::names::{Quantity, Scope, scope};
+use super::names::{Quantity, Scope, meaning, scope};
 use super::number;
 use super::rows::Log;
+use super::unnamed::{Bar, bar, bracketed, darknet};
 use crate::curve::Format;
 use crate::error::Error;
 use crate::lines::Lines;
@@ -24,10 +25,10 @@ const LEVELS: [&str; 5] = ["INFO", "DEBUG", "WARNING", "ERROR", "INFO:root"];
 pub(super) fn read(path: &Path, names: &Names) -> Result<Log, Error> {
     let mut reader =
         Reader { log: Log::new(Format::Text, path, names), epoch: None, step: None, bar: None, bars: false };
-    let mut lines = Lines::open(path)?;
+    let mut lines = Lines::open_states(path)?;
     while let Some(line) = lines.next_line()? {
         let text = without_escapes(&String::from_utf8_lossy(line.bytes));
-        for state in text.split(['\r', '\u{8}']).map(str::trim).filter(|state| !state.is_empty()) {
+        for state in text.split('\u{8}').map(str::trim).filter(|state| !state.is_empty()) {
             reader.line(line.number, state);
         }
     }
@@ -36,32 +37,48 @@ pub(super) fn read(path: &Path, names: &Names) -> Result<Log, Error> {
 }
 
 /// A value and the name before it.
-type Pair = (String, Option<Scope>, f64);
+pub(super) type Pair = (String, Option<Scope>, f64);
+
+/// The last state of a progress bar.
+struct Progress {
+    line: u64,
+    done: u64,
+    total: u64,
+    pairs: Vec<Pair>,
+}
+
+impl Progress {
+    /// Whether this is the state of another bar than an earlier one.
+    fn is_another(&self, earlier: &Self, numbered: bool) -> bool {
+        let scope = |bar: &Self| bar.pairs.iter().find_map(|pair| pair.1);
+        let epoch = |bar: &Self| bar.pairs.iter().find(|pair| is_epoch(&pair.0)).map(|pair| pair.2);
+        let differs = scope(self) != scope(earlier) || epoch(self) != epoch(earlier);
+        // A bar may be printed once more when it is full; with the same names on another line it is the next one.
+        let full = |bar: &Self| bar.done == bar.total && bar.total > 0;
+        let names = |bar: &Self| bar.pairs.iter().map(|pair| pair.0.clone()).collect::<Vec<_>>();
+        let next = full(self) && full(earlier) && self.line != earlier.line && names(self) == names(earlier);
+        self.total != earlier.total || self.done < earlier.done || differs || (next && !numbered)
+    }
+}
+
+/// Whether a name is that of an epoch's number.
+fn is_epoch(name: &str) -> bool {
+    meaning(name).is_some_and(|meaning| meaning.quantity == Quantity::Epoch)
+}
 
 struct Reader {
     log: Log,
     epoch: Option<f64>,
     step: Option<f64>,
-    /// The line, the done and the total of the present bar, and what it says.
-    bar: Option<(u64, u64, u64, Vec<Pair>)>,
+    bar: Option<Progress>,
     /// Whether a bar has been written down since the last line of an epoch.
     bars: bool,
 }
 
 impl Reader {
     fn line(&mut self, number: u64, text: &str) {
-        if let Some((done, total, rest)) = bar(text) {
-            let pairs = pairs(rest, &self.log);
-            if pairs.is_empty() {
-                return;
-            }
-            if self.bar.as_ref().is_some_and(|bar| bar.2 != total || bar.1 > done) {
-                self.flush();
-            }
-            // A second bar of an epoch is of an evaluation.
-            if !(self.bars && self.epoch.is_some()) {
-                self.bar = Some((number, done, total, pairs));
-            }
+        if let Some(bar) = bar(text) {
+            self.progress(number, &bar);
             return;
         }
         if let Some((epoch, total)) = epoch_line(text) {
@@ -71,16 +88,32 @@ impl Reader {
             self.bars = false;
             return;
         }
-        let pairs = pairs(text, &self.log);
+        let pairs = line_pairs(text, &self.log);
         if !pairs.is_empty() {
             self.row(number, &pairs);
         }
     }
 
+    fn progress(&mut self, line: u64, bar: &Bar<'_>) {
+        let pairs = pairs(&format!("{} | {}", bar.before, bar.after), &self.log);
+        if pairs.is_empty() {
+            return;
+        }
+        let told = pairs.iter().any(|pair| pair.1.is_some() || is_epoch(&pair.0));
+        let progress = Progress { line, done: bar.done, total: bar.total, pairs };
+        if self.bar.as_ref().is_some_and(|earlier| progress.is_another(earlier, self.epoch.is_some() && !told)) {
+            self.flush();
+        }
+        // A second bar of an epoch is of an evaluation.
+        if told || !(self.bars && self.epoch.is_some()) {
+            self.bar = Some(progress);
+        }
+    }
+
     fn flush(&mut self) {
-        if let Some((line, _, _, pairs)) = self.bar.take() {
+        if let Some(Progress { line, pairs, .. }) = self.bar.take() {
+            self.bars = pairs.iter().any(|pair| !is_epoch(&pair.0));
             self.row(line, &pairs);
-            self.bars = true;
         }
     }
 
@@ -104,7 +137,7 @@ impl Reader {
             return;
         }
         self.log.row(line);
-        let trained = of(Quantity::Loss).is_some();
+        let trained = of(Quantity::Loss).or(of(Quantity::Accuracy)).is_some();
         for (name, quantity, value) in known {
             if !is_index(quantity) || (valid(value) || (quantity == Quantity::Epoch && value >= 0.0)) {
                 self.log.value(name, value);
@@ -144,31 +177,6 @@ fn without_escapes(text: &str) -> String {
     result
 }
 
-/// `12/100 [=====>…] - ETA: 2s - loss: 0.5`: what is done, of how many, and what follows.
-fn bar(text: &str) -> Option<(u64, u64, &str)> {
-    let (position, rest) = if let Some((before, after)) = text.split_once("%|") {
-        let after = after.rsplit_once('|').map_or(after, |(_, after)| after);
-        (after, if before.is_empty() { "" } else { after })
-    } else {
-        (text, text)
-    };
-    let position = position.trim_start();
-    let digits = position.bytes().take_while(u8::is_ascii_digit).count();
-    let done = position[..digits].parse().ok()?;
-    let after = position[digits..].strip_prefix('/')?;
-    let digits = after.bytes().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-    let total =
-        after[..digits].parse().or_else(|_| if &after[..digits] == "Unknown" { Ok(0) } else { Err(()) }).ok()?;
-    let tail = after[digits..].trim_start();
-    let is_bar = tail.starts_with("[=")
-        || tail.starts_with("[>")
-        || tail.starts_with("[.")
-        || tail.starts_with('━')
-        || tail.starts_with("- ")
-        || rest.len() < text.len();
-    is_bar.then_some((done, total, tail))
-}
-
 /// `Epoch 3/30` and nothing else.
 fn epoch_line(text: &str) -> Option<(f64, Option<f64>)> {
     let rest = text.strip_prefix("Epoch").or_else(|| text.strip_prefix("epoch"))?.trim_start_matches([':', ' ']);
@@ -180,6 +188,20 @@ fn epoch_line(text: &str) -> Option<(f64, Option<f64>)> {
             .map(|(total, _)| (epoch, Some(total))),
         None => tail.is_empty().then_some((epoch, None)),
     }
+}
+
+/// Values of a line with their names; those of indices may have none.
+fn line_pairs(text: &str, log: &Log) -> Vec<Pair> {
+    if let Some(pairs) = darknet(text) {
+        return pairs;
+    }
+    let Some((mut indices, rest)) = bracketed(text) else { return pairs(text, log) };
+    let found = pairs(rest, log);
+    if found.iter().any(|pair| meaning(&pair.0).is_some_and(|meaning| is_index(meaning.quantity))) {
+        return found;
+    }
+    indices.extend(found);
+    indices
 }
 
 /// Values with the names before them.
@@ -212,6 +234,16 @@ fn pairs(text: &str, log: &Log) -> Vec<Pair> {
                 rest = &rest[rest.bytes().take_while(u8::is_ascii_digit).count()..];
                 continue;
             }
+            if let Some((name, about)) = index_at_end(&phrase, log)
+                && unit == 0
+                && !junk
+            {
+                // `Average loss at step 2000: 3.14`: the name's number comes next.
+                pairs.push((name.into(), None, value));
+                phrase.truncate(about);
+                (rest, open) = (&rest[length..], true);
+                continue;
+            }
             if &rest[length..length + unit] == "epoch" {
                 pairs.push(("epoch".into(), None, value));
             } else if !junk
@@ -224,7 +256,8 @@ fn pairs(text: &str, log: &Log) -> Vec<Pair> {
                 // Tesseract's `At iteration 97/200/200`: the second counts what was trained on.
                 let second = after.strip_prefix('/').filter(|_| name.ends_with("iteration")).and_then(number::prefix);
                 let triple = second.filter(|(_, length)| after[1 + length..].starts_with('/'));
-                pairs.push((name, of_line, triple.map_or(value, |second| second.0)));
+                let last = triple.map(|second| second.0).or_else(|| end_of_range(&name, after));
+                pairs.push((name, of_line, last.unwrap_or(value)));
             }
             let mut skip = length + unit;
             if junk {
@@ -246,6 +279,11 @@ fn pairs(text: &str, log: &Log) -> Vec<Pair> {
             open = true;
         } else {
             match first {
+                // `Training loss (for one batch) at step 10: 0.5`
+                '(' if in_brackets(rest) > 0 => {
+                    rest = &rest[in_brackets(rest)..];
+                    continue;
+                }
                 ' ' | '\t' | ':' | '=' | '\'' | '"' | '[' => {}
                 _ => {
                     phrase.clear();
@@ -256,6 +294,31 @@ fn pairs(text: &str, log: &Log) -> Vec<Pair> {
         }
     }
     pairs
+}
+
+/// The index that words end with, as `loss at step` does, and how many words before it name something else.
+fn index_at_end<'a>(phrase: &[&'a str], log: &Log) -> Option<(&'a str, usize)> {
+    const BETWEEN: [&str; 7] = ["at", "after", "in", "for", "of", "on", "by"];
+    let [before @ .., between, index] = phrase else { return None };
+    let is_name = |quantity: &str| meaning(quantity).is_some_and(|meaning| is_index(meaning.quantity));
+    let is_between = BETWEEN.contains(&between.to_lowercase().as_str()) && is_name(index);
+    (is_between && name_of(before, log).is_some()).then_some((*index, before.len()))
+}
+
+/// The second number of `Minibatch[   1- 100]`: the rows up to there.
+fn end_of_range(name: &str, after: &str) -> Option<f64> {
+    let is_step = meaning(name).is_some_and(|meaning| meaning.quantity == Quantity::Step);
+    let rest = after.strip_prefix('-').filter(|_| is_step)?.trim_start();
+    let (end, length) = number::prefix(rest)?;
+    rest[length..].trim_start().starts_with([']', ',']).then_some(end)
+}
+
+/// Bytes of the words in brackets that a text begins with; 0 if there is anything but words.
+fn in_brackets(text: &str) -> usize {
+    let words = text.find(')').map_or("", |end| &text[..=end]);
+    let inner = words.trim_start_matches('(').trim_end_matches(')');
+    let plain = !inner.is_empty() && inner.chars().all(|next| next.is_alphabetic() || next == ' ');
+    if plain { words.len() } else { 0 }
 }
 
 /// Bytes of the word that a text begins with.

@@ -3,7 +3,7 @@
 use flameout_experiment::{Dataset, Number, Settings};
 use ndarray::Axis;
 
-use super::{Builder, Checked};
+use super::builder::{Builder, Checked};
 use crate::cause::Cause;
 use crate::change::Change;
 use crate::check::Grade;

@@ -1,18 +1,18 @@
 //! Checks 1, 5 and 8: what the curves say.
 
-use flameout_experiment::{Number, StepRecord, Symptom};
+use flameout_curves::{Point, Symptom, median, onset};
+use flameout_experiment::Number;
 use flameout_optim::OptimizerSettings::{Adam, RmsProp};
 use flameout_optim::{AdamSettings, RmsPropSettings, l2_norm};
 
+use super::builder::{Builder, Checked};
 use super::slice::Slice;
-use super::{Builder, Checked};
 use crate::cause::Cause;
 use crate::change::Change;
 use crate::check::Grade;
 use crate::course::Course;
-use crate::diagnosis::{Event, Finding};
-use crate::onset;
-use crate::spikes::median;
+use crate::diagnosis::Finding;
+use crate::event::Event;
 use crate::subject::Subject;
 
 /// Updates shorter than this share of the parameters' length, half of the time, do not get anywhere.
@@ -39,8 +39,7 @@ pub fn check_learning<T: Number>(subject: &Subject<T>, course: &Course<T>, slice
     slice.into_iter().for_each(|slice| check.grade(slice.grade(), slice.describe()));
     // Not compared with the parameters of the end, beside which every update is small if they have grown without bounds.
     let initial = Some(l2_norm(subject.start.parameters())).filter(|&norm| norm > 0.0).unwrap_or(course.parameter_norm);
-    let updates: Vec<f64> = course.records.iter().map(|record| record.update_norm / initial).collect();
-    let usual = median(&updates);
+    let usual = course.usual_update() / initial;
     let evidence = format!("half of the updates are shorter than {usual:.1e} of the initial parameters");
     if usual < SMALL_UPDATE {
         let finding = Finding::suspected(Cause::UpdatesTooSmall, evidence, Some(larger_updates(subject)));
@@ -89,15 +88,16 @@ fn larger_updates<T: Number>(subject: &Subject<T>) -> Change {
 #[must_use]
 pub fn check_predictions<T: Number>(course: &Course<T>) -> Checked {
     let mut check = Builder::new(5, "Are the predictions all the same?");
-    let Some(last) = course.epochs.last() else {
+    let Some(last) = course.curve.epochs.last() else {
         check.grade(Grade::NotApplicable, "no epoch has ended".into());
         return check.done();
     };
     let baseline = course.outcome.baseline();
-    let (of_targets, equal) = (100.0 * last.spread / baseline.spread, 100.0 * last.identical);
+    let (spread, identical) = (last.spread.unwrap_or(f64::NAN), last.identical.unwrap_or(f64::NAN));
+    let (of_targets, equal) = (100.0 * spread / baseline.spread, 100.0 * identical);
     let evidence =
         format!("in the end, outputs differ by {of_targets:.0} % of what targets do; {equal:.0} % of them are equal");
-    if of_targets.is_nan() || baseline.symptom(last.spread, last.identical) == Symptom::SameOutput {
+    if of_targets.is_nan() || baseline.symptom(spread, identical) == Symptom::SameOutput {
         check.grade(Grade::Fail, evidence);
     } else {
         check.note(evidence);
@@ -111,12 +111,12 @@ pub fn check_explosion<T: Number>(event: Event, course: &Course<T>) -> Checked {
     let mut check = Builder::new(8, "Was a NaN or an exploding gradient behind it?");
     match event {
         Event::NonFinite { step } => {
-            let before = course.records.iter().rev().find(|record| record.gradient_norm.is_finite());
-            let norm = before
-                .map_or("none".to_owned(), |record| format!("{:.1e} at step {}", record.gradient_norm, record.step));
+            let norms = course.curve.points.iter().rev().filter_map(|point| Some((point.step, point.gradient_norm?)));
+            let last = norms.into_iter().find(|(_, norm)| norm.is_finite());
+            let norm = last.map_or("none".to_owned(), |(step, norm)| format!("{norm:.1e} at step {step}"));
             check.grade(Grade::Fail, format!("step {step} is not finite; the last finite gradient norm is {norm}"));
         }
-        Event::Rise { onset } => match explosion(&course.records, onset) {
+        Event::Rise { onset } => match explosion(&course.curve.points, onset) {
             Some((step, factor)) => {
                 check.grade(
                     Grade::Suspect,
@@ -133,13 +133,15 @@ pub fn check_explosion<T: Number>(event: Event, course: &Course<T>) -> Checked {
 }
 
 /// The largest gradient from 100 steps before the onset to 20 after, against the median of the 200 steps before those.
-fn explosion(records: &[StepRecord], onset: u64) -> Option<(u64, f64)> {
-    let (near, before): (Vec<&StepRecord>, Vec<&StepRecord>) = records
+fn explosion(points: &[Point], onset: u64) -> Option<(u64, f64)> {
+    let norms: Vec<(u64, f64)> = points
         .iter()
-        .filter(|record| record.step + 300 >= onset && record.step <= onset + 20)
-        .partition(|record| record.step + 100 >= onset);
-    let usual = median(&before.iter().map(|record| record.gradient_norm).collect::<Vec<_>>());
-    let largest = near.into_iter().max_by(|a, b| a.gradient_norm.total_cmp(&b.gradient_norm))?;
-    let factor = largest.gradient_norm / usual;
-    (factor > EXPLODING).then_some((largest.step, factor))
+        .filter(|point| point.step + 300 >= onset && point.step <= onset + 20)
+        .filter_map(|point| Some((point.step, point.gradient_norm?)))
+        .collect();
+    // In order of their steps.
+    let (before, near) = norms.split_at(norms.partition_point(|(step, _)| step + 100 < onset));
+    let usual = median(&before.iter().map(|(_, norm)| *norm).collect::<Vec<_>>())?;
+    let (step, largest) = near.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    (largest > EXPLODING * usual).then_some((step, largest / usual))
 }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use flameout_experiment::{Dataset, Number};
 use ndarray::{Array2, Axis};
 
-use super::{Builder, Checked, spelling};
+use super::builder::{Builder, Checked};
+use super::spelling;
 use crate::cause::Cause;
 use crate::change::Change;
 use crate::check::Grade;

@@ -8,12 +8,13 @@ use flameout_experiment::{Number, Snapshot};
 use flameout_model::{Architecture, Cell, LayerKind, Sequential};
 use ndarray::Array2;
 
+use super::builder::{Builder, Checked};
 use super::growth::{self, Growth};
-use super::{Builder, Checked};
 use crate::cause::Cause;
 use crate::check::Grade;
 use crate::course::Course;
-use crate::diagnosis::{Event, Finding};
+use crate::diagnosis::Finding;
+use crate::event::Event;
 use crate::subject::Subject;
 
 /// Words of the batch that gradients are checked on.

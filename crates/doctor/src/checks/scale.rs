@@ -4,8 +4,8 @@ use flameout_cells::Tensor;
 use flameout_experiment::{Number, Trainer};
 use ndarray::Axis;
 
+use super::builder::{Builder, Checked};
 use super::data::root_mean_square;
-use super::{Builder, Checked};
 use crate::Error;
 use crate::cause::Cause;
 use crate::change::Change;

@@ -8,7 +8,7 @@ use ndarray_rand::rand::SeedableRng;
 use ndarray_rand::rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::Builder;
+use super::builder::Builder;
 use crate::cause::Cause;
 use crate::check::Grade;
 use crate::diagnosis::Finding;

@@ -1,12 +1,11 @@
 //! The curvature of the loss, from differences of gradients.
 
 use flameout_experiment::dataset::Batch;
-use flameout_kernels::{Real, reduce};
+use flameout_kernels::Real;
 use flameout_model::{LossKind, Sequential};
-use flameout_optim::{AnyOptimizer, l2_norm};
-use serde::{Deserialize, Serialize};
+use flameout_optim::l2_norm;
 
-use super::elementwise::{change, dot, fill};
+use super::elementwise::{change, fill};
 use super::lanczos::{Eigenvalue, largest_eigenvalue};
 use super::preconditioner::Preconditioner;
 
@@ -36,37 +35,6 @@ pub struct Curvature<'a, T> {
     loss: f64,
     parameters: Vec<T>,
     gradient: Vec<T>,
-}
-
-/// The loss along a direction d.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Along {
-    /// g·d/‖d‖: how the loss changes a unit of way.
-    pub slope: f64,
-    /// dᵀHd/‖d‖²: how the slope changes a unit of way.
-    pub curvature: f64,
-    /// dᵀHd/dᵀPd: the curvature in the optimiser's own measure of length, to be compared with
-    /// [`Preconditioner::threshold`]. At most the largest eigenvalue of P^(−1/2)·H·P^(−1/2).
-    pub preconditioned: f64,
-}
-
-/// All that can be said of the curvature at a step. Everything preconditioned is to be compared with `threshold`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Sharpness {
-    /// The loss of the batch.
-    pub loss: f64,
-    /// ‖g‖₂ on the batch.
-    pub gradient_norm: f64,
-    /// gᵀHg/‖g‖².
-    pub gradient_curvature: f64,
-    /// gᵀP⁻¹Hg/‖g‖²: beyond the threshold a spike begins (Bai et al. 2025, arXiv 2506.04805).
-    pub gradient_preconditioned: f64,
-    /// Along the last update.
-    pub update: Along,
-    /// Of P^(−1/2)·H·P^(−1/2): beyond the threshold training is unstable (Cohen et al. 2022).
-    pub largest: Eigenvalue,
-    /// [`Preconditioner::threshold`]: for Adam with β1 = 0.9, 38/lr.
-    pub threshold: f64,
 }
 
 impl<'a, T: Real> Curvature<'a, T> {
@@ -127,55 +95,6 @@ impl<'a, T: Real> Curvature<'a, T> {
         self.model.gradients()
     }
 
-    /// The loss along a direction, at the cost of one product. All zero for a direction of zero.
-    ///
-    /// # Panics
-    /// As [`times`](Self::times), or if the preconditioner is of another network.
-    #[inline(never)] // compiled once: see `instances`
-    pub fn along(&mut self, direction: &[T], preconditioner: &Preconditioner<T>) -> Along {
-        let mut product = vec![T::ZERO; direction.len()];
-        self.times(direction, &mut product);
-        let square = dot(direction, direction);
-        if square == 0.0 {
-            return Along { slope: 0.0, curvature: 0.0, preconditioned: 0.0 };
-        }
-        let bent = dot(direction, &product);
-        let own_square = match preconditioner.diagonal() {
-            Some(diagonal) => {
-                reduce::sum_of_zipped(direction, [diagonal], |d, [p]| d.to_f64() * d.to_f64() * p.to_f64())
-            }
-            None => square,
-        };
-        Along {
-            slope: dot(&self.gradient, direction) / square.sqrt(),
-            curvature: bent / square,
-            preconditioned: bent / own_square,
-        }
-    }
-
-    /// gᵀHg/‖g‖² and gᵀP⁻¹Hg/‖g‖², at the cost of one product. Both zero where the gradient is.
-    ///
-    /// # Panics
-    /// If the preconditioner is of another network.
-    #[inline(never)] // compiled once: see `instances`
-    pub fn along_gradient(&mut self, preconditioner: &Preconditioner<T>) -> (f64, f64) {
-        let gradient = self.gradient.clone();
-        let square = dot(&gradient, &gradient);
-        if square == 0.0 {
-            return (0.0, 0.0);
-        }
-        let mut product = vec![T::ZERO; gradient.len()];
-        self.times(&gradient, &mut product);
-        let bent = dot(&gradient, &product);
-        let preconditioned = match preconditioner.diagonal() {
-            Some(diagonal) => reduce::sum_of_zipped(&gradient, [&product, diagonal], |g, [hg, p]| {
-                g.to_f64() * hg.to_f64() / p.to_f64()
-            }),
-            None => bent,
-        };
-        (bent / square, preconditioned / square)
-    }
-
     /// The largest eigenvalue of P^(−1/2)·H·P^(−1/2), at the cost of a product an iteration; 10 to 20 are commonly enough,
     /// [`Eigenvalue::gained`] says whether they were.
     ///
@@ -195,30 +114,5 @@ impl<'a, T: Real> Curvature<'a, T> {
             self.times(&scaled, out);
             change(out, [&inverse_root], |x, [r]| x * r);
         })
-    }
-
-    /// All of it, given the optimiser as it was after the last step, that step's update
-    /// ([`last_update`](super::last_update)) and learning rate. Costs `iterations + 2` products.
-    ///
-    /// # Panics
-    /// If optimiser or update are of another network.
-    pub fn sharpness(
-        &mut self,
-        optimizer: &AnyOptimizer<T>,
-        update: &[T],
-        learning_rate: f64,
-        iterations: u32,
-    ) -> Sharpness {
-        let preconditioner = Preconditioner::of(optimizer);
-        let (gradient_curvature, gradient_preconditioned) = self.along_gradient(&preconditioner);
-        Sharpness {
-            loss: self.loss,
-            gradient_norm: l2_norm(&self.gradient),
-            gradient_curvature,
-            gradient_preconditioned,
-            update: self.along(update, &preconditioner),
-            largest: self.largest_preconditioned(&preconditioner, iterations),
-            threshold: preconditioner.threshold(learning_rate),
-        }
     }
 }

@@ -4,7 +4,7 @@ use flameout_kernels::Real;
 use serde::{Deserialize, Serialize};
 
 use super::elementwise::{change, dot};
-use super::start_sign;
+use super::start::start_sign;
 
 /// An estimate of a largest eigenvalue. It approaches the true one from below.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

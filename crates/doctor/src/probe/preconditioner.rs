@@ -5,43 +5,6 @@ use flameout_optim::{AdamForm, AnyOptimizer};
 
 use super::elementwise;
 
-/// √v̂ + ε, as `(√v + offset)/root_correction`, with the v that the last step divided by.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Denominator<'a, T> {
-    /// v, not bias-corrected; with AMSGrad the largest so far.
-    pub(crate) second_moment: &'a [T],
-    pub(crate) offset: f64,
-    /// √(1 − β2^t).
-    pub(crate) root_correction: f64,
-}
-
-impl<'a, T: Real> Denominator<'a, T> {
-    /// None if the optimiser divides by nothing, or has not made a step.
-    pub(crate) fn of(optimizer: &'a AnyOptimizer<T>) -> Option<Self> {
-        if optimizer.steps() == 0 {
-            return None;
-        }
-        match optimizer {
-            AnyOptimizer::Adam(adam) => {
-                let root_correction = adam.bias_corrections().1.sqrt();
-                let epsilon = adam.settings().epsilon;
-                let offset = match adam.settings().form {
-                    AdamForm::Keras => epsilon,
-                    AdamForm::PyTorch => epsilon * root_correction,
-                };
-                let second_moment = adam.max_second_moment().unwrap_or(adam.second_moment());
-                Some(Self { second_moment, offset, root_correction })
-            }
-            AnyOptimizer::RmsProp(rmsprop) => Some(Self {
-                second_moment: rmsprop.second_moment(),
-                offset: rmsprop.settings().epsilon,
-                root_correction: 1.0,
-            }),
-            AnyOptimizer::Sgd(_) => None,
-        }
-    }
-}
-
 /// The diagonal matrix P by which an optimiser's step divides the (averaged) gradient, and the stability threshold that
 /// belongs to it.
 ///
@@ -65,24 +28,7 @@ impl<T: Real> Preconditioner<T> {
     /// That of the optimiser's last step.
     #[must_use]
     pub fn of(optimizer: &AnyOptimizer<T>) -> Self {
-        let diagonal = Denominator::of(optimizer).map(|denominator| {
-            let first_correction = match optimizer {
-                AnyOptimizer::Adam(adam) => adam.bias_corrections().0,
-                AnyOptimizer::RmsProp(_) | AnyOptimizer::Sgd(_) => 1.0,
-            };
-            let factor = T::from_f64(first_correction / denominator.root_correction);
-            let offset = T::from_f64(denominator.offset);
-            let mut diagonal = vec![T::ZERO; denominator.second_moment.len()];
-            elementwise::fill(&mut diagonal, [denominator.second_moment], |[v]| factor * (v.sqrt() + offset));
-            diagonal
-        });
-        Self { diagonal, threshold_times_rate: threshold_times_rate(optimizer) }
-    }
-
-    /// P = 1 and the threshold 2/lr: plain gradient descent.
-    #[must_use]
-    pub fn none() -> Self {
-        Self { diagonal: None, threshold_times_rate: 2.0 }
+        Self { diagonal: diagonal(optimizer), threshold_times_rate: threshold_times_rate(optimizer) }
     }
 
     /// The diagonal of P, one a parameter; None where P = 1.
@@ -96,6 +42,29 @@ impl<T: Real> Preconditioner<T> {
     pub fn threshold(&self, learning_rate: f64) -> f64 {
         self.threshold_times_rate / learning_rate
     }
+}
+
+/// P as `factor·(√v + offset)`, with the v that the last step divided by. None if it divided by nothing, or there was none.
+fn diagonal<T: Real>(optimizer: &AnyOptimizer<T>) -> Option<Vec<T>> {
+    let (second_moment, factor, offset) = match optimizer {
+        _ if optimizer.steps() == 0 => return None,
+        AnyOptimizer::Adam(adam) => {
+            let (first_correction, second_correction) = adam.bias_corrections();
+            let (epsilon, root_correction) = (adam.settings().epsilon, second_correction.sqrt());
+            let offset = match adam.settings().form {
+                AdamForm::Keras => epsilon,
+                AdamForm::PyTorch => epsilon * root_correction,
+            };
+            let second_moment = adam.max_second_moment().unwrap_or(adam.second_moment());
+            (second_moment, first_correction / root_correction, offset)
+        }
+        AnyOptimizer::RmsProp(rmsprop) => (rmsprop.second_moment(), 1.0, rmsprop.settings().epsilon),
+        AnyOptimizer::Sgd(_) => return None,
+    };
+    let (factor, offset) = (T::from_f64(factor), T::from_f64(offset));
+    let mut diagonal = vec![T::ZERO; second_moment.len()];
+    elementwise::fill(&mut diagonal, [second_moment], |[v]| factor * (v.sqrt() + offset));
+    Some(diagonal)
 }
 
 fn threshold_times_rate<T: Real>(optimizer: &AnyOptimizer<T>) -> f64 {

@@ -6,13 +6,11 @@ use flameout_cells::{Activation, Tensor};
 use flameout_experiment::dataset::Batch;
 use flameout_experiment::{Dataset, Settings};
 use flameout_kernels::Real;
-use flameout_model::{Architecture, Cell as RecurrentCell, LayerKind, Loss, LossKind, Sequential, metrics};
-use flameout_optim::l2_norm;
+use flameout_model::{Architecture, Cell as RecurrentCell, LayerKind, Loss, LossKind, Sequential};
 use ndarray::{ArrayView2, Axis, Slice};
 
-use super::reading::NetworkReading;
+use super::curvature::scratch;
 use super::saturation::{Saturation, middle};
-use super::scratch;
 use super::spectral::spectral_radius;
 
 /// Measures networks of one architecture, always on the same words.
@@ -28,6 +26,22 @@ pub struct Reference<T> {
     power_iterations: u32,
     activations: Vec<Activations>,
     blocks: Vec<RecurrentBlock>,
+}
+
+/// A network on the reference words, and by its weights alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// Loss on the reference words: the run's loss without the noise of which words a batch holds.
+    pub loss: f64,
+    /// The share of an activation's values, over words, time steps and units, whose slope is exactly 0: no gradient passes.
+    /// One entry an activation.
+    pub zero_slope: Vec<f64>,
+    /// The share whose slope is below 1 % of the activation's largest, at the lower end (those of slope 0 among them).
+    pub saturated_low: Vec<f64>,
+    /// The same at the upper end.
+    pub saturated_high: Vec<f64>,
+    /// Spectral radius, one a recurrent block (see [`spectral_radius`](super::spectral_radius())).
+    pub spectral_radius: Vec<f64>,
 }
 
 /// Activations of one kind: a gate of a recurrent layer, or a dense layer's output.
@@ -63,16 +77,9 @@ impl<T: Real> Reference<T> {
     ) -> Self {
         let words = words.min(dataset.train.len());
         let rows: Vec<usize> = (0..words).map(|i| dataset.train[i * dataset.train.len() / words]).collect();
-        Self::on_batch(model, dataset.batch(&rows), settings.training.loss, power_iterations)
-    }
-
-    /// On any batch.
-    #[must_use]
-    #[inline(never)] // compiled once: see `instances`
-    pub fn on_batch(model: &Sequential<T>, batch: Batch<T>, loss: LossKind, power_iterations: u32) -> Self {
-        let architecture = model.architecture();
-        let activations = activations(architecture);
-        let blocks = recurrent_blocks(architecture, model.tensors());
+        let (batch, loss) = (dataset.batch(&rows), settings.training.loss);
+        let activations = activations(model.architecture());
+        let blocks = recurrent_blocks(model.architecture(), model.tensors());
         Self { scratch: scratch(model), batch, loss, power_iterations, activations, blocks }
     }
 
@@ -88,7 +95,7 @@ impl<T: Real> Reference<T> {
         self.activations.iter().map(|activations| activations.name.clone()).collect()
     }
 
-    /// What the entries of [`NetworkReading::spectral_radius`] stand for.
+    /// What the entries of [`Measured::spectral_radius`] stand for.
     #[must_use]
     pub fn recurrent_names(&self) -> Vec<String> {
         self.blocks.iter().map(|block| block.name.clone()).collect()
@@ -100,18 +107,14 @@ impl<T: Real> Reference<T> {
     /// If it is of another architecture.
     #[must_use]
     #[inline(never)] // compiled once: see `instances`
-    pub fn measure(&mut self, model: &Sequential<T>) -> NetworkReading {
+    pub fn measure(&mut self, model: &Sequential<T>) -> Measured {
         self.scratch.parameters_mut().copy_from_slice(model.parameters());
         self.scratch.forward(self.batch.indices()).expect("a batch fits its network");
         let saturation: Vec<Saturation> = self.activations.iter().map(|of| of.saturation(&self.scratch)).collect();
         let (predictions, targets) = (self.scratch.predictions(), self.batch.targets());
         let parameters = model.parameters();
-        NetworkReading {
+        Measured {
             loss: self.loss.value(predictions, targets),
-            accuracy: metrics::keras_accuracy(predictions, targets),
-            spread: metrics::spread(predictions),
-            identical: metrics::identical_share(predictions),
-            parameter_norm: model.tensors().iter().map(|tensor| l2_norm(&parameters[tensor.range()])).collect(),
             zero_slope: saturation.iter().map(|saturation| saturation.zero_slope).collect(),
             saturated_low: saturation.iter().map(|saturation| saturation.low).collect(),
             saturated_high: saturation.iter().map(|saturation| saturation.high).collect(),

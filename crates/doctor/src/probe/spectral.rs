@@ -3,7 +3,7 @@
 use flameout_kernels::{PackedLeft, PackedRight, Real, Start, product, reduce};
 use ndarray::{Array2, ArrayView2};
 
-use super::start_sign;
+use super::start::start_sign;
 
 /// Estimates the spectral radius (the largest modulus of an eigenvalue) of a square matrix `(units, units)` by power
 /// iteration from a fixed start: the geometric mean of the growth of ‖x·U‖ over the second half of the iterations.

@@ -3,11 +3,10 @@
 use std::fs::Metadata;
 use std::path::Path;
 
-use flameout_model::checkpoint::TEMPORARY;
+use flameout_files::TEMPORARY;
 
 use super::{BEST_MODEL, CHECKPOINTS, ENCODER, ENVIRONMENT, Environment, LAST_MODEL, LOCK, METRICS, SETTINGS, SUMMARY};
 use crate::error::Error;
-use crate::small_file;
 
 /// Names that a run, what watches it, or a command that is given it later writes or looks for.
 const NAMES: [&str; 14] = [
@@ -60,7 +59,7 @@ fn is_left_over(name: &str, path: &Path, found: &Metadata) -> bool {
             found.is_dir() && path.read_dir().is_ok_and(|mut entries| entries.all(ours))
         }
         _ => {
-            let text = small_file::read(path, small_file::JSON);
+            let text = flameout_files::read(path, flameout_files::JSON);
             found.is_file() && text.is_ok_and(|text| serde_json::from_slice::<Environment>(&text).is_ok())
         }
     }

@@ -1,7 +1,7 @@
 //! What to do next after a log's verdict, as lines of Keras and PyTorch.
 
 use flameout_curves::Curve;
-use flameout_doctor::judge::Verdict;
+use flameout_curves::judge::Verdict;
 
 /// Something to do.
 pub struct Step {
@@ -53,25 +53,35 @@ fn rate(curve: &Curve) -> Option<f64> {
 }
 
 fn lower_rate(curve: &Curve, by: f64) -> Step {
-    // Two digits are enough.
-    let rate = rate(curve).map_or_else(|| format!("rate / {by:.0}"), |rate| format!("{:.1e}", rate / by));
     step(
         format!("Lower the learning rate to a {} of what it is.", if by > 5.0 { "tenth" } else { "third" }),
-        format!("model.optimizer.learning_rate = {rate}"),
-        format!("for group in optimizer.param_groups: group[\"lr\"] = {rate}"),
+        keras_rate(curve, 1.0 / by),
+        pytorch_rate(curve, 1.0 / by),
     )
 }
 
 fn other_rates(curve: &Curve) -> Step {
-    let (low, high) = match rate(curve) {
-        Some(rate) => (format!("{:.1e}", rate / 10.0), format!("{:.1e}", rate * 10.0)),
-        None => ("rate / 10".into(), "rate * 10".into()),
-    };
     step(
         "Try a tenth of the learning rate, and ten times it, for a few hundred steps each.",
-        format!("model.optimizer.learning_rate = {low}  # and {high}"),
-        format!("for group in optimizer.param_groups: group[\"lr\"] = {low}  # and {high}"),
+        format!("{}  # and ten times it", keras_rate(curve, 0.1)),
+        format!("{}  # and ten times it", pytorch_rate(curve, 0.1)),
     )
+}
+
+/// The rate in Keras, so many times what it is; two digits are enough.
+fn keras_rate(curve: &Curve, times: f64) -> String {
+    match rate(curve) {
+        Some(rate) => format!("model.optimizer.learning_rate = {:.1e}", rate * times),
+        None => format!("model.optimizer.learning_rate = float(model.optimizer.learning_rate) / {:.0}", 1.0 / times),
+    }
+}
+
+/// The same in PyTorch.
+fn pytorch_rate(curve: &Curve, times: f64) -> String {
+    match rate(curve) {
+        Some(rate) => format!("for group in optimizer.param_groups: group[\"lr\"] = {:.1e}", rate * times),
+        None => format!("for group in optimizer.param_groups: group[\"lr\"] /= {:.0}", 1.0 / times),
+    }
 }
 
 fn clip(curve: &Curve) -> Step {
@@ -105,7 +115,7 @@ fn one_batch() -> Step {
 fn stop_at_nan() -> Step {
     step(
         "Stop at the first number that is not finite, and find where it comes from.",
-        "callbacks=[keras.callbacks.TerminateOnNaN()]; keras.config.enable_traceback_filtering()",
+        "callbacks=[keras.callbacks.TerminateOnNaN()]",
         "torch.autograd.set_detect_anomaly(True)",
     )
 }
@@ -114,7 +124,7 @@ fn full_precision() -> Step {
     step(
         "Compute in 32 bits, or in bfloat16 instead of float16.",
         "keras.mixed_precision.set_global_policy(\"float32\")",
-        "with torch.autocast(\"cuda\", dtype=torch.bfloat16): …  # instead of float16",
+        "with torch.autocast(\"cuda\", dtype=torch.bfloat16): ...  # instead of float16",
     )
 }
 
@@ -152,4 +162,49 @@ fn check_labels() -> Step {
         "numpy.unique(y_train, return_counts=True); model.predict(x_train[:5]), y_train[:5]",
         "y.unique(return_counts=True); model(x[:5]), y[:5]",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    use flameout_curves::Unit;
+
+    use super::*;
+
+    #[test]
+    fn each_fault_has_three_steps_whose_lines_are_python() {
+        let mut with_rate = Curve::from_losses(Unit::Epoch, [0.5, 0.4]);
+        with_rate.points[1].learning_rate = Some(0.001);
+        let mut lines = String::new();
+        for curve in [Curve::from_losses(Unit::Epoch, [0.5, 0.4]), with_rate] {
+            for verdict in [
+                Verdict::NotFinite,
+                Verdict::Diverged,
+                Verdict::Collapse,
+                Verdict::CollapseOfTraining,
+                Verdict::CollapseOfValidation,
+                Verdict::ValidationNotFinite,
+                Verdict::GradientsExploded,
+                Verdict::AccuracyLost,
+                Verdict::LastingRise,
+                Verdict::RoseAtTheEnd,
+                Verdict::Overfitting,
+                Verdict::NeverLearnt,
+                Verdict::Spikes,
+            ] {
+                let steps = next_steps(verdict, &curve);
+                assert_eq!(steps.len(), 3, "{verdict:?}");
+                lines
+                    .extend(steps.iter().flat_map(|step| [&step.keras, &step.pytorch]).map(|line| format!("{line}\n")));
+            }
+        }
+        assert!(lines.contains("learning_rate = 3.3e-4") && lines.contains("[\"lr\"] /= 3"), "{lines}");
+        let check = "import ast, sys; [ast.parse(line) for line in sys.stdin]";
+        let python = Command::new("python3").args(["-c", check]).stdin(Stdio::piped()).spawn();
+        let Ok(mut python) = python else { return tell!("SKIPPED: there is no python3 to read the lines with") };
+        python.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+        assert!(python.wait().unwrap().success(), "{lines}");
+    }
 }

@@ -1,17 +1,17 @@
 //! `flameout diagnose`: did a training go well, and if not, why?
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use flameout_curves::logs::Names;
 use flameout_doctor::{
-    Change, Course, Diagnosis, End, Options, Remedy, Subject, Trials, approach, counterfactuals, diagnose_course,
-    remedies,
+    Change, Diagnosis, End, Options, Remedy, Trials, approach, counterfactuals, diagnose_course, remedies,
 };
 use flameout_experiment::{Dataset, Number, Precision, Settings};
-use flameout_model::checkpoint::write_atomically;
+use flameout_files::write_atomically;
 
+use super::course::{course, subject};
 use super::{base, diagnose_log, diagnosis, progress, setting};
 use crate::embedder::NGRAMS;
 
@@ -30,16 +30,26 @@ pub const FILE: &str = "diagnosis.json";
 ///
 /// A file of settings (.toml) is diagnosed like a run: it is one that can be made.
 ///
-/// Of another program's run only the log is known: tables, JSON, TensorBoard's event files, or text with losses in it. Every
-/// loss, accuracy and gradient norm in it is judged; the doctor says where it went wrong, what that looks like, and what to
-/// do next. Causes take a run that can be replayed.
+/// Of another program's run only the log is known. Every loss, accuracy and gradient norm in it is judged; the doctor says
+/// where it went wrong, what that looks like, and what to do next. Causes take a run that can be replayed. Read are, also
+/// gzipped:
+///
+///   tables        a line of names above rows: CSV, Keras' CSVLogger, Lightning's metrics.csv, exports of Weights & Biases
+///   JSON          an object a line; Keras' History.history; Hugging Face's trainer_state.json
+///   TensorBoard   event files, or a directory of them
+///   text          progress bars of Keras and tqdm; lines such as `epoch 3 loss: 0.5` or `step=30 loss=0.5`, with any prefix
+///
+/// What the words of the answer mean: a spike came back. A collapse did not, and a quarter or more of what was learnt is
+/// lost. A lasting rise did not come back either, but less is lost. "Rose, log ends": too few rows follow to say.
+///
+/// `flameout logger keras` and `flameout logger pytorch` print a class that logs each step.
 ///
 /// Examples:
 ///
 ///   flameout diagnose runs/first
 ///   flameout diagnose runs/first --counterfactuals --orders 5
 ///   flameout diagnose runs/first --remedies 5
-///   flameout diagnose docs/hunt/gru-seed-2.toml
+///   flameout diagnose runs/first/settings.toml
 ///   flameout diagnose training.log
 ///   flameout diagnose lightning_logs/version_0 --json
 ///   flameout diagnose log.csv --loss objective --validation-loss held_out
@@ -179,36 +189,4 @@ fn rank_remedies<T: Number>(settings: &Settings, replays: &[Trials], seeds: u64)
     let remedies = remedies::rank::<T>(settings, &changes, &seeds, &mut open, &mut || bar.inc(1))?;
     bar.finish_and_clear();
     Ok(remedies)
-}
-
-/// The run with these settings, on the words that they name.
-fn subject<T: Number>(settings: Settings, base: &Path) -> Result<Subject<T>> {
-    let dataset = Dataset::open(&settings, base)?;
-    Ok(Subject::new(settings, dataset)?)
-}
-
-/// What happened in the run in this directory: as it was written down, or else by making the run again.
-fn course<T: Number>(subject: &Subject<T>, directory: &Path, options: &Options) -> Result<Course<T>> {
-    match Course::read(subject, directory, options.ring_bytes) {
-        Ok(Some(course)) => return Ok(course),
-        Ok(None) => {}
-        Err(error) => tell!("warning: what was kept of the run cannot be used, so it is made again: {error}"),
-    }
-    let bar = progress::steps("making the run again", subject.planned_steps());
-    let course = Course::of(subject, options.ring_bytes, &mut |_| bar.inc(1))?;
-    bar.finish_and_clear();
-    Ok(course)
-}
-
-/// The diagnosis of the run with these settings in this directory; relative paths in them begin at `base`.
-pub fn of(settings: &Settings, directory: &Path, base: &Path, options: &Options) -> Result<Diagnosis> {
-    fn of<T: Number>(settings: &Settings, directory: &Path, base: &Path, options: &Options) -> Result<Diagnosis> {
-        let subject = subject::<T>(settings.clone(), base)?;
-        let course = course(&subject, directory, options)?;
-        Ok(diagnose_course(&subject, &course, options)?)
-    }
-    match settings.model.precision {
-        Precision::F32 => of::<f32>(settings, directory, base, options),
-        Precision::F64 => of::<f64>(settings, directory, base, options),
-    }
 }

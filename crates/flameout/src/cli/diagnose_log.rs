@@ -2,19 +2,26 @@
 
 use std::path::Path;
 
-use anyhow::Result;
-use comfy_table::Table;
+use anyhow::{Result, anyhow};
+use flameout_curves::Symptom;
+use flameout_curves::judge::{Judged, Judgement, Series, SeriesEvent, Verdict, judge};
 use flameout_curves::logs::{self, Names};
-use flameout_curves::{Curve, Format, Unit};
-use flameout_doctor::judge::{Judged, Judgement, Series, SeriesEvent, Verdict, judge};
-use flameout_doctor::onset::{EventKind, Symptom};
+use flameout_curves::onset::EventKind;
+use flameout_curves::{Curve, Error, Format, Unit};
 use serde_json::{Value, json};
 
+use super::log_chart::{self, kind, unit};
 use super::{advice, table};
+
+/// How to get a log that tells more.
+const LOGGERS: &str = "`flameout logger keras` and `flameout logger pytorch` print a class that logs each step";
 
 /// Judges each run in a log and prints what it comes to.
 pub fn diagnose(path: &Path, names: &Names, as_json: bool) -> Result<()> {
-    let curves = logs::read(path, names)?;
+    let curves = logs::read(path, names).map_err(|error| match error {
+        Error::Log { .. } => anyhow!("{error}; {LOGGERS}"),
+        other => other.into(),
+    })?;
     let runs: Vec<(Curve, Judgement)> =
         curves.into_iter().map(|curve| (judge(&curve), curve)).map(|(judgement, curve)| (curve, judgement)).collect();
     if as_json {
@@ -28,7 +35,7 @@ pub fn diagnose(path: &Path, names: &Names, as_json: bool) -> Result<()> {
         }
         print(curve, judgement)?;
     }
-    say!("\n`flameout diagnose --help` says which logs are read, and how to name their columns.")?;
+    say!("\n`flameout diagnose --help` says which logs are read, and how to name their columns; {LOGGERS}.")?;
     Ok(())
 }
 
@@ -102,6 +109,9 @@ fn print(curve: &Curve, judgement: &Judgement) -> Result<()> {
             say!("{line}")?;
         }
     }
+    if let Some(drawn) = log_chart::draw(curve, judgement) {
+        say!("\n{drawn}")?;
+    }
     let steps = advice::next_steps(judgement.verdict, curve);
     if !steps.is_empty() {
         say!("\nWhat to do next:")?;
@@ -137,63 +147,48 @@ fn judged_line(judged: &Judged) -> String {
 
 /// The verdict as a sentence.
 fn verdict(curve: &Curve, judgement: &Judgement) -> String {
-    const LOST: &[EventKind] = &[EventKind::Collapse];
-    const RISES: &[EventKind] = &[EventKind::Collapse, EventKind::Setback, EventKind::Unsettled];
     let unit = unit(curve.unit);
-    let place = |series: &[Series], kinds: &[EventKind]| {
-        let of = |event: &&SeriesEvent| series.contains(&event.series) && kinds.contains(&event.event.kind);
-        judgement
-            .events
-            .iter()
-            .find(of)
-            .map_or_else(|| "some row".into(), |event| format!("{unit} {}", event.event.onset))
-    };
-    let losses = &[Series::Loss, Series::ValidationLoss];
-    let accuracies = &[Series::Accuracy, Series::ValidationAccuracy];
-    let has_tests = judgement.judged.iter().any(|judged| judged.series == Series::ValidationLoss);
+    let place = log_chart::headline(judgement)
+        .map_or_else(|| "some row".into(), |event| format!("{unit} {}", event.event.onset));
+    let has = |series: Series| judgement.judged.iter().any(|judged| judged.series == series);
+    let has_loss = has(Series::Loss) || has(Series::ValidationLoss);
+    let main = judgement.judged.first().map_or_else(|| "loss".into(), |judged| judged.series.to_string());
     let rows = judgement.judged.iter().map(|judged| judged.rows).max().unwrap_or(0);
     match judgement.verdict {
         Verdict::NoRows => "the log has no rows with a loss or an accuracy: there is nothing to judge".into(),
         Verdict::TooShort => format!("too short to judge: {} of at least four", count(rows)),
         Verdict::NotFinite => {
-            let place = place(losses, LOST);
             format!("NOT FINITE from {place} on: the loss is NaN, infinite, or the 0.0 that hides such a number")
         }
         Verdict::Diverged => {
-            let place = place(losses, LOST);
-            format!("DIVERGED at {place}: nothing was learnt before, and the loss rises above where it began")
+            format!("DIVERGED at {place}: nothing was learnt before, and the {main} gets worse than where it began")
         }
-        Verdict::Collapse if has_tests => {
-            format!("COLLAPSE at {}: what was learnt is lost, on training and on validation data", place(losses, LOST))
+        Verdict::Collapse if has(Series::Loss) && has(Series::ValidationLoss) => {
+            format!("COLLAPSE at {place}: what was learnt is lost, on training and on validation data")
         }
-        Verdict::Collapse => format!("COLLAPSE at {}: what was learnt is lost", place(losses, LOST)),
+        Verdict::Collapse => format!("COLLAPSE at {place}: what was learnt is lost"),
         Verdict::CollapseOfTraining => {
-            format!("COLLAPSE at {}, of the training loss alone: the validation loss is sound", place(losses, LOST))
+            format!("COLLAPSE at {place}, of the training loss alone: the validation loss is sound")
         }
         Verdict::CollapseOfValidation => {
-            let place = place(&[Series::ValidationLoss], LOST);
             format!("COLLAPSE at {place}, of the validation loss alone: the training loss is sound")
         }
         Verdict::ValidationNotFinite => {
-            let place = place(&[Series::ValidationLoss], LOST);
             format!("the validation loss is NOT FINITE from {place} on: the training loss is sound")
         }
         Verdict::GradientsExploded => {
-            let place = place(&[Series::GradientNorm], RISES);
             format!("GRADIENTS EXPLODED at {place}, or are not finite: the loss does not show it yet")
         }
-        Verdict::AccuracyLost => format!("ACCURACY LOST at {}, while the loss is sound", place(accuracies, RISES)),
-        Verdict::LastingRise => {
-            format!("the loss rose for good at {}, but most of what was learnt is kept", place(losses, RISES))
-        }
+        Verdict::AccuracyLost if has_loss => format!("ACCURACY LOST at {place}, while the loss is sound"),
+        Verdict::AccuracyLost => format!("ACCURACY LOST at {place}: the log has no loss to compare it with"),
+        Verdict::LastingRise => format!("the loss rose for good at {place}, but most of what was learnt is kept"),
         Verdict::RoseAtTheEnd => {
-            format!(
-                "the loss rose at {}, and the log ends: too soon to say whether it comes back",
-                place(losses, RISES)
-            )
+            format!("the loss rose at {place}, and the log ends: too soon to say whether it comes back")
         }
         Verdict::Overfitting => overfitting(judgement, unit),
-        Verdict::NeverLearnt => format!("NEVER LEARNT: in {} the loss does not fall beyond its noise", count(rows)),
+        Verdict::NeverLearnt => {
+            format!("NEVER LEARNT: in {} the {main} does not get better beyond its noise", count(rows))
+        }
         Verdict::Spikes => "the loss rose and came back: nothing is lost".into(),
         Verdict::NothingWrong => format!("nothing went wrong in what was judged: {}", all_judged(judgement)),
     }
@@ -223,18 +218,10 @@ fn all_judged(judgement: &Judgement) -> String {
     groups.map(of_group).collect::<Vec<_>>().join("; ")
 }
 
-fn unit(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Epoch => "epoch",
-        Unit::Step => "step",
-    }
-}
-
-fn event_table(events: &[SeriesEvent], of: Unit) -> Table {
-    let mut table = table::fitting(["what", "of", "began at", "back at", "before", "worst", "looks like"]);
-    for SeriesEvent { series, event } in events {
+fn event_table(events: &[SeriesEvent], of: Unit) -> String {
+    let row = |SeriesEvent { series, event }: &SeriesEvent| {
         let shown = |value: Option<f64>| value.map_or_else(String::new, number);
-        table.add_row([
+        [
             kind(event.kind).to_owned(),
             series.to_string(),
             format!("{} {}", unit(of), event.onset),
@@ -242,18 +229,10 @@ fn event_table(events: &[SeriesEvent], of: Unit) -> Table {
             shown(event.before),
             shown(event.peak),
             event.symptom.map_or("", symptom).to_owned(),
-        ]);
-    }
-    table
-}
-
-fn kind(kind: EventKind) -> &'static str {
-    match kind {
-        EventKind::Spike => "spike",
-        EventKind::Collapse => "COLLAPSE",
-        EventKind::Setback => "lasting rise",
-        EventKind::Unsettled => "rose, log ends",
-    }
+        ]
+    };
+    let rows: Vec<[String; 7]> = events.iter().map(row).collect();
+    table::fitting(["what", "of", "began at", "back at", "before", "worst", "looks like"], &rows)
 }
 
 fn symptom(symptom: Symptom) -> &'static str {
@@ -274,7 +253,9 @@ fn explained(events: &[SeriesEvent]) -> Vec<&'static str> {
         (EventKind::Setback, "lasting rise: it did not come back, but less than a quarter of what was learnt is lost."),
         (EventKind::Unsettled, "rose, log ends: too few rows follow to say whether it comes back."),
     ];
-    words.into_iter().filter(|(kind, _)| has(*kind)).map(|(_, text)| text).collect()
+    let columns =
+        "before: the level that it rose from (or fell from, of an accuracy). worst: the farthest row from it.";
+    words.into_iter().filter(|(kind, _)| has(*kind)).map(|(_, text)| text).chain([columns]).collect()
 }
 
 /// A number with six digits that count.

@@ -19,6 +19,12 @@ pub fn print(diagnosis: &Diagnosis, settings: &Settings) -> std::io::Result<()> 
             say!(
                 "\nThe run never trained well: that takes at most 70 % of the loss of predicting the mean, on training words."
             )?;
+            if settings.training.patience.is_some() {
+                say!(
+                    "It was to end early (training.patience), and what it learnt of test words may be all that can be learnt: \
+                     `flameout report` says how much that is."
+                )?;
+            }
         }
         Event::Rise { onset } => say!("\nThe loss rose from step {onset} on.")?,
         Event::NonFinite { step } => say!("\nA number was not finite at step {step}.")?,

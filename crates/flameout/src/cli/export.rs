@@ -14,8 +14,7 @@ use crate::{Embedder, space};
 
 /// Writes a model as a file that other programs read.
 ///
-/// What each format holds, and how it was checked: docs/guide.md. A network that a format cannot say is an error which
-/// tells why.
+/// A network that a format cannot say is an error which tells why.
 ///
 /// Examples:
 ///

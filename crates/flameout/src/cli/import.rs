@@ -9,8 +9,8 @@ use clap::ValueEnum;
 use flameout_cells::{Activation, Reset};
 use flameout_encoder::{CharEncoder, EncoderSettings};
 use flameout_experiment::run_directory::{ENCODER, LAST_MODEL};
+use flameout_files::write_atomically;
 use flameout_interchange::{Choice, Choices, Error, Imported, LastStates, Model, keras, safetensors};
-use flameout_model::checkpoint::write_atomically;
 
 use crate::space::{self, Space};
 

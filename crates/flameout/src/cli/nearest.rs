@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use comfy_table::Table;
-use flameout_report::printable;
+use flameout_curves::printable;
 use flameout_word2vec::WordVectors;
 
 use super::reading::Reading;

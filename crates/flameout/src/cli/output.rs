@@ -5,11 +5,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use flameout_model::checkpoint::write_atomically;
-use flameout_report::{printable, printable_lines};
+use flameout_curves::{printable, printable_lines};
+use flameout_files::write_atomically;
 use flameout_word2vec::{Format as VectorFormat, WordVectors};
 use ndarray::{Array2, ArrayView1, Axis};
 use safetensors::{Dtype, tensor::TensorView};
+
+use super::table::counted;
 
 /// How vectors are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -123,7 +125,10 @@ fn write(format: Format, path: &Path, words: Vec<String>, vectors: Array2<f32>) 
             let text = lines.map(|(word, vector)| line(format, word, vector)).collect::<Result<String>>()?;
             write_atomically(path, &[text.as_bytes()])?;
         }
-        Format::Word2vec => WordVectors::new(words, vectors)?.save(path, VectorFormat::Word2vecBinary)?,
+        Format::Word2vec => {
+            let (words, vectors) = each_once(words, vectors);
+            WordVectors::new(words, vectors)?.save(path, VectorFormat::Word2vecBinary)?;
+        }
         Format::Npy => {
             let mut bytes = Vec::new();
             ndarray_npy::WriteNpyExt::write_npy(&vectors, &mut bytes)?;
@@ -141,4 +146,17 @@ fn write(format: Format, path: &Path, words: Vec<String>, vectors: Array2<f32>) 
         }
     }
     Ok(())
+}
+
+/// The first of equal words, whose vectors are the same: word2vec's file holds each word once.
+fn each_once(words: Vec<String>, vectors: Array2<f32>) -> (Vec<String>, Array2<f32>) {
+    let mut seen = std::collections::HashSet::new();
+    let rows: Vec<usize> = (0..words.len()).filter(|&row| seen.insert(&words[row])).collect();
+    let repeated = words.len() - rows.len();
+    if repeated == 0 {
+        return (words, vectors);
+    }
+    tell!("{} of a word that had come before: the file has each word once.", counted(repeated as u64, "repetition"));
+    let vectors = vectors.select(Axis(0), &rows);
+    (rows.iter().map(|&row| words[row].clone()).collect(), vectors)
 }

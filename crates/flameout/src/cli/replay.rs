@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use flameout_curves::{Curve, Point};
 use flameout_doctor::counterfactuals::advice;
 use flameout_doctor::ring::Ring;
 use flameout_doctor::{Change, Goal, Replay, Subject, Trials, states};
-use flameout_experiment::{Dataset, Number, Precision, Record, RunDirectory, Settings, Snapshot, StepRecord, Trainer};
+use flameout_experiment::{Dataset, Number, Precision, Settings, Snapshot, Trainer};
 
 use super::table::counted;
 use super::{base, diagnosis, progress, setting};
@@ -80,7 +81,7 @@ fn replay<T: Number>(args: &Args, settings: Settings, change: Change) -> Result<
     let from = past.states.latest().expect("the state after the last step");
     let until = args.at.saturating_add(args.steps);
     let replay = Replay { subject: &subject, from, earlier: &past.states, until, goal: Goal::Hold };
-    let changes = if args.advice { advice(&replay, &past.records) } else { vec![Change::Nothing, change] };
+    let changes = if args.advice { advice(&replay, &past.points) } else { vec![Change::Nothing, change] };
     let replays = replay_each(&replay, &changes, args)?;
     if args.json {
         say!("{}", serde_json::to_string_pretty(&replays)?)?;
@@ -113,7 +114,7 @@ fn replay_each<T: Number>(replay: &Replay<'_, T>, changes: &[Change], args: &Arg
 
 /// A run up to a step.
 struct Past<T> {
-    records: Vec<StepRecord>,
+    points: Vec<Point>,
     /// States on the way, and the one after the last step.
     states: Ring<T>,
 }
@@ -146,7 +147,7 @@ impl<T: Number> Past<T> {
             if trainer.finished() {
                 bail!("--at {step}: the run ended after step {}", trainer.steps());
             }
-            self.records.push(trainer.advance(&subject.dataset, &mut ())?.0);
+            self.points.push((&trainer.advance(&subject.dataset, &mut ())?.0).into());
             if trainer.steps().is_multiple_of(Self::EVERY) {
                 self.states.push(trainer.snapshot())?;
             }
@@ -169,15 +170,12 @@ impl<T: Number> Past<T> {
             }
         }
         let Some(last) = past.states.latest().map(Snapshot::step) else { return Ok(past) };
-        let records = RunDirectory::read_metrics(run)?.into_iter().filter_map(|record| match record {
-            Record::Step(record) if record.step <= last => Some(record),
-            _ => None,
-        });
-        past.records.extend(records);
-        if past.records.len() as u64 == last { Ok(past) } else { Ok(Self::nothing()) }
+        let points = Curve::read_run(run)?.points;
+        past.points.extend(points.into_iter().take_while(|point| point.step <= last));
+        if past.points.len() as u64 == last { Ok(past) } else { Ok(Self::nothing()) }
     }
 
     fn nothing() -> Self {
-        Self { records: Vec::new(), states: Ring::default() }
+        Self { points: Vec::new(), states: Ring::default() }
     }
 }

@@ -7,11 +7,11 @@ use anyhow::{Context, Result, bail};
 use flameout_experiment::run_directory::LAST_MODEL;
 use flameout_report::{Colour, Plot, Run, png, svg, terminal as text, write};
 
-use super::{progress, terminal};
+use super::{progress, table, terminal};
 use crate::Embedder;
 use crate::embedder::NGRAMS;
 
-/// Columns where the terminal does not say how many it has.
+/// Columns where nothing says how many there are.
 const WIDTH: usize = 100;
 /// Columns of the widest summary.
 const WIDEST: usize = 500;
@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         );
     }
     let run = Run::read(&args.run)?;
-    terminal::write_styled(text(&run, width(), Colour::detect()).trim_end())?;
+    terminal::write_styled(text(&run, table::known_width().unwrap_or(WIDTH).min(WIDEST), Colour::detect()).trim_end())?;
     let beside = || args.run.with_extension("html");
     let default = if args.run.is_dir() { args.run.join("report.html") } else { beside() };
     let out = args.out.clone().unwrap_or(default);
@@ -115,10 +115,4 @@ pub fn compare(args: &CompareArgs) -> Result<ExitCode> {
     write(&args.out, flameout_report::compare(&runs))?;
     progress::note(format_args!("page: {}", args.out.display()));
     Ok(ExitCode::SUCCESS)
-}
-
-/// Columns that the terminal or the environment claims, within reason.
-fn width() -> usize {
-    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    comfy_table::Table::new().width().map(usize::from).or(columns).unwrap_or(WIDTH).min(WIDEST)
 }

@@ -6,7 +6,7 @@
 use std::fmt::Arguments;
 use std::io::{Result, Write};
 
-use flameout_report::printable_lines;
+use flameout_curves::printable_lines;
 
 /// Prints a line on standard output.
 ///

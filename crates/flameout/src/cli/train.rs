@@ -8,9 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use flameout_cells::Activation;
 use flameout_experiment::run_directory::BEST_MODEL;
-use flameout_experiment::{
-    Begun, Case, Dataset, Ended, Number, Observer, ProgressBar, RunOptions, Settings, Summary, small_file,
-};
+use flameout_experiment::{Begun, Case, Dataset, Ended, Number, Observer, ProgressBar, RunOptions, Settings, Summary};
 use flameout_model::{Cell, LayerKind};
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +82,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 
-    /// Take all settings from this file instead (docs/settings.md), as `settings.toml` of a run has them.
+    /// Take all settings from this file instead: it has the form of a run's `settings.toml`.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "units", "epochs", "words", "seed"])]
     settings: Option<PathBuf>,
 
@@ -226,7 +224,7 @@ struct Layers {
 }
 
 fn read_layers(path: &Path) -> Result<Vec<LayerKind>> {
-    let text = small_file::read_text(path, small_file::TOML).with_context(|| {
+    let text = flameout_files::read_text(path, flameout_files::TOML).with_context(|| {
         format!(
             "--model {}: is neither bidirectional, lstm-single, gru-single nor lstm-double, and no file that can be read",
             path.display()

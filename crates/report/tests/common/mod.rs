@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use flameout_experiment::outcome::{Baseline, Best};
+use flameout_curves::Symptom;
+use flameout_curves::outcome::{Baseline, Best};
 use flameout_experiment::run_directory::Environment;
 use flameout_experiment::summary::Quality;
-use flameout_experiment::{Case, EpochRecord, Record, Settings, StepRecord, Summary, Symptom};
+use flameout_experiment::{Case, EpochRecord, Record, Settings, StepRecord, Summary};
 
 /// The step of the spike that lasts a single step.
 pub const SPIKE: u64 = 777;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use flameout_experiment::{Case, Dataset, Settings};
-use flameout_model::checkpoint::write_atomically;
+use flameout_files::write_atomically;
 use flameout_ngrams::{Model, Options};
 use ndarray::Axis;
 
@@ -25,8 +25,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let settings = settings(args)?;
     let data = NGramsData { seed: settings.seed, data: settings.data.clone() };
     let directory = args.out.clone().unwrap_or_else(|| default_directory(&settings));
-    if [NGRAMS, "settings.toml"].iter().any(|name| directory.join(name).exists()) {
-        bail!("{} holds a model already; choose another directory", directory.display());
+    // Of a link itself, and not of what it leads to.
+    let held =
+        [NGRAMS, NGRAMS_DATA, "settings.toml"].into_iter().find(|name| directory.join(name).symlink_metadata().is_ok());
+    if let Some(name) = held {
+        bail!("{} holds `{name}` already, and nothing is changed: choose another directory", directory.display());
     }
     let dataset = Dataset::<f32>::open(&settings, &base())?;
     super::tell_what_was_read(&dataset, &settings);

@@ -1,0 +1,213 @@
+//! Logs that are made, of which the truth is known: a lasting rise must be told, at its row, in every container, numbering
+//! and unit; a healthy curve must have none.
+
+mod common;
+
+use flameout_curves::judge::{Judgement, Series, Verdict, judge};
+use flameout_curves::logs::{self, Names};
+use flameout_curves::onset::EventKind;
+use flameout_curves::{Curve, Point, Unit};
+
+use common::Random;
+
+fn one_of<T: Copy>(random: &mut Random, all: &[T]) -> T {
+    all[(random.uniform() * all.len() as f64) as usize]
+}
+
+/// A healthy curve from 1 down, with what noise it has.
+struct Healthy {
+    losses: Vec<f64>,
+    /// Standard deviation of its logarithms.
+    noise: f64,
+}
+
+fn healthy(random: &mut Random) -> Healthy {
+    let rows = (12.0 * (5000.0_f64 / 12.0).powf(random.uniform())) as usize;
+    // What has a row for each epoch has the mean of many steps in it.
+    let noise = one_of(random, if rows < 100 { &[0.0, 0.02, 0.05] } else { &[0.0, 0.02, 0.1, 0.3] });
+    let floor = 10f64.powf(random.among(-3.0, -0.7));
+    let (shape, scale) = (one_of(random, &[0, 1, 2]), random.among(0.03, 0.15));
+    let losses = (0..rows).map(|row| {
+        let time = row as f64 / (scale * rows as f64);
+        let mean = floor
+            + (1.0 - floor)
+                * match shape {
+                    0 => (-time).exp(),
+                    1 => (1.0 + time).powf(-1.5),
+                    _ => 0.3f64.powf((0.5 * time).floor()),
+                };
+        mean * (noise * random.normal()).exp()
+    });
+    Healthy { losses: losses.collect(), noise }
+}
+
+/// Raises the losses from a row on, for good, to between a half and one and a half of the start, or thrice what it was. Returns the row.
+fn rise(random: &mut Random, losses: &mut [f64], noise: f64) -> usize {
+    let rows = losses.len();
+    // A log of many rows, and so of single steps, must show it for 25 of them; others for one.
+    let shown = if rows > 300 { 25 } else { 1 };
+    let learnt = losses.windows(5).position(|five| five.iter().all(|loss| *loss < 0.4));
+    let learnt = (learnt.unwrap_or(rows) + 3 + rows / 20).clamp(4, rows - shown - 1);
+    let at = random.among(learnt.max(rows / 5) as f64, (rows - shown) as f64) as usize;
+    let mut before = losses[at - (rows / 8).clamp(3, 25)..at].to_vec();
+    before.sort_by(f64::total_cmp);
+    let before = before[before.len() / 2];
+    let level = random.among((3.0 * before).max(0.5), (3.0 * before).max(1.5));
+    for loss in &mut losses[at..] {
+        *loss = level * (noise * random.normal()).exp();
+    }
+    at
+}
+
+/// A name, the curve, and the row of each of its numbers.
+type Numbered = (&'static str, Curve, Box<dyn Fn(u64) -> usize>);
+
+/// The curve in each numbering: the row of a number comes with it.
+fn numberings(losses: &[f64]) -> Vec<Numbered> {
+    let numbered = |unit: Unit, first: u64, stride: u64| {
+        let points = losses.iter().enumerate();
+        let points = points.map(|(row, &loss)| Point { step: first + stride * row as u64, loss, ..Point::default() });
+        Curve { points: points.collect(), unit, ..Curve::from_losses(unit, []) }
+    };
+    vec![
+        ("epochs from 0", numbered(Unit::Epoch, 0, 1), Box::new(|number| number as usize)),
+        ("epochs from 1", numbered(Unit::Epoch, 1, 1), Box::new(|number| number as usize - 1)),
+        ("steps from 0", numbered(Unit::Step, 0, 1), Box::new(|number| number as usize)),
+        ("every tenth step", numbered(Unit::Step, 10, 10), Box::new(|number| number as usize / 10 - 1)),
+        ("every 937th step", numbered(Unit::Step, 0, 937), Box::new(|number| number as usize / 937)),
+    ]
+}
+
+fn first(judgement: &Judgement) -> Option<(EventKind, u64)> {
+    let of_loss =
+        judgement.events.iter().find(|event| event.series == Series::Loss && event.event.kind != EventKind::Spike);
+    of_loss.map(|event| (event.event.kind, event.event.onset))
+}
+
+fn says_lasting(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Collapse | Verdict::LastingRise | Verdict::RoseAtTheEnd)
+}
+
+#[test]
+fn a_lasting_rise_is_told_at_its_row_in_every_numbering_and_unit() {
+    let (mut off_by_more, mut wrong) = (0, Vec::new());
+    for seed in 0..300 {
+        let mut random = Random(seed);
+        let Healthy { mut losses, noise } = healthy(&mut random);
+        let at = rise(&mut random, &mut losses, noise);
+        let shift = if seed % 4 == 3 { 1.2 } else { 0.0 };
+        let scale = one_of(&mut random, &[1e-4, 1.0, 100.0]);
+        let losses: Vec<f64> = losses.iter().map(|loss| scale * (loss - shift)).collect();
+        let about = format!(
+            "seed {seed}: {} rows, noise {noise}, rise at {at} from {} to {}, scale {scale} shift {shift}",
+            losses.len(),
+            losses[at - 1],
+            losses[at]
+        );
+        let mut verdicts = Vec::new();
+        for (name, curve, row) in numberings(&losses) {
+            let judgement = judge(&curve);
+            let Some((kind, onset)) = first(&judgement).filter(|_| says_lasting(judgement.verdict)) else {
+                wrong.push(format!("{about}, {name}: {:?} {:?}", judgement.verdict, judgement.events));
+                break;
+            };
+            // What noise hides in a dense log it hides from everyone.
+            let within = if noise < 0.3 { 1 } else { 3 };
+            let off = row(onset).abs_diff(at);
+            off_by_more += usize::from(off > 1);
+            if off > within {
+                wrong.push(format!("{about}, {name}: found at {} {kind:?}", row(onset)));
+                break;
+            }
+            verdicts.push((judgement.verdict, row(onset), kind));
+        }
+        assert!(verdicts.windows(2).all(|pair| pair[0] == pair[1]), "{about}: {verdicts:?}");
+    }
+    assert!(wrong.is_empty(), "{} wrong, {off_by_more} off by more than 1:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn healthy_curves_are_cleared() {
+    let mut wrong = Vec::new();
+    for seed in 0..300 {
+        let mut random = Random(seed ^ 0xabcd);
+        let Healthy { mut losses, noise } = healthy(&mut random);
+        let rows = losses.len();
+        let what = if rows < 40 { "" } else { one_of(&mut random, &["", "", "restart", "spike", "sawtooth"]) };
+        let (mut rates, cycle) = (None, (rows / 4).max(5));
+        match what {
+            "restart" => {
+                for (row, loss) in losses.iter_mut().enumerate().skip(cycle) {
+                    *loss += 0.3 * (1.0 - (row % cycle) as f64 / cycle as f64).powi(3);
+                }
+                rates = Some(cycle);
+            }
+            "spike" => {
+                let at = random.among(0.3 * rows as f64, 0.7 * rows as f64) as usize;
+                losses[at] *= 2.0;
+            }
+            "sawtooth" => {
+                for (row, loss) in losses.iter_mut().enumerate() {
+                    *loss *= 1.0 + 0.3 * (1.0 - (row % cycle) as f64 / cycle as f64);
+                }
+            }
+            _ => {}
+        }
+        let shift = if seed % 4 == 3 { 1.2 } else { 0.0 };
+        let losses: Vec<f64> = losses.iter().map(|loss| loss - shift).collect();
+        for (name, mut curve, _) in numberings(&losses) {
+            if let Some(cycle) = rates {
+                for (row, point) in curve.points.iter_mut().enumerate() {
+                    point.learning_rate = Some(0.01 * (1.0 - (row % cycle) as f64 / cycle as f64).max(0.01));
+                }
+            }
+            let judgement = judge(&curve);
+            // A restart that is half as high as all that was learnt is a spike that heals.
+            let cleared = match what {
+                "" => judgement.verdict == Verdict::NothingWrong,
+                _ => matches!(judgement.verdict, Verdict::NothingWrong | Verdict::Spikes),
+            };
+            if !cleared {
+                wrong.push(format!(
+                    "seed {seed}: {rows} rows, noise {noise}, {what}, {name}, shift {shift}: {:?} {:?} {:?}",
+                    judgement.verdict, judgement.events, judgement.notes
+                ));
+                break;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The same numbers in each container that this test can write.
+#[test]
+fn containers_make_no_difference() {
+    let directory = tempfile::tempdir().unwrap();
+    for seed in 0..40 {
+        let mut random = Random(seed);
+        let Healthy { mut losses, noise } = healthy(&mut random);
+        let at = rise(&mut random, &mut losses, noise);
+        let table = |head: &str, line: &dyn Fn(usize, f64) -> String| {
+            let lines: Vec<String> = losses.iter().enumerate().map(|(row, &loss)| line(row, loss)).collect();
+            format!("{head}{}\n", lines.join("\n"))
+        };
+        let texts = [
+            table("epoch,loss\n", &|row, loss| format!("{row},{loss}")),
+            table("loss\n", &|_, loss| format!("{loss}")),
+            table("step;loss\n", &|row, loss| format!("{row};{loss}")),
+            table("", &|row, loss| format!("{{\"step\": {row}, \"loss\": {loss}}}")),
+            table("", &|row, loss| format!("{{\"epoch\": {}, \"loss\": {loss}}}", row + 1)),
+        ];
+        let mut verdicts = Vec::new();
+        for text in &texts {
+            let path = directory.path().join("log");
+            std::fs::write(&path, text).unwrap();
+            let curves = logs::read(&path, &Names::default()).unwrap();
+            let judgement = judge(&curves[0]);
+            let row = |number: u64| curves[0].points.iter().position(|point| point.step == number).unwrap();
+            verdicts.push((judgement.verdict, first(&judgement).map(|(kind, onset)| (kind, row(onset)))));
+        }
+        assert!(verdicts.windows(2).all(|pair| pair[0] == pair[1]), "seed {seed}, rise at {at}: {verdicts:?}");
+        assert!(says_lasting(verdicts[0].0), "seed {seed}: {verdicts:?}");
+    }
+}

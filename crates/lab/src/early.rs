@@ -1,0 +1,46 @@
+//! Runs on which warnings and guards are measured: GRU(64) on 1,000 words, which collapses within some thousand steps.
+
+use anyhow::Result;
+use flameout_curves::Outcome;
+use flameout_experiment::{Case, Dataset, Intervention, Settings, StepRecord, Trainer};
+
+use crate::root;
+
+/// Steps an epoch: 900 training words in batches of 32.
+const STEPS_PER_EPOCH: u64 = 29;
+
+/// Settings at this learning rate, of at least so many steps; the run ends when it has collapsed.
+pub fn settings(rate: f64, seed: u64, steps: u64) -> Settings {
+    let mut settings = Settings::for_case(Case::GruSingle);
+    for (key, value) in [
+        ("seed", seed.to_string()),
+        ("model.units", "64".into()),
+        ("data.words", "1000".into()),
+        ("training.epochs", steps.div_ceil(STEPS_PER_EPOCH).to_string()),
+        ("training.stop-after-collapse", "0".into()),
+        ("schedule.learning-rate", rate.to_string()),
+    ] {
+        settings.set(key, &value).expect("the settings of a known run");
+    }
+    settings
+}
+
+/// A run, step by step.
+pub struct Seen {
+    /// Every step.
+    pub records: Vec<StepRecord>,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// Makes a run in memory.
+pub fn run(settings: &Settings, intervention: &mut dyn Intervention<f32>) -> Result<Seen> {
+    let dataset = Dataset::open(settings, &root())?;
+    let mut trainer = Trainer::new(settings, &dataset)?;
+    let mut records = Vec::new();
+    while !trainer.finished() {
+        let (record, _) = trainer.advance(&dataset, intervention)?;
+        records.push(record);
+    }
+    Ok(Seen { records, outcome: trainer.outcome().clone() })
+}

@@ -1,0 +1,65 @@
+//! One run of a plan after the other.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result};
+use flameout_curves::Curve;
+use flameout_curves::onset;
+use flameout_experiment::{Ended, RunOptions, Settings, Summary};
+
+use super::curve;
+use super::display::Display;
+use super::plan::Plan;
+use super::results::{Results, Row};
+use crate::root;
+use flameout::cli::training::train;
+
+/// Carries out runs, on the threads that it is called from.
+pub struct Worker<'a> {
+    /// What asked for the runs.
+    pub plan: &'a Plan,
+    /// Where rows and curves go.
+    pub results: &'a Results,
+    /// Where the runs' directories are.
+    pub runs: PathBuf,
+    /// Who shows how far they are.
+    pub display: &'a Display,
+    /// Ends a run before its time.
+    pub stop: &'a AtomicBool,
+}
+
+impl Worker<'_> {
+    /// Begins or goes on with a run, and appends its row when it is over; not if it was stopped before.
+    pub fn carry_out(&self, settings: &Settings) -> Result<()> {
+        let directory = self.runs.join(format!("{}-{}", settings.case.name(), &settings.hash()[..12]));
+        let resume = directory.join("settings.toml").is_file();
+        let options = RunOptions { directory: directory.clone(), resume, base: root() };
+        let bar = self.display.begin(settings);
+        let ended = train(settings, &options, self.stop, &mut bar.clone());
+        self.display.end(&bar);
+        let Ended::Finished(summary) = ended.with_context(|| directory.display().to_string())? else {
+            return Ok(());
+        };
+        if self.plan.curves {
+            curve::write(&directory, &self.results.curve(settings))?;
+        }
+        self.display.finished(settings, &summary);
+        let dips = Some(dips(&directory, &summary)?);
+        let plan = self.plan.name.clone();
+        self.results.append(Row { plan, settings: settings.clone(), summary: *summary, dips })?;
+        // What could resume a run that is over only fills the disk.
+        match std::fs::remove_dir_all(directory.join("checkpoints")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("removing checkpoints")?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// The first steps of a run's dips, once it had trained well.
+fn dips(directory: &Path, summary: &Summary) -> Result<Vec<u64>> {
+    let Some(trained) = summary.trained_well_step else { return Ok(Vec::new()) };
+    let dips = onset::dips(&Curve::read_run(directory)?, &summary.baseline, trained);
+    Ok(dips.into_iter().map(|dip| dip.first_sign).collect())
+}
