@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::process::Command;
 
-const GUIDE: &str = include_str!("../../../docs/guide.md");
+const GUIDE: &str = include_str!("../../../docs/how-to/embed-unseen-words.md");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Commands, and what they print if the guide says so.
@@ -58,12 +58,12 @@ fn run(blocks: impl Iterator<Item = Block>) {
         shell.args(["-e", "-c", &commands]).current_dir(directory.path());
         let output = shell.env("PATH", &path).env_remove("COLUMNS").env("NO_COLOR", "1").output().unwrap();
         let [out, error] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-        assert!(output.status.success(), "docs/guide.md line {line}:\n{commands}{error}");
+        assert!(output.status.success(), "docs/how-to/embed-unseen-words.md line {line}:\n{commands}{error}");
         let Some(printed) = printed else { continue };
         let (expected, found): (Vec<&str>, Vec<&str>) = (printed.lines().collect(), out.lines().collect());
         assert!(
             is_as_said(&expected, &found),
-            "docs/guide.md line {line}:\n{commands}\nis to print\n{printed}\nand prints\n{out}"
+            "docs/how-to/embed-unseen-words.md line {line}:\n{commands}\nis to print\n{printed}\nand prints\n{out}"
         );
     }
 }
