@@ -180,6 +180,14 @@ fn zip(head: &[u8]) -> Option<Error> {
     foreign("a zip archive", UNPACK)
 }
 
+/// Numbers of the other byte order.
+pub(crate) fn big_endian() -> Error {
+    Error::Foreign {
+        what: "word2vec binary with big-endian numbers",
+        advice: "swap the bytes of each number, or write the vectors as text with the program that wrote the file",
+    }
+}
+
 /// By its byte order mark, or because every other byte is zero.
 fn is_utf16(head: &[u8]) -> bool {
     if head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF") {

@@ -65,6 +65,7 @@ impl Format {
         Ok(match is_text(body, header) {
             true if complete && record.ends_with(b" ") => Format::FastText,
             true => Format::Word2vecText,
+            false if is_big_endian(body, header) => return Err(foreign::big_endian()),
             false => Format::Word2vecBinary,
         })
     }
@@ -112,6 +113,9 @@ const SAMPLE_BYTES: usize = 4096;
 /// Records after a header that are looked at.
 const SAMPLE_RECORDS: usize = 8;
 
+/// Numbers from which their byte order is told.
+const SURE_NUMBERS: usize = 8;
+
 /// Whether what follows a header is text: also where numbers are bad, or not as many as the header claims.
 fn is_text(body: &[u8], header: Header) -> bool {
     let record = first_line(body);
@@ -138,6 +142,31 @@ fn is_binary(body: &[u8], header: Header) -> bool {
         }
     }
     true
+}
+
+/// Whether the numbers of the first binary records are big-endian: most make no sense as they are, all do with their bytes
+/// swapped.
+fn is_big_endian(body: &[u8], header: Header) -> bool {
+    let Ok(length) = usize::try_from(header.dim.saturating_mul(4)) else { return false };
+    let (mut rest, mut numbers, mut strange) = (body, 0, 0);
+    for _ in 0..header.words.min(SAMPLE_RECORDS as u64) {
+        let Some(space) = memchr::memchr(b' ', rest) else { break };
+        let Some(record) = rest[space + 1..].get(..length) else { break };
+        rest = &rest[space + 1 + length..];
+        for &bytes in record.as_chunks::<4>().0.iter().filter(|bytes| **bytes != [0; 4]) {
+            if !is_usual(f32::from_be_bytes(bytes)) {
+                return false;
+            }
+            numbers += 1;
+            strange += usize::from(!is_usual(f32::from_le_bytes(bytes)));
+        }
+    }
+    numbers >= SURE_NUMBERS && 2 * strange > numbers
+}
+
+/// Whether vectors have such numbers.
+fn is_usual(number: f32) -> bool {
+    (1e-12..1e6).contains(&number.abs())
 }
 
 /// Whether the record is `dim` numbers after a word, or nine bytes in ten are what numbers are written with.
