@@ -273,7 +273,11 @@ fn a_line_of_many_states_may_be_long() {
         text += &format!("\r{state}/40000 [=====>......] - ETA: 2s - loss: {}", 1.0 / f64::from(state));
     }
     assert!(text.len() > 2 << 20 && !text.contains('\n'));
-    assert_eq!(losses(&all(&text)[0]), [(0, 1.0 / 40_000.0)]);
+    // It is the only one: its states are the rows.
+    let states = losses(&all(&text)[0]);
+    assert!(states.len() == 40_000 && states[39_999] == (40_000, 1.0 / 40_000.0));
+    // Of one of several, the last counts.
+    assert_eq!(losses(&all(&format!("{text}\n{text}"))[0]), [(0, 1.0 / 40_000.0), (1, 1.0 / 40_000.0)]);
 }
 
 #[test]

@@ -26,9 +26,12 @@ pub fn headline(judgement: &Judgement) -> Option<&SeriesEvent> {
         Verdict::LastingRise => (losses, &[Setback]),
         Verdict::RoseAtTheEnd => (losses, &[Unsettled]),
         Verdict::Spikes => (losses, &[Spike]),
-        Verdict::NoRows | Verdict::TooShort | Verdict::Overfitting | Verdict::NeverLearnt | Verdict::NothingWrong => {
-            return None;
-        }
+        Verdict::NoRows
+        | Verdict::TooShort
+        | Verdict::Overfitting
+        | Verdict::PartLost
+        | Verdict::NeverLearnt
+        | Verdict::NothingWrong => return None,
     };
     let events = || judgement.events.iter().filter(|event| kinds.contains(&event.event.kind));
     // A log of accuracies alone has no loss.
