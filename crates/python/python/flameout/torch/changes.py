@@ -13,14 +13,24 @@ from flameout._framework import Change, Moment
 if TYPE_CHECKING:
     from flameout.torch.run import TorchRun
 
-#: Recurrent kernels' columns are held to this share of the longest that there is.
+#: Replays hold recurrent kernels' columns to this share of the longest that there is.
 HOLD = 0.75
+#: From the start of a run they are held to this share of their mean length shortly before the onset (as in `flameout-doctor`).
+HOLD_FROM_START = 0.3
+#: Kernels that have not grown by this factor are not suspected.
+GROWN = 4.0
+#: Learning rates are multiplied by these. Half the rate often holds in a replay, and from the start only delays the collapse
+#: (docs/the-collapse.md): it is shown, and is no remedy.
+RATES = (0.5, 0.333, 0.1)
 #: Tensors of a model up to which each is frozen, and has its second moment raised, in turn.
 MOST_TENSORS = 24
 
 
-def all_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer, moment: Moment) -> list[Change]:
-    """Name the changes that can be made to this model and optimiser, the most specific cause first."""
+def all_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer, moment: Moment, at_start: dict[str, float]) -> list[Change]:
+    """Name the changes that can be made to this model and optimiser, the most specific cause first.
+
+    `at_start` tells the mean length of recurrent kernels' columns when the recording began.
+    """
     group = optimizer.param_groups[0]
     kind, rate = type(optimizer).__name__, float(group["lr"])
     found = _of_batches(moment)
@@ -29,13 +39,15 @@ def all_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer, moment: Mom
         cause = "the second moment forgets too fast (beta2 is too small)"
         found.append(Change("beta2", 0.999, name="beta2 0.999", cause=cause, line=line))
     if moment.rate_changed:
-        name, line = f"learning rate held at {rate:g}", f"leave the learning rate at {rate:g}; look at the schedule"
+        name = f"learning rate held at {rate:g}"
+        line = f"leave the learning rate at {rate:g}; look at the schedule"
         found.append(Change("hold-rate", rate, name=name, cause="the learning rate was changed", line=line))
-    found += _of_kernels(model)
-    for factor in (0.5, 0.1):
+    found += _of_kernels(model, at_start)
+    for factor in RATES:
         line = f"torch.optim.{kind}(model.parameters(), lr={rate * factor:.3g})"
-        name = f"learning rate × {factor:g} ({rate * factor:.3g})"
-        found.append(Change("learning-rate", factor, name=name, cause="the learning rate is too high", line=line))
+        name = f"learning rate × {factor:.2g} ({rate * factor:.3g})"
+        why = "the learning rate is too high" if factor < 0.5 else None
+        found.append(Change("learning-rate", factor, name=name, cause=why, line=line))
     if moment.usual_gradient:
         line = f"torch.nn.utils.clip_grad_norm_(model.parameters(), {moment.usual_gradient:.3g})  # before optimizer.step()"
         name = f"gradients clipped at their usual length ({moment.usual_gradient:.3g})"
@@ -66,16 +78,24 @@ def _of_batches(moment: Moment) -> list[Change]:
     return found
 
 
-def _of_kernels(model: torch.nn.Module) -> list[Change]:
-    kernels = _recurrent_kernels(model)
-    if not kernels:
+def _of_kernels(model: torch.nn.Module, at_start: dict[str, float]) -> list[Change]:
+    grown = {name: length for name, length in kernel_lengths(model).items() if length >= GROWN * at_start.get(name, length)}
+    if not grown:
         return []
+    kernels = _recurrent_kernels(model)
     longest = max(float(torch.linalg.vector_norm(kernel.detach(), dim=1).max()) for kernel in kernels.values())
-    limit = round(HOLD * longest, 2)
-    name = next(iter(kernels))
-    line = f"model.{name}.data.renorm_(2, 0, {limit:g})  # after optimizer.step(), for each weight_hh"
-    in_words = f"recurrent kernels' columns held to {limit:g} (the longest: {longest:.2f})"
-    return [Change("hold", limit, name=in_words, cause="the recurrent kernel has grown too long", line=line)]
+    limit, from_start = round(HOLD * longest, 2), round(HOLD_FROM_START * min(grown.values()), 2)
+    line = f"model.{next(iter(grown))}.data.renorm_(2, 0, {from_start:g})  # after optimizer.step(), for each weight_hh"
+    name = f"recurrent kernels' columns held to {limit:g} (the longest: {longest:.2f})"
+    return [Change("hold", limit, None, name, "the recurrent kernel has grown too long", line, from_start)]
+
+
+def kernel_lengths(model: torch.nn.Module) -> dict[str, float]:
+    """Return the mean length of each recurrent kernel's columns: the weights from all units to one gate of one unit."""
+    return {
+        name: float(torch.linalg.vector_norm(kernel.detach().float(), dim=1).mean())
+        for name, kernel in _recurrent_kernels(model).items()
+    }
 
 
 def _of_tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> list[Change]:
