@@ -246,10 +246,15 @@ fn containers_make_no_difference() {
         let losses: Vec<f64> = losses.iter().map(|loss| f64::from((scale * (loss - shift)) as f32)).collect();
         let (first_row, stride) = one_of(&mut random, &[(0, 1), (1, 1), (10, 10), (0, 937)]);
         let mut verdicts = Vec::new();
-        for (name, bytes) in containers(&losses, first_row, stride) {
+        for (number, (name, bytes)) in (0..).zip(containers(&losses, first_row, stride)) {
             std::fs::write(&path, bytes).unwrap();
             let curves = logs::read(&path, &Names::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert_eq!((curves.len(), curves[0].points.len()), (1, losses.len()), "seed {seed}, {name}");
+            let read: Vec<f64> = curves[0].points.iter().map(|point| point.loss).collect();
+            assert!(curves.len() == 1 && read == losses, "seed {seed}, {name}");
+            // The same numbers in whatever numbering have the same verdict, as above: here it is enough to judge some.
+            if (seed + number) % 4 > 0 {
+                continue;
+            }
             let judgement = judge(&curves[0]);
             let row = |number: u64| curves[0].points.iter().position(|point| point.step == number).unwrap();
             let found = first(&judgement).map(|(kind, onset)| (kind, row(onset)));
