@@ -5,7 +5,7 @@ use std::fmt;
 use crate::Error;
 use crate::error::excerpt;
 use crate::read::text;
-use crate::{MAX_DIMENSIONS, foreign};
+use crate::{MAX_DIMENSIONS, fasttext, foreign};
 
 /// A file format for word vectors. Each may be gzipped, which is no format of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,12 +21,14 @@ pub enum Format {
     Glove,
     /// fastText `.vec`: word2vec text with a space at the end of each line.
     FastText,
+    /// A binary model of fastText (`.bin`), see [`FastText`](crate::FastText): it is read, not written.
+    FastTextModel,
 }
 
 impl Format {
     /// Whether the file starts with the line `WORDS DIMENSIONS`.
     pub fn has_header(self) -> bool {
-        self != Format::Glove
+        !matches!(self, Format::Glove | Format::FastTextModel)
     }
 
     /// The name in settings and messages, as `word2vec-binary`.
@@ -36,6 +38,7 @@ impl Format {
             Format::Word2vecText => "word2vec-text",
             Format::Glove => "glove",
             Format::FastText => "fast-text",
+            Format::FastTextModel => "fast-text-model",
         }
     }
 
@@ -49,6 +52,9 @@ impl Format {
     /// [`Error::Foreign`] names files of other kinds; [`Error::BadHeader`] and [`Error::TooLarge`] for what cannot be a
     /// header; else [`Error::UnknownFormat`].
     pub fn detect(head: &[u8]) -> Result<Format, Error> {
+        if head.starts_with(&fasttext::MAGIC) {
+            return Ok(Format::FastTextModel);
+        }
         let head = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
         let line = first_line(head);
         let Some(header) = Header::parse(line)? else {
