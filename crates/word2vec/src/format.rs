@@ -120,7 +120,7 @@ const SAMPLE_BYTES: usize = 4096;
 const SAMPLE_RECORDS: usize = 8;
 
 /// Numbers from which their byte order is told.
-const SURE_NUMBERS: usize = 8;
+const SURE_NUMBERS: usize = 24;
 
 /// Whether what follows a header is text: also where numbers are bad, or not as many as the header claims.
 fn is_text(body: &[u8], header: Header) -> bool {
