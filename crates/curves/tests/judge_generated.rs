@@ -13,7 +13,7 @@ use flameout_curves::{Curve, Point, Unit};
 use common::Random;
 use event_file::events;
 
-/// Logs with a rise.
+/// Logs of each kind.
 const LOGS: u64 = 200;
 
 fn one_of<T: Copy>(random: &mut Random, all: &[T]) -> T {
@@ -97,7 +97,7 @@ fn says_lasting(verdict: Verdict) -> bool {
 #[test]
 fn a_lasting_rise_is_told_at_its_row_in_every_numbering_and_unit() {
     let mut wrong = Vec::new();
-    for seed in 0..300 {
+    for seed in 0..LOGS {
         let mut random = Random(seed);
         let Healthy { mut losses, noise } = healthy(&mut random);
         let at = rise(&mut random, &mut losses, noise);
@@ -131,7 +131,7 @@ fn a_lasting_rise_is_told_at_its_row_in_every_numbering_and_unit() {
 #[test]
 fn healthy_curves_are_cleared() {
     let mut wrong = Vec::new();
-    for seed in 0..300 {
+    for seed in 0..LOGS {
         let mut random = Random(seed ^ 0xabcd);
         let Healthy { mut losses, noise } = healthy(&mut random);
         let rows = losses.len();

@@ -586,7 +586,9 @@ proptest! {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), &text).unwrap();
         let Ok(curves) = logs::read(file.path(), &Names::default()) else { return Ok(()) };
-        let (numbers, states) = (numbers_in(&text), text.split(['\n', '\r', '\u{8}']).count());
+        // A list is a row for each of its numbers.
+        let separators: &[char] = if text.contains(']') { &['\n', '\r', '\u{8}', ',', ' '] } else { &['\n', '\r', '\u{8}'] };
+        let (numbers, states) = (numbers_in(&text), text.split(separators).count());
         prop_assert!(curves.iter().map(|curve| curve.rows).sum::<usize>() <= states, "{:?}", curves);
         for curve in &curves {
             prop_assert!(is_sound(curve), "{:?}", curve);
