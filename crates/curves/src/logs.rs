@@ -196,9 +196,20 @@ fn unreadable(beginning: &[u8]) -> Option<&'static str> {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is text in UTF-16; save it as UTF-8"),
         [b'P', b'K', 3, 4, ..] => Some("is a zip archive; unpack it first"),
         _ if is_utf16(beginning) => Some("is text in UTF-16; save it as UTF-8"),
+        _ if is_old_mac(beginning) => {
+            Some("has lines that end in carriage returns (old Mac OS); write line feeds: `tr '\\r' '\\n' < FILE > NEW`")
+        }
         _ if beginning.contains(&0) => Some("is binary, but no TensorBoard event file"),
         _ => None,
     }
+}
+
+/// Whether it is a table without a line feed. What a progress bar prints may have none either, but begins with no names.
+fn is_old_mac(beginning: &[u8]) -> bool {
+    let mut lines = beginning.split(|&byte| byte == b'\r').filter(|line| !line.is_empty());
+    let names = lines.next().unwrap_or_default();
+    let is_table = names.iter().any(|byte| b",;\t".contains(byte)) && !names.iter().any(u8::is_ascii_digit);
+    is_table && lines.count() > 1 && !beginning.contains(&b'\n')
 }
 
 /// Whether every other byte is zero, and the others are not.

@@ -297,3 +297,23 @@ fn what_is_cut_off_or_abridged_is_refused() {
     let (curve, judgement) = judged("Epoch 1, loss 2.31, val_loss 2.40\n");
     assert_eq!((curve.points.len(), judgement.verdict), (1, Verdict::TooShort));
 }
+
+/// A table without a line feed is refused by name, whichever way it ends.
+#[test]
+fn a_table_with_carriage_returns_is_told() {
+    let table = format!("epoch,loss,val_loss\n{}", rows(|row, loss, val| format!("{row},{loss},{val}\n")));
+    assert_eq!(onsets(&judged(&table).1), [Some(GOOD as u64); 2]);
+    let error = read(&table.replace('\n', "\r")).unwrap_err().to_string();
+    assert!(error.contains("carriage returns") && error.contains("tr '\\r' '\\n'"), "{error}");
+}
+
+/// PaddlePaddle's `batch_cost` is a time: however it rises, no loss does.
+#[test]
+fn a_cost_in_seconds_is_no_loss() {
+    let text = rows(|row, _, _| {
+        let (loss, seconds) = (0.3 + 2.0 * 0.8_f64.powi(row as i32), if row < 15 { 0.2 } else { 5.0 });
+        format!("[2021/05/05 10:00:08,123] epoch: [{row}/30], iter: {row}, loss: {loss:.4}, batch_cost: {seconds} s\n")
+    });
+    let (_, judgement) = judged(&text);
+    assert!(judgement.events.is_empty(), "{judgement:?}");
+}

@@ -1,5 +1,6 @@
 //! The file formats, how one is told from another, and the header three of them share.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::Error;
@@ -119,7 +120,7 @@ const SAMPLE_BYTES: usize = 4096;
 /// Records after a header that are looked at.
 const SAMPLE_RECORDS: usize = 8;
 
-/// Numbers from which their byte order is told.
+/// Different numbers from which their byte order is told: fewer may have come about by chance.
 const SURE_NUMBERS: usize = 24;
 
 /// Whether what follows a header is text: also where numbers are bad, or not as many as the header claims.
@@ -154,7 +155,7 @@ fn is_binary(body: &[u8], header: Header) -> bool {
 /// swapped.
 fn is_big_endian(body: &[u8], header: Header) -> bool {
     let Ok(length) = usize::try_from(header.dim.saturating_mul(4)) else { return false };
-    let (mut rest, mut numbers, mut strange) = (body, 0, 0);
+    let (mut rest, mut numbers, mut strange) = (body, HashSet::new(), 0);
     for _ in 0..header.words.min(SAMPLE_RECORDS as u64) {
         let Some(space) = memchr::memchr(b' ', rest) else { break };
         let Some(record) = rest[space + 1..].get(..length) else { break };
@@ -163,11 +164,10 @@ fn is_big_endian(body: &[u8], header: Header) -> bool {
             if !is_usual(f32::from_be_bytes(bytes)) {
                 return false;
             }
-            numbers += 1;
-            strange += usize::from(!is_usual(f32::from_le_bytes(bytes)));
+            strange += usize::from(numbers.insert(bytes) && !is_usual(f32::from_le_bytes(bytes)));
         }
     }
-    numbers >= SURE_NUMBERS && 2 * strange > numbers
+    numbers.len() >= SURE_NUMBERS && 2 * strange > numbers.len()
 }
 
 /// Whether vectors have such numbers.

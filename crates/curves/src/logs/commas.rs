@@ -19,7 +19,9 @@ impl Commas {
         while let Some(at) = rest.find(',') {
             let (before, after) = rest.split_at(at);
             let begin = before.trim_end_matches(|digit: char| digit.is_ascii_digit() || digit == ',');
-            let follows = begin.ends_with([' ', ':', '=', '\t']);
+            // `18:29:08,123` is a time.
+            let of_time = begin.strip_suffix(':').is_some_and(|hours| hours.ends_with(|c: char| c.is_ascii_digit()));
+            let follows = begin.ends_with([' ', ':', '=', '\t']) && !of_time;
             if follows && let Some(told) = Token::read(&rest[begin.len()..]).and_then(|token| token.tells()) {
                 return told;
             }
@@ -108,6 +110,7 @@ mod tests {
     fn commas_are_told_by_the_numbers_around_them() {
         for (text, commas) in [
             ("Step 12,000: loss = 1,234.56", Commas::Thousands),
+            ("18:29:08,123 INFO step 3 loss 0.5", Commas::Unknown),
             ("words 1,200,345 @ 7", Commas::Thousands),
             ("loss: 0,512 acc: 0,9", Commas::Decimal),
             ("loss: 2,3\n", Commas::Decimal),

@@ -256,6 +256,10 @@ pub(crate) fn meaning(name: &str) -> Option<Meaning> {
     if let Some(&(_, quantity, rank)) = INDICES.iter().find(|(index, ..)| *index == whole) {
         return Some(Meaning { quantity, rank, of_epoch: false, measure: Measure::Loss });
     }
+    // PaddlePaddle's seconds.
+    if whole.ends_with("batch_cost") || whole.ends_with("reader_cost") {
+        return None;
+    }
     // Tesseract's share of wrong characters.
     if matches!(whole.as_str(), "char_train" | "bcer_train") {
         return Some(Meaning { quantity: Quantity::Loss, rank: ERROR, of_epoch: false, measure: Measure::ErrorRate });
