@@ -117,6 +117,8 @@ pub(crate) fn first_line(bytes: &[u8]) -> &[u8] {
 
 /// Bytes after a header that are looked at for such as no text has.
 const SAMPLE_BYTES: usize = 4096;
+/// What programs write for a number that is none, beside `nan`.
+const NO_NUMBER: [&[u8]; 9] = [b"NA", b"N/A", b"#N/A", b"#NUM!", b"#VALUE!", b"null", b"NULL", b"None", b"-"];
 /// Records after a header that are looked at.
 const SAMPLE_RECORDS: usize = 8;
 
@@ -130,7 +132,20 @@ fn is_text(body: &[u8], header: Header) -> bool {
     looks_like_text(record, body.len() > record.len(), header.dim)
         || text::fields(record).nth(1).is_some()
             && !sample.iter().any(|&b| foreign::is_control(b))
-            && !is_binary(body, header)
+            && (has_rows(sample, header.dim) || !is_binary(body, header))
+}
+
+/// Whether most lines are a word and `dim` fields, and most of these are numbers.
+fn has_rows(sample: &[u8], dim: u64) -> bool {
+    let (mut lines, mut rows, mut fields, mut numbers) = (0, 0, 0, 0);
+    for line in sample.split_inclusive(|&b| b == b'\n').filter(|line| line.ends_with(b"\n")) {
+        let of_line: Vec<&[u8]> = text::fields(line).skip(1).collect();
+        lines += 1;
+        rows += usize::from(of_line.len() as u64 == dim);
+        fields += of_line.len();
+        numbers += of_line.iter().filter(|field| text::is_plain_number(field) || NO_NUMBER.contains(field)).count();
+    }
+    lines >= 2 && 2 * rows > lines && 2 * numbers > fields
 }
 
 /// Whether there are binary records, by what stands where their words must be.

@@ -268,3 +268,22 @@ fn numbers_of_the_other_byte_order_are_told() {
         }
     }
 }
+
+/// A text is not word2vec binary because its first row has a number that cannot be read.
+#[test]
+fn a_text_with_a_bad_first_row_is_a_text() {
+    for bad in ["NA", "#NUM!", "0x1p3", "1.5f", "12,5x"] {
+        for words in [2, 12, 100] {
+            let row = |word: usize| -> String {
+                let numbers = (0..10).map(|column| match (word, column) {
+                    (0, 3) => bad.to_owned(),
+                    _ => format!("{:.4}", ((word * 10 + column) as f32).sin()),
+                });
+                format!("w{word} {}\n", numbers.collect::<Vec<_>>().join(" "))
+            };
+            let text = format!("{words} 10\n{}", (0..words).map(row).collect::<String>());
+            let message = message(text.as_bytes());
+            assert!(message.contains("line 2") && message.contains(bad), "{message}");
+        }
+    }
+}
