@@ -43,9 +43,10 @@ pub fn faults(pages: &[Page]) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// In lower case, with straight apostrophes.
+/// In lower case, with straight apostrophes. Characters that control a terminal are no control of an experiment.
 fn plain(text: &str) -> String {
-    text.to_lowercase().replace('’', "'").split_whitespace().collect::<Vec<_>>().join(" ")
+    let text = text.to_lowercase().replace('’', "'").replace("control character", "character");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether these words occur, as whole words; an ending `s` may follow.

@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn paths_of_pages_are_found_in_sources() {
-        let line = "docs/a.md, `docs/b/c.toml`; ../../docs/d.md. x/docs/e.md docs/PLAN.toml docs/f.svg https://a.b/docs/g.md";
+        let line =
+            "docs/a.md, `docs/b/c.toml`; ../../docs/d.md. x/docs/e.md docs/PLAN.toml docs/f.svg https://a.b/docs/g.md";
         assert_eq!(paths(line).collect::<Vec<_>>(), ["docs/a.md", "docs/b/c.toml", "docs/d.md"]);
     }
 

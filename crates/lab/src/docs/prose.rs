@@ -92,7 +92,8 @@ fn sentences(text: &str) -> Vec<&str> {
             next += 1;
         }
         let spaces = chars[next..].iter().take_while(|(_, c)| c.is_whitespace()).count();
-        let starts = |c: char| c.is_uppercase() || c.is_ascii_digit() || matches!(c, CODE | '"' | '“' | '(' | '†' | '…');
+        let starts =
+            |c: char| c.is_uppercase() || c.is_ascii_digit() || matches!(c, CODE | '"' | '“' | '(' | '†' | '…');
         let Some(&(byte, first)) = chars.get(next + spaces) else { continue };
         if spaces > 0 && starts(first) {
             sentences.push(&text[begin..byte]);
@@ -126,7 +127,12 @@ mod tests {
     fn long_sentences_and_lines_are_found() {
         let long = "word ".repeat(26);
         assert_eq!(found(&format!("Short.\n\n{long}\n")).len(), 2, "a sentence, and its line");
-        assert_eq!(found(&format!("- `a b c` {}\n", "word\n  ".repeat(25))), ["p.md:1: 26 words; a sentence has at most 25: `…` word word word word word word word word word word word wo…"]);
+        assert_eq!(
+            found(&format!("- `a b c` {}\n", "word\n  ".repeat(25))),
+            [
+                "p.md:1: 26 words; a sentence has at most 25: `…` word word word word word word word word word word word wo…"
+            ]
+        );
         assert!(found(&format!("```\n{long}\n```\n\n| a |\n| - |\n| {long} |\n")).is_empty());
         assert!(found(&format!("# {long}\n").replace(' ', "\n# ")).is_empty());
         assert!(found(&format!("{}.\n{}.\n", "word ".repeat(20), "Word ".repeat(20))).is_empty());

@@ -63,7 +63,9 @@ fn filled_table(
         let names = if line.plans.is_empty() { &specification.plans } else { &line.plans };
         lines.push(line.cells(&specification.columns, &line.rows(names, plans, rows)?));
     }
-    let numbers = |index: usize| index >= specification.labels.len() && specification.columns[index - specification.labels.len()].is_number();
+    let numbers = |index: usize| {
+        index >= specification.labels.len() && specification.columns[index - specification.labels.len()].is_number()
+    };
     Ok(markdown(&titles, numbers, &lines))
 }
 
@@ -71,7 +73,7 @@ fn filled_table(
 fn markdown(titles: &[&str], number: impl Fn(usize) -> bool, lines: &[Vec<String>]) -> String {
     let row = |cells: Vec<&str>| {
         let cells: String = cells.into_iter().map(|cell| format!(" {cell} |")).collect();
-        format!("|{cells}\n").replace("|  |", "| |")
+        format!("|{cells}\n").replace("  |", " |")
     };
     let rule = (0..titles.len()).map(|index| if number(index) { "---:" } else { "---" }).collect();
     let mut table = row(titles.to_vec()) + &row(rule);
@@ -86,7 +88,9 @@ pub fn filled(page: &Page, tables: &BTreeMap<String, String>) -> Result<String> 
     let (mut text, mut lines) = (String::new(), page.text.split_inclusive('\n').enumerate().peekable());
     while let Some((index, line)) = lines.next() {
         text.push_str(line);
-        let Some(name) = line.strip_prefix(MARK).and_then(|rest| rest.trim_end().strip_suffix(" -->")) else { continue };
+        let Some(name) = line.strip_prefix(MARK).and_then(|rest| rest.trim_end().strip_suffix(" -->")) else {
+            continue;
+        };
         let Some(table) = tables.get(name) else {
             bail!("{}", page.fault(index + 1, format!("{SPECIFICATIONS} has no table `{name}`")));
         };
@@ -128,10 +132,15 @@ mod tests {
 
     #[test]
     fn a_table_is_put_after_its_mark() {
-        let tables = BTreeMap::from([("a".to_owned(), markdown(&["x", "y"], |index| index == 1, &[vec!["1".into(), "2".into()]]))]);
+        let tables = BTreeMap::from([(
+            "a".to_owned(),
+            markdown(&["x", "y"], |index| index == 1, &[vec!["1".into(), "2".into()]]),
+        )]);
         let page = |text: &str| Page { path: "p.md".into(), text: text.into() };
         let right = "Before.\n\n<!-- table: a -->\n\n| x | y |\n| --- | ---: |\n| 1 | 2 |\n\nAfter.\n";
-        for text in [right, "Before.\n\n<!-- table: a -->\nAfter.\n", "Before.\n\n<!-- table: a -->\n| x |\n| - |\n\nAfter.\n"] {
+        for text in
+            [right, "Before.\n\n<!-- table: a -->\nAfter.\n", "Before.\n\n<!-- table: a -->\n| x |\n| - |\n\nAfter.\n"]
+        {
             assert_eq!(filled(&page(text), &tables).unwrap(), right);
         }
         assert!(filled(&page("<!-- table: b -->\n"), &tables).unwrap_err().to_string().contains("p.md:1:"));
@@ -151,7 +160,10 @@ mod tests {
             filled_table(&toml::from_str(&text).unwrap(), &plans, &rows)
         };
         let last = |table: String| table.lines().last().unwrap().to_owned();
-        assert_eq!(last(table("0.0175").unwrap()), "| 0.0175 | 4 of 5 | 4 of 4 | 51–100 % | 2,599, 4,842, 5,447, 5,575 |");
+        assert_eq!(
+            last(table("0.0175").unwrap()),
+            "| 0.0175 | 4 of 5 | 4 of 4 | 51–100 % | 2,599, 4,842, 5,447, 5,575 |"
+        );
         assert!(table("0.5").unwrap_err().to_string().contains("no row"));
     }
 }

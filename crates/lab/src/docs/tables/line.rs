@@ -94,7 +94,9 @@ impl Column {
             Self::Spikes => summaries().map(|summary| summary.spikes.len()).sum::<usize>().to_string(),
             Self::SpikeSteps => listed(summaries().flat_map(|summary| summary.spikes.iter().copied())),
             Self::Dips => of_dips(|dips| dips.iter().map(|dips| dips.len()).sum::<usize>().to_string()),
-            Self::DipsOf => of_dips(|dips| format!("{} of {}", dips.iter().filter(|dips| !dips.is_empty()).count(), dips.len())),
+            Self::DipsOf => {
+                of_dips(|dips| format!("{} of {}", dips.iter().filter(|dips| !dips.is_empty()).count(), dips.len()))
+            }
             Self::DipSteps => of_dips(|dips| listed(dips.iter().flat_map(|dips| dips.iter().copied()))),
             Self::DipDistance => of_dips(distances),
             Self::BestLoss => loss(mean(summaries().filter_map(|summary| Some(summary.best?.loss)))),

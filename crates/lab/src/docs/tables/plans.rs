@@ -36,7 +36,7 @@ impl Planned {
             Ok(runs) => (runs, true),
             Err(_) => (plan.without_epochs()?, false),
         };
-        Ok(Self { name: plan.name, question: plan.question, runs, measured })
+        Ok(Self { name: plan.name, question: question(&plan.question).to_owned(), runs, measured })
     }
 
     /// The rows of those runs that are made.
@@ -50,6 +50,13 @@ impl Planned {
             })
         })
     }
+}
+
+/// The first question of a text, or its first sentence.
+fn question(text: &str) -> &str {
+    let sentences = || text.split_inclusive(". ").flat_map(|part| part.split_inclusive("? ")).map(str::trim);
+    let first = sentences().find(|sentence| sentence.ends_with('?')).or_else(|| sentences().next());
+    first.unwrap_or(text)
 }
 
 /// What each plan asked, how many runs and steps it has, and what they cost.
