@@ -127,12 +127,8 @@ mod tests {
     fn long_sentences_and_lines_are_found() {
         let long = "word ".repeat(26);
         assert_eq!(found(&format!("Short.\n\n{long}\n")).len(), 2, "a sentence, and its line");
-        assert_eq!(
-            found(&format!("- `a b c` {}\n", "word\n  ".repeat(25))),
-            [
-                "p.md:1: 26 words; a sentence has at most 25: `…` word word word word word word word word word word word wo…"
-            ]
-        );
+        let sentence = found(&format!("- `a b c` {}\n", "word\n  ".repeat(25)));
+        assert!(sentence.len() == 1 && sentence[0].starts_with("p.md:1: 26 words;"), "{sentence:?}");
         assert!(found(&format!("```\n{long}\n```\n\n| a |\n| - |\n| {long} |\n")).is_empty());
         assert!(found(&format!("# {long}\n").replace(' ', "\n# ")).is_empty());
         assert!(found(&format!("{}.\n{}.\n", "word ".repeat(20), "Word ".repeat(20))).is_empty());
