@@ -121,6 +121,9 @@ class Framework(Protocol):
     def replay_step(self, step: RecordedStep, own_order: bool) -> float:
         """Make a step from where the run is; return the loss before the update."""
 
+    def measure_gradient(self, step: RecordedStep) -> float | None:
+        """Return the length of the gradient of a step from where the run is, if it was not recorded; the run stays there."""
+
     def changes(self, moment: Moment) -> Sequence[Change]:
         """Name the changes that can be made to this model and optimiser, the most specific cause first."""
 

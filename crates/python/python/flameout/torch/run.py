@@ -132,6 +132,10 @@ class TorchRun:
         self.rows = step.rows
         return tuple(nested["batch"])
 
+    def measure_gradient(self, step: RecordedStep) -> float | None:
+        """Return nothing: the recorder measures each step's gradient as the optimiser gets it."""
+        return None
+
     def changes(self, moment: Moment) -> Sequence[Change]:
         """Name the changes that can be made, the most specific cause first."""
         return changes.all_of(self.model, self.optimizer, moment, self.kernels_at_start)
