@@ -119,7 +119,8 @@ class KerasRun:
 
     def save(self, tensors: dict[str, Any], path: Path) -> None:
         """Write tensors as safetensors."""
-        safetensors.numpy.save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, path)
+        # (`np.ascontiguousarray` gives a number a dimension.)
+        safetensors.numpy.save_file({name: np.require(tensor, requirements="C") for name, tensor in tensors.items()}, path)
 
     def load(self, path: Path) -> dict[str, Any]:
         """Read safetensors."""
