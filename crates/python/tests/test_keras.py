@@ -8,7 +8,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 pytest.importorskip("jax")
-import flameout.keras
+import flameout.keras  # noqa: E402
 
 X = np.random.default_rng(1).normal(size=(512, 8)).astype(np.float32)
 Y = (np.sin(X[:, :1]) + 0.5 * X[:, 1:2]).astype(np.float32)

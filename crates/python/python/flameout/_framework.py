@@ -109,11 +109,11 @@ class Framework(Protocol):
     def restore_random(self, tensors: tuple[Any, ...]) -> None:
         """Set the framework's generators."""
 
-    def save(self, tensors: dict[str, Any], path: Path) -> None:
-        """Write tensors as safetensors."""
+    def save(self, tensors: dict[str, Any], path: Path, told: dict[str, str]) -> None:
+        """Write tensors as safetensors, with what is told of them."""
 
-    def load(self, path: Path) -> dict[str, Any]:
-        """Read safetensors."""
+    def load(self, path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+        """Read what `save` wrote."""
 
     def versions(self) -> dict[str, str]:
         """Name what numbers depend on."""

@@ -94,6 +94,10 @@ class _Examination:
             reason = f"No state from before the onset was kept (the oldest: step {oldest}); give the recorder more memory."
             return self._told(None, reason, birth=birth)
         steps = [kept for kept in self.recording.steps if kept.step >= snapshot.step]
+        if not steps or steps[-1].step < self.onset:
+            last = f"step {steps[-1].step}" if steps else f"before step {snapshot.step}"
+            reason = f"The batches were kept up to {last} only, and the first sign is at step {self.onset}: the run was killed."
+            return self._told(None, reason, birth=birth)
         goal = self._goal(snapshot, steps)
         if goal is None:
             return self._told(None, "The loss did not stay up long enough to tell replays apart.", birth=birth)

@@ -180,4 +180,5 @@ def _after_update(run: KerasRun, change: Change) -> Callable[[list[Any], list[An
 def _held(kernel: Any, limit: float) -> NDArray[Any]:
     values = np.asarray(kernel)
     lengths = np.linalg.norm(values, axis=0)
-    return values * np.minimum(1.0, limit / np.maximum(lengths, 1e-12)).astype(values.dtype)
+    held: NDArray[Any] = values * np.minimum(1.0, limit / np.maximum(lengths, 1e-12)).astype(values.dtype)
+    return held

@@ -97,7 +97,9 @@ class KerasRun:
         at = self._rate_index()
         if at is not None:
             return float(self.now[2][at])
-        return float(rate(self.now[2][_index_of(self.model.optimizer.variables, self.model.optimizer._iterations)]))
+        iterations = _index_of(self.model.optimizer.variables, self.model.optimizer._iterations)
+        assert iterations is not None
+        return float(rate(self.now[2][iterations]))
 
     def running_loss(self) -> tuple[float, float]:
         """Return the sum of the epoch's losses so far, each times its samples, and the number of samples."""
@@ -117,14 +119,16 @@ class KerasRun:
     def restore_random(self, tensors: tuple[Any, ...]) -> None:
         """Do nothing, as above."""
 
-    def save(self, tensors: dict[str, Any], path: Path) -> None:
-        """Write tensors as safetensors."""
-        # (`np.ascontiguousarray` gives a number a dimension.)
-        safetensors.numpy.save_file({name: np.require(tensor, requirements="C") for name, tensor in tensors.items()}, path)
+    def save(self, tensors: dict[str, Any], path: Path, told: dict[str, str]) -> None:
+        """Write tensors as safetensors, with what is told of them."""
+        # `np.ascontiguousarray` would give a number a dimension.
+        whole = {name: np.require(tensor, requirements="C") for name, tensor in tensors.items()}
+        safetensors.numpy.save_file(whole, path, told)
 
-    def load(self, path: Path) -> dict[str, Any]:
-        """Read safetensors."""
-        return dict(safetensors.numpy.load_file(path))
+    def load(self, path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+        """Read what `save` wrote."""
+        with safetensors.safe_open(path, "numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
 
     def versions(self) -> dict[str, str]:
         """Name what numbers depend on."""
@@ -222,7 +226,7 @@ class KerasRun:
         return _index_of(self.model.optimizer.variables, self.model.optimizer._learning_rate)
 
 
-def _index_of(variables: Sequence[Any], variable: Any) -> Any:
+def _index_of(variables: Sequence[Any], variable: Any) -> int | None:
     return next((at for at, other in enumerate(variables) if other is variable), None)
 
 
