@@ -1,6 +1,6 @@
 //! How the network changes on the way to the onset: curvature, recurrent weights and gates at states along the run.
 
-use flameout_experiment::{Number, Snapshot, Trainer};
+use flameout_experiment::{Snapshot, Trainer};
 use flameout_optim::l2_norm;
 use serde::{Deserialize, Serialize};
 
@@ -41,8 +41,7 @@ pub struct State {
 ///
 /// # Errors
 /// [`Error::Experiment`] if the network cannot be built.
-#[inline(never)] // compiled once: see `instances`
-pub fn approach<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Result<Vec<State>, Error> {
+pub fn approach(subject: &Subject, course: &Course) -> Result<Vec<State>, Error> {
     let end = course.wrong().unwrap_or(course.curve.points.len() as u64);
     let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
     let mut reference = Reference::new(trainer.model(), &subject.settings, &subject.dataset, WORDS, POWER_ITERATIONS);
@@ -51,11 +50,11 @@ pub fn approach<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Result<V
     chosen.map(|snapshot| state(subject, course, snapshot, &mut trainer, &mut reference)).collect()
 }
 
-fn state<T: Number>(
-    subject: &Subject<T>,
-    course: &Course<T>,
-    snapshot: &Snapshot<T>,
-    trainer: &mut Trainer<T>,
+fn state(
+    subject: &Subject,
+    course: &Course,
+    snapshot: &Snapshot,
+    trainer: &mut Trainer,
     reference: &mut Reference<T>,
 ) -> Result<State, Error> {
     trainer.restore(&subject.dataset, snapshot.clone())?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use flameout_cells::Tensor;
 use flameout_curves::onset;
 use flameout_curves::{Curve, Format, Outcome, Point, Record, StepRecord, median};
-use flameout_experiment::{Number, RunDirectory, Snapshot, Trainer, stop_if};
+use flameout_experiment::{RunDirectory, Snapshot, Trainer, stop_if};
 use flameout_optim::l2_norm;
 
 use crate::Error;
@@ -20,11 +20,11 @@ const SNAPSHOT_EVERY: u64 = 25;
 
 /// What happened in a run.
 #[derive(Debug)]
-pub struct Course<T> {
+pub struct Course {
     /// Every step and every epoch.
     pub curve: Curve,
     /// States on the way.
-    pub snapshots: Ring<T>,
+    pub snapshots: Ring,
     /// What became of it.
     pub outcome: Outcome,
     /// ‖θ‖₂ in the end.
@@ -32,14 +32,13 @@ pub struct Course<T> {
     still: Vec<String>,
 }
 
-impl<T: Number> Course<T> {
+impl Course {
     /// Makes the run, to its end or until it has certainly collapsed; snapshots take at most `ring_bytes`. Each step is shown
     /// to `watch`.
     ///
     /// # Errors
     /// [`Error::Experiment`] if it cannot be made, or a single snapshot takes more than `ring_bytes`.
-    #[inline(never)] // compiled once: see `instances`
-    pub fn of(subject: &Subject<T>, ring_bytes: usize, watch: &mut dyn FnMut(&StepRecord)) -> Result<Self, Error> {
+    pub fn of(subject: &Subject, ring_bytes: usize, watch: &mut dyn FnMut(&StepRecord)) -> Result<Self, Error> {
         let dataset = &subject.dataset;
         let mut trainer = Trainer::new(&subject.settings, dataset)?;
         trainer.restore(dataset, subject.start.clone())?;
@@ -67,8 +66,7 @@ impl<T: Number> Course<T> {
     ///
     /// # Errors
     /// [`Error::Experiment`] if a file is damaged, or a state is of another run or takes more than `ring_bytes`.
-    #[inline(never)] // compiled once: see `instances`
-    pub fn read(subject: &Subject<T>, directory: &Path, ring_bytes: usize) -> Result<Option<Self>, Error> {
+    pub fn read(subject: &Subject, directory: &Path, ring_bytes: usize) -> Result<Option<Self>, Error> {
         let states = keeper::written(&subject.settings, &subject.dataset, directory)?;
         let Some(last) = states.last().filter(|_| RunDirectory::is_over(directory)) else { return Ok(None) };
         let (dataset, settings) = (&subject.dataset, &subject.settings);
@@ -129,7 +127,7 @@ impl<T: Number> Course<T> {
     }
 
     /// What the cost of a diagnosis is compared with: a run that died of a NaN in its third step was meant to be longer.
-    pub(crate) fn planned_steps(&self, subject: &Subject<T>) -> u64 {
+    pub(crate) fn planned_steps(&self, subject: &Subject) -> u64 {
         match self.event() {
             Event::NonFinite { .. } => subject.planned_steps(),
             _ => self.curve.points.len() as u64,
@@ -138,7 +136,7 @@ impl<T: Number> Course<T> {
 
     /// A snapshot from the middle of the run.
     #[must_use]
-    pub fn middle(&self) -> Option<&Snapshot<T>> {
+    pub fn middle(&self) -> Option<&Snapshot> {
         self.snapshots.at_or_before(self.curve.points.len() as u64 / 2)
     }
 
@@ -169,7 +167,7 @@ fn follow(outcome: &mut Outcome, curve: &mut Curve) {
 }
 
 /// None if nothing has moved at all: then it is not about single tensors.
-fn still_tensors<T: Number>(tensors: &[Tensor], now: &[T], start: &[T]) -> Vec<String> {
+fn still_tensors(tensors: &[Tensor], now: &[T], start: &[T]) -> Vec<String> {
     let is_still = |tensor: &&Tensor| {
         let (now, then) = (&now[tensor.range()], &start[tensor.range()]);
         now.iter().zip(then).all(|(now, then)| now.to_f64().to_bits() == then.to_f64().to_bits())

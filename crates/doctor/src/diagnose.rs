@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use flameout_experiment::Number;
 use flameout_optim::{AdamSettings, OptimizerSettings, l2_norm};
 
 use crate::Error;
@@ -24,7 +23,7 @@ use crate::subject::Subject;
 ///
 /// # Errors
 /// [`Error::Experiment`] if the run cannot be made.
-pub fn diagnose<T: Number>(subject: &Subject<T>, options: &Options) -> Result<Diagnosis, Error> {
+pub fn diagnose(subject: &Subject, options: &Options) -> Result<Diagnosis, Error> {
     let course = Course::of(subject, options.ring_bytes, &mut |_| ())?;
     diagnose_course(subject, &course, options)
 }
@@ -33,10 +32,9 @@ pub fn diagnose<T: Number>(subject: &Subject<T>, options: &Options) -> Result<Di
 ///
 /// # Errors
 /// [`Error::Experiment`] if a replay cannot be made.
-#[inline(never)] // compiled once: see `instances`
-pub fn diagnose_course<T: Number>(
-    subject: &Subject<T>,
-    course: &Course<T>,
+pub fn diagnose_course(
+    subject: &Subject,
+    course: &Course,
     options: &Options,
 ) -> Result<Diagnosis, Error> {
     let event = course.event();
@@ -75,9 +73,9 @@ pub fn diagnose_course<T: Number>(
     })
 }
 
-fn checks<T: Number>(
-    subject: &Subject<T>,
-    course: &Course<T>,
+fn checks(
+    subject: &Subject,
+    course: &Course,
     event: Event,
     slice: Option<&Slice>,
 ) -> Result<Vec<Checked>, Error> {
@@ -134,7 +132,7 @@ fn rank(cause: Cause) -> usize {
 }
 
 /// Causes that no measurement before the run can show: to be tried.
-fn suspects<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -> Vec<Finding> {
+fn suspects(subject: &Subject, course: &Course, event: Event) -> Vec<Finding> {
     let mut suspects = Vec::new();
     if let OptimizerSettings::Adam(AdamSettings { beta2, .. }) = subject.settings.optimizer
         && beta2 < 0.98
@@ -169,7 +167,7 @@ fn suspects<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -
 /// By how much to lower a learning rate. After a network has trained well, a little must do. One that never has is brought
 /// to updates of about a thousandth of the weights, the usual rule of thumb: a replay that has to train well from the start
 /// costs as much as a run, so there is one try.
-fn factors<T: Number>(course: &Course<T>, usual_update: f64) -> Vec<f64> {
+fn factors(course: &Course, usual_update: f64) -> Vec<f64> {
     match course.outcome.trained_well_at() {
         Some(_) => vec![3.0, 10.0],
         None => vec![(usual_update / 1e-3).clamp(3.0, 1e4)],
@@ -177,9 +175,9 @@ fn factors<T: Number>(course: &Course<T>, usual_update: f64) -> Vec<f64> {
 }
 
 /// The replays of a diagnosis, and what they have cost.
-struct Replays<'a, T> {
-    replay: Option<Replay<'a, T>>,
-    course: &'a Course<T>,
+struct Replays<'a> {
+    replay: Option<Replay<'a>>,
+    course: &'a Course,
     run_steps: u64,
     options: &'a Options,
     control: Option<Trials>,
@@ -187,8 +185,8 @@ struct Replays<'a, T> {
     cost: u64,
 }
 
-impl<'a, T: Number> Replays<'a, T> {
-    fn new(subject: &'a Subject<T>, course: &'a Course<T>, options: &'a Options) -> Self {
+impl<'a> Replays<'a> {
+    fn new(subject: &'a Subject, course: &'a Course, options: &'a Options) -> Self {
         let (replay, run_steps) = (Replay::of_course(subject, course, options), course.planned_steps(subject));
         Self { replay, course, run_steps, options, control: None, control_is_exact: None, cost: 0 }
     }
@@ -204,7 +202,7 @@ impl<'a, T: Number> Replays<'a, T> {
     }
 
     /// Replays a dip of a run that ended healthy, if there is one.
-    fn examine_dip(&mut self, subject: &Subject<T>) -> Result<Option<Finding>, Error> {
+    fn examine_dip(&mut self, subject: &Subject) -> Result<Option<Finding>, Error> {
         let Some(examined) = forgetting::examine(subject, self.course, self.options)? else { return Ok(None) };
         self.control_is_exact = Some(examined.control_is_exact);
         self.cost += examined.cost;

@@ -5,7 +5,7 @@
 //! the network is moved too far, until v has grown. If that is what a dip is, it does not come if v of the tensor in question is
 //! raised shortly before, as if Adam had not forgotten; and it comes all the same if v of another tensor is.
 
-use flameout_experiment::{Number, Trainer};
+use flameout_experiment::{Trainer};
 use flameout_optim::OptimizerSettings;
 
 use crate::Error;
@@ -38,9 +38,9 @@ pub(crate) struct Examined {
 /// Replays the last dip of a run that had trained well: with nothing changed, and with v of each tensor raised. None if there is
 /// no dip, if the optimiser has no memory that fades (it is not Adam, or it is AMSGrad), or if all of it would take more steps
 /// than the options allow.
-pub(crate) fn examine<T: Number>(
-    subject: &Subject<T>,
-    course: &Course<T>,
+pub(crate) fn examine(
+    subject: &Subject,
+    course: &Course,
     options: &Options,
 ) -> Result<Option<Examined>, Error> {
     let forgets = matches!(subject.settings.optimizer, OptimizerSettings::Adam(adam) if !adam.amsgrad);
@@ -78,7 +78,7 @@ pub(crate) fn examine<T: Number>(
 }
 
 /// The run after a step: it goes on to it from the last state before it that was kept.
-fn trainer_after<T: Number>(step: u64, subject: &Subject<T>, course: &Course<T>) -> Result<Trainer<T>, Error> {
+fn trainer_after(step: u64, subject: &Subject, course: &Course) -> Result<Trainer, Error> {
     let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
     trainer.restore(&subject.dataset, course.snapshots.at_or_before(step).unwrap_or(&subject.start).clone())?;
     trainer.go_on_to(step, &subject.dataset, subject.intervention().as_mut())?;
@@ -86,7 +86,7 @@ fn trainer_after<T: Number>(step: u64, subject: &Subject<T>, course: &Course<T>)
 }
 
 /// The mean of √v over the tensor whose second moment the change raises.
-fn mean_root<T: Number>(change: &Change, trainer: &Trainer<T>) -> f64 {
+fn mean_root(change: &Change, trainer: &Trainer) -> f64 {
     let Change::SecondMoment { tensor: name, .. } = change else { return f64::NAN };
     let tensor = trainer.model().tensors().iter().find(|tensor| tensor.name == *name);
     let moment = trainer.optimizer().second_moment().zip(tensor).map(|(moment, tensor)| &moment[tensor.range()]);

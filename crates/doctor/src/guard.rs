@@ -12,7 +12,7 @@
 //! # let vectors = WordVectors::new(words, Array2::from_shape_fn((10, 4), |(i, j)| ((i * 7 + j * 5) % 11) as f32))?;
 //! # let mut settings = Settings::for_case(Case::GruSingle);
 //! # settings.set("model.units", "8")?;
-//! # let dataset = Dataset::<f32>::new(&settings, vectors)?;
+//! # let dataset = Dataset::new(&settings, vectors)?;
 //!
 //! let mut guard = Guard::clip(2.0);
 //! let mut trainer = Trainer::new(&settings, &dataset)?;

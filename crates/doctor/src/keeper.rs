@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use flameout_curves::{Baseline, Curve, Unit, onset};
 use flameout_experiment::checkpoints::{Origin, files};
-use flameout_experiment::{Dataset, Number, Observer, RunDirectory, Settings, Snapshot, StepRecord, Trainer};
+use flameout_experiment::{Dataset, Observer, RunDirectory, Settings, Snapshot, StepRecord, Trainer};
 use flameout_files::checkpoint;
 
 use crate::Error;
@@ -37,15 +37,15 @@ const VERSION: u32 = 1;
 /// # settings.data.vectors = vectors;
 /// # for (key, value) in [("model.units", "4"), ("training.batch", "1"), ("training.epochs", "40"), ("data.test-share", "0.25")] { settings.set(key, value)? }
 /// let options = RunOptions { directory: run.clone(), resume: false, base: "".into() };
-/// train::<f32>(&settings, &options, &AtomicBool::new(false), |begun| {
+/// train(&settings, &options, &AtomicBool::new(false), |begun| {
 ///     let keeper = Keeper::new(&settings, begun.dataset, begun.trainer, &run, 1 << 30, |error| eprintln!("{error}"));
-///     vec![Box::new(keeper.expect("room for a state")) as Box<dyn Observer<f32>>]
+///     vec![Box::new(keeper.expect("room for a state")) as Box<dyn Observer>]
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Keeper<T> {
-    ring: Ring<T>,
+pub struct Keeper {
+    ring: Ring,
     directory: PathBuf,
     origin: Origin,
     /// What has become of the run so far.
@@ -60,7 +60,7 @@ pub struct Keeper<T> {
     warn: fn(&Error),
 }
 
-impl<T: Number> Keeper<T> {
+impl Keeper {
     /// For a run with these settings on these words in this directory, of which `trainer` is what begins or goes on; states
     /// take at most `limit` bytes of memory. If they cannot be written in the end, `warn` is told: that is no reason for a run
     /// to fail.
@@ -68,11 +68,10 @@ impl<T: Number> Keeper<T> {
     /// # Errors
     /// [`Error::Experiment`] if a single state takes more than `limit`, or one that was written before the run was interrupted
     /// is damaged or of another run.
-    #[inline(never)] // compiled once: see `instances`
     pub fn new(
         settings: &Settings,
-        dataset: &Dataset<T>,
-        trainer: &Trainer<T>,
+        dataset: &Dataset,
+        trainer: &Trainer,
         run: &Path,
         limit: usize,
         warn: fn(&Error),
@@ -118,8 +117,8 @@ impl<T: Number> Keeper<T> {
     }
 }
 
-impl<T: Number> Observer<T> for Keeper<T> {
-    fn step(&mut self, record: &StepRecord, trainer: &Trainer<T>) {
+impl Observer for Keeper {
+    fn step(&mut self, record: &StepRecord, trainer: &Trainer) {
         let outcome = trainer.outcome();
         self.event = Event::of(outcome, outcome.non_finite().then_some(record.step));
         self.trained = outcome.trained_well_at();
@@ -143,8 +142,7 @@ impl<T: Number> Observer<T> for Keeper<T> {
 ///
 /// # Errors
 /// [`Error::Experiment`] if files cannot be read, or one is of another run, or damaged and no checkpoint.
-#[inline(never)] // compiled once: see `instances`
-pub fn states<T: Number>(settings: &Settings, dataset: &Dataset<T>, run: &Path) -> Result<Vec<Snapshot<T>>, Error> {
+pub fn states(settings: &Settings, dataset: &Dataset, run: &Path) -> Result<Vec<Snapshot>, Error> {
     let mut states = written(settings, dataset, run)?;
     states.extend(RunDirectory::read_checkpoints(run, &Origin::of(settings, dataset))?);
     states.sort_by_key(Snapshot::step);
@@ -155,11 +153,11 @@ pub fn states<T: Number>(settings: &Settings, dataset: &Dataset<T>, run: &Path) 
 ///
 /// # Errors
 /// [`Error::Experiment`] if files cannot be read, or one is damaged or of another run.
-pub(crate) fn written<T: Number>(
+pub(crate) fn written(
     settings: &Settings,
-    dataset: &Dataset<T>,
+    dataset: &Dataset,
     run: &Path,
-) -> Result<Vec<Snapshot<T>>, Error> {
+) -> Result<Vec<Snapshot>, Error> {
     let (directory, origin) = (run.join(DIRECTORY), Origin::of(settings, dataset));
     if !directory.is_dir() {
         return Ok(Vec::new());
@@ -167,8 +165,8 @@ pub(crate) fn written<T: Number>(
     files(&directory, EXTENSION)?.iter().map(|path| read(path, &origin)).collect()
 }
 
-fn read<T: Number>(path: &Path, origin: &Origin) -> Result<Snapshot<T>, Error> {
-    let (found, snapshot): (Origin, Snapshot<T>) =
+fn read(path: &Path, origin: &Origin) -> Result<Snapshot, Error> {
+    let (found, snapshot): (Origin, Snapshot) =
         checkpoint::read(path, VERSION).map_err(flameout_experiment::Error::from)?;
     if found == *origin {
         return Ok(snapshot);

@@ -25,7 +25,7 @@
 //! let mut settings = Settings::for_case(Case::LstmSingle);
 //! settings.set("model.units", "8")?;
 //! settings.set("training.batch", "4")?;
-//! let mut dataset = Dataset::<f32>::new(&settings, vectors)?;
+//! let mut dataset = Dataset::new(&settings, vectors)?;
 //! dataset.targets[(3, 1)] = f32::NAN;
 //!
 //! let diagnosis = diagnose(&Subject::new(settings, dataset)?, &Options::default())?;
@@ -49,8 +49,6 @@ pub mod error;
 mod event;
 mod forgetting;
 pub mod guard;
-#[cfg(not(test))] // a test binary has no crate above it
-mod instances;
 pub mod keeper;
 mod options;
 pub mod prescription;

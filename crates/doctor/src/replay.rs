@@ -10,7 +10,7 @@ use std::ops::Range;
 use flameout_cells::Tensor;
 use flameout_curves::{Point, StepRecord};
 use flameout_experiment::dataset::Batch;
-use flameout_experiment::{Dataset, Intervention, Number, Settings, Snapshot, Trainer};
+use flameout_experiment::{Dataset, Intervention, Settings, Snapshot, Trainer};
 use ndarray::{Axis, Slice};
 use serde::{Deserialize, Serialize};
 
@@ -135,22 +135,22 @@ pub enum Goal {
 
 /// From where, and how far.
 #[derive(Debug)]
-pub struct Replay<'a, T> {
+pub struct Replay<'a> {
     /// What is made again.
-    pub subject: &'a Subject<T>,
+    pub subject: &'a Subject,
     /// Where it begins.
-    pub from: &'a Snapshot<T>,
+    pub from: &'a Snapshot,
     /// Earlier states, of which [`Change::Restore`] takes a tensor.
-    pub earlier: &'a Ring<T>,
+    pub earlier: &'a Ring,
     /// The step at which it ends, unless something goes wrong before.
     pub until: u64,
     /// What it is to reach.
     pub goal: Goal,
 }
 
-impl<'a, T: Number> Replay<'a, T> {
+impl<'a> Replay<'a> {
     /// From where a replay must begin to prevent what went wrong, and what it is to reach. None if nothing went wrong.
-    pub(crate) fn of_course(subject: &'a Subject<T>, course: &'a Course<T>, options: &Options) -> Option<Self> {
+    pub(crate) fn of_course(subject: &'a Subject, course: &'a Course, options: &Options) -> Option<Self> {
         let (event, steps, start) = (course.event(), course.planned_steps(subject), &subject.start);
         if event == Event::Healthy {
             return None;
@@ -210,7 +210,6 @@ impl<'a, T: Number> Replay<'a, T> {
     ///
     /// # Errors
     /// As [`trials`](Self::trials).
-    #[inline(never)] // compiled once: see `instances`
     pub fn trial(&self, change: &Change, order: Option<u64>, see: &mut dyn FnMut(&StepRecord)) -> Result<Trial, Error> {
         let settings = change.apply(&self.subject.settings)?;
         let changed = changed_dataset(change, &self.subject.dataset)?;
@@ -259,7 +258,7 @@ impl<'a, T: Number> Replay<'a, T> {
         })
     }
 
-    fn begin(&self, change: &Change, settings: &Settings, dataset: &Dataset<T>) -> Result<Trainer<T>, Error> {
+    fn begin(&self, change: &Change, settings: &Settings, dataset: &Dataset) -> Result<Trainer, Error> {
         if self.from.step() == 0 {
             // The baseline belongs to the data, which may have changed, and initial weights to the settings.
             return match redraws(change) {
@@ -271,7 +270,7 @@ impl<'a, T: Number> Replay<'a, T> {
     }
 
     /// Gives a tensor the values that it had after an earlier step.
-    fn put_back(&self, name: &str, step: u64, trainer: &mut Trainer<T>, dataset: &Dataset<T>) -> Result<(), Error> {
+    fn put_back(&self, name: &str, step: u64, trainer: &mut Trainer, dataset: &Dataset) -> Result<(), Error> {
         let state = self.earlier.at_or_before(step).filter(|state| state.step() == step);
         let Some((state, range)) = state.zip(range_of(name, trainer)) else {
             return Err(Error::NoState { tensor: name.into(), step });
@@ -283,7 +282,7 @@ impl<'a, T: Number> Replay<'a, T> {
 }
 
 /// Multiplies a tensor's second moment.
-fn raise<T: Number>(name: &str, times: f64, trainer: &mut Trainer<T>, dataset: &Dataset<T>) -> Result<(), Error> {
+fn raise(name: &str, times: f64, trainer: &mut Trainer, dataset: &Dataset) -> Result<(), Error> {
     let mut changed = trainer.snapshot();
     let Some((moment, range)) = changed.second_moment_mut().zip(range_of(name, trainer)) else {
         return Err(Error::NoSecondMoment { tensor: name.into() });
@@ -294,7 +293,7 @@ fn raise<T: Number>(name: &str, times: f64, trainer: &mut Trainer<T>, dataset: &
 }
 
 /// Where a tensor lies in the flat buffer of parameters.
-fn range_of<T: Number>(name: &str, trainer: &Trainer<T>) -> Option<Range<usize>> {
+fn range_of(name: &str, trainer: &Trainer) -> Option<Range<usize>> {
     trainer.model().tensors().iter().find(|tensor| tensor.name == name).map(Tensor::range)
 }
 
@@ -310,7 +309,7 @@ fn redraws(change: &Change) -> bool {
 }
 
 /// The end, if something has gone wrong since the snapshot.
-fn bad_end<T: Number>(trainer: &Trainer<T>, known_spikes: usize) -> Option<End> {
+fn bad_end(trainer: &Trainer, known_spikes: usize) -> Option<End> {
     let outcome = trainer.outcome();
     if outcome.non_finite() {
         return Some(End::NonFinite { step: trainer.steps() });
@@ -320,7 +319,7 @@ fn bad_end<T: Number>(trainer: &Trainer<T>, known_spikes: usize) -> Option<End> 
 }
 
 /// The data set with the change, if it is one of the data.
-fn changed_dataset<T: Number>(change: &Change, dataset: &Dataset<T>) -> Result<Option<Dataset<T>>, Error> {
+fn changed_dataset(change: &Change, dataset: &Dataset) -> Result<Option<Dataset>, Error> {
     let changed = match change {
         Change::DropWords(rows) => {
             let dropped: BTreeSet<usize> = rows.iter().copied().collect();
@@ -342,7 +341,7 @@ fn changed_dataset<T: Number>(change: &Change, dataset: &Dataset<T>) -> Result<O
 
 /// The data set with the changed `data.length`. Its words are split, normalised and encoded already: shorter inputs lose
 /// padding only, and no other setting of the data could take effect.
-fn shortened<T: Number>(changes: &[(String, String)], dataset: &Dataset<T>) -> Result<Option<Dataset<T>>, Error> {
+fn shortened(changes: &[(String, String)], dataset: &Dataset) -> Result<Option<Dataset>, Error> {
     let mut shortened = None;
     for (key, value) in changes.iter().filter(|(key, _)| key == "data" || key.starts_with("data.")) {
         let length = value.parse().ok().filter(|_| key == "data.length");
@@ -361,15 +360,15 @@ fn shortened<T: Number>(changes: &[(String, String)], dataset: &Dataset<T>) -> R
 
 /// The subject's intervention and the change's.
 struct Changed<T> {
-    of_subject: Box<dyn Intervention<T>>,
+    of_subject: Box<dyn Intervention>,
     skip: BTreeSet<u64>,
     /// Batches left out so far.
     skipped: u64,
     frozen: Option<(Range<usize>, Vec<T>)>,
 }
 
-impl<T: Number> Changed<T> {
-    fn new(change: &Change, of_subject: Box<dyn Intervention<T>>, trainer: &Trainer<T>) -> Self {
+impl Changed<T> {
+    fn new(change: &Change, of_subject: Box<dyn Intervention>, trainer: &Trainer) -> Self {
         let (mut skip, mut frozen) = (BTreeSet::new(), None);
         match change {
             Change::SkipBatches(steps) => skip.clone_from(steps),
@@ -387,8 +386,8 @@ impl<T: Number> Changed<T> {
     }
 }
 
-impl<T: Number> Intervention<T> for Changed<T> {
-    fn batch(&mut self, step: u64, batch: &mut Batch<T>) {
+impl Intervention<T> for Changed<T> {
+    fn batch(&mut self, step: u64, batch: &mut Batch) {
         self.of_subject.batch(step + self.skipped, batch);
     }
 
@@ -411,7 +410,7 @@ mod tests {
     use flameout_word2vec::WordVectors;
     use ndarray::Array2;
 
-    fn subject() -> Subject<f32> {
+    fn subject() -> Subject {
         let words = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen"].map(String::from).to_vec();
         let vectors = Array2::from_shape_fn((8, 4), |(i, j)| ((i * 7 + j * 5) % 11) as f32);
         let mut settings = Settings::for_case(Case::GruSingle);

@@ -26,7 +26,7 @@ pub const DEFAULT_LIMIT: usize = 1 << 30;
 /// # let vectors = flameout_word2vec::WordVectors::new(words, ndarray::Array2::from_shape_fn((6, 4), |(i, j)| ((i * 7 + j * 5) % 11) as f32))?;
 /// # let mut settings = Settings::for_case(Case::LstmSingle);
 /// # settings.set("model.units", "8")?;
-/// # let dataset = Dataset::<f32>::new(&settings, vectors)?;
+/// # let dataset = Dataset::new(&settings, vectors)?;
 /// let mut trainer = Trainer::new(&settings, &dataset)?;
 /// let mut ring = Ring::new(200_000);
 /// ring.push(trainer.snapshot())?;
@@ -45,14 +45,14 @@ pub const DEFAULT_LIMIT: usize = 1 << 30;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Ring<T> {
+pub struct Ring {
     limit: usize,
     bytes: usize,
     /// By rising step.
-    snapshots: VecDeque<Snapshot<T>>,
+    snapshots: VecDeque<Snapshot>,
 }
 
-impl<T: Real> Ring<T> {
+impl Ring {
     /// An empty ring that never holds more than `limit` bytes of snapshots (see [`Snapshot::bytes`]).
     #[must_use]
     pub fn new(limit: usize) -> Self {
@@ -64,7 +64,7 @@ impl<T: Real> Ring<T> {
     ///
     /// # Errors
     /// [`Error::Setting`] if the snapshot alone is larger than the limit; nothing has changed then.
-    pub fn push(&mut self, snapshot: Snapshot<T>) -> Result<(), Error> {
+    pub fn push(&mut self, snapshot: Snapshot) -> Result<(), Error> {
         let bytes = snapshot.bytes();
         if bytes > self.limit {
             let problem = format!("is {} bytes; a single snapshot takes {bytes}", self.limit);
@@ -88,19 +88,19 @@ impl<T: Real> Ring<T> {
     }
 
     /// The snapshots, oldest first.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Snapshot<T>> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Snapshot> {
         self.snapshots.iter()
     }
 
     /// The newest.
     #[must_use]
-    pub fn latest(&self) -> Option<&Snapshot<T>> {
+    pub fn latest(&self) -> Option<&Snapshot> {
         self.snapshots.back()
     }
 
     /// The newest that was made at this step or before it.
     #[must_use]
-    pub fn at_or_before(&self, step: u64) -> Option<&Snapshot<T>> {
+    pub fn at_or_before(&self, step: u64) -> Option<&Snapshot> {
         self.iter().rev().find(|snapshot| snapshot.step() <= step)
     }
 
@@ -136,7 +136,7 @@ impl<T: Real> Ring<T> {
 }
 
 /// With [`DEFAULT_LIMIT`].
-impl<T: Real> Default for Ring<T> {
+impl Default for Ring {
     fn default() -> Self {
         Self::new(DEFAULT_LIMIT)
     }

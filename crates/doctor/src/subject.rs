@@ -3,29 +3,28 @@
 use std::fmt;
 
 use flameout_cells::Tensor;
-use flameout_experiment::{Dataset, Intervention, Number, Settings, Snapshot, Trainer};
+use flameout_experiment::{Dataset, Intervention, Settings, Snapshot, Trainer};
 use flameout_model::Sequential;
 
 use crate::Error;
 
 /// Everything that decides a run's numbers: from it the run, and each part of it, can be made again to the bit.
-pub struct Subject<T> {
+pub struct Subject {
     /// The settings.
     pub settings: Settings,
     /// The words.
-    pub dataset: Dataset<T>,
+    pub dataset: Dataset,
     /// The state before the first step.
-    pub start: Snapshot<T>,
-    interventions: Box<dyn Fn() -> Box<dyn Intervention<T>> + Send + Sync>,
+    pub start: Snapshot,
+    interventions: Box<dyn Fn() -> Box<dyn Intervention> + Send + Sync>,
 }
 
-impl<T: Number> Subject<T> {
+impl Subject {
     /// A run of these settings on these words, from its beginning.
     ///
     /// # Errors
     /// [`Error::Experiment`] if a setting is out of range.
-    #[inline(never)] // compiled once: see `instances`
-    pub fn new(settings: Settings, dataset: Dataset<T>) -> Result<Self, Error> {
+    pub fn new(settings: Settings, dataset: Dataset) -> Result<Self, Error> {
         let start = Trainer::new(&settings, &dataset)?.snapshot();
         Ok(Self { settings, dataset, start, interventions: Box::new(|| Box::new(())) })
     }
@@ -54,18 +53,18 @@ impl<T: Number> Subject<T> {
 
     /// What reaches into its steps.
     #[must_use]
-    pub fn intervention(&self) -> Box<dyn Intervention<T>> {
+    pub fn intervention(&self) -> Box<dyn Intervention> {
         (self.interventions)()
     }
 }
 
 /// A trainer before its first step, with these weights. All else belongs to the settings and the words, which need not be those
 /// that the weights come from.
-pub(crate) fn begin_with<T: Number>(
+pub(crate) fn begin_with(
     settings: &Settings,
-    dataset: &Dataset<T>,
+    dataset: &Dataset,
     parameters: &[T],
-) -> Result<Trainer<T>, Error> {
+) -> Result<Trainer, Error> {
     let mut trainer = Trainer::new(settings, dataset)?;
     let mut begun = trainer.snapshot();
     begun.parameters_mut().copy_from_slice(parameters);
@@ -73,7 +72,7 @@ pub(crate) fn begin_with<T: Number>(
     Ok(trainer)
 }
 
-impl<T> fmt::Debug for Subject<T> {
+impl<T> fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subject").field("settings", &self.settings).finish_non_exhaustive()
     }

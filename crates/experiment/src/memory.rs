@@ -21,8 +21,6 @@ pub(crate) struct Words {
     pub(crate) length: usize,
     /// Numbers of a word's vector.
     pub(crate) numbers: usize,
-    /// Bytes of a number.
-    pub(crate) number: usize,
 }
 
 /// The most that a training allocates, by what it depends on.
@@ -65,9 +63,9 @@ fn fewer_units(settings: &Settings) -> String {
 
 /// Whether there is memory enough to encode these words.
 pub(crate) fn require_words(words: Words) -> Result<(), Error> {
-    let Words { count, length, numbers, number } = words;
+    let Words { count, length, numbers } = words;
     // Indices; the numbers as they were read, and as they are trained on.
-    let each = (2 * length as u64).saturating_add((4 + number as u64).saturating_mul(numbers as u64));
+    let each = (2 * length as u64).saturating_add(8_u64.saturating_mul(numbers as u64));
     let bytes = each.saturating_mul(count as u64);
     if has_room(bytes) {
         return Ok(());
@@ -78,7 +76,8 @@ pub(crate) fn require_words(words: Words) -> Result<(), Error> {
 
 impl Need {
     fn of(settings: &Settings, architecture: &Architecture, words: Words) -> Self {
-        let (number, outputs, length) = (words.number as u64, words.numbers as u64, words.length as u64);
+        let (outputs, length) = (words.numbers as u64, words.length as u64);
+        let number = settings.model.precision.bytes();
         let words = words.count as u64;
         let at_once = (settings.training.batch as u64).min(words).max(if is_causal(architecture) {
             0

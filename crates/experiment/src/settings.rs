@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use flameout_cells::{Activation, Initialisation, Initializer};
 use flameout_encoder::{EncoderSettings, TooLongPolicy, UnknownPolicy};
-use flameout_model::{Architecture, Flavour, LayerKind, LossKind};
-use flameout_optim::{Clipping, Constant, Constraint, OptimizerSettings, Schedule};
+use flameout_model::{Architecture, Constraint, Flavour, LayerKind, LossKind};
+use flameout_optim::{Clipping, Constant, OptimizerSettings, Schedule};
 use flameout_word2vec::{NonFinitePolicy, Normalization, ReadOptions, Utf8Policy};
 use serde::{Deserialize, Serialize};
 
@@ -115,6 +115,16 @@ pub enum Precision {
     F32,
     /// Double.
     F64,
+}
+
+impl Precision {
+    /// Bytes of a number.
+    pub(crate) fn bytes(self) -> u64 {
+        match self {
+            Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
 }
 
 /// How the network is trained.
@@ -359,8 +369,9 @@ impl Settings {
         self.optimizer.check().map_err(|error| of_section("optimizer", error))?;
         self.schedule.check().map_err(|error| of_section("schedule", error))?;
         self.clipping.check().map_err(|error| of_section("clipping", error))?;
-        let constraint = self.constraint.as_ref().map_or(Ok(()), Constraint::check);
-        constraint.map_err(|error| of_section("constraint", error))?;
+        let limit = self.constraint.as_ref().map_or(1.0, |constraint| constraint.max_norm);
+        let possible = limit > 0.0 && limit.is_finite();
+        require(possible, "constraint.max-norm", format!("is {limit}; must be above 0 and finite"))?;
         // Stricter than text, which may hold whole numbers beyond what a table can.
         let written = toml::Table::try_from(self).map(drop);
         written

@@ -1,7 +1,6 @@
 //! Checks 1, 5 and 8: what the curves say.
 
 use flameout_curves::{Point, Symptom, median, onset};
-use flameout_experiment::Number;
 use flameout_optim::OptimizerSettings::{Adam, RmsProp};
 use flameout_optim::{AdamSettings, RmsPropSettings, l2_norm};
 
@@ -25,7 +24,7 @@ const EXPLODING: f64 = 100.0;
 /// Check 1: can the network fit what it is trained on? The run itself answers, if it has trained well; if it has not, a slice
 /// of the words shows whether it can fit anything, and its updates may have been too small.
 #[must_use]
-pub fn check_learning<T: Number>(subject: &Subject<T>, course: &Course<T>, slice: Option<&Slice>) -> Checked {
+pub fn check_learning(subject: &Subject, course: &Course, slice: Option<&Slice>) -> Checked {
     let mut check = Builder::new(1, "Does it learn: can it fit what it is trained on?");
     let outcome = &course.outcome;
     let best = outcome.best().map_or("nothing".to_owned(), |best| {
@@ -74,7 +73,7 @@ fn describe_dips(dips: &[onset::Event]) -> Option<String> {
 }
 
 /// Adam's usual ε where it is larger, ten times the learning rate where it is not.
-fn larger_updates<T: Number>(subject: &Subject<T>) -> Change {
+fn larger_updates(subject: &Subject) -> Change {
     match (subject.settings.optimizer, subject.settings.schedule.learning_rate()) {
         (Adam(AdamSettings { epsilon, .. }) | RmsProp(RmsPropSettings { epsilon, .. }), _) if epsilon > 1e-6 => {
             Change::setting("optimizer.epsilon", "1e-8")
@@ -86,7 +85,7 @@ fn larger_updates<T: Number>(subject: &Subject<T>) -> Change {
 
 /// Check 5: are the predictions all the same?
 #[must_use]
-pub fn check_predictions<T: Number>(course: &Course<T>) -> Checked {
+pub fn check_predictions(course: &Course) -> Checked {
     let mut check = Builder::new(5, "Are the predictions all the same?");
     let Some(last) = course.curve.epochs.last() else {
         check.grade(Grade::NotApplicable, "no epoch has ended".into());
@@ -107,7 +106,7 @@ pub fn check_predictions<T: Number>(course: &Course<T>) -> Checked {
 
 /// Check 8: was a NaN or an exploding gradient behind it?
 #[must_use]
-pub fn check_explosion<T: Number>(event: Event, course: &Course<T>) -> Checked {
+pub fn check_explosion(event: Event, course: &Course) -> Checked {
     let mut check = Builder::new(8, "Was a NaN or an exploding gradient behind it?");
     match event {
         Event::NonFinite { step } => {

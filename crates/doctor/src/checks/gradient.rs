@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use flameout_cells::Tensor;
 use flameout_experiment::dataset::Batch;
-use flameout_experiment::{Number, Snapshot};
+use flameout_experiment::Snapshot;
 use flameout_model::{Architecture, Cell, LayerKind, Sequential};
 use ndarray::Array2;
 
@@ -29,7 +29,7 @@ const SMALL: f64 = 1e-6;
 
 /// Compares the gradient that the run uses with the loss' derivative, gate by gate, and looks for tensors that do not move.
 #[must_use]
-pub fn check<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Checked {
+pub fn check(subject: &Subject, course: &Course) -> Checked {
     let mut check = Builder::new(3, "Are gradients and weights sound?");
     if let Some(step) = course.non_finite_step() {
         check.grade(Grade::Fail, format!("loss, gradient or update of step {step} is not finite"));
@@ -69,7 +69,7 @@ fn tell_growth(check: &mut Builder, event: Event, growths: &[Growth]) {
 }
 
 /// Whether the network's own gradient for a tensor, before anything reaches into it, is not zero at one of these places.
-fn has_gradient<T: Number>(subject: &Subject<T>, places: [Option<&Snapshot<T>>; 2], tensor: &str) -> bool {
+fn has_gradient(subject: &Subject, places: [Option<&Snapshot>; 2], tensor: &str) -> bool {
     let batch = batch(subject);
     places.into_iter().flatten().any(|snapshot| {
         let model = model_with_gradients(subject, snapshot, &batch);
@@ -79,7 +79,7 @@ fn has_gradient<T: Number>(subject: &Subject<T>, places: [Option<&Snapshot<T>>; 
 }
 
 /// The first words whose targets are finite.
-fn batch<T: Number>(subject: &Subject<T>) -> Batch<T> {
+fn batch(subject: &Subject) -> Batch {
     let dataset = &subject.dataset;
     let finite = |row: &&usize| dataset.targets.row(**row).iter().all(|x| x.to_f64().is_finite());
     let rows: Vec<usize> = dataset.train.iter().filter(finite).copied().take(WORDS).collect();
@@ -87,7 +87,7 @@ fn batch<T: Number>(subject: &Subject<T>) -> Batch<T> {
 }
 
 /// The network at a snapshot, after a backward pass over the batch.
-fn model_with_gradients<T: Number>(subject: &Subject<T>, snapshot: &Snapshot<T>, batch: &Batch<T>) -> Sequential<T> {
+fn model_with_gradients(subject: &Subject, snapshot: &Snapshot, batch: &Batch) -> Sequential<T> {
     let (alphabet, outputs) = (subject.dataset.encoder.alphabet_len(), batch.targets().ncols());
     let mut model = Sequential::of(subject.settings.architecture(alphabet, outputs));
     model.parameters_mut().copy_from_slice(snapshot.parameters());
@@ -99,7 +99,7 @@ fn model_with_gradients<T: Number>(subject: &Subject<T>, snapshot: &Snapshot<T>,
 
 /// The block whose gradient is furthest from the loss' derivative, with derivative over gradient. None if numbers are
 /// not finite.
-fn worst_block<T: Number>(subject: &Subject<T>, snapshot: &Snapshot<T>) -> Option<(String, f64)> {
+fn worst_block(subject: &Subject, snapshot: &Snapshot) -> Option<(String, f64)> {
     let batch = batch(subject);
     let targets: Array2<f64> = batch.targets().mapv(|x| x.to_f64());
     let model = model_with_gradients(subject, snapshot, &batch);

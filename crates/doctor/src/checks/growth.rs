@@ -6,7 +6,6 @@
 
 use std::fmt;
 
-use flameout_experiment::Number;
 
 use crate::change::Change;
 use crate::course::Course;
@@ -35,7 +34,7 @@ pub struct Growth {
 impl Growth {
     /// Of each recurrent kernel, until something went wrong or until the end. Nothing if no later state was kept.
     #[must_use]
-    pub fn of<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Vec<Self> {
+    pub fn of(subject: &Subject, course: &Course) -> Vec<Self> {
         let until = course.event().step().unwrap_or(u64::MAX);
         let later = course.snapshots.at_or_before(until).filter(|state| state.step() > 0);
         let Some(state) = later else { return Vec::new() };

@@ -1,7 +1,7 @@
 //! Check 7: are data and initial weights of the right scale?
 
 use flameout_cells::Tensor;
-use flameout_experiment::{Number, Trainer};
+use flameout_experiment::{Trainer};
 use ndarray::Axis;
 
 use super::builder::{Builder, Checked};
@@ -34,7 +34,7 @@ const REFERENCE_WORDS: usize = 64;
 ///
 /// # Errors
 /// [`Error::Experiment`] if the network cannot be built.
-pub fn check<T: Number>(subject: &Subject<T>) -> Result<Checked, Error> {
+pub fn check(subject: &Subject) -> Result<Checked, Error> {
     let mut check = Builder::new(7, "Are data and initial weights of the right scale?");
     check_targets(subject, &mut check);
     check_padding(subject, &mut check);
@@ -46,7 +46,7 @@ pub fn check<T: Number>(subject: &Subject<T>) -> Result<Checked, Error> {
     Ok(check.done())
 }
 
-fn check_targets<T: Number>(subject: &Subject<T>, check: &mut Builder) {
+fn check_targets(subject: &Subject, check: &mut Builder) {
     let scale = root_mean_square(&subject.dataset.targets);
     let evidence = format!("the targets' elements have a root mean square of {scale:.3}");
     if (SMALL_TARGETS..LARGE_TARGETS).contains(&scale) {
@@ -56,7 +56,7 @@ fn check_targets<T: Number>(subject: &Subject<T>, check: &mut Builder) {
     }
 }
 
-fn check_padding<T: Number>(subject: &Subject<T>, check: &mut Builder) {
+fn check_padding(subject: &Subject, check: &mut Builder) {
     let lengths: Vec<usize> = subject.dataset.words.iter().map(|word| word.chars().count()).collect();
     let time = subject.dataset.indices.ncols();
     let letters = lengths.iter().sum::<usize>() as f64 / (lengths.len() * time).max(1) as f64;
@@ -71,7 +71,7 @@ fn check_padding<T: Number>(subject: &Subject<T>, check: &mut Builder) {
 }
 
 /// Whether initial weights are such that the network can be run.
-fn check_weights<T: Number>(trainer: &Trainer<T>, check: &mut Builder) -> bool {
+fn check_weights(trainer: &Trainer, check: &mut Builder) -> bool {
     let parameters = trainer.model().parameters();
     let redraw = Some(Change::DrawWeights);
     for tensor in trainer.model().tensors() {
@@ -95,7 +95,7 @@ fn check_weights<T: Number>(trainer: &Trainer<T>, check: &mut Builder) -> bool {
 
 /// Each column of an orthogonal block with gain a has the length a, and a is its spectral radius. Of other blocks, the one
 /// may be small and the other large.
-fn check_recurrence<T: Number>(tensor: &Tensor, parameters: &[T], check: &mut Builder) {
+fn check_recurrence(tensor: &Tensor, parameters: &[T], check: &mut Builder) {
     let (units, columns) = tensor.matrix_shape();
     let squares: f64 = parameters[tensor.range()].iter().map(|x| x.to_f64() * x.to_f64()).sum();
     let gain = (squares / columns as f64).sqrt();
@@ -112,7 +112,7 @@ fn check_recurrence<T: Number>(tensor: &Tensor, parameters: &[T], check: &mut Bu
     }
 }
 
-fn check_gates<T: Number>(subject: &Subject<T>, trainer: &Trainer<T>, check: &mut Builder) {
+fn check_gates(subject: &Subject, trainer: &Trainer, check: &mut Builder) {
     let mut reference = Reference::new(trainer.model(), &subject.settings, &subject.dataset, REFERENCE_WORDS, 1);
     let names = reference.activation_names();
     let reading = reference.measure(trainer.model());

@@ -11,7 +11,6 @@ use super::preconditioner::Preconditioner;
 
 /// A network of its own with the same parameters: what the curvature is measured on, so that a run's own is never touched.
 #[must_use]
-#[inline(never)] // compiled once: see `instances`
 pub fn scratch<T: Real>(model: &Sequential<T>) -> Sequential<T> {
     let mut copy = Sequential::of(model.architecture().clone());
     copy.parameters_mut().copy_from_slice(model.parameters());
@@ -30,7 +29,7 @@ pub fn scratch<T: Real>(model: &Sequential<T>) -> Sequential<T> {
 #[derive(Debug)]
 pub struct Curvature<'a, T> {
     model: &'a mut Sequential<T>,
-    batch: &'a Batch<T>,
+    batch: &'a Batch,
     loss_kind: LossKind,
     loss: f64,
     parameters: Vec<T>,
@@ -40,8 +39,7 @@ pub struct Curvature<'a, T> {
 impl<'a, T: Real> Curvature<'a, T> {
     /// Of the loss of a batch at the network's present parameters. Takes a [`scratch`] copy of a run's network.
     #[must_use]
-    #[inline(never)] // compiled once: see `instances`
-    pub fn new(model: &'a mut Sequential<T>, batch: &'a Batch<T>, loss: LossKind) -> Self {
+    pub fn new(model: &'a mut Sequential<T>, batch: &'a Batch, loss: LossKind) -> Self {
         let value = model.forward_backward(batch.indices(), batch.targets(), loss).expect("a batch fits its network");
         let parameters = model.parameters().to_vec();
         let gradient = model.gradients().to_vec();
@@ -64,7 +62,6 @@ impl<'a, T: Real> Curvature<'a, T> {
     ///
     /// # Panics
     /// If a vector is not as long as the parameters.
-    #[inline(never)] // compiled once: see `instances`
     pub fn times(&mut self, direction: &[T], product: &mut [T]) {
         let length = l2_norm(direction);
         if length == 0.0 {
@@ -100,7 +97,6 @@ impl<'a, T: Real> Curvature<'a, T> {
     ///
     /// # Panics
     /// If the preconditioner is of another network.
-    #[inline(never)] // compiled once: see `instances`
     pub fn largest_preconditioned(&mut self, preconditioner: &Preconditioner<T>, iterations: u32) -> Eigenvalue {
         let count = self.parameters.len();
         let Some(diagonal) = preconditioner.diagonal() else {

@@ -21,7 +21,7 @@ use super::spectral::spectral_radius;
 #[derive(Debug)]
 pub struct Reference<T> {
     scratch: Sequential<T>,
-    batch: Batch<T>,
+    batch: Batch,
     loss: LossKind,
     power_iterations: u32,
     activations: Vec<Activations>,
@@ -67,11 +67,10 @@ impl<T: Real> Reference<T> {
     /// For networks of the model's architecture, on `words` training words that lie evenly spread in the data set (a file of
     /// word vectors is commonly in the order of frequency, so that every band of it is there).
     #[must_use]
-    #[inline(never)] // compiled once: see `instances`
     pub fn new(
         model: &Sequential<T>,
         settings: &Settings,
-        dataset: &Dataset<T>,
+        dataset: &Dataset,
         words: usize,
         power_iterations: u32,
     ) -> Self {
@@ -85,7 +84,7 @@ impl<T: Real> Reference<T> {
 
     /// The words.
     #[must_use]
-    pub fn batch(&self) -> &Batch<T> {
+    pub fn batch(&self) -> &Batch {
         &self.batch
     }
 
@@ -106,7 +105,6 @@ impl<T: Real> Reference<T> {
     /// # Panics
     /// If it is of another architecture.
     #[must_use]
-    #[inline(never)] // compiled once: see `instances`
     pub fn measure(&mut self, model: &Sequential<T>) -> Measured {
         self.scratch.parameters_mut().copy_from_slice(model.parameters());
         self.scratch.forward(self.batch.indices()).expect("a batch fits its network");
