@@ -5,8 +5,7 @@ use std::path::Path;
 use flameout_cells::Tensor;
 use flameout_curves::onset;
 use flameout_curves::{Curve, Format, Outcome, Point, Record, StepRecord, median};
-use flameout_experiment::{RunDirectory, Snapshot, Trainer, stop_if};
-use flameout_optim::l2_norm;
+use flameout_experiment::{Floats, RunDirectory, Snapshot, Trainer, stop_if};
 
 use crate::Error;
 use crate::event::Event;
@@ -55,8 +54,8 @@ impl Course {
             }
             Ok::<_, Error>(stop_if(trainer.outcome().collapse_onset().is_some()))
         })?;
-        let still = still_tensors(trainer.model().tensors(), trainer.model().parameters(), subject.start.parameters());
-        let parameter_norm = l2_norm(trainer.model().parameters());
+        let still = still_tensors(trainer.tensors(), trainer.parameters(), subject.start.parameters());
+        let parameter_norm = trainer.parameters().l2_norm();
         Ok(Self { curve, snapshots, outcome: trainer.outcome().clone(), parameter_norm, still })
     }
 
@@ -77,7 +76,7 @@ impl Course {
             curve,
             snapshots: Ring::new(ring_bytes),
             outcome,
-            parameter_norm: l2_norm(last.parameters()),
+            parameter_norm: last.parameters().l2_norm(),
             still: still_tensors(&subject.tensors(), last.parameters(), subject.start.parameters()),
         };
         let began = states[0].step();
@@ -167,10 +166,10 @@ fn follow(outcome: &mut Outcome, curve: &mut Curve) {
 }
 
 /// None if nothing has moved at all: then it is not about single tensors.
-fn still_tensors(tensors: &[Tensor], now: &[T], start: &[T]) -> Vec<String> {
+fn still_tensors(tensors: &[Tensor], now: Floats<'_>, start: Floats<'_>) -> Vec<String> {
     let is_still = |tensor: &&Tensor| {
-        let (now, then) = (&now[tensor.range()], &start[tensor.range()]);
-        now.iter().zip(then).all(|(now, then)| now.to_f64().to_bits() == then.to_f64().to_bits())
+        let (now, then) = (now.range(tensor.range()), start.range(tensor.range()));
+        now.iter().zip(then.iter()).all(|(now, then)| now.to_bits() == then.to_bits())
     };
     let still: Vec<String> = tensors.iter().filter(is_still).map(|tensor| tensor.name.clone()).collect();
     if still.len() < tensors.len() { still } else { Vec::new() }

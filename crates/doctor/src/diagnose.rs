@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use flameout_optim::{AdamSettings, OptimizerSettings, l2_norm};
+use flameout_optim::{AdamSettings, OptimizerSettings};
 
 use crate::Error;
 use crate::cause::Cause;
@@ -153,7 +153,7 @@ fn suspects(subject: &Subject, course: &Course, event: Event) -> Vec<Finding> {
         suspects.push(Finding::suspected(Cause::HarmfulBatch, evidence, remedy));
     }
     if let Some(rate) = subject.settings.schedule.learning_rate() {
-        let usual = course.usual_update() / l2_norm(subject.start.parameters());
+        let usual = course.usual_update() / subject.start.parameters().l2_norm();
         let evidence = format!("half of the updates are longer than {usual:.1e} of the initial parameters");
         // Updates that are no numbers say nothing about the rate.
         for factor in if usual.is_finite() { factors(course, usual) } else { Vec::new() } {

@@ -88,9 +88,11 @@ fn trainer_after(step: u64, subject: &Subject, course: &Course) -> Result<Traine
 /// The mean of √v over the tensor whose second moment the change raises.
 fn mean_root(change: &Change, trainer: &Trainer) -> f64 {
     let Change::SecondMoment { tensor: name, .. } = change else { return f64::NAN };
-    let tensor = trainer.model().tensors().iter().find(|tensor| tensor.name == *name);
-    let moment = trainer.optimizer().second_moment().zip(tensor).map(|(moment, tensor)| &moment[tensor.range()]);
-    moment.map_or(f64::NAN, |moment| moment.iter().map(|v| v.to_f64().sqrt()).sum::<f64>() / moment.len() as f64)
+    let mut snapshot = trainer.snapshot();
+    let tensor = trainer.tensors().iter().find(|tensor| tensor.name == *name);
+    let Some((mut moment, tensor)) = snapshot.second_moment_mut().zip(tensor) else { return f64::NAN };
+    let moment = moment.range(tensor.range()).read().to_vec();
+    moment.iter().map(|v| v.sqrt()).sum::<f64>() / moment.len() as f64
 }
 
 /// What counts as the dip: a loss above half of the way to where it went in the run.

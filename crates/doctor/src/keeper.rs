@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use flameout_curves::{Baseline, Curve, Unit, onset};
 use flameout_experiment::checkpoints::{Origin, files};
 use flameout_experiment::{Dataset, Observer, RunDirectory, Settings, Snapshot, StepRecord, Trainer};
-use flameout_files::checkpoint;
 
 use crate::Error;
 use crate::event::Event;
@@ -19,8 +18,6 @@ const EVERY: u64 = 50;
 const DIRECTORY: &str = "states";
 /// What the names of their files end with.
 const EXTENSION: &str = "state";
-/// Version of what a file's payload means.
-const VERSION: u32 = 1;
 
 /// Keeps states of a run in a [`Ring`], and writes those that a diagnosis needs beside the run when it ends, if something
 /// went wrong or the loss dipped: `states/step-N.state`, at most fifteen, each as large as a checkpoint.
@@ -111,7 +108,7 @@ impl Keeper {
         }
         for snapshot in self.ring.iter().filter(|snapshot| wanted.contains(&snapshot.step())) {
             let path = self.directory.join(format!("step-{:010}.{EXTENSION}", snapshot.step()));
-            checkpoint::write(&path, VERSION, &(&self.origin, snapshot)).map_err(flameout_experiment::Error::from)?;
+            snapshot.write(&path, &self.origin)?;
         }
         Ok(())
     }
@@ -144,7 +141,7 @@ impl Observer for Keeper {
 /// [`Error::Experiment`] if files cannot be read, or one is of another run, or damaged and no checkpoint.
 pub fn states(settings: &Settings, dataset: &Dataset, run: &Path) -> Result<Vec<Snapshot>, Error> {
     let mut states = written(settings, dataset, run)?;
-    states.extend(RunDirectory::read_checkpoints(run, &Origin::of(settings, dataset))?);
+    states.extend(RunDirectory::read_checkpoints(run, &Origin::of(settings, dataset), settings.model.precision)?);
     states.sort_by_key(Snapshot::step);
     Ok(states)
 }
@@ -162,15 +159,7 @@ pub(crate) fn written(
     if !directory.is_dir() {
         return Ok(Vec::new());
     }
-    files(&directory, EXTENSION)?.iter().map(|path| read(path, &origin)).collect()
-}
-
-fn read(path: &Path, origin: &Origin) -> Result<Snapshot, Error> {
-    let (found, snapshot): (Origin, Snapshot) =
-        checkpoint::read(path, VERSION).map_err(flameout_experiment::Error::from)?;
-    if found == *origin {
-        return Ok(snapshot);
-    }
-    let problem = "was kept of a run with other settings or words; remove it".into();
-    Err(flameout_experiment::Error::RunDirectory { path: path.into(), problem }.into())
+    let paths = files(&directory, EXTENSION)?;
+    let read = |path: &PathBuf| Snapshot::read(path, &origin, settings.model.precision).map_err(Error::from);
+    paths.iter().map(read).collect()
 }

@@ -9,8 +9,7 @@
 //! - [`counterfactuals()`]: the table of everything that people advise, and what it would have done;
 //! - [`remedies`]: whole runs with each of several remedies, over seeds;
 //! - [`probe`]: what to measure while a run goes on; [`ring`]: its states in memory;
-//! - [`keeper`]: states kept while a run is made, so that it need not be made again;
-//! - [`guard`]: what may keep a collapse from coming while a run goes on.
+//! - [`keeper`]: states kept while a run is made, so that it need not be made again.
 //!
 //! Of a run that can only be looked at, `flameout-curves` says what its log shows.
 //!
@@ -48,7 +47,6 @@ pub mod diagnosis;
 pub mod error;
 mod event;
 mod forgetting;
-pub mod guard;
 pub mod keeper;
 mod options;
 pub mod prescription;
@@ -70,7 +68,6 @@ pub use diagnose::{diagnose, diagnose_course};
 pub use diagnosis::{Diagnosis, Finding, Verdict};
 pub use error::Error;
 pub use event::Event;
-pub use guard::Guard;
 pub use keeper::{Keeper, states};
 pub use options::Options;
 pub use prescription::Prescription;

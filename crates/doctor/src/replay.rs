@@ -10,7 +10,7 @@ use std::ops::Range;
 use flameout_cells::Tensor;
 use flameout_curves::{Point, StepRecord};
 use flameout_experiment::dataset::Batch;
-use flameout_experiment::{Dataset, Intervention, Settings, Snapshot, Trainer};
+use flameout_experiment::{Dataset, FloatsMut, Intervention, Settings, Snapshot, Trainer};
 use ndarray::{Axis, Slice};
 use serde::{Deserialize, Serialize};
 
@@ -254,7 +254,7 @@ impl<'a> Replay<'a> {
             steps: losses.len() as u64,
             loss: mean(tail),
             highest: losses.windows(AT_ONCE.min(losses.len()).max(1)).map(mean).fold(f64::NAN, f64::max),
-            weights_blake3: trainer.model().weights_blake3(),
+            weights_blake3: trainer.weights_blake3(),
         })
     }
 
@@ -276,7 +276,7 @@ impl<'a> Replay<'a> {
             return Err(Error::NoState { tensor: name.into(), step });
         };
         let mut changed = trainer.snapshot();
-        changed.parameters_mut()[range.clone()].copy_from_slice(&state.parameters()[range]);
+        changed.parameters_mut().range(range.clone()).assign(state.parameters().range(range).iter());
         Ok(trainer.restore(dataset, changed)?)
     }
 }
@@ -284,17 +284,16 @@ impl<'a> Replay<'a> {
 /// Multiplies a tensor's second moment.
 fn raise(name: &str, times: f64, trainer: &mut Trainer, dataset: &Dataset) -> Result<(), Error> {
     let mut changed = trainer.snapshot();
-    let Some((moment, range)) = changed.second_moment_mut().zip(range_of(name, trainer)) else {
+    let Some((mut moment, range)) = changed.second_moment_mut().zip(range_of(name, trainer)) else {
         return Err(Error::NoSecondMoment { tensor: name.into() });
     };
-    let times = T::from_f64(times);
-    moment[range].iter_mut().for_each(|v| *v *= times);
+    moment.range(range).map(|v| v * times);
     Ok(trainer.restore(dataset, changed)?)
 }
 
 /// Where a tensor lies in the flat buffer of parameters.
 fn range_of(name: &str, trainer: &Trainer) -> Option<Range<usize>> {
-    trainer.model().tensors().iter().find(|tensor| tensor.name == name).map(Tensor::range)
+    trainer.tensors().iter().find(|tensor| tensor.name == name).map(Tensor::range)
 }
 
 /// Whether a change is about initial weights.
@@ -359,21 +358,21 @@ fn shortened(changes: &[(String, String)], dataset: &Dataset) -> Result<Option<D
 }
 
 /// The subject's intervention and the change's.
-struct Changed<T> {
+struct Changed {
     of_subject: Box<dyn Intervention>,
     skip: BTreeSet<u64>,
     /// Batches left out so far.
     skipped: u64,
-    frozen: Option<(Range<usize>, Vec<T>)>,
+    frozen: Option<(Range<usize>, Vec<f64>)>,
 }
 
-impl Changed<T> {
+impl Changed {
     fn new(change: &Change, of_subject: Box<dyn Intervention>, trainer: &Trainer) -> Self {
         let (mut skip, mut frozen) = (BTreeSet::new(), None);
         match change {
             Change::SkipBatches(steps) => skip.clone_from(steps),
             Change::Freeze(name) => {
-                let values = |range: Range<usize>| (range.clone(), trainer.model().parameters()[range].to_vec());
+                let values = |range: Range<usize>| (range.clone(), trainer.parameters().range(range).to_vec());
                 frozen = range_of(name, trainer).map(values);
             }
             _ => {}
@@ -386,19 +385,19 @@ impl Changed<T> {
     }
 }
 
-impl Intervention<T> for Changed<T> {
+impl Intervention for Changed {
     fn batch(&mut self, step: u64, batch: &mut Batch) {
         self.of_subject.batch(step + self.skipped, batch);
     }
 
-    fn gradients(&mut self, step: u64, tensors: &[Tensor], gradients: &mut [T]) {
+    fn gradients(&mut self, step: u64, tensors: &[Tensor], gradients: FloatsMut<'_>) {
         self.of_subject.gradients(step + self.skipped, tensors, gradients);
     }
 
-    fn parameters(&mut self, step: u64, tensors: &[Tensor], parameters: &mut [T]) {
-        self.of_subject.parameters(step + self.skipped, tensors, parameters);
+    fn parameters(&mut self, step: u64, tensors: &[Tensor], mut parameters: FloatsMut<'_>) {
+        self.of_subject.parameters(step + self.skipped, tensors, parameters.range(0..parameters.read().len()));
         if let Some((range, values)) = &self.frozen {
-            parameters[range.clone()].copy_from_slice(values);
+            parameters.range(range.clone()).assign(values.iter().copied());
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use flameout_experiment::{Error, Snapshot};
-use flameout_kernels::Real;
 
 /// One gibibyte: at the question's size, LSTM(1024) with Adam in `f32`, 20 snapshots.
 pub const DEFAULT_LIMIT: usize = 1 << 30;

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use flameout_cells::Tensor;
-use flameout_experiment::{Dataset, Intervention, Settings, Snapshot, Trainer};
-use flameout_model::Sequential;
+use flameout_experiment::{Dataset, Floats, Intervention, Settings, Snapshot, Trainer};
 
 use crate::Error;
 
@@ -16,6 +15,7 @@ pub struct Subject {
     pub dataset: Dataset,
     /// The state before the first step.
     pub start: Snapshot,
+    tensors: Vec<Tensor>,
     interventions: Box<dyn Fn() -> Box<dyn Intervention> + Send + Sync>,
 }
 
@@ -25,13 +25,14 @@ impl Subject {
     /// # Errors
     /// [`Error::Experiment`] if a setting is out of range.
     pub fn new(settings: Settings, dataset: Dataset) -> Result<Self, Error> {
-        let start = Trainer::new(&settings, &dataset)?.snapshot();
-        Ok(Self { settings, dataset, start, interventions: Box::new(|| Box::new(())) })
+        let trainer = Trainer::new(&settings, &dataset)?;
+        let (start, tensors) = (trainer.snapshot(), trainer.tensors().to_vec());
+        Ok(Self { settings, dataset, start, tensors, interventions: Box::new(|| Box::new(())) })
     }
 
     /// With something that reaches into its steps, made anew whenever the run is.
     #[must_use]
-    pub fn with_intervention<I: Intervention<T> + 'static>(
+    pub fn with_intervention<I: Intervention + 'static>(
         mut self,
         make: impl Fn() -> I + Send + Sync + 'static,
     ) -> Self {
@@ -46,9 +47,8 @@ impl Subject {
     }
 
     /// The network's tensors, with their places in a state's parameters.
-    pub(crate) fn tensors(&self) -> Vec<Tensor> {
-        let (alphabet, outputs) = (self.dataset.encoder.alphabet_len(), self.dataset.targets.ncols());
-        Sequential::<T>::of(self.settings.architecture(alphabet, outputs)).tensors().to_vec()
+    pub(crate) fn tensors(&self) -> &[Tensor] {
+        &self.tensors
     }
 
     /// What reaches into its steps.
@@ -63,16 +63,16 @@ impl Subject {
 pub(crate) fn begin_with(
     settings: &Settings,
     dataset: &Dataset,
-    parameters: &[T],
+    parameters: Floats<'_>,
 ) -> Result<Trainer, Error> {
     let mut trainer = Trainer::new(settings, dataset)?;
     let mut begun = trainer.snapshot();
-    begun.parameters_mut().copy_from_slice(parameters);
+    begun.parameters_mut().assign(parameters.iter());
     trainer.restore(dataset, begun)?;
     Ok(trainer)
 }
 
-impl<T> fmt::Debug for Subject {
+impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subject").field("settings", &self.settings).finish_non_exhaustive()
     }

@@ -12,7 +12,7 @@ use flameout_doctor::{
 };
 use flameout_doctor::{Course, End, Goal, Keeper, Remedy, Replay, remedies};
 use flameout_experiment::dataset::Batch;
-use flameout_experiment::{Case, Dataset, Intervention, Observer, RunOptions, Settings, StepRecord, Trainer, train};
+use flameout_experiment::{Case, Dataset, FloatsMut, Intervention, Observer, RunOptions, Settings, StepRecord, Trainer, train};
 
 /// Eight units that reach 70 % of the mean predictor's loss within a few hundred steps.
 fn settings() -> Settings {
@@ -40,11 +40,11 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn dataset(settings: &Settings) -> Dataset<f32> {
+fn dataset(settings: &Settings) -> Dataset {
     Dataset::open(settings, &root()).unwrap()
 }
 
-fn subject(settings: Settings) -> Subject<f32> {
+fn subject(settings: Settings) -> Subject {
     let dataset = dataset(&settings);
     Subject::new(settings, dataset).unwrap()
 }
@@ -70,11 +70,12 @@ fn a_healthy_run_is_called_healthy() {
 #[test]
 fn a_dip_that_is_no_spike_is_told() {
     /// Takes the network back to where it began, in part.
-    struct Setback(Vec<f32>);
-    impl Intervention<f32> for Setback {
-        fn parameters(&mut self, step: u64, _: &[Tensor], parameters: &mut [f32]) {
+    struct Setback(Vec<f64>);
+    impl Intervention for Setback {
+        fn parameters(&mut self, step: u64, _: &[Tensor], mut parameters: FloatsMut<'_>) {
             if step == 900 {
-                parameters.iter_mut().zip(&self.0).for_each(|(now, start)| *now = 0.55 * *now + 0.45 * start);
+                let mut start = self.0.iter();
+                parameters.map(|now| 0.55 * now + 0.45 * start.next().unwrap());
             }
         }
     }
@@ -99,7 +100,7 @@ fn whether_a_few_words_can_be_learnt_by_heart_tells_a_broken_network_from_unlear
     assert_eq!(Slice::of_untrained(&whole, &course).unwrap(), None, "the run itself has answered");
 
     let mut broken = subject(settings());
-    broken.start.parameters_mut().fill(0.0);
+    broken.start.parameters_mut().map(|_| 0.0);
     let slice = Slice::of(&broken).unwrap();
     assert!(slice.steps == 500 && slice.grade() == Grade::Fail, "{slice:?}");
     let diagnosis = diagnose(&broken, &Options::default()).unwrap();
@@ -113,10 +114,9 @@ fn whether_a_few_words_can_be_learnt_by_heart_tells_a_broken_network_from_unlear
 fn a_large_spectral_radius_is_seen_where_the_gain_is_small() {
     let mut subject = subject(settings());
     let trainer = Trainer::new(&subject.settings, &subject.dataset).unwrap();
-    let kernel = trainer.model().tensors()[1].range();
-    for (index, x) in subject.start.parameters_mut()[kernel].iter_mut().enumerate() {
-        *x = 0.1 + 0.001 * (index % 7) as f32;
-    }
+    let kernel = trainer.tensors()[1].range();
+    let values = (0..kernel.len()).map(|index| 0.1 + 0.001 * (index % 7) as f64);
+    subject.start.parameters_mut().range(kernel).assign(values);
     let checked = flameout_doctor::checks::scale::check(&subject).unwrap();
     let finding = checked.findings.iter().find(|finding| finding.cause == Cause::RecurrentGain).unwrap();
     let line = &finding.evidence;
@@ -140,11 +140,11 @@ fn a_tensor_can_be_put_back_to_an_earlier_state() {
         replay.trial(&change, None, &mut |_| {}).map(|trial| trial.weights_blake3)
     };
     let mut expected = from.clone();
-    let range = trainer.model().tensors()[1].range();
+    let range = trainer.tensors()[1].range();
     let first = ring.iter().next().unwrap();
-    expected.parameters_mut()[range.clone()].copy_from_slice(&first.parameters()[range]);
+    expected.parameters_mut().range(range.clone()).assign(first.parameters().range(range).iter());
     trainer.restore(&subject.dataset, expected).unwrap();
-    assert_eq!(end(1).unwrap(), trainer.model().weights_blake3());
+    assert_eq!(end(1).unwrap(), trainer.weights_blake3());
     assert!(end(7).unwrap_err().to_string().contains("step 7"));
 }
 
@@ -160,10 +160,10 @@ fn a_tensors_second_moment_can_be_raised() {
             trainer.step(&subject.dataset).unwrap();
         }
         let from = trainer.snapshot();
-        let range = trainer.model().tensors()[1].range();
+        let range = trainer.tensors()[1].range();
         let mut expected = from.clone();
-        if let Some(moment) = expected.second_moment_mut() {
-            moment[range].iter_mut().for_each(|v| *v *= 10.0);
+        if let Some(mut moment) = expected.second_moment_mut() {
+            moment.range(range).map(|v| 10.0 * v);
         }
         trainer.restore(&subject.dataset, expected).unwrap();
         trainer.step(&subject.dataset).unwrap();
@@ -171,7 +171,7 @@ fn a_tensors_second_moment_can_be_raised() {
         let replay = Replay { subject: &subject, from: &from, earlier: &none, until: 4, goal: Goal::Hold };
         let trial = |change: &Change| replay.trial(change, None, &mut |_| {}).map(|trial| trial.weights_blake3);
         let change = Change::SecondMoment { tensor: "layer0/recurrent_kernel".into(), times: 10.0 };
-        (trial(&change), trial(&Change::Nothing).unwrap(), trainer.model().weights_blake3())
+        (trial(&change), trial(&Change::Nothing).unwrap(), trainer.weights_blake3())
     };
     for optimizer in [r#"{ kind = "adam" }"#, r#"{ kind = "rmsprop" }"#] {
         let (raised, nothing, expected) = end(optimizer);
@@ -203,8 +203,8 @@ fn a_target_that_is_not_finite_is_found_with_its_word() {
 #[test]
 fn a_batch_that_is_not_finite_is_found_also_in_the_first_step() {
     struct NanInBatch(u64);
-    impl Intervention<f32> for NanInBatch {
-        fn batch(&mut self, step: u64, batch: &mut Batch<f32>) {
+    impl Intervention for NanInBatch {
+        fn batch(&mut self, step: u64, batch: &mut Batch) {
             if step == self.0 {
                 batch.targets_mut()[[0, 0]] = f32::NAN;
             }
@@ -245,13 +245,12 @@ fn neither_rounding_nor_grown_weights_are_taken_for_causes() {
 #[test]
 fn a_wrong_sign_in_one_gates_gradient_is_found() {
     struct WrongSign;
-    impl Intervention<f32> for WrongSign {
-        fn gradients(&mut self, _: u64, tensors: &[Tensor], gradients: &mut [f32]) {
-            let mut kernel = tensors[1].view_mut(gradients);
-            for mut row in kernel.rows_mut() {
-                // The forget gate's columns.
-                row.iter_mut().skip(32).take(32).for_each(|x| *x = -*x);
-            }
+    impl Intervention for WrongSign {
+        fn gradients(&mut self, _: u64, tensors: &[Tensor], mut gradients: FloatsMut<'_>) {
+            let mut column = (0..128).cycle();
+            let kernel = &mut gradients.range(tensors[1].range());
+            // The forget gate's columns.
+            kernel.map(|x| if (32..64).contains(&column.next().unwrap()) { -x } else { x });
         }
     }
     let subject = subject(settings()).with_intervention(|| WrongSign);
@@ -263,23 +262,16 @@ fn a_wrong_sign_in_one_gates_gradient_is_found() {
 
 #[test]
 fn a_tensor_that_does_not_move_is_found() {
-    struct Frozen(Option<Vec<f32>>);
-    impl Intervention<f32> for Frozen {
-        fn batch(&mut self, _: u64, _: &mut flameout_experiment::dataset::Batch<f32>) {}
-        fn parameters(&mut self, _: u64, tensors: &[Tensor], parameters: &mut [f32]) {
-            let kernel = &mut parameters[tensors[1].range()];
-            match &self.0 {
-                Some(values) => kernel.copy_from_slice(values),
-                None => self.0 = Some(kernel.to_vec()),
-            }
+    struct Frozen(Vec<f64>);
+    impl Intervention for Frozen {
+        fn parameters(&mut self, _: u64, tensors: &[Tensor], mut parameters: FloatsMut<'_>) {
+            parameters.range(tensors[1].range()).assign(self.0.iter().copied());
         }
     }
     let subject = subject(settings());
-    let kernel = {
-        let trainer = flameout_experiment::Trainer::new(&subject.settings, &subject.dataset).unwrap();
-        trainer.model().parameters()[trainer.model().tensors()[1].range()].to_vec()
-    };
-    let subject = subject.with_intervention(move || Frozen(Some(kernel.clone())));
+    let trainer = Trainer::new(&subject.settings, &subject.dataset).unwrap();
+    let kernel = trainer.parameters().range(trainer.tensors()[1].range()).to_vec();
+    let subject = subject.with_intervention(move || Frozen(kernel.clone()));
     let diagnosis = diagnose(&subject, &Options::default()).unwrap();
     assert_eq!(cause(&diagnosis), Some(Cause::FrozenTensor));
 }
@@ -350,14 +342,14 @@ fn a_real_collapse_is_explained() {
 /// Makes a run in a directory with a [`Keeper`], and stops it after so many steps, if there are so many.
 fn keep(settings: &Settings, run: &Path, resume: bool, steps: u64) {
     struct Stop(std::sync::Arc<AtomicBool>, u64);
-    impl Observer<f32> for Stop {
-        fn step(&mut self, record: &StepRecord, _: &Trainer<f32>) {
+    impl Observer for Stop {
+        fn step(&mut self, record: &StepRecord, _: &Trainer) {
             self.0.store(record.step >= self.1, Ordering::Relaxed);
         }
     }
     let options = RunOptions { directory: run.into(), resume, base: root() };
     let stop = std::sync::Arc::new(AtomicBool::new(false));
-    train::<f32>(settings, &options, &stop, |begun| {
+    train(settings, &options, &stop, |begun| {
         let warn = |error: &flameout_doctor::Error| panic!("{error}");
         let keeper = Keeper::new(settings, begun.dataset, begun.trainer, run, 50 << 20, warn).unwrap();
         vec![Box::new(keeper), Box::new(Stop(stop.clone(), steps))]
@@ -371,7 +363,7 @@ fn remedies_are_ranked_by_what_whole_runs_come_to() {
     let changes = [rate(1.0), Change::setting("training.batch", 20), rate(0.0001), Change::Nothing];
     let mut runs = 0;
     let mut open = |settings: &Settings| Ok(dataset(settings));
-    let ranked = remedies::rank::<f32>(&settings(), &changes, &[0, 1], &mut open, &mut || runs += 1).unwrap();
+    let ranked = remedies::rank(&settings(), &changes, &[0, 1], &mut open, &mut || runs += 1).unwrap();
     assert_eq!(runs, 8);
     assert!(ranked.iter().all(|remedy| remedy.seeds == [0, 1] && remedy.runs.trials.len() == 2));
     let failed: Vec<usize> = ranked.iter().map(Remedy::failed).collect();
@@ -421,7 +413,7 @@ fn states_of_another_run_are_refused() {
     subject.dataset.targets[(subject.dataset.train[0], 0)] = f32::NAN;
     let trainer = Trainer::new(&settings, &subject.dataset).unwrap();
     let keeper =
-        |dataset: &Dataset<f32>| Keeper::new(&settings, dataset, &trainer, &run, 1 << 20, |error| panic!("{error}"));
+        |dataset: &Dataset| Keeper::new(&settings, dataset, &trainer, &run, 1 << 20, |error| panic!("{error}"));
     let mut broken = keeper(&subject.dataset).unwrap();
     let mut trainer = Trainer::new(&settings, &subject.dataset).unwrap();
     while !trainer.outcome().non_finite() {

@@ -7,13 +7,13 @@ use ndarray::Array2;
 use proptest::prelude::*;
 
 /// A tiny run's snapshots after so many steps each.
-fn snapshots(last: u64) -> Vec<Snapshot<f32>> {
+fn snapshots(last: u64) -> Vec<Snapshot> {
     let words: Vec<String> = ["ant", "bee", "cat", "dog", "eel", "fox"].map(String::from).to_vec();
     let vectors = Array2::from_shape_fn((6, 2), |(i, j)| ((i * 7 + j * 5) % 11) as f32);
     let mut settings = Settings::for_case(Case::LstmSingle);
     settings.set("model.units", "1").unwrap();
     settings.set("data.length", "5").unwrap();
-    let dataset = Dataset::<f32>::new(&settings, WordVectors::new(words, vectors).unwrap()).unwrap();
+    let dataset = Dataset::new(&settings, WordVectors::new(words, vectors).unwrap()).unwrap();
     let mut trainer = Trainer::new(&settings, &dataset).unwrap();
     let mut snapshots = vec![trainer.snapshot()];
     for _ in 0..last {
@@ -23,12 +23,12 @@ fn snapshots(last: u64) -> Vec<Snapshot<f32>> {
     snapshots
 }
 
-fn steps(ring: &Ring<f32>) -> Vec<u64> {
+fn steps(ring: &Ring) -> Vec<u64> {
     ring.iter().map(Snapshot::step).collect()
 }
 
 /// The guarantee of the documentation, after a push.
-fn check(ring: &Ring<f32>, pushed: &[u64], room: usize) -> Result<(), TestCaseError> {
+fn check(ring: &Ring, pushed: &[u64], room: usize) -> Result<(), TestCaseError> {
     let kept = steps(ring);
     prop_assert!(ring.bytes() <= ring.limit());
     prop_assert_eq!(ring.bytes(), ring.iter().map(Snapshot::bytes).sum::<usize>());

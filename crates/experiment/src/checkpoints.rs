@@ -15,10 +15,12 @@ use crate::error::Error;
 use crate::metrics_file::{Extent, has_lines};
 use crate::floats::Number;
 use crate::settings::{Precision, Settings};
-use crate::snapshot::{Snapshot, Stored};
+use crate::snapshot::{Guarded, Snapshot, Stored};
 
 /// Version of what a checkpoint's payload means.
 const VERSION: u32 = 3;
+/// The same with what a guard remembers, in runs that have one.
+const GUARDED: u32 = 4;
 /// The one before, which did not tell the hash of the metrics.
 const WITHOUT_HASH: u32 = 2;
 /// Checkpoints kept.
@@ -48,6 +50,12 @@ struct Content<S> {
     /// See [`Extent::bytes`].
     metrics_bytes: u64,
     snapshot: S,
+}
+
+impl<S: Into<Snapshot>> Content<S> {
+    fn read(self) -> Content<Snapshot> {
+        Content { origin: self.origin, metrics_bytes: self.metrics_bytes, snapshot: self.snapshot.into() }
+    }
 }
 
 /// The checkpoints of a run, whose directory is locked.
@@ -84,6 +92,7 @@ impl Checkpoints {
         let path = self.path(snapshot.step());
         let content = Content { origin: origin.clone(), metrics_bytes: metrics.bytes, snapshot };
         match metrics.blake3 {
+            blake3 if content.snapshot.is_guarded() => checkpoint::write(&path, GUARDED, &(content, blake3))?,
             Some(blake3) => checkpoint::write(&path, VERSION, &(content, blake3))?,
             None => checkpoint::write(&path, WITHOUT_HASH, &content)?,
         }
@@ -202,21 +211,25 @@ pub fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
 fn read<T: Number>(path: &Path) -> Result<(Content<Snapshot>, Extent), Error> {
     let container = Container::open(path, WITHOUT_HASH..=VERSION)?;
     let (content, blake3) = match container.version() {
+        GUARDED => {
+            let (content, blake3) = container.decode::<(Content<Guarded<T>>, Option<[u8; 32]>)>()?;
+            (content.read(), blake3)
+        }
         VERSION => {
             let (content, blake3) = container.decode::<(Content<Stored<T>>, [u8; 32])>()?;
-            (content, Some(blake3))
+            (content.read(), Some(blake3))
         }
-        WITHOUT_HASH => (container.decode()?, None),
+        WITHOUT_HASH => (container.decode::<Content<Stored<T>>>()?.read(), None),
         version => {
             let problem = format!(
-                "has version {version}, and this program reads {WITHOUT_HASH} and {VERSION}: resume with the program that \
+                "has version {version}, and this program reads {WITHOUT_HASH} to {GUARDED}: resume with the program that \
                  wrote it; or remove it to go on from the one before"
             );
             return Err(Error::RunDirectory { path: path.into(), problem });
         }
     };
-    let Content { origin, metrics_bytes, snapshot } = content;
-    Ok((Content { origin, metrics_bytes, snapshot: snapshot.into() }, Extent { bytes: metrics_bytes, blake3 }))
+    let extent = Extent { bytes: content.metrics_bytes, blake3 };
+    Ok((content, extent))
 }
 
 fn require_origin(path: &Path, found: &Origin, wanted: &Origin) -> Result<(), Error> {

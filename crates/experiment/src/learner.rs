@@ -9,6 +9,7 @@ use ndarray::{Array2, ArrayView2};
 use crate::dataset::{Batch, Dataset};
 use crate::error::Error;
 use crate::floats::{Floats, Number};
+use crate::guard::Guard;
 use crate::intervention::Intervention;
 use crate::settings::{Precision, Settings};
 use crate::snapshot::{AnyWeights, Weights};
@@ -18,6 +19,7 @@ use crate::snapshot::{AnyWeights, Weights};
 pub struct Learner<T> {
     network: Sequential<T>,
     optimizer: AnyOptimizer<T>,
+    guard: Option<Guard<T>>,
     /// Memory for the targets of a batch, and for the lengths of a kernel's columns.
     targets: Vec<T>,
     lengths: Vec<f64>,
@@ -116,17 +118,21 @@ impl<T: Number> Learner<T> {
         network.initialise(&settings.initialisation(), settings.seed);
         let ranges: Vec<_> = network.tensors().iter().map(Tensor::range).collect();
         let optimizer = AnyOptimizer::for_tensors(settings.optimizer, &ranges)?;
-        Ok(Self { network, optimizer, targets: Vec::new(), lengths: Vec::new() })
+        let guard = settings.guard.map(Guard::new);
+        Ok(Self { network, optimizer, guard, targets: Vec::new(), lengths: Vec::new() })
     }
 
     /// A copy of what changes.
     pub(crate) fn weights(&self) -> AnyWeights {
-        T::weights(Weights { parameters: self.network.parameters().to_vec(), optimizer: self.optimizer.clone() })
+        let (parameters, optimizer) = (self.network.parameters().to_vec(), self.optimizer.clone());
+        T::weights(Weights { parameters, optimizer, guard: self.guard.clone() })
     }
 
     fn restore(&mut self, weights: Weights<T>) -> bool {
         let parameters = self.network.parameters_mut();
-        let fits = weights.parameters.len() == parameters.len();
+        let count = parameters.len();
+        let fits = weights.parameters.len() == count
+            && self.guard.as_mut().is_none_or(|guard| guard.restore(weights.guard, count));
         if fits {
             parameters.copy_from_slice(&weights.parameters);
             self.optimizer = weights.optimizer;
@@ -140,6 +146,11 @@ impl<T: Number> Learner<T> {
 
     pub(crate) fn gradients(&self) -> Floats<'_> {
         T::floats(self.network.gradients())
+    }
+
+    /// The steps at which the guard acted; None if there is no guard.
+    pub(crate) fn guarded(&self) -> Option<&[u64]> {
+        self.guard.as_ref().map(Guard::acted)
     }
 
     pub(crate) fn change_settings(&mut self, settings: &Settings) -> Result<(), Error> {
@@ -162,12 +173,18 @@ impl<T: Number> Learner<T> {
         let (parameters, gradients) = self.network.parameters_and_gradients();
         weigh(gradients, weight);
         intervention.gradients(number, tensors, T::floats_mut(gradients));
+        if let Some(guard) = &mut self.guard {
+            guard.gradients(number, gradients);
+        }
         let gradient_norm = clip(gradients, &settings.clipping);
         let report = self.optimizer.update(parameters, gradients, learning_rate)?;
         if let Some(constraint) = &settings.constraint {
             constraint.apply(tensors, parameters, &mut self.lengths);
         }
         intervention.parameters(number, tensors, T::floats_mut(parameters));
+        if let Some(guard) = &mut self.guard {
+            guard.parameters(number, parameters);
+        }
         // One pass over the parameters, where the step itself has made dozens.
         let parameter_norm = l2_norm(parameters);
         // From a finite number to one that is not is no finite way, though the update alone may have been finite.

@@ -86,7 +86,7 @@ impl Need {
         });
         let steps = at_once.saturating_mul(length);
         Self {
-            weights: (architecture.parameter_count() as u64).saturating_mul(number * copies(&settings.optimizer)),
+            weights: (architecture.parameter_count() as u64).saturating_mul(number * copies(settings)),
             activations: steps.saturating_mul(number).saturating_mul(numbers_a_step(architecture)),
             // Predictions, targets and batches of all words, and the words among which the nearest are looked for.
             words: words.saturating_mul(number).saturating_mul(6 * outputs + length),
@@ -96,12 +96,13 @@ impl Need {
 
 /// How many numbers are kept for each parameter: itself, its gradient, it twice in the order of the kernels, and the
 /// optimiser's state; parameters and state again in a checkpoint that is being written, and in a state for the doctor.
-fn copies(optimizer: &OptimizerSettings) -> u64 {
-    let state = match optimizer {
+fn copies(settings: &Settings) -> u64 {
+    let optimizer = match &settings.optimizer {
         OptimizerSettings::Adam(settings) if settings.amsgrad => 3,
         OptimizerSettings::Adam(_) => 2,
         OptimizerSettings::RmsProp(_) | OptimizerSettings::Sgd(_) => 1,
     };
+    let state = optimizer + settings.guard.map_or(0, |guard| guard.buffers());
     4 + state + 2 * (1 + state)
 }
 

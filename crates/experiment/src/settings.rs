@@ -11,6 +11,7 @@ use flameout_word2vec::{NonFinitePolicy, Normalization, ReadOptions, Utf8Policy}
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::guard::GuardSettings;
 
 /// The settings of a run, as `settings.toml` holds them. Every default is the question's.
 ///
@@ -44,6 +45,8 @@ pub struct Settings {
     pub clipping: Clipping,
     /// What kernels are held to after each update; nothing if not given.
     pub constraint: Option<Constraint>,
+    /// What keeps the run from collapsing while it goes on; nothing if not given.
+    pub guard: Option<GuardSettings>,
 }
 
 /// The question's networks.
@@ -285,6 +288,7 @@ impl Settings {
             schedule: default_schedule(),
             clipping: default_clipping(),
             constraint: None,
+            guard: None,
         }
     }
 
@@ -372,6 +376,9 @@ impl Settings {
         let limit = self.constraint.as_ref().map_or(1.0, |constraint| constraint.max_norm);
         let possible = limit > 0.0 && limit.is_finite();
         require(possible, "constraint.max-norm", format!("is {limit}; must be above 0 and finite"))?;
+        if let Some((key, value, rule)) = self.guard.as_ref().and_then(GuardSettings::out_of_range) {
+            return Err(Error::setting(key, format!("is {value}; must be {rule}")));
+        }
         // Stricter than text, which may hold whole numbers beyond what a table can.
         let written = toml::Table::try_from(self).map(drop);
         written

@@ -2,18 +2,21 @@
 
 use std::path::Path;
 
-use flameout_files::checkpoint;
+use flameout_files::checkpoint::{self, Container};
 use flameout_optim::{AnyOptimizer, LearningRate};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::checkpoints::Origin;
 use crate::error::Error;
 use crate::floats::{Floats, FloatsMut, Number};
+use crate::guard::Guard;
 use crate::settings::Precision;
 use flameout_curves::Outcome;
 
 /// Version of a file that holds a state and its origin.
 const VERSION: u32 = 1;
+/// The same with what a guard remembers.
+const GUARDED: u32 = 2;
 
 /// What changes from step to step, apart from the weights.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,40 +39,18 @@ pub(crate) struct Progress {
 pub struct Weights<T> {
     pub(crate) parameters: Vec<T>,
     pub(crate) optimizer: AnyOptimizer<T>,
+    /// What the guard remembers, if there is one; see [`Snapshot`]'s `Serialize`.
+    #[serde(skip)]
+    pub(crate) guard: Option<Guard<T>>,
 }
 
 /// In the precision of the network. A file does not say which: the settings do.
-#[derive(Debug, Clone, Serialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone)]
 pub enum AnyWeights {
     /// Of single precision.
     F32(Weights<f32>),
     /// Of double precision.
     F64(Weights<f64>),
-}
-
-/// Everything that is needed to go on from a step as if nothing had happened.
-#[derive(Debug, Clone, Serialize)]
-pub struct Snapshot {
-    pub(crate) weights: AnyWeights,
-    pub(crate) progress: Progress,
-    /// The seed of another order of the words than the settings', and the rows of the current epoch in it. No file holds it: runs
-    /// that are written down are not reordered.
-    #[serde(skip)]
-    pub(crate) reordered: Option<(u64, Vec<usize>)>,
-}
-
-/// What a file holds of a snapshot.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Stored<T> {
-    weights: Weights<T>,
-    progress: Progress,
-}
-
-impl<T: Number> From<Stored<T>> for Snapshot {
-    fn from(Stored { weights, progress }: Stored<T>) -> Self {
-        Self { weights: T::weights(weights), progress, reordered: None }
-    }
 }
 
 /// Does the same with weights of either precision.
@@ -80,6 +61,44 @@ macro_rules! each_weights {
             AnyWeights::F64($weights) => $body,
         }
     };
+}
+
+/// Everything that is needed to go on from a step as if nothing had happened.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub(crate) weights: AnyWeights,
+    pub(crate) progress: Progress,
+    /// The seed of another order of the words than the settings', and the rows of the current epoch in it. No file holds it: runs
+    /// that are written down are not reordered.
+    pub(crate) reordered: Option<(u64, Vec<usize>)>,
+}
+
+/// What a file holds of a snapshot.
+pub(crate) type Stored<T> = (Weights<T>, Progress);
+
+/// What a file holds of a snapshot of a run with a guard.
+pub(crate) type Guarded<T> = (Weights<T>, Progress, Guard<T>);
+
+impl<T: Number> From<Stored<T>> for Snapshot {
+    fn from((weights, progress): Stored<T>) -> Self {
+        Self { weights: T::weights(weights), progress, reordered: None }
+    }
+}
+
+impl<T: Number> From<Guarded<T>> for Snapshot {
+    fn from((weights, progress, guard): Guarded<T>) -> Self {
+        (Weights { guard: Some(guard), ..weights }, progress).into()
+    }
+}
+
+/// As [`Stored`] or [`Guarded`] is read.
+impl Serialize for Snapshot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        each_weights!(&self.weights, weights => match &weights.guard {
+            None => (weights, &self.progress).serialize(serializer),
+            Some(guard) => (weights, &self.progress, guard).serialize(serializer),
+        })
+    }
 }
 
 impl Snapshot {
@@ -127,6 +146,11 @@ impl Snapshot {
         weights + order + REST
     }
 
+    /// Whether it is of a run with a guard, whose memory a file then holds, too.
+    pub(crate) fn is_guarded(&self) -> bool {
+        each_weights!(&self.weights, weights => weights.guard.is_some())
+    }
+
     /// The largest count of steps or epochs in it.
     pub(crate) fn counted(&self) -> u64 {
         let steps = each_weights!(&self.weights, weights => weights.optimizer.steps());
@@ -138,7 +162,7 @@ impl Snapshot {
     /// # Errors
     /// [`Error::File`] if writing fails.
     pub fn write(&self, path: &Path, origin: &Origin) -> Result<(), Error> {
-        Ok(checkpoint::write(path, VERSION, &(origin, self))?)
+        Ok(checkpoint::write(path, if self.is_guarded() { GUARDED } else { VERSION }, &(origin, self))?)
     }
 
     /// Reads what [`write`](Self::write) wrote of a run of this precision.
@@ -156,14 +180,22 @@ impl Snapshot {
 impl<T: Number> Weights<T> {
     /// How many numbers they are.
     fn len(&self) -> usize {
-        self.parameters.len() + self.optimizer.state_len()
+        self.parameters.len() + self.optimizer.state_len() + self.guard.as_ref().map_or(0, Guard::len)
     }
 }
 
 fn read<T: Number>(path: &Path, origin: &Origin) -> Result<Snapshot, Error> {
-    let (found, snapshot): (Origin, Stored<T>) = checkpoint::read(path, VERSION)?;
+    let container = Container::open(path, VERSION..=VERSION)?;
+    let (found, snapshot): (Origin, Snapshot) = match container.version() {
+        VERSION => container.decode::<(Origin, Stored<T>)>().map(|(origin, stored)| (origin, stored.into()))?,
+        GUARDED => container.decode::<(Origin, Guarded<T>)>().map(|(origin, stored)| (origin, stored.into()))?,
+        version => {
+            let what = format!("has version {version}; this program reads versions {VERSION} and {GUARDED}");
+            return Err(flameout_files::Error::Format { path: path.into(), what }.into());
+        }
+    };
     if found == *origin {
-        return Ok(snapshot.into());
+        return Ok(snapshot);
     }
     let problem = "was kept of a run with other settings or words; remove it".into();
     Err(Error::RunDirectory { path: path.into(), problem })
@@ -187,7 +219,7 @@ mod tests {
         let mut trainer = Trainer::new(&settings, &dataset).unwrap();
         let sound = serde_json::to_value(trainer.snapshot()).unwrap();
         let read = |value| Snapshot::from(serde_json::from_value::<Stored<f64>>(value).unwrap());
-        for place in ["/progress/step", "/progress/epoch", "/weights/optimizer/adam/steps"] {
+        for place in ["/1/step", "/1/epoch", "/0/optimizer/adam/steps"] {
             let mut claims = sound.clone();
             *claims.pointer_mut(place).unwrap() = u64::MAX.into();
             let message = trainer.restore(&dataset, read(claims)).unwrap_err().to_string();

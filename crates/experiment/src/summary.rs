@@ -48,6 +48,9 @@ pub struct Summary {
     /// that step, `model.flameout` holds the one before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub non_finite: Option<NonFinite>,
+    /// The steps at which the guard acted, if the settings name one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guarded: Option<Vec<u64>>,
     /// First steps of rises of the loss that came back.
     pub spikes: Vec<u64>,
     /// The first step of a rise that was going on when the run ended, too young to be called a collapse.
@@ -104,6 +107,7 @@ impl Summary {
             onset_step: outcome.collapse_onset(),
             symptom: outcome.symptom(spread, identical),
             non_finite: trainer.non_finite().cloned(),
+            guarded: trainer.guarded().map(<[u64]>::to_vec),
             spikes: outcome.spikes().to_vec(),
             risen_since: outcome.risen_since(),
             spread,

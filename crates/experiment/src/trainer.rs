@@ -334,6 +334,12 @@ impl Trainer {
         Ok(each!(&self.learner, learner => learner.network().save(path))?)
     }
 
+    /// The steps at which the guard acted; None if the settings name no guard.
+    #[must_use]
+    pub fn guarded(&self) -> Option<&[u64]> {
+        each!(&self.learner, learner => learner.guarded())
+    }
+
     /// What became of the run so far.
     #[must_use]
     pub fn outcome(&self) -> &Outcome {

@@ -81,7 +81,7 @@ fn scatter(dataset: &Dataset, order: &[usize], batch: usize) -> Scatter {
             between[output] += square(mean - all[output]);
         }
         for ((_, output), x) in targets.indexed_iter() {
-            let share = square(x.to_f64() - all[output]) / batch as f64;
+            let share = square(f64::from(*x) - all[output]) / batch as f64;
             within[output] += if share.is_finite() { share } else { 0.0 };
         }
     }

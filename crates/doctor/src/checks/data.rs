@@ -62,21 +62,21 @@ pub fn check(dataset: &Dataset) -> Checked {
     check.done()
 }
 
-fn non_finite_rows(targets: &Array2<T>) -> Vec<usize> {
-    let finite = |row: usize| targets.row(row).iter().all(|x| x.to_f64().is_finite());
+fn non_finite_rows(targets: &Array2<f32>) -> Vec<usize> {
+    let finite = |row: usize| targets.row(row).iter().all(|x| x.is_finite());
     (0..targets.nrows()).filter(|&row| !finite(row)).collect()
 }
 
-pub(super) fn root_mean_square(targets: &Array2<T>) -> f64 {
-    let finite: Vec<f64> = targets.iter().map(|x| x.to_f64()).filter(|x| x.is_finite()).collect();
+pub(super) fn root_mean_square(targets: &Array2<f32>) -> f64 {
+    let finite: Vec<f64> = targets.iter().map(|&x| f64::from(x)).filter(|x| x.is_finite()).collect();
     (finite.iter().map(|x| x * x).sum::<f64>() / finite.len().max(1) as f64).sqrt()
 }
 
 /// The root mean square distance of a training word's target from the mean target, an element.
-fn typical_difference(targets: &Array2<T>, rows: &[usize]) -> f64 {
+fn typical_difference(targets: &Array2<f32>, rows: &[usize]) -> f64 {
     let means = column_means(targets.select(Axis(0), rows).view());
     let squares = |row: usize| -> f64 {
-        let distances = targets.row(row).into_iter().zip(&means).map(|(x, mean)| square(x.to_f64() - mean));
+        let distances = targets.row(row).into_iter().zip(&means).map(|(x, mean)| square(f64::from(*x) - mean));
         distances.filter(|distance| distance.is_finite()).sum()
     };
     (rows.iter().map(|&row| squares(row)).sum::<f64>() / (rows.len() * targets.ncols()).max(1) as f64).sqrt()
@@ -89,7 +89,7 @@ fn contradicted_rows(dataset: &Dataset, tolerance: f64) -> Vec<usize> {
     for &row in &dataset.train {
         let first = *seen.entry(dataset.indices.row(row).to_vec()).or_insert(row);
         let pairs = dataset.targets.row(row).into_iter().zip(dataset.targets.row(first));
-        let distance = pairs.map(|(a, b)| square(a.to_f64() - b.to_f64())).sum::<f64>();
+        let distance = pairs.map(|(a, b)| square(f64::from(*a) - f64::from(*b))).sum::<f64>();
         if (distance / dataset.targets.ncols() as f64).sqrt() > tolerance {
             contradicted.push(row);
         }

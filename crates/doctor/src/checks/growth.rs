@@ -38,13 +38,13 @@ impl Growth {
         let until = course.event().step().unwrap_or(u64::MAX);
         let later = course.snapshots.at_or_before(until).filter(|state| state.step() > 0);
         let Some(state) = later else { return Vec::new() };
-        let recurrent = subject.tensors().into_iter().filter(|tensor| tensor.name.ends_with("recurrent_kernel"));
+        let recurrent = subject.tensors().iter().filter(|tensor| tensor.name.ends_with("recurrent_kernel"));
         recurrent
             .map(|tensor| Self {
-                before: mean_column_length(tensor.view(subject.start.parameters())),
+                before: mean_column_length(tensor, subject.start.parameters()),
                 step: state.step(),
-                after: mean_column_length(tensor.view(state.parameters())),
-                tensor: tensor.name,
+                after: mean_column_length(tensor, state.parameters()),
+                tensor: tensor.name.clone(),
             })
             .collect()
     }

@@ -75,7 +75,7 @@ fn directions(dataset: &Dataset, rows: &[usize]) -> Vec<Vec<f64>> {
     let means = column_means(dataset.targets.select(Axis(0), rows).view());
     let direction = |row: usize| {
         let centred: Vec<f64> =
-            dataset.targets.row(row).iter().zip(&means).map(|(x, mean)| x.to_f64() - mean).collect();
+            dataset.targets.row(row).iter().zip(&means).map(|(x, mean)| f64::from(*x) - mean).collect();
         let length = centred.iter().map(|x| x * x).sum::<f64>().sqrt();
         if length > 0.0 && length.is_finite() {
             centred.iter().map(|x| x / length).collect()

@@ -4,6 +4,7 @@ use flameout_experiment::dataset::Batch;
 use flameout_kernels::Real;
 use flameout_model::{LossKind, Sequential};
 use flameout_optim::l2_norm;
+use ndarray::Array2;
 
 use super::elementwise::{change, fill};
 use super::lanczos::{Eigenvalue, largest_eigenvalue};
@@ -30,6 +31,7 @@ pub fn scratch<T: Real>(model: &Sequential<T>) -> Sequential<T> {
 pub struct Curvature<'a, T> {
     model: &'a mut Sequential<T>,
     batch: &'a Batch,
+    targets: Array2<T>,
     loss_kind: LossKind,
     loss: f64,
     parameters: Vec<T>,
@@ -40,10 +42,11 @@ impl<'a, T: Real> Curvature<'a, T> {
     /// Of the loss of a batch at the network's present parameters. Takes a [`scratch`] copy of a run's network.
     #[must_use]
     pub fn new(model: &'a mut Sequential<T>, batch: &'a Batch, loss: LossKind) -> Self {
-        let value = model.forward_backward(batch.indices(), batch.targets(), loss).expect("a batch fits its network");
+        let targets = batch.targets_in::<T>();
+        let value = model.forward_backward(batch.indices(), targets.view(), loss).expect("a batch fits its network");
         let parameters = model.parameters().to_vec();
         let gradient = model.gradients().to_vec();
-        Self { model, batch, loss_kind: loss, loss: value, parameters, gradient }
+        Self { model, batch, targets, loss_kind: loss, loss: value, parameters, gradient }
     }
 
     /// The loss at θ.
@@ -87,7 +90,7 @@ impl<'a, T: Real> Curvature<'a, T> {
             T::from_f64(theta.to_f64() + h * d.to_f64())
         });
         self.model
-            .forward_backward(self.batch.indices(), self.batch.targets(), self.loss_kind)
+            .forward_backward(self.batch.indices(), self.targets.view(), self.loss_kind)
             .expect("a batch fits its network");
         self.model.gradients()
     }

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use flameout_cells::{Activation, Tensor};
 use flameout_experiment::dataset::Batch;
-use flameout_experiment::{Dataset, Settings};
+use flameout_experiment::Dataset;
 use flameout_kernels::Real;
 use flameout_model::{Architecture, Cell as RecurrentCell, LayerKind, Loss, LossKind, Sequential};
-use ndarray::{ArrayView2, Axis, Slice};
+use ndarray::{Array2, ArrayView2, Axis, Slice};
 
 use super::curvature::scratch;
 use super::saturation::{Saturation, middle};
@@ -22,6 +22,7 @@ use super::spectral::spectral_radius;
 pub struct Reference<T> {
     scratch: Sequential<T>,
     batch: Batch,
+    targets: Array2<T>,
     loss: LossKind,
     power_iterations: u32,
     activations: Vec<Activations>,
@@ -69,17 +70,17 @@ impl<T: Real> Reference<T> {
     #[must_use]
     pub fn new(
         model: &Sequential<T>,
-        settings: &Settings,
+        loss: LossKind,
         dataset: &Dataset,
         words: usize,
         power_iterations: u32,
     ) -> Self {
         let words = words.min(dataset.train.len());
         let rows: Vec<usize> = (0..words).map(|i| dataset.train[i * dataset.train.len() / words]).collect();
-        let (batch, loss) = (dataset.batch(&rows), settings.training.loss);
+        let batch = dataset.batch(&rows);
         let activations = activations(model.architecture());
         let blocks = recurrent_blocks(model.architecture(), model.tensors());
-        Self { scratch: scratch(model), batch, loss, power_iterations, activations, blocks }
+        Self { scratch: scratch(model), targets: batch.targets_in(), batch, loss, power_iterations, activations, blocks }
     }
 
     /// The words.
@@ -109,7 +110,7 @@ impl<T: Real> Reference<T> {
         self.scratch.parameters_mut().copy_from_slice(model.parameters());
         self.scratch.forward(self.batch.indices()).expect("a batch fits its network");
         let saturation: Vec<Saturation> = self.activations.iter().map(|of| of.saturation(&self.scratch)).collect();
-        let (predictions, targets) = (self.scratch.predictions(), self.batch.targets());
+        let (predictions, targets) = (self.scratch.predictions(), self.targets.view());
         let parameters = model.parameters();
         Measured {
             loss: self.loss.value(predictions, targets),

@@ -17,12 +17,13 @@ use clap::ValueEnum;
 use flameout_doctor::ring::DEFAULT_LIMIT;
 use flameout_doctor::{Change, Finding, Options, Verdict};
 use flameout_experiment::{
-    Begun, Case, Ended, Number, Observer, ProgressBar, RunDirectory, RunOptions, Settings, Summary,
+    Begun, Case, Ended, Observer, RunDirectory, RunOptions, Settings, Summary,
 };
 
 use super::interrupt::stop_on_ctrl_c;
 use super::start::pool;
-use super::training::{Watch, keeper, train};
+use super::training::{keeper, train};
+use super::training_bar::TrainingBar;
 use super::{course, diagnosis, progress, setting};
 
 /// Shows the question's failure: a network that trains well and then suddenly collapses, and why.
@@ -185,7 +186,7 @@ impl Session<'_> {
             words.display()
         );
         let options = RunOptions { directory: directory.into(), resume, base: self.base.into() };
-        train(settings, &options, self.stop, &mut Watcher { settings, directory })
+        train(settings, &options, self.stop, |begun| observers(settings, directory, begun))
     }
 
     /// The doctor's verdict on a run, and what becomes of the run with the remedy, and with what makes it collapse held.
@@ -219,22 +220,15 @@ impl Session<'_> {
 }
 
 /// Prints what begins, and shows a progress bar.
-struct Watcher<'a> {
-    settings: &'a Settings,
-    directory: &'a Path,
-}
-
-impl Watch for Watcher<'_> {
-    fn observers<T: Number>(&mut self, begun: &Begun<'_, T>) -> Vec<Box<dyn Observer<T>>> {
-        report::print_begin(begun);
-        let mut observers: Vec<Box<dyn Observer<T>>> = Vec::new();
-        if !progress::is_silent() {
-            let batch = self.settings.training.batch;
-            observers.push(Box::new(ProgressBar::new(begun.total_steps, begun.trainer.steps(), batch)));
-        }
-        observers.extend(keeper(self.settings, begun, self.directory, DEFAULT_LIMIT));
-        observers
+fn observers(settings: &Settings, directory: &Path, begun: &Begun<'_>) -> Vec<Box<dyn Observer>> {
+    report::print_begin(begun);
+    let mut observers: Vec<Box<dyn Observer>> = Vec::new();
+    if !progress::is_silent() {
+        let batch = settings.training.batch;
+        observers.push(Box::new(TrainingBar::new(begun.total_steps, begun.trainer.steps(), batch)));
     }
+    observers.extend(keeper(settings, begun, directory, DEFAULT_LIMIT));
+    observers
 }
 
 /// The summary, if the directory holds this very run and it is over.

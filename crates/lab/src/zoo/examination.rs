@@ -100,7 +100,7 @@ fn answer(diagnosis: &Diagnosis) -> Answer {
 
 /// The whole run with the remedy. What only a person can repair is repaired if the doctor has told that person the right
 /// thing: then it is the run without the fault.
-fn try_remedy(specimen: Specimen, subject: Subject<f32>, answer: &Answer) -> Result<Option<End>> {
+fn try_remedy(specimen: Specimen, subject: Subject, answer: &Answer) -> Result<Option<End>> {
     let Answer::Cause { cause, remedy, .. } = answer else { return Ok(None) };
     Ok(match (remedy, specimen.kind) {
         (Some(remedy), _) => Some(end(subject, remedy)?),
@@ -112,7 +112,7 @@ fn try_remedy(specimen: Specimen, subject: Subject<f32>, answer: &Answer) -> Res
 }
 
 /// How a run ends with a change from its first step on.
-fn end(mut subject: Subject<f32>, change: &Change) -> Result<End> {
+fn end(mut subject: Subject, change: &Change) -> Result<End> {
     let steps = subject.planned_steps();
     // A change may make epochs shorter; the run stays as long as it was.
     subject.settings.training.epochs *= 100;
