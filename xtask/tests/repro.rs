@@ -1,5 +1,6 @@
 //! `cargo xtask repro` as a user runs it: killed and resumed, on any number of threads, with bad input.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -54,6 +55,39 @@ fn killed_and_resumed_it_ends_with_the_same_weights_on_any_number_of_threads() {
     let resume: &[&str] = if killed.join("settings.toml").exists() { &["--resume"] } else { &[] };
     finish(repro(&killed, resume));
     assert_eq!(summary(&killed), expected);
+}
+
+/// The default run has the constrained one beside it, on a thread of its own.
+#[cfg(unix)]
+#[test]
+fn stopped_it_stops_what_is_made_beside_it_and_both_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let (out, beside) = (directory.path().join("run"), directory.path().join("run-constrained"));
+    for resume in [None, Some("--resume")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(["repro", "gru-single", "--threads", "2", "--out"]).arg(&out).args(resume);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let rows = |directory: &Path| std::fs::metadata(directory.join("metrics.jsonl")).map_or(0, |rows| rows.len());
+        let (before, before_beside) = (rows(&out), rows(&beside));
+        let mut child = command.spawn().unwrap();
+        // Only then does it catch signals.
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().starts_with("Beside it, ")), "it did not begin");
+        while rows(&out) == 0 || rows(&beside) == 0 {
+            assert!(child.try_wait().unwrap().is_none(), "over before both had made steps");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{told}");
+        assert!(!told.contains("error"), "{told}");
+        assert!(rows(&out) >= before && rows(&beside) >= before_beside, "rows were lost");
+        for run in [&out, &beside] {
+            assert!(run.join("checkpoints").is_dir() && !run.join("summary.json").exists(), "{}", run.display());
+        }
+    }
 }
 
 #[test]

@@ -32,11 +32,7 @@ pub fn diagnose(subject: &Subject, options: &Options) -> Result<Diagnosis, Error
 ///
 /// # Errors
 /// [`Error::Experiment`] if a replay cannot be made.
-pub fn diagnose_course(
-    subject: &Subject,
-    course: &Course,
-    options: &Options,
-) -> Result<Diagnosis, Error> {
+pub fn diagnose_course(subject: &Subject, course: &Course, options: &Options) -> Result<Diagnosis, Error> {
     let event = course.event();
     let slice = Slice::of_untrained(subject, course)?;
     let checked = checks(subject, course, event, slice.as_ref())?;
@@ -73,12 +69,7 @@ pub fn diagnose_course(
     })
 }
 
-fn checks(
-    subject: &Subject,
-    course: &Course,
-    event: Event,
-    slice: Option<&Slice>,
-) -> Result<Vec<Checked>, Error> {
+fn checks(subject: &Subject, course: &Course, event: Event, slice: Option<&Slice>) -> Result<Vec<Checked>, Error> {
     Ok(vec![
         curve::check_learning(subject, course, slice),
         data::check(&subject.dataset),

@@ -5,7 +5,7 @@
 //! the network is moved too far, until v has grown. If that is what a dip is, it does not come if v of the tensor in question is
 //! raised shortly before, as if Adam had not forgotten; and it comes all the same if v of another tensor is.
 
-use flameout_experiment::{Trainer};
+use flameout_experiment::Trainer;
 use flameout_optim::OptimizerSettings;
 
 use crate::Error;
@@ -38,11 +38,7 @@ pub(crate) struct Examined {
 /// Replays the last dip of a run that had trained well: with nothing changed, and with v of each tensor raised. None if there is
 /// no dip, if the optimiser has no memory that fades (it is not Adam, or it is AMSGrad), or if all of it would take more steps
 /// than the options allow.
-pub(crate) fn examine(
-    subject: &Subject,
-    course: &Course,
-    options: &Options,
-) -> Result<Option<Examined>, Error> {
+pub(crate) fn examine(subject: &Subject, course: &Course, options: &Options) -> Result<Option<Examined>, Error> {
     let forgets = matches!(subject.settings.optimizer, OptimizerSettings::Adam(adam) if !adam.amsgrad);
     let dip = course.last_dip().filter(|_| forgets);
     let Some((sign, before)) = dip.and_then(|dip| Some((dip.first_sign, dip.before?))) else { return Ok(None) };

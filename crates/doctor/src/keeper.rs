@@ -150,11 +150,7 @@ pub fn states(settings: &Settings, dataset: &Dataset, run: &Path) -> Result<Vec<
 ///
 /// # Errors
 /// [`Error::Experiment`] if files cannot be read, or one is damaged or of another run.
-pub(crate) fn written(
-    settings: &Settings,
-    dataset: &Dataset,
-    run: &Path,
-) -> Result<Vec<Snapshot>, Error> {
+pub(crate) fn written(settings: &Settings, dataset: &Dataset, run: &Path) -> Result<Vec<Snapshot>, Error> {
     let (directory, origin) = (run.join(DIRECTORY), Origin::of(settings, dataset));
     if !directory.is_dir() {
         return Ok(Vec::new());

@@ -60,11 +60,7 @@ impl Subject {
 
 /// A trainer before its first step, with these weights. All else belongs to the settings and the words, which need not be those
 /// that the weights come from.
-pub(crate) fn begin_with(
-    settings: &Settings,
-    dataset: &Dataset,
-    parameters: Floats<'_>,
-) -> Result<Trainer, Error> {
+pub(crate) fn begin_with(settings: &Settings, dataset: &Dataset, parameters: Floats<'_>) -> Result<Trainer, Error> {
     let mut trainer = Trainer::new(settings, dataset)?;
     let mut begun = trainer.snapshot();
     begun.parameters_mut().assign(parameters.iter());

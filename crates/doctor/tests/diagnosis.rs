@@ -12,7 +12,9 @@ use flameout_doctor::{
 };
 use flameout_doctor::{Course, End, Goal, Keeper, Remedy, Replay, remedies};
 use flameout_experiment::dataset::Batch;
-use flameout_experiment::{Case, Dataset, FloatsMut, Intervention, Observer, RunOptions, Settings, StepRecord, Trainer, train};
+use flameout_experiment::{
+    Case, Dataset, FloatsMut, Intervention, Observer, RunOptions, Settings, StepRecord, Trainer, train,
+};
 
 /// Eight units that reach 70 % of the mean predictor's loss within a few hundred steps.
 fn settings() -> Settings {

@@ -12,10 +12,13 @@ fn trained(case: Case, units: &str, optimizer: &str, precision: &str) -> (Datase
     let words: Vec<String> = ["ant", "bee", "cab", "tab", "neb", "bat", "can", "tan"].map(String::from).to_vec();
     let vectors = Array2::from_shape_fn((8, 3), |(i, j)| ((i * 7 + j * 5 + i * j) % 11) as f32 - 5.0);
     let mut settings = Settings::for_case(case);
-    for (key, value) in
-        [("model.units", units), ("model.gate-activation", "sigmoid"), ("data.length", "5"), ("optimizer", optimizer),
-        ("model.precision", precision)]
-    {
+    for (key, value) in [
+        ("model.units", units),
+        ("model.gate-activation", "sigmoid"),
+        ("data.length", "5"),
+        ("optimizer", optimizer),
+        ("model.precision", precision),
+    ] {
         settings.set(key, value).unwrap();
     }
     let dataset = Dataset::new(&settings, WordVectors::new(words, vectors).unwrap()).unwrap();

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
 use crate::error::Error;
-use crate::metrics_file::{Extent, has_lines};
 use crate::floats::Number;
+use crate::metrics_file::{Extent, has_lines};
 use crate::settings::{Precision, Settings};
 use crate::snapshot::{Guarded, Snapshot, Stored};
 

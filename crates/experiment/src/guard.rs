@@ -56,9 +56,8 @@ fn half() -> f64 {
 impl GuardSettings {
     /// The first value out of its range: its name, what it is, and what it must be.
     pub(crate) fn out_of_range(&self) -> Option<(&'static str, f64, &'static str)> {
-        let positive = |name, value: f64| {
-            (!(value > 0.0 && value.is_finite())).then_some((name, value, "above 0 and finite"))
-        };
+        let positive =
+            |name, value: f64| (!(value > 0.0 && value.is_finite())).then_some((name, value, "above 0 and finite"));
         match *self {
             Self::Clip { factor } => positive("guard.factor", factor),
             Self::RollBack { factor, .. } if !(factor > 0.0 && factor <= 1.0) => {
@@ -149,7 +148,9 @@ impl<T: Real> Guard<T> {
 
     /// Acts on the gradient, before clipping.
     pub(crate) fn gradients(&mut self, step: u64, gradients: &mut [T]) {
-        let (Memory::Gradients(usual), GuardSettings::Clip { factor }) = (&mut self.memory, self.settings) else { return };
+        let (Memory::Gradients(usual), GuardSettings::Clip { factor }) = (&mut self.memory, self.settings) else {
+            return;
+        };
         let limit = factor * usual.median();
         let clipping = if usual.full() && limit > 0.0 { Clipping::GlobalNorm { limit } } else { Clipping::None };
         let norm = clip(gradients, &clipping);
@@ -163,7 +164,8 @@ impl<T: Real> Guard<T> {
 
     /// Acts on the parameters, after the update.
     pub(crate) fn parameters(&mut self, step: u64, parameters: &mut [T]) {
-        let (Memory::Weights(weights), GuardSettings::RollBack { factor, .. }) = (&mut self.memory, self.settings) else {
+        let (Memory::Weights(weights), GuardSettings::RollBack { factor, .. }) = (&mut self.memory, self.settings)
+        else {
             return;
         };
         if weights.after_update(step, factor, parameters) {

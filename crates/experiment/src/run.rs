@@ -104,11 +104,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// A new run with its first checkpoint, or one that goes on from its newest; and what was wrong with newer ones.
-    fn begin(
-        settings: &'a Settings,
-        directory: RunDirectory,
-        dataset: Dataset,
-    ) -> Result<(Self, Vec<String>), Error> {
+    fn begin(settings: &'a Settings, directory: RunDirectory, dataset: Dataset) -> Result<(Self, Vec<String>), Error> {
         // From the start, so that the best network so far can be used while the run goes on.
         let encoder = serde_json::to_vec_pretty(&dataset.encoder).expect("plain data");
         directory.write(ENCODER, &encoder)?;

@@ -76,11 +76,7 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`step`](Self::step).
-    pub fn step_with(
-        &mut self,
-        dataset: &Dataset,
-        intervention: &mut dyn Intervention,
-    ) -> Result<StepRecord, Error> {
+    pub fn step_with(&mut self, dataset: &Dataset, intervention: &mut dyn Intervention) -> Result<StepRecord, Error> {
         let (number, to) = (self.progress.step + 1, self.next_batch(dataset));
         self.batch.fill(dataset, &self.order[self.progress.used..to]);
         intervention.batch(number, &mut self.batch);
@@ -137,12 +133,7 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`step`](Self::step).
-    pub fn go_on_to(
-        &mut self,
-        step: u64,
-        dataset: &Dataset,
-        intervention: &mut dyn Intervention,
-    ) -> Result<(), Error> {
+    pub fn go_on_to(&mut self, step: u64, dataset: &Dataset, intervention: &mut dyn Intervention) -> Result<(), Error> {
         if self.progress.step >= step {
             return Ok(());
         }
@@ -197,7 +188,8 @@ impl Trainer {
         assert!(self.at_end_of_epoch(), "the epoch has not ended");
         let count = self.order.len() as f64;
         let (loss, accuracy) = (self.progress.loss_sum / count, self.progress.accuracy_sum / count);
-        let test = each!(&mut self.learner, learner => learner.measure(dataset, &dataset.test, self.settings.training.loss));
+        let test =
+            each!(&mut self.learner, learner => learner.measure(dataset, &dataset.test, self.settings.training.loss));
         let record = EpochRecord {
             epoch: self.progress.epoch + 1,
             step: self.progress.step,

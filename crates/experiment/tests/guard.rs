@@ -1,13 +1,13 @@
 //! Runs that collapse without a guard and do not with one.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flameout_cells::Tensor;
 use flameout_experiment::{
-    Case, Dataset, Ended, FloatsMut, GuardSettings, Intervention, Observer, RunOptions, Settings, StepRecord, Summary, Trainer,
-    stop_if, train,
+    Case, Dataset, Ended, FloatsMut, GuardSettings, Intervention, Observer, RunOptions, Settings, StepRecord, Summary,
+    Trainer, stop_if, train,
 };
 
 /// Between these steps gradients are 10,000 times as long as they should be, and of the wrong sign.

@@ -37,7 +37,8 @@ pub fn check_learning(subject: &Subject, course: &Course, slice: Option<&Slice>)
     }
     slice.into_iter().for_each(|slice| check.grade(slice.grade(), slice.describe()));
     // Not compared with the parameters of the end, beside which every update is small if they have grown without bounds.
-    let initial = Some(subject.start.parameters().l2_norm()).filter(|&norm| norm > 0.0).unwrap_or(course.parameter_norm);
+    let initial =
+        Some(subject.start.parameters().l2_norm()).filter(|&norm| norm > 0.0).unwrap_or(course.parameter_norm);
     let usual = course.usual_update() / initial;
     let evidence = format!("half of the updates are shorter than {usual:.1e} of the initial parameters");
     if usual < SMALL_UPDATE {

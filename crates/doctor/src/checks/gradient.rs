@@ -102,7 +102,8 @@ fn worst_block(subject: &Subject, snapshot: &Snapshot) -> Option<(String, f64)> 
     let gradient = own.changed(|gradients| subject.intervention().gradients(step, tensors, gradients));
 
     let mut exact = Sequential::<f64>::of(trainer.architecture().clone());
-    let (at, targets, loss) = (snapshot.parameters().to_vec(), batch.targets_in::<f64>(), subject.settings.training.loss);
+    let (at, targets, loss) =
+        (snapshot.parameters().to_vec(), batch.targets_in::<f64>(), subject.settings.training.loss);
     exact.parameters_mut().copy_from_slice(&at);
     exact.forward_backward(batch.indices(), targets.view(), loss).expect("a batch fits its network");
     let rounding: Vec<f64> = own.iter().zip(exact.gradients()).map(|(own, exact)| own - exact).collect();

@@ -6,7 +6,6 @@
 
 use std::fmt;
 
-
 use crate::change::Change;
 use crate::course::Course;
 use crate::probe::mean_column_length;

@@ -5,7 +5,7 @@
 //! any few words; what is wrong with the words as a whole (targets that do not follow from the spelling, unbalanced
 //! batches) does not.
 
-use flameout_experiment::{stop_if};
+use flameout_experiment::stop_if;
 
 use crate::Error;
 use crate::check::Grade;

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use flameout_cells::{Activation, Tensor};
-use flameout_experiment::dataset::Batch;
 use flameout_experiment::Dataset;
+use flameout_experiment::dataset::Batch;
 use flameout_kernels::Real;
 use flameout_model::{Architecture, Cell as RecurrentCell, LayerKind, Loss, LossKind, Sequential};
 use ndarray::{Array2, ArrayView2, Axis, Slice};
@@ -68,19 +68,21 @@ impl<T: Real> Reference<T> {
     /// For networks of the model's architecture, on `words` training words that lie evenly spread in the data set (a file of
     /// word vectors is commonly in the order of frequency, so that every band of it is there).
     #[must_use]
-    pub fn new(
-        model: &Sequential<T>,
-        loss: LossKind,
-        dataset: &Dataset,
-        words: usize,
-        power_iterations: u32,
-    ) -> Self {
+    pub fn new(model: &Sequential<T>, loss: LossKind, dataset: &Dataset, words: usize, power_iterations: u32) -> Self {
         let words = words.min(dataset.train.len());
         let rows: Vec<usize> = (0..words).map(|i| dataset.train[i * dataset.train.len() / words]).collect();
         let batch = dataset.batch(&rows);
         let activations = activations(model.architecture());
         let blocks = recurrent_blocks(model.architecture(), model.tensors());
-        Self { scratch: scratch(model), targets: batch.targets_in(), batch, loss, power_iterations, activations, blocks }
+        Self {
+            scratch: scratch(model),
+            targets: batch.targets_in(),
+            batch,
+            loss,
+            power_iterations,
+            activations,
+            blocks,
+        }
     }
 
     /// The words.

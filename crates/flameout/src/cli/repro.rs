@@ -5,34 +5,38 @@ macro_rules! show {
     ($($text:tt)*) => { $crate::cli::work::say(format_args!($($text)*)) };
 }
 
+mod beside;
 mod collapse;
 mod report;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
+use std::thread::Scope;
 
 use anyhow::{Result, bail, ensure};
 use clap::ValueEnum;
 use flameout_doctor::ring::DEFAULT_LIMIT;
 use flameout_doctor::{Change, Finding, Options, Verdict};
-use flameout_experiment::{
-    Begun, Case, Ended, Observer, RunDirectory, RunOptions, Settings, Summary,
-};
+use flameout_experiment::{Begun, Case, Ended, Observer, RunDirectory, RunOptions, Settings, Summary};
 
 use super::interrupt::stop_on_ctrl_c;
 use super::start::pool;
 use super::training::{keeper, train};
 use super::training_bar::TrainingBar;
 use super::{course, diagnosis, progress, setting};
+use beside::Beside;
+
+/// How the directory of the constrained run ends.
+const CONSTRAINED: &str = "constrained";
 
 /// Shows the question's failure: a network that trains well and then suddenly collapses, and why.
 ///
 /// Trains one of the question's networks on real word vectors, with Keras 1.0.7's arithmetic. By default with the settings,
 /// as near to the question's as was found, at which it trains well and collapses within minutes; every setting
 /// that differs is printed before it starts, with the reason. Then the doctor goes back to shortly before the collapse,
-/// replays it with one thing changed at a time, and names cause and remedy. The remedy is run from the start. So is the same
-/// training with the columns of its recurrent kernels constrained: growing kernels make it collapse.
+/// replays it with one thing changed at a time, and names cause and remedy. The remedy is run from the start. Growing recurrent
+/// kernels make the network collapse: the same training with their columns constrained is made beside all this, on one core.
 ///
 /// With --full: the question's layer sizes and learning rate. With these no network has been seen to collapse.
 /// Of the default runs lstm-double takes longest: seed 0 collapses at step 78,081.
@@ -133,25 +137,12 @@ pub fn run(args: &Args, base: &Path) -> Result<ExitCode> {
     if cases.len() > 1 && args.out.is_some() {
         bail!("--out names one directory; for several networks leave it out");
     }
-    let pool = pool(args.threads)?;
     let stop = stop_on_ctrl_c()?;
-    let session = Session { base, stop: &stop };
+    let session = Session { args, base, stop: &stop };
     let mut summaries = Vec::new();
     for case in cases {
-        let settings = settings(args, case)?;
-        let directory = args.out.clone().unwrap_or_else(|| default_directory(&settings, base));
-        // Of several networks, those after the interrupted one have not begun.
-        let resume = args.resume && (args.case != CaseArg::All || directory.join("settings.toml").is_file());
-        match pool.install(|| session.train(&settings, &directory, resume))? {
-            Ended::Finished(summary) => {
-                report::print_end(&summary, &directory)?;
-                if args.check {
-                    check(case, &summary)?;
-                } else if summary.collapsed && !args.no_doctor {
-                    pool.install(|| session.explain(&settings, &summary, &directory))?;
-                }
-                summaries.push(*summary);
-            }
+        match std::thread::scope(|scope| session.case(case, scope))? {
+            Ended::Finished(summary) => summaries.push(*summary),
             Ended::Stopped { step } => {
                 show!("Stopped after step {step}. The same command with --resume goes on from there.");
                 return Ok(ExitCode::from(130));
@@ -164,20 +155,55 @@ pub fn run(args: &Args, base: &Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where runs begin, and what ends them.
+/// What was asked for, where runs begin, and what ends them.
 struct Session<'a> {
+    args: &'a Args,
     base: &'a Path,
     stop: &'a AtomicBool,
 }
 
 impl Session<'_> {
-    /// Makes a run and shows how it goes; one that has been made before is not made again.
-    fn train(&self, settings: &Settings, directory: &Path, resume: bool) -> Result<Ended> {
-        report::print_settings(settings);
-        if let Some(summary) = finished_before(settings, directory)? {
-            show!("This run has been made before; its results are in {}.", directory.display());
-            return Ok(Ended::Finished(Box::new(summary)));
+    /// Makes a run, says why it collapsed if it did, and shows what prevents that. The constrained run is made beside all
+    /// this, on a core of its own.
+    fn case<'scope>(&self, case: Case, scope: &'scope Scope<'scope, '_>) -> Result<Ended> {
+        let settings = &settings(self.args, case)?;
+        let directory = &self.args.out.clone().unwrap_or_else(|| default_directory(settings, self.base));
+        self.require_words(settings)?;
+        let explained = !self.args.check && !self.args.no_doctor;
+        let constrained = collapse::constrained(settings).filter(|_| explained);
+        let mut pool = pool(self.args.threads)?;
+        let mut beside = None;
+        let one_for_another = pool.current_num_threads() > 1;
+        if constrained.is_some() && one_for_another {
+            pool = self::pool(Some(pool.current_num_threads() - 1))?;
         }
+        let mut begin_beside = || {
+            if let Some(run) = constrained.clone().filter(|_| one_for_another) {
+                show!("Beside it, on one core, the same run is made with its recurrent kernels constrained.");
+                beside = Some(Beside::begin(scope, run, self.again(CONSTRAINED, directory)));
+            }
+        };
+        // Of several networks, those after the interrupted one have not begun.
+        let resume = self.args.resume && (self.args.case != CaseArg::All || directory.join("settings.toml").is_file());
+        let options = RunOptions { directory: directory.clone(), resume, base: self.base.into() };
+        let summary = match pool.install(|| self.train(settings, &options, &mut begin_beside))? {
+            Ended::Finished(summary) => summary,
+            stopped @ Ended::Stopped { .. } => return Ok(stopped),
+        };
+        report::print_end(&summary, directory)?;
+        if self.args.check {
+            check(case, &summary)?;
+        } else if summary.collapsed && explained {
+            pool.install(|| self.explain(settings, &summary, directory))?;
+            if let Some(constrained) = constrained {
+                show!("\nThe same run from the start, with its recurrent kernels constrained:");
+                pool.install(|| self.compare(CONSTRAINED, &constrained, &summary, directory, beside))?;
+            }
+        }
+        Ok(Ended::Finished(summary))
+    }
+
+    fn require_words(&self, settings: &Settings) -> Result<()> {
         let words = self.base.join(&settings.data.vectors);
         ensure!(
             words.is_file(),
@@ -185,43 +211,75 @@ impl Session<'_> {
              --set data.vectors=FILE",
             words.display()
         );
-        let options = RunOptions { directory: directory.into(), resume, base: self.base.into() };
-        train(settings, &options, self.stop, |begun| observers(settings, directory, begun))
+        Ok(())
     }
 
-    /// The doctor's verdict on a run, and what becomes of the run with the remedy, and with what makes it collapse held.
+    /// Makes a run and shows how it goes; one that has been made before is not made again. Calls `begun` when nothing stands
+    /// in the way of it any more.
+    fn train(&self, settings: &Settings, options: &RunOptions, begun: &mut (dyn FnMut() + Send)) -> Result<Ended> {
+        report::print_settings(settings);
+        if let Some(summary) = finished_before(settings, &options.directory)? {
+            begun();
+            show!("This run has been made before; its results are in {}.", options.directory.display());
+            return Ok(Ended::Finished(Box::new(summary)));
+        }
+        train(settings, options, self.stop, |run| {
+            report::print_begin(run);
+            begun();
+            observers(settings, &options.directory, run)
+        })
+    }
+
+    /// The doctor's verdict on a run, and what becomes of the run with the remedy.
     fn explain(&self, settings: &Settings, summary: &Summary, directory: &Path) -> Result<()> {
         show!("\nWhy? The doctor goes back to states from before the collapse, and replays what led to it.");
         let diagnosis = course::diagnose(settings, directory, self.base, &Options::default())?;
         diagnosis::print(&diagnosis, settings)?;
         if let Verdict::Cause(Finding { remedy: Some(remedy @ Change::Settings(_)), .. }) = diagnosis.verdict() {
             show!("\nThe same run from the start, with {remedy}:");
-            self.again("remedy", &remedy.apply(settings)?, summary, directory)?;
-        }
-        if let Some(held) = collapse::held(settings) {
-            show!("\nThe same run from the start, with its recurrent kernels constrained:");
-            self.again("held", &held, summary, directory)?;
+            self.compare("remedy", &remedy.apply(settings)?, summary, directory, None)?;
         }
         Ok(())
     }
 
-    /// Makes a run again with other settings, in a directory beside the run's, and compares.
-    fn again(&self, name: &str, settings: &Settings, original: &Summary, directory: &Path) -> Result<()> {
-        let mut beside = directory.to_path_buf().into_os_string();
-        beside.push(format!("-{name}"));
-        let beside = PathBuf::from(beside);
-        let resume = beside.join("settings.toml").is_file();
-        if let Ended::Finished(summary) = self.train(settings, &beside, resume)? {
-            report::print_end(&summary, &beside)?;
-            report::print_remedy(name, original, &summary);
+    /// Makes a run again with other settings, or waits for it if it is made already, and compares.
+    fn compare(
+        &self,
+        name: &str,
+        settings: &Settings,
+        original: &Summary,
+        directory: &Path,
+        beside: Option<Beside<'_>>,
+    ) -> Result<()> {
+        let options = self.again(name, directory);
+        let ended = match beside {
+            Some(beside) => {
+                report::print_settings(settings);
+                beside.wait(self.stop)?
+            }
+            None => self.train(settings, &options, &mut || {})?,
+        };
+        match ended {
+            Ended::Finished(summary) => {
+                report::print_end(&summary, &options.directory)?;
+                report::print_remedy(name, original, &summary);
+            }
+            Ended::Stopped { step } => show!("Stopped after step {step}. The same command goes on from there."),
         }
         Ok(())
+    }
+
+    /// Where and how a run is made again: beside the first, or on from where it was stopped.
+    fn again(&self, name: &str, directory: &Path) -> RunOptions {
+        let mut beside = directory.to_path_buf().into_os_string();
+        beside.push(format!("-{name}"));
+        let directory = PathBuf::from(beside);
+        RunOptions { resume: directory.join("settings.toml").is_file(), directory, base: self.base.into() }
     }
 }
 
-/// Prints what begins, and shows a progress bar.
+/// Who shows and keeps what a run does.
 fn observers(settings: &Settings, directory: &Path, begun: &Begun<'_>) -> Vec<Box<dyn Observer>> {
-    report::print_begin(begun);
     let mut observers: Vec<Box<dyn Observer>> = Vec::new();
     if !progress::is_silent() {
         let batch = settings.training.batch;
@@ -236,9 +294,9 @@ fn finished_before(settings: &Settings, directory: &Path) -> Result<Option<Summa
     if !RunDirectory::is_over(directory) {
         return Ok(None);
     }
-    let held = RunDirectory::open(directory)?;
-    let same = held.settings()?.hash() == settings.hash();
-    Ok(if same { held.summary()? } else { None })
+    let run = RunDirectory::open(directory)?;
+    let same = run.settings()?.hash() == settings.hash();
+    Ok(if same { run.summary()? } else { None })
 }
 
 fn settings(args: &Args, case: Case) -> Result<Settings> {

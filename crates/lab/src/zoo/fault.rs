@@ -277,7 +277,7 @@ fn sort_by_targets(dataset: &mut Dataset) {
 }
 
 fn tensors(settings: &Settings, dataset: &Dataset) -> Result<Vec<Tensor>> {
-    Ok(Trainer::new(settings, dataset)?.model().tensors().to_vec())
+    Ok(Trainer::new(settings, dataset)?.tensors().to_vec())
 }
 
 fn find<'a>(tensors: &'a [Tensor], name: &str) -> &'a Tensor {

@@ -36,7 +36,7 @@ pub fn reason(case: Case, key: &str) -> Option<&'static str> {
     changes(case).into_iter().find(|(changed, ..)| *changed == key).map(|(.., reason)| reason)
 }
 
-/// The length that the columns of a case's recurrent kernels are held to, so that the run does not collapse: by
+/// The largest L2 norm that the columns of a case's recurrent kernels may have, so that the run does not collapse: by
 /// `gru-constraint.toml`, `lstm-constraint.toml` and `double-constraint.toml`.
 fn bound(case: Case) -> f64 {
     match case {
@@ -45,8 +45,8 @@ fn bound(case: Case) -> f64 {
     }
 }
 
-/// The default run of a case with its recurrent kernels held; None for another run.
-pub fn held(run: &Settings) -> Option<Settings> {
+/// The default run of a case with its recurrent kernels constrained; None for another run.
+pub fn constrained(run: &Settings) -> Option<Settings> {
     let default = Settings { seed: run.seed, ..settings(run.case) };
     let constraint = Constraint { tensor: "recurrent_kernel".into(), max_norm: bound(run.case) };
     (*run == default).then_some(Settings { constraint: Some(constraint), ..default })
@@ -75,13 +75,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_default_runs_are_held() {
+    fn only_default_runs_are_constrained() {
         let run = Settings { seed: 3, ..settings(Case::LstmDouble) };
-        let held = held(&run).unwrap();
-        assert_eq!(held.entries()["constraint.max-norm"], "3.0");
-        assert_eq!(Settings { constraint: None, ..held }, run);
+        let constrained = constrained(&run).unwrap();
+        assert_eq!(constrained.entries()["constraint.max-norm"], "3.0");
+        assert_eq!(Settings { constraint: None, ..constrained }, run);
         let mut larger = run;
         larger.set("model.units", "65").unwrap();
-        assert_eq!(super::held(&larger), None);
+        assert_eq!(super::constrained(&larger), None);
     }
 }
