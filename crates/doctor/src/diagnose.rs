@@ -10,9 +10,9 @@ use crate::change::Change;
 use crate::check::{Check, Grade};
 use crate::checks::slice::Slice;
 use crate::checks::{Checked, batches, curve, data, gradient, scale};
+use crate::condition::Condition;
 use crate::course::Course;
 use crate::diagnosis::{Diagnosis, Finding};
-use crate::event::Event;
 use crate::forgetting;
 use crate::options::Options;
 use crate::replay::{End, Goal, Replay, Trials};
@@ -24,7 +24,7 @@ use crate::subject::Subject;
 /// # Errors
 /// [`Error::Experiment`] if the run cannot be made.
 pub fn diagnose(subject: &Subject, options: &Options) -> Result<Diagnosis, Error> {
-    let course = Course::of(subject, options.ring_bytes, &mut |_| ())?;
+    let course = Course::train(subject, options.snapshot_bytes, &mut |_| ())?;
     diagnose_course(subject, &course, options)
 }
 
@@ -33,23 +33,23 @@ pub fn diagnose(subject: &Subject, options: &Options) -> Result<Diagnosis, Error
 /// # Errors
 /// [`Error::Experiment`] if a replay cannot be made.
 pub fn diagnose_course(subject: &Subject, course: &Course, options: &Options) -> Result<Diagnosis, Error> {
-    let event = course.event();
-    let slice = Slice::of_untrained(subject, course)?;
-    let checked = checks(subject, course, event, slice.as_ref())?;
+    let condition = course.condition();
+    let slice = Slice::train_if_untrained(subject, course)?;
+    let checked = checks(subject, course, condition, slice.as_ref())?;
     let mut checks: Vec<Check> = checked.iter().map(|checked| checked.check.clone()).collect();
     let mut findings: Vec<Finding> = checked.into_iter().flat_map(|checked| checked.findings).collect();
     findings.sort_by_key(|finding| rank(finding.cause));
     let mut replays = Replays::new(subject, course, options);
     replays.cost += slice.map_or(0, |slice| slice.steps);
     let proven = findings.iter().any(|finding| finding.confirmed);
-    if event == Event::Healthy {
+    if condition == Condition::Healthy {
         // What does no harm is no cause, unless it is plainly wrong.
         findings.retain(|finding| finding.confirmed);
         if findings.is_empty() {
             findings.extend(replays.examine_dip(subject)?);
         }
     } else if !proven {
-        findings.extend(suspects(subject, course, event));
+        findings.extend(suspects(subject, course, condition));
         findings.sort_by_key(|finding| rank(finding.cause));
         replays.control()?;
         replays.confirm(&mut findings)?;
@@ -59,7 +59,7 @@ pub fn diagnose_course(subject: &Subject, course: &Course, options: &Options) ->
     checks.push(learning_rate_check(&findings));
     checks.sort_by_key(|check| check.number);
     Ok(Diagnosis {
-        event,
+        condition,
         checks,
         control_is_exact: replays.control_is_exact,
         control: replays.control,
@@ -69,7 +69,12 @@ pub fn diagnose_course(subject: &Subject, course: &Course, options: &Options) ->
     })
 }
 
-fn checks(subject: &Subject, course: &Course, event: Event, slice: Option<&Slice>) -> Result<Vec<Checked>, Error> {
+fn checks(
+    subject: &Subject,
+    course: &Course,
+    condition: Condition,
+    slice: Option<&Slice>,
+) -> Result<Vec<Checked>, Error> {
     Ok(vec![
         curve::check_learning(subject, course, slice),
         data::check(&subject.dataset),
@@ -77,7 +82,7 @@ fn checks(subject: &Subject, course: &Course, event: Event, slice: Option<&Slice
         curve::check_predictions(course),
         batches::check(&subject.settings, &subject.dataset),
         scale::check(subject)?,
-        curve::check_explosion(event, course),
+        curve::check_explosion(condition, course),
     ])
 }
 
@@ -123,7 +128,7 @@ fn rank(cause: Cause) -> usize {
 }
 
 /// Causes that no measurement before the run can show: to be tried.
-fn suspects(subject: &Subject, course: &Course, event: Event) -> Vec<Finding> {
+fn suspects(subject: &Subject, course: &Course, condition: Condition) -> Vec<Finding> {
     let mut suspects = Vec::new();
     if let OptimizerSettings::Adam(AdamSettings { beta2, .. }) = subject.settings.optimizer
         && beta2 < 0.98
@@ -132,7 +137,7 @@ fn suspects(subject: &Subject, course: &Course, event: Event) -> Vec<Finding> {
         let remedy = Some(Change::setting("optimizer.beta2", 0.999));
         suspects.push(Finding::suspected(Cause::SecondMoment, evidence, remedy));
     }
-    if let Some(onset) = event.step()
+    if let Some(onset) = condition.step()
         && let Some((step, factor)) =
             unusual_gradients(&course.curve.points, onset.saturating_sub(20), onset + 20).first().copied()
     {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::change::Change;
 use crate::replay::{End, Goal, Replay, Trial, Trials};
-use crate::ring::Ring;
+use crate::snapshots::Snapshots;
 use crate::subject::Subject;
 
 /// A change, and what became of the runs with it.
@@ -65,6 +65,6 @@ pub fn rank(
 
 /// A run of so many steps with a change from the first on.
 fn run(subject: &Subject, change: &Change, until: u64) -> Result<Trial, Error> {
-    let none = Ring::default();
+    let none = Snapshots::default();
     Replay { subject, from: &subject.start, earlier: &none, until, goal: Goal::Hold }.trial(change, None, &mut |_| {})
 }

@@ -15,11 +15,11 @@ use ndarray::{Axis, Slice};
 use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
+use crate::condition::Condition;
 use crate::course::Course;
-use crate::event::Event;
 use crate::options::Options;
 use crate::proportion::Proportion;
-use crate::ring::Ring;
+use crate::snapshots::Snapshots;
 use crate::subject::{Subject, begin_with};
 use crate::{Error, targets};
 
@@ -141,7 +141,7 @@ pub struct Replay<'a> {
     /// Where it begins.
     pub from: &'a Snapshot,
     /// Earlier states, of which [`Change::Restore`] takes a tensor.
-    pub earlier: &'a Ring,
+    pub earlier: &'a Snapshots,
     /// The step at which it ends, unless something goes wrong before.
     pub until: u64,
     /// What it is to reach.
@@ -151,12 +151,12 @@ pub struct Replay<'a> {
 impl<'a> Replay<'a> {
     /// From where a replay must begin to prevent what went wrong, and what it is to reach. None if nothing went wrong.
     pub(crate) fn of_course(subject: &'a Subject, course: &'a Course, options: &Options) -> Option<Self> {
-        let (event, steps, start) = (course.event(), course.planned_steps(subject), &subject.start);
-        if event == Event::Healthy {
+        let (condition, steps, start) = (course.condition(), course.planned_steps(subject), &subject.start);
+        if condition == Condition::Healthy {
             return None;
         }
         let earlier = &course.snapshots;
-        let (from, until, goal) = match (event.step(), course.outcome.trained_well_at()) {
+        let (from, until, goal) = match (condition.step(), course.outcome.trained_well_at()) {
             (None, _) => (start, steps, Goal::Train),
             (Some(step), Some(trained)) if trained < step => {
                 let before = course.snapshots.at_or_before(step.saturating_sub(options.lead));
@@ -421,7 +421,7 @@ mod tests {
     #[test]
     fn settings_of_the_data_cannot_be_replayed_but_for_less_padding() {
         let subject = subject();
-        let none = Ring::default();
+        let none = Snapshots::default();
         let replay = Replay { subject: &subject, from: &subject.start, earlier: &none, until: 3, goal: Goal::Hold };
         let trial = |key: &str, value: &str| replay.trial(&Change::setting(key, value), None, &mut |_| {});
         assert_ne!(trial("data.length", "6").unwrap(), trial("data.length", "19").unwrap());

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use flameout_cells::Tensor;
 use flameout_doctor::check::Grade;
 use flameout_doctor::checks::slice::Slice;
-use flameout_doctor::ring::Ring;
+use flameout_doctor::snapshots::Snapshots;
 use flameout_doctor::{
-    Cause, Change, Diagnosis, Event, Options, Subject, Verdict, counterfactuals, diagnose, diagnose_course, states,
+    Cause, Change, Condition, Diagnosis, Options, Subject, Verdict, counterfactuals, diagnose, diagnose_course, states,
 };
-use flameout_doctor::{Course, End, Goal, Keeper, Remedy, Replay, remedies};
+use flameout_doctor::{Course, End, Goal, Remedy, Replay, StateRecorder, remedies};
 use flameout_experiment::dataset::Batch;
 use flameout_experiment::{
     Case, Dataset, FloatsMut, Intervention, Observer, RunOptions, Settings, StepRecord, Trainer, train,
@@ -61,7 +61,7 @@ fn cause(diagnosis: &Diagnosis) -> Option<Cause> {
 #[test]
 fn a_healthy_run_is_called_healthy() {
     let diagnosis = diagnose(&subject(whole_batches()), &Options::default()).unwrap();
-    assert_eq!((diagnosis.event, diagnosis.verdict(), diagnosis.cost), (Event::Healthy, Verdict::Healthy, 0));
+    assert_eq!((diagnosis.condition, diagnosis.verdict(), diagnosis.cost), (Condition::Healthy, Verdict::Healthy, 0));
     assert_eq!(diagnosis.checks.iter().map(|check| check.number).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8]);
     assert!(diagnosis.checks.iter().all(|check| check.grade != Grade::Fail), "{:#?}", diagnosis.checks);
     assert_eq!(diagnosis.all_clear(), "nothing is wrong", "{:#?}", diagnosis.checks);
@@ -85,7 +85,7 @@ fn a_dip_that_is_no_spike_is_told() {
     let start = subject.start.parameters().to_vec();
     let subject = subject.with_intervention(move || Setback(start.clone()));
     let diagnosis = diagnose(&subject, &Options::default()).unwrap();
-    assert_eq!((diagnosis.event, diagnosis.verdict()), (Event::Healthy, Verdict::Healthy));
+    assert_eq!((diagnosis.condition, diagnosis.verdict()), (Condition::Healthy, Verdict::Healthy));
     let check = &diagnosis.checks[0];
     assert_eq!(check.grade, Grade::Suspect, "{check:?}");
     let evidence = check.evidence.join("\n");
@@ -96,14 +96,14 @@ fn a_dip_that_is_no_spike_is_told() {
 #[test]
 fn whether_a_few_words_can_be_learnt_by_heart_tells_a_broken_network_from_unlearnable_words() {
     let whole = subject(settings());
-    let slice = Slice::of(&whole).unwrap();
+    let slice = Slice::train(&whole).unwrap();
     assert!(slice.words == 10 && slice.grade() == Grade::Pass && slice.steps < 500, "{slice:?}");
-    let course = Course::of(&whole, 1 << 30, &mut |_| ()).unwrap();
-    assert_eq!(Slice::of_untrained(&whole, &course).unwrap(), None, "the run itself has answered");
+    let course = Course::train(&whole, 1 << 30, &mut |_| ()).unwrap();
+    assert_eq!(Slice::train_if_untrained(&whole, &course).unwrap(), None, "the run itself has answered");
 
     let mut broken = subject(settings());
     broken.start.parameters_mut().map(|_| 0.0);
-    let slice = Slice::of(&broken).unwrap();
+    let slice = Slice::train(&broken).unwrap();
     assert!(slice.steps == 500 && slice.grade() == Grade::Fail, "{slice:?}");
     let diagnosis = diagnose(&broken, &Options::default()).unwrap();
     let evidence = diagnosis.checks[0].evidence.join("\n");
@@ -130,7 +130,7 @@ fn a_large_spectral_radius_is_seen_where_the_gain_is_small() {
 fn a_tensor_can_be_put_back_to_an_earlier_state() {
     let subject = subject(settings());
     let mut trainer = Trainer::new(&subject.settings, &subject.dataset).unwrap();
-    let mut ring = Ring::default();
+    let mut ring = Snapshots::default();
     for _ in 0..3 {
         trainer.step(&subject.dataset).unwrap();
         ring.push(trainer.snapshot()).unwrap();
@@ -169,7 +169,7 @@ fn a_tensors_second_moment_can_be_raised() {
         }
         trainer.restore(&subject.dataset, expected).unwrap();
         trainer.step(&subject.dataset).unwrap();
-        let none = Ring::default();
+        let none = Snapshots::default();
         let replay = Replay { subject: &subject, from: &from, earlier: &none, until: 4, goal: Goal::Hold };
         let trial = |change: &Change| replay.trial(change, None, &mut |_| {}).map(|trial| trial.weights_blake3);
         let change = Change::SecondMoment { tensor: "layer0/recurrent_kernel".into(), times: 10.0 };
@@ -191,12 +191,12 @@ fn a_target_that_is_not_finite_is_found_with_its_word() {
     subject.dataset.targets[(row, 3)] = f32::NAN;
     let diagnosis = diagnose(&subject, &Options::default()).unwrap();
     assert_eq!(cause(&diagnosis), Some(Cause::NonFiniteTargets));
-    assert!(matches!(diagnosis.event, Event::NonFinite { step } if step <= 6));
+    assert!(matches!(diagnosis.condition, Condition::NonFinite { step } if step <= 6));
     let Verdict::Cause(finding) = diagnosis.verdict() else { unreachable!() };
     assert!(finding.evidence.contains(&format!("{:?}", subject.dataset.words[row])), "{}", finding.evidence);
     assert_eq!(finding.remedy, Some(Change::DropWords(vec![row])));
     // The remedy, from the start.
-    let none = Ring::default();
+    let none = Snapshots::default();
     let replay = Replay { subject: &subject, from: &subject.start, earlier: &none, until: 1200, goal: Goal::Train };
     let trial = replay.trial(&Change::DropWords(vec![row]), None, &mut |_| {}).unwrap();
     assert_eq!(trial.end, End::Held);
@@ -215,7 +215,7 @@ fn a_batch_that_is_not_finite_is_found_also_in_the_first_step() {
     for step in [1, 2] {
         let subject = subject(settings()).with_intervention(move || NanInBatch(step));
         let diagnosis = diagnose(&subject, &Options::default()).unwrap();
-        assert_eq!((diagnosis.event, cause(&diagnosis)), (Event::NonFinite { step }, Some(Cause::HarmfulBatch)));
+        assert_eq!((diagnosis.condition, cause(&diagnosis)), (Condition::NonFinite { step }, Some(Cause::HarmfulBatch)));
         let Verdict::Cause(finding) = diagnosis.verdict() else { unreachable!() };
         assert_eq!(finding.remedy, Some(Change::SkipBatches([step].into())), "{}", finding.evidence);
         assert!(finding.evidence.contains(&format!("step {step} is not finite")), "{}", finding.evidence);
@@ -318,9 +318,9 @@ fn collapsing() -> Settings {
 fn a_real_collapse_is_explained() {
     let subject = subject(collapsing());
     let options = Options::default();
-    let course = Course::of(&subject, options.ring_bytes, &mut |_| ()).unwrap();
+    let course = Course::train(&subject, options.snapshot_bytes, &mut |_| ()).unwrap();
     let diagnosis = diagnose_course(&subject, &course, &options).unwrap();
-    assert_eq!(diagnosis.event, Event::Rise { onset: 3388 });
+    assert_eq!(diagnosis.condition, Condition::Rose { onset: 3388 });
     assert_eq!(diagnosis.control_is_exact, Some(true));
     assert_eq!(cause(&diagnosis), Some(Cause::LearningRate), "{:#?}", diagnosis.findings);
     let (weights, batches) = (&diagnosis.checks[2], &diagnosis.checks[5]);
@@ -341,7 +341,7 @@ fn a_real_collapse_is_explained() {
     assert!(held > 0, "nothing prevents it");
 }
 
-/// Makes a run in a directory with a [`Keeper`], and stops it after so many steps, if there are so many.
+/// Makes a run in a directory with a [`StateRecorder`], and stops it after so many steps, if there are so many.
 fn keep(settings: &Settings, run: &Path, resume: bool, steps: u64) {
     struct Stop(std::sync::Arc<AtomicBool>, u64);
     impl Observer for Stop {
@@ -353,7 +353,7 @@ fn keep(settings: &Settings, run: &Path, resume: bool, steps: u64) {
     let stop = std::sync::Arc::new(AtomicBool::new(false));
     train(settings, &options, &stop, |begun| {
         let warn = |error: &flameout_doctor::Error| panic!("{error}");
-        let keeper = Keeper::new(settings, begun.dataset, begun.trainer, run, 50 << 20, warn).unwrap();
+        let keeper = StateRecorder::new(settings, begun.dataset, begun.trainer, run, 50 << 20, warn).unwrap();
         vec![Box::new(keeper), Box::new(Stop(stop.clone(), steps))]
     })
     .unwrap();
@@ -390,10 +390,10 @@ fn a_run_that_was_kept_need_not_be_made_again() {
     // Goes on from a state that lies long enough before the onset.
     keep(&settings, &run, true, u64::MAX);
 
-    let (kept, again) = (read().expect("states"), Course::of(&subject, 1 << 30, &mut |_| ()).unwrap());
+    let (kept, again) = (read().expect("states"), Course::train(&subject, 1 << 30, &mut |_| ()).unwrap());
     assert_eq!(kept.curve.points, again.curve.points);
     assert_eq!(checkpoint.parameters(), again.snapshots.at_or_before(2000).unwrap().parameters());
-    assert_eq!((kept.event(), &kept.outcome), (again.event(), &again.outcome));
+    assert_eq!((kept.condition(), &kept.outcome), (again.condition(), &again.outcome));
     let diagnosis = diagnose_course(&subject, &kept, &Options::default()).unwrap();
     assert_eq!(diagnosis.control_is_exact, Some(true));
     assert_eq!(cause(&diagnosis), Some(Cause::LearningRate), "{:#?}", diagnosis.findings);
@@ -415,7 +415,7 @@ fn states_of_another_run_are_refused() {
     subject.dataset.targets[(subject.dataset.train[0], 0)] = f32::NAN;
     let trainer = Trainer::new(&settings, &subject.dataset).unwrap();
     let keeper =
-        |dataset: &Dataset| Keeper::new(&settings, dataset, &trainer, &run, 1 << 20, |error| panic!("{error}"));
+        |dataset: &Dataset| StateRecorder::new(&settings, dataset, &trainer, &run, 1 << 20, |error| panic!("{error}"));
     let mut broken = keeper(&subject.dataset).unwrap();
     let mut trainer = Trainer::new(&settings, &subject.dataset).unwrap();
     while !trainer.outcome().non_finite() {
@@ -425,7 +425,7 @@ fn states_of_another_run_are_refused() {
     broken.end();
     let message = keeper(&dataset(&settings)).unwrap_err().to_string();
     assert!(message.contains("step-0000000000.state") && message.contains("other settings or words"), "{message}");
-    let small = Keeper::new(&settings, &subject.dataset, &trainer, &run, 1000, |error| panic!("{error}"));
+    let small = StateRecorder::new(&settings, &subject.dataset, &trainer, &run, 1000, |error| panic!("{error}"));
     assert!(small.unwrap_err().to_string().contains("a single snapshot takes"));
 }
 
@@ -449,7 +449,7 @@ fn dropping() -> Settings {
 fn a_dip_comes_because_adam_has_forgotten() {
     let patient = Options { budget: 2.0, hold: 150, ..Options::default() };
     let diagnosis = diagnose(&subject(dropping()), &patient).unwrap();
-    assert_eq!((diagnosis.event, diagnosis.control_is_exact), (Event::Healthy, Some(true)));
+    assert_eq!((diagnosis.condition, diagnosis.control_is_exact), (Condition::Healthy, Some(true)));
     let Verdict::Cause(finding) = diagnosis.verdict() else { panic!("{:#?}", diagnosis.findings) };
     assert_eq!(finding.cause, Cause::Forgetting);
     assert_eq!(finding.remedy, Some(Change::setting("optimizer.amsgrad", true)));
@@ -471,7 +471,7 @@ fn states_from_before_a_dip_are_kept() {
     let run = directory.path().join("run");
     keep(&settings, &run, false, u64::MAX);
     let course = Course::read(&subject(settings), &run, 1 << 30).unwrap().expect("states");
-    assert_eq!(course.event(), Event::Healthy);
+    assert_eq!(course.condition(), Condition::Healthy);
     let dip = course.dips().pop().unwrap().first_sign;
     let before = course.snapshots.at_or_before(dip - 100).unwrap().step();
     assert!(dip - before < 500, "{before} of {dip}");

@@ -9,7 +9,7 @@
 //! | `model.flameout` | the final network (see `Sequential::load`); the last sound one of a run that became non-finite |
 //! | `best.flameout` | the network of the lowest test loss so far, if the settings have a patience |
 //! | `encoder.json` | what turns words into its indices |
-//! | `states/` | states from before a collapse, if an observer kept any (`flameout_doctor::Keeper`) |
+//! | `states/` | states from before a collapse, if an observer kept any (`flameout_doctor::StateRecorder`) |
 //! | `summary.json` | the [`Summary`]; present once the run has ended |
 //! | `lock` | held while a program writes here |
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use flameout_cells::{Activation, Initialisation, Initializer};
+use flameout_cells::{Activation, Distribution, Initialisation};
 use flameout_encoder::{EncoderSettings, TooLongPolicy, UnknownPolicy};
 use flameout_model::{Architecture, Constraint, Flavour, LayerKind, LossKind};
 use flameout_optim::{Clipping, Constant, OptimizerSettings, Schedule};
@@ -458,7 +458,7 @@ impl Settings {
     pub fn initialisation(&self) -> Initialisation {
         let mut initialisation = self.model.flavour.initialisation();
         if let Some(gain) = self.model.recurrent_gain {
-            initialisation.recurrent_kernel = Initializer::Orthogonal(gain);
+            initialisation.recurrent_kernel = Distribution::Orthogonal(gain);
         }
         if let Some(bias) = self.model.forget_bias {
             initialisation.forget_bias = Some(bias);

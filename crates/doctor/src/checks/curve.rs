@@ -9,9 +9,9 @@ use super::slice::Slice;
 use crate::cause::Cause;
 use crate::change::Change;
 use crate::check::Grade;
+use crate::condition::Condition;
 use crate::course::Course;
 use crate::diagnosis::Finding;
-use crate::event::Event;
 use crate::subject::Subject;
 
 /// Updates shorter than this share of the parameters' length, half of the time, do not get anywhere.
@@ -107,16 +107,16 @@ pub fn check_predictions(course: &Course) -> Checked {
 
 /// Check 8: was a NaN or an exploding gradient behind it?
 #[must_use]
-pub fn check_explosion(event: Event, course: &Course) -> Checked {
+pub fn check_explosion(condition: Condition, course: &Course) -> Checked {
     let mut check = Builder::new(8, "Was a NaN or an exploding gradient behind it?");
-    match event {
-        Event::NonFinite { step } => {
+    match condition {
+        Condition::NonFinite { step } => {
             let norms = course.curve.points.iter().rev().filter_map(|point| Some((point.step, point.gradient_norm?)));
             let last = norms.into_iter().find(|(_, norm)| norm.is_finite());
             let norm = last.map_or("none".to_owned(), |(step, norm)| format!("{norm:.1e} at step {step}"));
             check.grade(Grade::Fail, format!("step {step} is not finite; the last finite gradient norm is {norm}"));
         }
-        Event::Rise { onset } => match explosion(&course.curve.points, onset) {
+        Condition::Rose { onset } => match explosion(&course.curve.points, onset) {
             Some((step, factor)) => {
                 check.grade(
                     Grade::Suspect,
@@ -127,7 +127,7 @@ pub fn check_explosion(event: Event, course: &Course) -> Checked {
                 check.note(format!("no gradient near step {onset} is {EXPLODING:.0} times as long as usual before"))
             }
         },
-        Event::Healthy | Event::NeverTrained => check.note("every number was finite".into()),
+        Condition::Healthy | Condition::NeverTrained => check.note("every number was finite".into()),
     }
     check.done()
 }

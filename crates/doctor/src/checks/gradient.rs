@@ -11,9 +11,9 @@ use super::builder::{Builder, Checked};
 use super::growth::{self, Growth};
 use crate::cause::Cause;
 use crate::check::Grade;
+use crate::condition::Condition;
 use crate::course::Course;
 use crate::diagnosis::Finding;
-use crate::event::Event;
 use crate::subject::Subject;
 
 /// Words of the batch that gradients are checked on.
@@ -51,13 +51,13 @@ pub fn check(subject: &Subject, course: &Course) -> Checked {
         let evidence = format!("{tensor} ended with the values that it began with, while others moved");
         check.suggest(Grade::Fail, Finding::direct(Cause::FrozenTensor, evidence, None));
     }
-    tell_growth(&mut check, course.event(), &Growth::of(subject, course));
+    tell_growth(&mut check, course.condition(), &Growth::of(subject, course));
     check.done()
 }
 
 /// How the recurrent kernels have grown; suspect if that can be what went wrong.
-fn tell_growth(check: &mut Builder, event: Event, growths: &[Growth]) {
-    let went_wrong = matches!(event, Event::Rise { .. });
+fn tell_growth(check: &mut Builder, condition: Condition, growths: &[Growth]) {
+    let went_wrong = matches!(condition, Condition::Rose { .. });
     for growth in growths {
         let grade = if went_wrong && growth.is_large() { Grade::Suspect } else { Grade::Pass };
         check.grade(grade, growth.to_string());

@@ -34,7 +34,7 @@ impl Growth {
     /// Of each recurrent kernel, until something went wrong or until the end. Nothing if no later state was kept.
     #[must_use]
     pub fn of(subject: &Subject, course: &Course) -> Vec<Self> {
-        let until = course.event().step().unwrap_or(u64::MAX);
+        let until = course.condition().step().unwrap_or(u64::MAX);
         let later = course.snapshots.at_or_before(until).filter(|state| state.step() > 0);
         let Some(state) = later else { return Vec::new() };
         let recurrent = subject.tensors().iter().filter(|tensor| tensor.name.ends_with("recurrent_kernel"));

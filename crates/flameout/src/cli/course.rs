@@ -16,13 +16,13 @@ pub fn subject(settings: Settings, base: &Path) -> Result<Subject> {
 
 /// Finds out what happened in the run in this directory: as it was written down, or else by making the run again.
 pub fn course(subject: &Subject, directory: &Path, options: &Options) -> Result<Course> {
-    match Course::read(subject, directory, options.ring_bytes) {
+    match Course::read(subject, directory, options.snapshot_bytes) {
         Ok(Some(course)) => return Ok(course),
         Ok(None) => {}
         Err(error) => tell!("warning: what was kept of the run cannot be used, so it is made again: {error}"),
     }
     let bar = progress::steps("making the run again", subject.planned_steps());
-    let course = Course::of(subject, options.ring_bytes, &mut |_| bar.inc(1))?;
+    let course = Course::train(subject, options.snapshot_bytes, &mut |_| bar.inc(1))?;
     bar.finish_and_clear();
     Ok(course)
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use flameout_curves::logs::Names;
 use flameout_doctor::{
-    Change, Diagnosis, End, Options, Remedy, Trials, approach, counterfactuals, diagnose_course, remedies,
+    Change, Diagnosis, End, Options, Remedy, Trials, counterfactuals, diagnose_course, remedies, trajectory,
 };
 use flameout_experiment::{Dataset, Settings};
 use flameout_files::write_atomically;
@@ -162,7 +162,7 @@ fn examine(args: &Args, settings: Settings) -> Result<()> {
         return Ok(());
     }
     diagnosis::print(&found, &subject.settings)?;
-    say!("\nOn the way there:\n{}", diagnosis::states(&approach(&subject, &course)?))?;
+    say!("\nOn the way there:\n{}", diagnosis::states(&trajectory(&subject, &course)?))?;
     if !replays.is_empty() {
         say!("\nWhat would have prevented it?\n{}", diagnosis::replays(replays.iter()))?;
     }

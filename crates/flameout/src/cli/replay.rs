@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use flameout_curves::{Curve, Point};
 use flameout_doctor::counterfactuals::advice;
-use flameout_doctor::ring::Ring;
+use flameout_doctor::snapshots::Snapshots;
 use flameout_doctor::{Change, Goal, Replay, Subject, Trials, states};
 use flameout_experiment::{Dataset, Settings, Snapshot, Trainer, stop_if};
 
@@ -113,7 +113,7 @@ fn replay_each(replay: &Replay<'_>, changes: &[Change], args: &Args) -> Result<V
 struct Past {
     points: Vec<Point>,
     /// States on the way, and the one after the last step.
-    states: Ring,
+    states: Snapshots,
 }
 
 impl Past {
@@ -174,6 +174,6 @@ impl Past {
     }
 
     fn nothing() -> Self {
-        Self { points: Vec::new(), states: Ring::default() }
+        Self { points: Vec::new(), states: Snapshots::default() }
     }
 }

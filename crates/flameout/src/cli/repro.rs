@@ -16,7 +16,7 @@ use std::thread::Scope;
 
 use anyhow::{Result, bail, ensure};
 use clap::ValueEnum;
-use flameout_doctor::ring::DEFAULT_LIMIT;
+use flameout_doctor::snapshots::DEFAULT_LIMIT;
 use flameout_doctor::{Change, Finding, Options, Verdict};
 use flameout_experiment::{Begun, Case, Ended, Observer, RunDirectory, RunOptions, Settings, Summary};
 

@@ -100,7 +100,7 @@ pub struct Args {
     resume: bool,
 
     /// Memory for states on the way, in MiB: should the network collapse, `flameout diagnose` need not make the run again. 0: none.
-    #[arg(long, value_name = "MIB", default_value_t = flameout_doctor::ring::DEFAULT_LIMIT >> 20)]
+    #[arg(long, value_name = "MIB", default_value_t = flameout_doctor::snapshots::DEFAULT_LIMIT >> 20)]
     states: usize,
 
     /// Print the summary as JSON.

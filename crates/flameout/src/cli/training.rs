@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
-use flameout_doctor::Keeper;
+use flameout_doctor::StateRecorder;
 use flameout_experiment::{Begun, Ended, Observer, RunOptions, Settings};
 
 /// See [`flameout_experiment::train`]. Says on standard error if the run begins again, and where a number was not finite.
@@ -38,7 +38,7 @@ pub fn train(
 /// standard error, if that cannot be. They take at most `limit` bytes of memory.
 pub fn keeper(settings: &Settings, begun: &Begun<'_>, directory: &Path, limit: usize) -> Option<Box<dyn Observer>> {
     let warn = |error: &flameout_doctor::Error| tell!("warning: no states are kept for a diagnosis: {error}");
-    match Keeper::new(settings, begun.dataset, begun.trainer, directory, limit, warn) {
+    match StateRecorder::new(settings, begun.dataset, begun.trainer, directory, limit, warn) {
         Ok(keeper) => Some(Box::new(keeper)),
         Err(error) => {
             warn(&error);

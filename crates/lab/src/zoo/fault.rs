@@ -298,7 +298,7 @@ fn recurrent(tensors: &[Tensor]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flameout_doctor::{Course, Event};
+    use flameout_doctor::{Condition, Course};
     use flameout_experiment::FloatsMut;
 
     /// The weights after the steps that even the latest fault takes to show.
@@ -356,10 +356,10 @@ mod tests {
             let fault = WildBatches { steps: vec![step], factor: WILD };
             let subject =
                 Fault::WildBatch.repaired(Case::GruSingle, 0).unwrap().with_intervention(move || fault.clone());
-            Course::of(&subject, 64 << 20, &mut |_| ()).unwrap().event()
+            Course::train(&subject, 64 << 20, &mut |_| ()).unwrap().condition()
         };
-        assert_eq!(event(TOO_EARLY), Event::Healthy);
-        assert!(matches!(event(LATE), Event::Rise { onset } if (LATE..LATE + 50).contains(&onset)));
+        assert_eq!(event(TOO_EARLY), Condition::Healthy);
+        assert!(matches!(event(LATE), Condition::Rose { onset } if (LATE..LATE + 50).contains(&onset)));
     }
 
     #[test]

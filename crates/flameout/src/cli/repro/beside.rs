@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use flameout_curves::StepRecord;
-use flameout_doctor::ring::DEFAULT_LIMIT;
+use flameout_doctor::snapshots::DEFAULT_LIMIT;
 use flameout_experiment::{Begun, Ended, Observer, RunOptions, Settings, Trainer};
 
 use super::super::start::pool;

@@ -42,7 +42,7 @@ pub struct State {
 ///
 /// # Errors
 /// [`Error::Experiment`] if the network cannot be built.
-pub fn approach(subject: &Subject, course: &Course) -> Result<Vec<State>, Error> {
+pub fn trajectory(subject: &Subject, course: &Course) -> Result<Vec<State>, Error> {
     let end = course.wrong().unwrap_or(course.curve.points.len() as u64);
     let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
     let chosen = course.snapshots.steps_towards(end);

@@ -19,7 +19,7 @@ pub const DEFAULT_LIMIT: usize = 1 << 30;
 /// room for 20 and 10,000 steps that bound is 2.8; about 1.6 is usual.
 ///
 /// ```
-/// use flameout_doctor::ring::Ring;
+/// use flameout_doctor::snapshots::Snapshots;
 /// # use flameout_experiment::{Case, Dataset, Settings, Trainer};
 /// # let words: Vec<String> = ["ant", "bee", "cat", "dog", "eel", "fox"].map(String::from).to_vec();
 /// # let vectors = flameout_word2vec::WordVectors::new(words, ndarray::Array2::from_shape_fn((6, 4), |(i, j)| ((i * 7 + j * 5) % 11) as f32))?;
@@ -27,7 +27,7 @@ pub const DEFAULT_LIMIT: usize = 1 << 30;
 /// # settings.set("model.units", "8")?;
 /// # let dataset = Dataset::new(&settings, vectors)?;
 /// let mut trainer = Trainer::new(&settings, &dataset)?;
-/// let mut ring = Ring::new(200_000);
+/// let mut ring = Snapshots::new(200_000);
 /// ring.push(trainer.snapshot())?;
 /// for _ in 0..100 {
 ///     trainer.step(&dataset)?;
@@ -44,14 +44,14 @@ pub const DEFAULT_LIMIT: usize = 1 << 30;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Ring {
+pub struct Snapshots {
     limit: usize,
     bytes: usize,
     /// By rising step.
     snapshots: VecDeque<Snapshot>,
 }
 
-impl Ring {
+impl Snapshots {
     /// An empty ring that never holds more than `limit` bytes of snapshots (see [`Snapshot::bytes`]).
     #[must_use]
     pub fn new(limit: usize) -> Self {
@@ -135,13 +135,13 @@ impl Ring {
 }
 
 /// With [`DEFAULT_LIMIT`].
-impl Default for Ring {
+impl Default for Snapshots {
     fn default() -> Self {
         Self::new(DEFAULT_LIMIT)
     }
 }
 
-/// See [`Ring::steps_towards`].
+/// See [`Snapshots::steps_towards`].
 fn steps_towards(steps: impl Iterator<Item = u64>, end: u64) -> Vec<u64> {
     const MOST: usize = 12;
     let before: Vec<u64> = steps.filter(|&step| step > 0 && step <= end).collect();
