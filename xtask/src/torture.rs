@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use fault::Kind;
-use flameout::cli::interrupt::stop_on_ctrl_c;
+use flameout::cli::interrupt::{stop_ignoring_in_children, stop_on_ctrl_c};
 use reference::Reference;
 use table::Row;
 use trial::{Round, Trial, Verdict};
@@ -55,6 +55,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let stop = stop_on_ctrl_c()?;
+    stop_ignoring_in_children()?;
     let work = tempfile::Builder::new().prefix("flameout-torture-").tempdir().context("a directory to work in")?;
     let kinds = Kind::available();
     let reference = Reference::make(&work.path().join("undisturbed"), &stop)?;

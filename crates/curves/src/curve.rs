@@ -44,6 +44,10 @@ pub struct Curve {
     pub rows: usize,
     /// What was passed over or mended in reading, a sentence each.
     pub notes: Vec<String>,
+    /// Losses of the log beside the one in [`points`](Self::points) and [`epochs`](Self::epochs).
+    pub others: Vec<Other>,
+    /// Whether the run was taken up again from before its end, and these are its rows up to there.
+    pub superseded: bool,
 }
 
 /// The names, as the log has them, of the columns, keys or tags that were used. They have no control characters.
@@ -65,6 +69,19 @@ pub struct Columns {
     pub learning_rate: Option<String>,
     /// Of [`Point::gradient_norm`].
     pub gradient_norm: Option<String>,
+}
+
+/// A loss beside the chosen one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Other {
+    /// Its name in the log.
+    pub name: String,
+    /// Whether it is of test (or validation) data.
+    pub of_tests: bool,
+    /// What it measures.
+    pub measure: Measure,
+    /// Numbers of rows, and what they have.
+    pub values: Vec<(u64, f64)>,
 }
 
 /// What a loss measures. Numbers are kept as the log has them, whatever this says.
@@ -225,6 +242,8 @@ impl Curve {
             columns: Columns::default(),
             rows: 0,
             notes: Vec::new(),
+            others: Vec::new(),
+            superseded: false,
         }
     }
 

@@ -18,6 +18,7 @@
 mod band;
 mod judgement;
 mod numbers;
+mod parts;
 mod planned;
 mod rise;
 mod series;
@@ -26,18 +27,25 @@ mod verdict;
 use crate::curve::Curve;
 use series::Look;
 
-pub use judgement::{Judged, Judgement, Overfitting, Series, SeriesEvent, TOO_SHORT, Verdict};
+pub use judgement::{Judged, Judgement, Overfitting, PartEvent, Series, SeriesEvent, TOO_SHORT, Verdict};
 
 /// Judges a run by its log.
 #[must_use]
 pub fn judge(curve: &Curve) -> Judgement {
     let mut look = Look::new(curve);
-    let judged = look.judged.clone();
+    let mut judged = look.judged.clone();
     let mut events = look.events();
     let notes = planned::pass_over(&mut events, curve, &look);
     let overfitting = look.overfitting(&mut events);
     look.leave_out_echoes(&mut events);
     events.sort_by_key(|event| (event.event.first_sign, event.series));
-    let verdict = verdict::of(&look, &events, overfitting.as_ref());
-    Judgement { verdict, judged, events, overfitting, notes }
+    let mut verdict = verdict::of(&look, &events, overfitting.as_ref());
+    let (others, mut parts) = parts::judge(curve);
+    judged.extend(others);
+    if !verdict.is_sound() {
+        parts.clear();
+    } else if !parts.is_empty() {
+        verdict = Verdict::PartLost;
+    }
+    Judgement { verdict, judged, events, overfitting, parts, notes }
 }

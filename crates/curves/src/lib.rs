@@ -31,7 +31,7 @@ mod source;
 mod stats;
 pub mod warning;
 
-pub use curve::{Columns, Curve, EpochPoint, Format, Measure, Point, Source, Unit};
+pub use curve::{Columns, Curve, EpochPoint, Format, Measure, Other, Point, Source, Unit};
 pub use error::Error;
 pub use logs::Names;
 pub use outcome::{Baseline, Outcome, Symptom};

@@ -50,11 +50,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod commas;
 mod curves;
 mod event;
 mod json;
 mod names;
 mod number;
+mod python;
 mod rows;
 mod runs;
 mod table;
@@ -141,13 +143,22 @@ fn read_text(path: &Path, names: &Names, text: &[u8], first_line: &[u8]) -> Resu
     {
         return Ok(logs);
     }
-    let beginning = String::from_utf8_lossy(text);
+    let beginning = text::without_escapes(&String::from_utf8_lossy(text));
+    let may_be_literals = first_line.iter().any(|byte| b"[{".contains(byte)) || beginning.starts_with(">>>");
+    if may_be_literals && let Some(logs) = json::read_literals(path, names)? {
+        return Ok(logs);
+    }
     if !is_object && let Some(shape) = table::recognise(&beginning, names) {
         return table::read(path, names, shape);
     }
-    let log = text::read(path, names)?;
+    let log = text::read(path, names, &beginning)?;
     if log.judged() > 0 {
         return Ok(vec![log]);
+    }
+    if log.lists > 0 {
+        let problem = "holds lists of numbers amid other text, or such as do not end: leave nothing but the lists, each with its \
+                       name (`losses = [0.5, 0.4]`), or write a row for each step";
+        return Err(Error::Log { path: path.into(), problem: problem.into() });
     }
     if is_object {
         return json::read_lines(path, names);
@@ -184,7 +195,26 @@ fn unreadable(beginning: &[u8]) -> Option<&'static str> {
         [] => Some("is empty"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is text in UTF-16; save it as UTF-8"),
         [b'P', b'K', 3, 4, ..] => Some("is a zip archive; unpack it first"),
+        _ if is_utf16(beginning) => Some("is text in UTF-16; save it as UTF-8"),
+        _ if is_old_mac(beginning) => {
+            Some("has lines that end in carriage returns (old Mac OS); write line feeds: `tr '\\r' '\\n' < FILE > NEW`")
+        }
         _ if beginning.contains(&0) => Some("is binary, but no TensorBoard event file"),
         _ => None,
     }
+}
+
+/// Whether it is a table without a line feed. What a progress bar prints may have none either, but begins with no names.
+fn is_old_mac(beginning: &[u8]) -> bool {
+    let mut lines = beginning.split(|&byte| byte == b'\r').filter(|line| !line.is_empty());
+    let names = lines.next().unwrap_or_default();
+    let is_table = names.iter().any(|byte| b",;\t".contains(byte)) && !names.iter().any(u8::is_ascii_digit);
+    is_table && lines.count() > 1 && !beginning.contains(&b'\n')
+}
+
+/// Whether every other byte is zero, and the others are not.
+fn is_utf16(beginning: &[u8]) -> bool {
+    let (pairs, _) = beginning[..beginning.len().min(64)].as_chunks::<2>();
+    let by = |zero: usize| pairs.iter().all(|pair| pair[zero] == 0 && pair[1 - zero] != 0);
+    pairs.len() >= 4 && (by(0) || by(1))
 }

@@ -2,6 +2,8 @@
 //! and unit; a healthy curve must have none.
 
 mod common;
+#[path = "common/event_file.rs"]
+mod event_file;
 
 use flameout_curves::judge::{Judgement, Series, Verdict, judge};
 use flameout_curves::logs::{self, Names};
@@ -9,6 +11,10 @@ use flameout_curves::onset::EventKind;
 use flameout_curves::{Curve, Point, Unit};
 
 use common::Random;
+use event_file::events;
+
+/// Logs of each kind.
+const LOGS: u64 = 200;
 
 fn one_of<T: Copy>(random: &mut Random, all: &[T]) -> T {
     all[(random.uniform() * all.len() as f64) as usize]
@@ -90,8 +96,8 @@ fn says_lasting(verdict: Verdict) -> bool {
 
 #[test]
 fn a_lasting_rise_is_told_at_its_row_in_every_numbering_and_unit() {
-    let (mut off_by_more, mut wrong) = (0, Vec::new());
-    for seed in 0..300 {
+    let mut wrong = Vec::new();
+    for seed in 0..LOGS {
         let mut random = Random(seed);
         let Healthy { mut losses, noise } = healthy(&mut random);
         let at = rise(&mut random, &mut losses, noise);
@@ -111,11 +117,7 @@ fn a_lasting_rise_is_told_at_its_row_in_every_numbering_and_unit() {
                 wrong.push(format!("{about}, {name}: {:?} {:?}", judgement.verdict, judgement.events));
                 break;
             };
-            // What noise hides in a dense log it hides from everyone.
-            let within = if noise < 0.3 { 1 } else { 3 };
-            let off = row(onset).abs_diff(at);
-            off_by_more += usize::from(off > 1);
-            if off > within {
+            if row(onset).abs_diff(at) > 1 {
                 wrong.push(format!("{about}, {name}: found at {} {kind:?}", row(onset)));
                 break;
             }
@@ -123,13 +125,13 @@ fn a_lasting_rise_is_told_at_its_row_in_every_numbering_and_unit() {
         }
         assert!(verdicts.windows(2).all(|pair| pair[0] == pair[1]), "{about}: {verdicts:?}");
     }
-    assert!(wrong.is_empty(), "{} wrong, {off_by_more} off by more than 1:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
 fn healthy_curves_are_cleared() {
     let mut wrong = Vec::new();
-    for seed in 0..300 {
+    for seed in 0..LOGS {
         let mut random = Random(seed ^ 0xabcd);
         let Healthy { mut losses, noise } = healthy(&mut random);
         let rows = losses.len();
@@ -179,35 +181,89 @@ fn healthy_curves_are_cleared() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// The same numbers in each container that this test can write.
+/// The same numbers in each container: its name, and the bytes. Numbers of rows are `first`, `first + stride` …, where it has any.
+fn containers(losses: &[f64], first: usize, stride: usize) -> Vec<(&'static str, Vec<u8>)> {
+    let lines = |head: &str, line: &dyn Fn(usize, f64) -> String| {
+        let lines: Vec<String> =
+            losses.iter().enumerate().map(|(row, &loss)| line(first + stride * row, loss) + "\n").collect();
+        (head.to_owned() + &lines.concat()).into_bytes()
+    };
+    let list = |item: &dyn Fn(usize, f64) -> String| {
+        let items: Vec<String> =
+            losses.iter().enumerate().map(|(row, &loss)| item(first + stride * row, loss)).collect();
+        items.join(", ")
+    };
+    let scalars: Vec<(&str, u64, f32)> = (0_u64..)
+        .zip(losses)
+        .map(|(row, &loss)| ("Loss/train", (first + stride * row as usize) as u64, loss as f32))
+        .collect();
+    let rows = losses.len();
+    vec![
+        ("CSV of epochs", lines("epoch,loss\n", &|row, loss| format!("{row},{loss}"))),
+        ("CSV of steps", lines("step;loss\n", &|row, loss| format!("{row};{loss}"))),
+        ("CSV without numbers", lines("loss\n", &|_, loss| format!("{loss}"))),
+        ("a table of W&B", lines("\"Step\",\"run-1 - train/loss\"\n", &|row, loss| format!("\"{row}\",\"{loss}\""))),
+        ("JSON lines of steps", lines("", &|row, loss| format!("{{\"step\": {row}, \"loss\": {loss}}}"))),
+        ("JSON lines of epochs", lines("", &|row, loss| format!("{{\"epoch\": {row}, \"loss\": {loss}}}"))),
+        ("History.history", format!("{{\"loss\": [{}]}}", list(&|_, loss| loss.to_string())).into_bytes()),
+        (
+            "trainer_state.json",
+            format!(
+                "{{\"global_step\": 9, \"log_history\": [{}]}}",
+                list(&|row, loss| format!("{{\"epoch\": {}, \"loss\": {loss}, \"step\": {row}}}", row as f64 / 1e4))
+            )
+            .into_bytes(),
+        ),
+        ("an event file", events(&scalars)),
+        (
+            "lines of key=value",
+            lines("", &|row, loss| format!("[2026-11-29 12:30:01] INFO | step={row} loss={loss} ms=12")),
+        ),
+        ("lines of words", lines("Training begins\n", &|row, loss| format!("epoch {row} loss: {loss}"))),
+        ("dictionaries", lines("", &|row, loss| format!("{{'loss': {loss}, 'epoch': {row}}}"))),
+        (
+            "progress bars",
+            lines("", &|row, loss| {
+                let bar = "1/10 [>....] - ETA: 2s - loss: 9.0\r10/10 [=====] - 3s 12ms/step";
+                format!("Epoch {}/{rows}\n{bar} - loss: {loss}", (row - first) / stride + 1)
+            }),
+        ),
+    ]
+}
+
 #[test]
 fn containers_make_no_difference() {
     let directory = tempfile::tempdir().unwrap();
-    for seed in 0..40 {
+    let path = directory.path().join("log");
+    let mut wrong = Vec::new();
+    for seed in 0..LOGS {
         let mut random = Random(seed);
         let Healthy { mut losses, noise } = healthy(&mut random);
         let at = rise(&mut random, &mut losses, noise);
-        let table = |head: &str, line: &dyn Fn(usize, f64) -> String| {
-            let lines: Vec<String> = losses.iter().enumerate().map(|(row, &loss)| line(row, loss)).collect();
-            format!("{head}{}\n", lines.join("\n"))
-        };
-        let texts = [
-            table("epoch,loss\n", &|row, loss| format!("{row},{loss}")),
-            table("loss\n", &|_, loss| format!("{loss}")),
-            table("step;loss\n", &|row, loss| format!("{row};{loss}")),
-            table("", &|row, loss| format!("{{\"step\": {row}, \"loss\": {loss}}}")),
-            table("", &|row, loss| format!("{{\"epoch\": {}, \"loss\": {loss}}}", row + 1)),
-        ];
+        let shift = if seed % 4 == 3 { 1.2 } else { 0.0 };
+        let scale = one_of(&mut random, &[1e-4, 1.0, 100.0]);
+        // As event files have them.
+        let losses: Vec<f64> = losses.iter().map(|loss| f64::from((scale * (loss - shift)) as f32)).collect();
+        let (first_row, stride) = one_of(&mut random, &[(0, 1), (1, 1), (10, 10), (0, 937)]);
         let mut verdicts = Vec::new();
-        for text in &texts {
-            let path = directory.path().join("log");
-            std::fs::write(&path, text).unwrap();
-            let curves = logs::read(&path, &Names::default()).unwrap();
+        for (number, (name, bytes)) in (0..).zip(containers(&losses, first_row, stride)) {
+            std::fs::write(&path, bytes).unwrap();
+            let curves = logs::read(&path, &Names::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let read: Vec<f64> = curves[0].points.iter().map(|point| point.loss).collect();
+            assert!(curves.len() == 1 && read == losses, "seed {seed}, {name}");
+            // The same numbers in whatever numbering have the same verdict, as above: here it is enough to judge some.
+            if (seed + number) % 4 > 0 {
+                continue;
+            }
             let judgement = judge(&curves[0]);
             let row = |number: u64| curves[0].points.iter().position(|point| point.step == number).unwrap();
-            verdicts.push((judgement.verdict, first(&judgement).map(|(kind, onset)| (kind, row(onset)))));
+            let found = first(&judgement).map(|(kind, onset)| (kind, row(onset)));
+            if !says_lasting(judgement.verdict) || found.is_none_or(|(_, row)| row.abs_diff(at) > 1) {
+                wrong.push(format!("seed {seed}, {name}, rise at {at}: {:?} {found:?}", judgement.verdict));
+            }
+            verdicts.push((judgement.verdict, found));
         }
         assert!(verdicts.windows(2).all(|pair| pair[0] == pair[1]), "seed {seed}, rise at {at}: {verdicts:?}");
-        assert!(says_lasting(verdicts[0].0), "seed {seed}: {verdicts:?}");
     }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }

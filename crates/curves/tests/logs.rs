@@ -1,11 +1,16 @@
 //! Logs of other programs: real files, every known variety of text, and files that are not what they should be.
 
+#[path = "common/event_file.rs"]
+mod event_file;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use flameout_curves::{Curve, Error, Format, Names, Unit, loggers, logs};
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+use event_file::events;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
@@ -100,31 +105,6 @@ fn the_manual_shows_the_code_that_wrote_the_step_logs() {
     for code in [loggers::KERAS, loggers::PYTORCH] {
         assert!(manual.contains(&format!("```python\n{code}```\n")), "docs/doctor.md has another:\n{code}");
     }
-}
-
-/// An event file with a scalar for each (tag, step, value), as TensorFlow frames it.
-fn events(scalars: &[(&str, u64, f32)]) -> Vec<u8> {
-    fn varint(mut value: u64) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        while value >= 0x80 {
-            bytes.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        bytes.push(value as u8);
-        bytes
-    }
-    fn field(number: u8, content: &[u8]) -> Vec<u8> {
-        [&[number << 3 | 2][..], &varint(content.len() as u64), content].concat()
-    }
-    let checksum = |bytes: &[u8]| crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes();
-    let mut file = Vec::new();
-    for (tag, step, value) in scalars {
-        let value = [field(1, tag.as_bytes()), vec![2 << 3 | 5], value.to_le_bytes().to_vec()].concat();
-        let event = [vec![2 << 3], varint(*step), field(5, &field(1, &value))].concat();
-        let length = (event.len() as u64).to_le_bytes();
-        file.extend([&length[..], &checksum(&length), &event, &checksum(&event)].concat());
-    }
-    file
 }
 
 fn falling(from: f32, rows: u64) -> impl Iterator<Item = (&'static str, u64, f32)> {
@@ -293,7 +273,11 @@ fn a_line_of_many_states_may_be_long() {
         text += &format!("\r{state}/40000 [=====>......] - ETA: 2s - loss: {}", 1.0 / f64::from(state));
     }
     assert!(text.len() > 2 << 20 && !text.contains('\n'));
-    assert_eq!(losses(&all(&text)[0]), [(0, 1.0 / 40_000.0)]);
+    // It is the only one: its states are the rows.
+    let states = losses(&all(&text)[0]);
+    assert!(states.len() == 40_000 && states[39_999] == (40_000, 1.0 / 40_000.0));
+    // Of one of several, the last counts.
+    assert_eq!(losses(&all(&format!("{text}\n{text}"))[0]), [(0, 1.0 / 40_000.0), (1, 1.0 / 40_000.0)]);
 }
 
 #[test]
@@ -602,7 +586,9 @@ proptest! {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), &text).unwrap();
         let Ok(curves) = logs::read(file.path(), &Names::default()) else { return Ok(()) };
-        let (numbers, states) = (numbers_in(&text), text.split(['\n', '\r', '\u{8}']).count());
+        // A list is a row for each of its numbers.
+        let separators: &[char] = if text.contains(']') { &['\n', '\r', '\u{8}', ',', ' '] } else { &['\n', '\r', '\u{8}'] };
+        let (numbers, states) = (numbers_in(&text), text.split(separators).count());
         prop_assert!(curves.iter().map(|curve| curve.rows).sum::<usize>() <= states, "{:?}", curves);
         for curve in &curves {
             prop_assert!(is_sound(curve), "{:?}", curve);

@@ -20,9 +20,23 @@ pub fn write_atomically(path: &Path, parts: &[&[u8]]) -> Result<(), Error> {
 
 /// Has `write` fill a temporary file beside `path`, syncs it, and renames it to `path`.
 ///
+/// Where `path` is a link to a file, that file is replaced. A device or a pipe is written to as it is: it has nothing to lose,
+/// and nobody wants a file in its place.
+///
 /// # Errors
 /// What `write` returns, or [`Error::Io`]; what was at `path` is then still there.
 pub fn replace<E: From<Error>>(path: &Path, write: impl FnOnce(&mut File) -> Result<(), E>) -> Result<(), E> {
+    let io = |reason| E::from(Error::Io { path: path.into(), reason });
+    let there = std::fs::metadata(path);
+    if there.as_ref().is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return write(&mut File::options().write(true).open(path).map_err(io)?);
+    }
+    let target;
+    let mut path = path;
+    if there.is_ok() && path.is_symlink() {
+        target = std::fs::canonicalize(path).map_err(io)?;
+        path = &target;
+    }
     let io = |reason| E::from(Error::Io { path: path.into(), reason });
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -79,6 +93,35 @@ mod tests {
         remove_temporaries(directory.path()).unwrap();
         assert!(!left.exists() && others.exists());
         assert_eq!(std::fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_stays_what_it_is() {
+        use std::os::unix::fs::FileTypeExt;
+
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (directory.path().join("file"), directory.path().join("link"));
+        std::fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write_atomically(&link, &[b"new"]).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read(&file).unwrap(), b"new");
+
+        let pipe = directory.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let read = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || std::fs::read(pipe).unwrap()
+        });
+        write_atomically(&pipe, &[b"who", b"le"]).unwrap();
+        assert_eq!(read.join().unwrap(), b"whole");
+        assert!(pipe.metadata().unwrap().file_type().is_fifo());
+        let full = Path::new("/dev/full");
+        if full.metadata().is_ok_and(|full| full.file_type().is_char_device()) {
+            let error = write_atomically(full, &[b"whole"]).unwrap_err();
+            assert!(error.to_string().starts_with("/dev/full: "), "{error}");
+        }
     }
 
     #[test]

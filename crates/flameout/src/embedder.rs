@@ -6,6 +6,7 @@ use flameout_encoder::{CharEncoder, Refusal};
 use flameout_experiment::run_directory::{BEST_MODEL, ENCODER, LAST_MODEL};
 use flameout_model::Sequential;
 use flameout_model::metrics::norm;
+use flameout_word2vec::FastText;
 use ndarray::{Array2, Axis};
 
 use crate::error::Error;
@@ -25,6 +26,7 @@ pub struct Embedder {
 enum Model {
     Network { network: Sequential<f32>, encoder: CharEncoder },
     NGrams(flameout_ngrams::Model),
+    FastText(FastText),
 }
 
 /// The vectors of some words, and which words have none.
@@ -52,7 +54,7 @@ impl Embedder {
     }
 
     /// Reads a directory that `flameout train` or `flameout import` has made: a model of n-grams; or a network, that of the
-    /// lowest test loss if it was kept, else the last one.
+    /// lowest test loss if it was kept, else the last one. Or reads a binary model of fastText (`.bin`).
     ///
     /// # Errors
     /// [`Error::NoModel`] says which file is missing; others what is wrong with one.
@@ -63,9 +65,7 @@ impl Embedder {
             return Err(no_model("there is no such directory"));
         }
         if !directory.is_dir() {
-            return Err(no_model(
-                "is a file; a model is the directory that `flameout train` or `flameout import` made",
-            ));
+            return Self::open_file(directory);
         }
         let space = Space::read(directory)?;
         let ngrams = directory.join(NGRAMS);
@@ -86,6 +86,15 @@ impl Embedder {
         Ok(Self { space, ..Self::new(Sequential::load(&network)?, encoder)? })
     }
 
+    fn open_file(path: &Path) -> Result<Self, Error> {
+        if !FastText::is_model(path)? {
+            let problem = "is a file, but no fastText model (.bin); a model is the directory that `flameout train` or \
+                           `flameout import` made";
+            return Err(Error::NoModel { path: path.into(), problem: problem.into() });
+        }
+        Ok(Self { model: Model::FastText(FastText::open(path)?), space: None })
+    }
+
     /// Returns the space that the vectors lie in; `None` if nothing tells it (an imported model): then they are as the
     /// network predicts them.
     #[must_use]
@@ -99,6 +108,7 @@ impl Embedder {
         match &self.model {
             Model::Network { network, .. } => network.architecture().outputs(),
             Model::NGrams(model) => model.dim(),
+            Model::FastText(model) => model.dim(),
         }
     }
 
@@ -107,7 +117,7 @@ impl Embedder {
     pub fn into_network(self) -> Option<(Sequential<f32>, CharEncoder)> {
         match self.model {
             Model::Network { network, encoder } => Some((network, encoder)),
-            Model::NGrams(_) => None,
+            Model::NGrams(_) | Model::FastText(_) => None,
         }
     }
 
@@ -115,7 +125,8 @@ impl Embedder {
     pub fn embed<S: AsRef<str>>(&mut self, words: &[S]) -> Embedded {
         let predicted = match &mut self.model {
             Model::Network { network, encoder } => with_network(network, encoder, words),
-            Model::NGrams(model) => with_ngrams(model, words),
+            Model::NGrams(model) => with_ngrams(model.dim(), |word| Some(model.predict(word)?.to_vec()), words),
+            Model::FastText(model) => with_ngrams(model.dim(), |word| model.vector(word), words),
         };
         to_length(predicted, self.space.and_then(|space| space.length))
     }
@@ -184,10 +195,10 @@ fn spell(encoder: &CharEncoder, word: &str) -> Result<Vec<u16>, Refusal> {
     encode(word).or_else(|_| encode(&word.to_lowercase()))
 }
 
-fn with_ngrams<S: AsRef<str>>(model: &flameout_ngrams::Model, words: &[S]) -> Embedded {
+fn with_ngrams<S: AsRef<str>>(dim: usize, vector: impl Fn(&str) -> Option<Vec<f32>>, words: &[S]) -> Embedded {
     let (mut rows, mut kept, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for (position, word) in words.iter().enumerate() {
-        match model.predict(word.as_ref()) {
+        match vector(word.as_ref()) {
             Some(vector) => {
                 rows.extend(vector);
                 kept.push(position);
@@ -195,7 +206,7 @@ fn with_ngrams<S: AsRef<str>>(model: &flameout_ngrams::Model, words: &[S]) -> Em
             None => refused.push((position, "has no letter n-gram that is known".to_owned())),
         }
     }
-    let vectors = Array2::from_shape_vec((kept.len(), model.dim()), rows).expect("whole rows");
+    let vectors = Array2::from_shape_vec((kept.len(), dim), rows).expect("whole rows");
     Embedded { vectors, kept, refused }
 }
 
@@ -221,6 +232,17 @@ mod tests {
         assert_eq!(embedder.embed::<&str>(&[]).vectors.dim(), (0, 3));
         let (_, reason) = &embedder.embed(&["A_B"]).refused[0];
         assert!(reason.contains("'_'"), "the capital letter is none of the trouble: {reason}");
+    }
+
+    #[test]
+    fn a_model_of_fasttext_is_one() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../word2vec/fixtures/fasttext/syllables.bin");
+        let model = FastText::open(&path).unwrap();
+        let embedded = Embedder::open(&path).unwrap().embed(&["unheard", "kalomi"]);
+        assert_eq!(embedded.kept, [0, 1]);
+        assert_eq!(embedded.vectors.row(0).to_vec(), model.vector("unheard").unwrap());
+        let message = Embedder::open(path.with_extension("json")).unwrap_err();
+        assert!(message.to_string().contains("no fastText model"), "{message}");
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub enum Error {
     /// A model of n-grams that cannot be read.
     #[error(transparent)]
     NGrams(#[from] flameout_ngrams::Error),
+    /// A model of fastText that cannot be read.
+    #[error(transparent)]
+    Vectors(#[from] flameout_word2vec::Error),
     /// A line that holds no pair of words.
     #[error("{} line {line}: {problem}", path.display())]
     Line {

@@ -8,6 +8,9 @@ use ndarray::ArrayView1;
 
 use crate::error::Error;
 
+/// The most that a set holds. The largest that are published have some 100 KB.
+const MOST: u64 = 1 << 24;
+
 /// Two words, and how alike people find them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pair {
@@ -24,7 +27,7 @@ pub struct Pair {
 /// [`Error::Io`]; [`Error::Line`] for a line that holds no pair.
 pub fn read(path: impl AsRef<Path>) -> Result<Vec<Pair>, Error> {
     let path = path.as_ref();
-    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    let bytes = flameout_files::read(path, MOST).map_err(Error::io(path))?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let before = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         Error::Line { path: path.into(), line: before + 1, problem: "is no UTF-8 text".into() }
@@ -124,5 +127,8 @@ mod tests {
         assert!(read(&path).unwrap_err().to_string().contains("line 2"));
         std::fs::write(&path, "a\tb\tc\n").unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("number"));
+        // Sparse: it takes no room on the disk.
+        std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("is too large"));
     }
 }

@@ -248,6 +248,17 @@ fn a_curve_with_its_onset_marked_fits_every_width() {
 }
 
 #[test]
+fn a_spike_that_came_back_ends_where_it_was_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log.csv");
+    let loss = |epoch: i32| if (20..23).contains(&epoch) { 2.0 } else { 0.3 + 2.0 * 0.7_f64.powi(epoch) };
+    let lines: String = (0..40).map(|epoch| format!("{epoch},{:.4}\n", loss(epoch))).collect();
+    std::fs::write(&log, format!("epoch,loss\n{lines}")).unwrap();
+    let text = ok(&["diagnose", log.to_str().unwrap()]);
+    assert!(text.contains("spike from epoch 20 to 23") && !text.contains("20 on"), "{text}");
+}
+
+#[test]
 fn a_logger_for_another_program_is_printed() {
     for (program, code) in
         [("keras", flameout::curves::loggers::KERAS), ("pytorch", flameout::curves::loggers::PYTORCH)]

@@ -93,8 +93,10 @@ impl Drop for Endless {
     }
 }
 
+/// Also if these tests were begun by `nohup` or a shell's `&`.
 #[test]
 fn each_signal_that_asks_to_stop_saves_the_run() {
+    flameout::cli::interrupt::stop_ignoring_in_children().unwrap();
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let mut training = Endless::begin(flameout());
         training.signal(signal);

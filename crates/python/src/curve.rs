@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use flameout_curves::judge::judge;
 use flameout_curves::logs::{self, Names};
 use flameout_curves::{Curve as Numbers, EpochPoint, Format, Point, Unit};
 use flameout_doctor::Proportion;
-use flameout_doctor::judge::judge;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;

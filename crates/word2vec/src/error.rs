@@ -67,6 +67,15 @@ pub enum Error {
         advice: &'static str,
     },
 
+    /// A file that begins as a binary model of fastText is damaged, or of a kind that is not read.
+    #[error("byte {at}: this fastText binary model (.bin) {problem}")]
+    FastText {
+        /// How many bytes were read.
+        at: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+
     /// The header is not two whole numbers.
     #[error(
         "line 1: expected the header `WORDS DIMENSIONS`, two whole numbers, or a word and its numbers, found {line:?}"

@@ -13,13 +13,7 @@ const EXPORT: &str =
     "export its word vectors as text: a line for each word, the word and its numbers, separated by spaces";
 
 /// First bytes, what has them, and what to do about it.
-const MAGIC: [(&[u8], &str, &str); 27] = [
-    (
-        b"\xBA\x16\x4F\x2F",
-        "a fastText binary model (.bin or .ftz)",
-        "name the .vec file that fastText writes beside it, or write one: \
-         `fasttext print-word-vectors MODEL.bin < WORDS.txt > vectors.txt`",
-    ),
+const MAGIC: [(&[u8], &str, &str); 26] = [
     (b"\x80\x02\x8A\x0A\x6C\xFC\x9C\x46\xF9", "a PyTorch file", EXPORT),
     (b"\x80\x02", "a Python pickle", GENSIM),
     (b"\x80\x03", "a Python pickle", GENSIM),
@@ -180,6 +174,14 @@ fn zip(head: &[u8]) -> Option<Error> {
     foreign("a zip archive", UNPACK)
 }
 
+/// Numbers of the other byte order.
+pub(crate) fn big_endian() -> Error {
+    Error::Foreign {
+        what: "word2vec binary with big-endian numbers",
+        advice: "swap the bytes of each number, or write the vectors as text with the program that wrote the file",
+    }
+}
+
 /// By its byte order mark, or because every other byte is zero.
 fn is_utf16(head: &[u8]) -> bool {
     if head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF") {
@@ -227,7 +229,6 @@ mod tests {
             (b"\xFE\xFF\0a\0 \x001", "UTF-16"),
             (b"\xFF\xFE\0\0a\0\0\0", "UTF-32"),
             (b"\0\0\0\0\0\0\0\0\x9A\x99\x99\x99\x99\x99\xB9?", "binary data"),
-            (b"\xBA\x16\x4F\x2F\x0C\0\0\0\x02\0\0\0", "fastText"),
             (b"\x80\x04\x95\x10\0\0\0\0\0\0\0}\x94.", "pickle"),
             (b"(dp0\nS'king'\np1\n", "pickle"),
             (b"\x93NUMPY\x01\0v\0{'descr': '<f4', }\n", "NumPy"),

@@ -1,11 +1,12 @@
 //! The file formats, how one is told from another, and the header three of them share.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::Error;
 use crate::error::excerpt;
 use crate::read::text;
-use crate::{MAX_DIMENSIONS, foreign};
+use crate::{MAX_DIMENSIONS, fasttext, foreign};
 
 /// A file format for word vectors. Each may be gzipped, which is no format of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,12 +22,14 @@ pub enum Format {
     Glove,
     /// fastText `.vec`: word2vec text with a space at the end of each line.
     FastText,
+    /// A binary model of fastText (`.bin`), see [`FastText`](crate::FastText): it is read, not written.
+    FastTextModel,
 }
 
 impl Format {
     /// Whether the file starts with the line `WORDS DIMENSIONS`.
     pub fn has_header(self) -> bool {
-        self != Format::Glove
+        !matches!(self, Format::Glove | Format::FastTextModel)
     }
 
     /// The name in settings and messages, as `word2vec-binary`.
@@ -36,6 +39,7 @@ impl Format {
             Format::Word2vecText => "word2vec-text",
             Format::Glove => "glove",
             Format::FastText => "fast-text",
+            Format::FastTextModel => "fast-text-model",
         }
     }
 
@@ -49,6 +53,9 @@ impl Format {
     /// [`Error::Foreign`] names files of other kinds; [`Error::BadHeader`] and [`Error::TooLarge`] for what cannot be a
     /// header; else [`Error::UnknownFormat`].
     pub fn detect(head: &[u8]) -> Result<Format, Error> {
+        if head.starts_with(&fasttext::MAGIC) {
+            return Ok(Format::FastTextModel);
+        }
         let head = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
         let line = first_line(head);
         let Some(header) = Header::parse(line)? else {
@@ -65,6 +72,7 @@ impl Format {
         Ok(match is_text(body, header) {
             true if complete && record.ends_with(b" ") => Format::FastText,
             true => Format::Word2vecText,
+            false if is_big_endian(body, header) => return Err(foreign::big_endian()),
             false => Format::Word2vecBinary,
         })
     }
@@ -109,8 +117,13 @@ pub(crate) fn first_line(bytes: &[u8]) -> &[u8] {
 
 /// Bytes after a header that are looked at for such as no text has.
 const SAMPLE_BYTES: usize = 4096;
+/// What programs write for a number that is none, beside `nan`.
+const NO_NUMBER: [&[u8]; 9] = [b"NA", b"N/A", b"#N/A", b"#NUM!", b"#VALUE!", b"null", b"NULL", b"None", b"-"];
 /// Records after a header that are looked at.
 const SAMPLE_RECORDS: usize = 8;
+
+/// Different numbers from which their byte order is told: fewer may have come about by chance.
+const SURE_NUMBERS: usize = 24;
 
 /// Whether what follows a header is text: also where numbers are bad, or not as many as the header claims.
 fn is_text(body: &[u8], header: Header) -> bool {
@@ -119,7 +132,20 @@ fn is_text(body: &[u8], header: Header) -> bool {
     looks_like_text(record, body.len() > record.len(), header.dim)
         || text::fields(record).nth(1).is_some()
             && !sample.iter().any(|&b| foreign::is_control(b))
-            && !is_binary(body, header)
+            && (has_rows(sample, header.dim) || !is_binary(body, header))
+}
+
+/// Whether most lines are a word and `dim` fields, and most of these are numbers.
+fn has_rows(sample: &[u8], dim: u64) -> bool {
+    let (mut lines, mut rows, mut fields, mut numbers) = (0, 0, 0, 0);
+    for line in sample.split_inclusive(|&b| b == b'\n').filter(|line| line.ends_with(b"\n")) {
+        let of_line: Vec<&[u8]> = text::fields(line).skip(1).collect();
+        lines += 1;
+        rows += usize::from(of_line.len() as u64 == dim);
+        fields += of_line.len();
+        numbers += of_line.iter().filter(|field| text::is_plain_number(field) || NO_NUMBER.contains(field)).count();
+    }
+    lines >= 2 && 2 * rows > lines && 2 * numbers > fields
 }
 
 /// Whether there are binary records, by what stands where their words must be.
@@ -138,6 +164,30 @@ fn is_binary(body: &[u8], header: Header) -> bool {
         }
     }
     true
+}
+
+/// Whether the numbers of the first binary records are big-endian: most make no sense as they are, all do with their bytes
+/// swapped.
+fn is_big_endian(body: &[u8], header: Header) -> bool {
+    let Ok(length) = usize::try_from(header.dim.saturating_mul(4)) else { return false };
+    let (mut rest, mut numbers, mut strange) = (body, HashSet::new(), 0);
+    for _ in 0..header.words.min(SAMPLE_RECORDS as u64) {
+        let Some(space) = memchr::memchr(b' ', rest) else { break };
+        let Some(record) = rest[space + 1..].get(..length) else { break };
+        rest = &rest[space + 1 + length..];
+        for &bytes in record.as_chunks::<4>().0.iter().filter(|bytes| **bytes != [0; 4]) {
+            if !is_usual(f32::from_be_bytes(bytes)) {
+                return false;
+            }
+            strange += usize::from(numbers.insert(bytes) && !is_usual(f32::from_le_bytes(bytes)));
+        }
+    }
+    numbers.len() >= SURE_NUMBERS && 2 * strange > numbers.len()
+}
+
+/// Whether vectors have such numbers.
+fn is_usual(number: f32) -> bool {
+    (1e-12..1e6).contains(&number.abs())
 }
 
 /// Whether the record is `dim` numbers after a word, or nine bytes in ten are what numbers are written with.

@@ -1,7 +1,7 @@
 //! Word vectors: read, write, normalise and search them.
 //!
 //! Reads and writes the word2vec binary and text formats, GloVe text and fastText `.vec`, each plain or gzipped, told
-//! apart by their content. Reading streams: a file never lies in memory beside its matrix, nothing is allocated that a
+//! apart by their content. Reads fastText's binary models (`.bin`), which give vectors to words that are not in them. Reading streams: a file never lies in memory beside its matrix, nothing is allocated that a
 //! header merely claims, and the result does not depend on the number of threads.
 //!
 //! ```
@@ -22,6 +22,7 @@
 //! | where | what |
 //! | --- | --- |
 //! | [`WordVectors`] | the words, their matrix, look-up; [`open`](WordVectors::open), [`save`](WordVectors::save) |
+//! | [`FastText`] | a binary model of fastText: vectors of known words and of others |
 //! | [`ReadOptions`], [`ReadReport`] | what to read and what to do about bad records; what was done |
 //! | [`Format`] | the formats, and how one is recognised |
 //! | [`Normalization`] | unit length, centred, standardised |
@@ -29,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod fasttext;
 mod foreign;
 mod format;
 mod normalize;
@@ -40,6 +42,7 @@ mod vocabulary;
 mod write;
 
 pub use error::{Error, Place};
+pub use fasttext::FastText;
 pub use format::Format;
 pub use normalize::Normalization;
 pub use read::{

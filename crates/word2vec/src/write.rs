@@ -83,7 +83,7 @@ impl WordVectors {
                 bytes.push(b' ');
                 bytes.extend(self.row(index).iter().flat_map(|x| x.to_le_bytes()));
             }
-            Format::Word2vecText | Format::Glove | Format::FastText => {
+            Format::Word2vecText | Format::Glove | Format::FastText | Format::FastTextModel => {
                 for x in self.row(index) {
                     // Debug, unlike Display, has an exponent for very large and very small numbers.
                     write!(bytes, " {x:?}").expect("writing to memory");
@@ -105,6 +105,7 @@ impl WordVectors {
             (&self.words()[0], |is: fn(&[u8]) -> bool| self.words().iter().all(|word| is(word.as_bytes())));
         match format {
             Format::Word2vecBinary => Ok(()),
+            Format::FastTextModel => refuse(first, "models of fastText are read, not written"),
             Format::Glove if all(text::is_plain_number) => {
                 refuse(first, "without a header, words that are all numbers would be taken for a part of the vectors")
             }

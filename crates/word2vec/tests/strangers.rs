@@ -247,3 +247,43 @@ fn what_would_not_read_back_is_not_written() {
         assert!(read(&bytes).unwrap().0 == vectors);
     }
 }
+
+#[test]
+fn numbers_of_the_other_byte_order_are_told() {
+    let vectors: Vec<(String, Vec<f32>)> = (0..20)
+        .map(|word| (format!("w{word}"), (0..5).map(|column| ((word * 5 + column) as f32).sin()).collect()))
+        .collect();
+    for line_feed in [&b""[..], b"\n"] {
+        let file = |bytes: fn(f32) -> [u8; 4]| {
+            let record = |(word, row): &(String, Vec<f32>)| {
+                [format!("{word} ").as_bytes(), &row.iter().flat_map(|x| bytes(*x)).collect::<Vec<u8>>(), line_feed]
+                    .concat()
+            };
+            [&b"20 5\n"[..], &vectors.iter().flat_map(record).collect::<Vec<u8>>()].concat()
+        };
+        assert_eq!(words(&file(f32::to_le_bytes)), vectors);
+        for bytes in [file(f32::to_be_bytes), gzip(&file(f32::to_be_bytes))] {
+            let message = message(&bytes);
+            assert!(message.contains("big-endian numbers") && message.contains("swap the bytes"), "{message}");
+        }
+    }
+}
+
+/// A text is not word2vec binary because its first row has a number that cannot be read.
+#[test]
+fn a_text_with_a_bad_first_row_is_a_text() {
+    for bad in ["NA", "#NUM!", "0x1p3", "1.5f", "12,5x"] {
+        for words in [2, 12, 100] {
+            let row = |word: usize| -> String {
+                let numbers = (0..10).map(|column| match (word, column) {
+                    (0, 3) => bad.to_owned(),
+                    _ => format!("{:.4}", ((word * 10 + column) as f32).sin()),
+                });
+                format!("w{word} {}\n", numbers.collect::<Vec<_>>().join(" "))
+            };
+            let text = format!("{words} 10\n{}", (0..words).map(row).collect::<String>());
+            let message = message(text.as_bytes());
+            assert!(message.contains("line 2") && message.contains(bad), "{message}");
+        }
+    }
+}

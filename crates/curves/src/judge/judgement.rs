@@ -18,6 +18,8 @@ pub struct Judgement {
     pub events: Vec<SeriesEvent>,
     /// Where the validation loss began to rise while the training loss fell.
     pub overfitting: Option<Overfitting>,
+    /// What went wrong in other losses of the log, where the chosen ones are sound.
+    pub parts: Vec<PartEvent>,
     /// What was seen and is no fault, a sentence each.
     pub notes: Vec<String>,
 }
@@ -75,6 +77,18 @@ pub struct SeriesEvent {
     pub event: onset::Event,
 }
 
+/// An event in a loss beside the chosen one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartEvent {
+    /// Of which data.
+    pub series: Series,
+    /// Its name in the log.
+    pub column: String,
+    /// The event.
+    #[serde(flatten)]
+    pub event: onset::Event,
+}
+
 /// A validation loss that rises while the training loss falls.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Overfitting {
@@ -110,6 +124,8 @@ pub enum Verdict {
     GradientsExploded,
     /// The accuracy is lost, while the loss is sound.
     AccuracyLost,
+    /// Another loss of the log collapsed, or is not finite to the end; the chosen ones are sound.
+    PartLost,
     /// The loss rose for good, but little of what was learnt is lost.
     LastingRise,
     /// The loss rose, and the log ends before it can have come back.
@@ -125,6 +141,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether the chosen losses are sound in the end.
+    pub(super) fn is_sound(self) -> bool {
+        matches!(self, Self::Spikes | Self::NothingWrong | Self::NeverLearnt)
+    }
+
     /// Whether something is wrong with the run.
     #[must_use]
     pub fn is_wrong(self) -> bool {

@@ -338,7 +338,7 @@ fn zeros(points: &[Point]) -> Option<usize> {
 }
 
 /// Numbers that are not finite from a row to the end.
-fn lost(step: u64) -> Event {
+pub(super) fn lost(step: u64) -> Event {
     Event {
         onset: step,
         first_sign: step,
@@ -397,7 +397,7 @@ fn from_the_start(numbers: &Numbers) -> Option<Rise> {
 }
 
 /// Whether a height is below the start by more than a trifle.
-fn has_learnt(numbers: &Numbers, height: f64) -> bool {
+pub(super) fn has_learnt(numbers: &Numbers, height: f64) -> bool {
     let below = numbers.scale.height(numbers.start) - height;
     let matters = match numbers.scale {
         Scale::Ratio { .. } => libm::log(1.1),

@@ -1,11 +1,18 @@
 //! Curves of the rows of a log: how they are numbered, and what a row is.
 
+use std::collections::{HashMap, HashSet};
+
 use super::names::Quantity;
-use super::rows::{Log, Row};
+use super::rows::{Log, Part, Row};
 use super::runs::{Figure, Index, Main, Run, split};
-use crate::curve::{Curve, EpochPoint, Point, Source, Unit};
+use crate::curve::{Curve, EpochPoint, Format, Other, Point, Source, Unit};
 use crate::error::Error;
 
+/// Processes that write to one log, at most; and steps from which they are told.
+const MOST_PROCESSES: usize = 64;
+const FEWEST_STEPS: usize = 8;
+/// Rows at the end whose empty cells are numbers that are not finite.
+const EMPTY_END: usize = 2;
 /// Rows up to which a log that numbers them without gaps, and tells nothing else, is one of epochs.
 const EPOCHS: usize = 1000;
 
@@ -25,8 +32,11 @@ impl Log {
         empty.columns = self.columns(chosen);
         empty.measure = self.measure(chosen);
         empty.name = self.run.clone();
-        let rows = self.rows(chosen)?;
+        let (mut rows, parts) = self.rows(chosen)?;
         let count = rows.len();
+        if self.format == Format::Csv {
+            self.notes.extend(tell_empty_ends(&mut rows));
+        }
         let Some(figure) = Figure::of(&rows) else {
             let mut notes = std::mem::take(&mut self.notes);
             if count > 0 {
@@ -39,29 +49,142 @@ impl Log {
             empty.columns.loss = None;
         }
         let index = Index::of(&rows, figure, self.step_is_wanted());
-        let mut runs = split(rows, index, &self.begins);
-        let mut repeated = Vec::with_capacity(runs.len());
-        for run in &mut runs {
-            repeated.push(merge(&mut run.rows, index));
-        }
+        self.notes.extend(put_in_order(&mut rows, index));
+        let mut runs: Vec<Run> = match by_process(&rows, index) {
+            Some(processes) => {
+                self.notes.push(format!(
+                    "each step has {} rows with different losses, as where several processes write to one log: the first \
+                     of each step are run 1, and so on",
+                    processes.len()
+                ));
+                processes.into_iter().flat_map(|rows| split(rows, index, &[])).collect()
+            }
+            None => split(rows, index, &self.begins),
+        };
+        let of_runs: Vec<Vec<Other>> = runs.iter().map(|run| others(run, index, &parts)).collect();
+        let repeated: Vec<usize> = runs.iter_mut().map(|run| merge(&mut run.rows, index)).collect();
         let longest = runs.iter().max_by_key(|run| run.rows.len());
         let unit = Unit::of(longest.map_or(&[], |run| &run.rows), index);
         if let Some(note) = numbering_note(index, unit, longest.map_or(0, |run| run.rows.len())) {
             self.notes.push(note);
         }
-        let total = runs.len();
-        let curves = runs.into_iter().zip(repeated).enumerate().map(|(number, (run, repeated))| {
+        let total = runs.iter().filter(|run| !run.superseded).count();
+        let mut number = 0;
+        let curves = runs.into_iter().zip(repeated).zip(of_runs).map(|((run, repeated), others)| {
             let mut notes = self.notes.clone();
-            if total > 1 {
+            if run.superseded {
+                notes.push("this is what was superseded: the run as it was before it went back".into());
+            } else if total > 1 {
                 notes.push(of_several(number, total, &run));
+                number += 1;
             }
             if repeated > 0 {
                 notes.push(format!("{repeated} rows repeat a number with another loss: the last was used"));
             }
-            curve(run, index, unit, Curve { notes, ..empty.clone() })
+            let superseded = run.superseded;
+            curve(run, index, unit, Curve { notes, others, superseded, ..empty.clone() })
         });
         Ok(curves.collect())
     }
+}
+
+/// The other losses of a run, by the numbers of its rows.
+fn others(run: &Run, index: Index, parts: &[Part]) -> Vec<Other> {
+    let number = |row: &Row| row.get(index.main.quantity()).unwrap_or(0.0) as u64;
+    let numbers: HashMap<usize, u64> = match parts {
+        [] => HashMap::new(),
+        _ => run.rows.iter().map(|row| (row.id, number(row))).collect(),
+    };
+    let other = |part: &Part| {
+        let placed = part.values.iter().filter_map(|(row, value)| Some((*numbers.get(row)?, *value)));
+        let mut values: Vec<(u64, f64)> = placed.collect();
+        values.sort_by_key(|value| value.0);
+        let of_tests = part.quantity == Quantity::TestLoss;
+        Other { name: part.text.clone(), of_tests, measure: part.measure, values }
+    };
+    parts.iter().map(other).collect()
+}
+
+/// Sorts rows whose numbers are all different and go back again and again: of a table that was sorted, or of workers.
+fn put_in_order(rows: &mut [Row], index: Index) -> Option<String> {
+    let number = |row: &Row| row.get(index.main.quantity());
+    let numbers: Vec<f64> = rows.iter().filter(|row| index.is_primary(row)).filter_map(number).collect();
+    let backs = numbers.windows(2).filter(|pair| pair[1] < pair[0]).count();
+    let distinct: HashSet<u64> = numbers.iter().map(|number| number.to_bits()).collect();
+    if index.main == Main::Nothing || backs < 3 || backs * 20 < numbers.len() || distinct.len() < numbers.len() {
+        return None;
+    }
+    let mut last = f64::NEG_INFINITY;
+    let mut keyed: Vec<(f64, Row)> = Vec::with_capacity(rows.len());
+    for row in rows.iter() {
+        last = number(row).unwrap_or(last);
+        keyed.push((last, *row));
+    }
+    keyed.sort_by(|one, other| one.0.total_cmp(&other.0));
+    rows.iter_mut().zip(keyed).for_each(|(row, (_, sorted))| *row = sorted);
+    Some("the rows are not in the order of their numbers: they were sorted".into())
+}
+
+/// The rows of each process, where several write a row for each step. `None` if they do not.
+fn by_process(rows: &[Row], index: Index) -> Option<Vec<Vec<Row>>> {
+    if index.main != Main::Step {
+        return None;
+    }
+    let mut met: HashMap<u64, Met> = HashMap::new();
+    let mut place = 0;
+    for row in rows.iter().filter(|row| index.is_primary(row) && !row.below) {
+        let Some(step) = row.get(Quantity::Step) else { continue };
+        let loss = row.get(Quantity::Loss).unwrap_or(0.0);
+        let met =
+            met.entry(step.to_bits()).or_insert(Met { first: place, last: place, count: 0, loss, differs: false });
+        *met = Met { last: place, count: met.count + 1, differs: met.differs || met.loss != loss, ..*met };
+        place += 1;
+    }
+    let processes = met.values().map(|met| met.count).max().filter(|count| (2..=MOST_PROCESSES).contains(count))?;
+    let together = |met: &&Met| met.count == processes && met.last - met.first <= 3 * processes;
+    let (usual, differ) = (met.values().filter(together).count(), met.values().filter(|met| met.differs).count());
+    if met.len() < FEWEST_STEPS || usual * 10 < met.len() * 9 || differ * 3 < met.len() {
+        return None;
+    }
+    let mut of_process = vec![Vec::new(); processes];
+    let (mut seen, mut last): (HashMap<u64, usize>, usize) = (HashMap::new(), 0);
+    for row in rows {
+        if let Some(step) = row.get(Quantity::Step).filter(|_| index.is_primary(row) && !row.below) {
+            let count = seen.entry(step.to_bits()).or_insert(0);
+            (last, *count) = ((*count).min(processes - 1), *count + 1);
+        }
+        of_process[last].push(*row);
+    }
+    Some(of_process)
+}
+
+/// A step's rows.
+#[derive(Clone, Copy)]
+struct Met {
+    first: usize,
+    last: usize,
+    count: usize,
+    loss: f64,
+    differs: bool,
+}
+
+/// Makes a loss not finite from the row on from which its cells are empty, while the other loss goes on: pandas writes NaN so.
+fn tell_empty_ends(rows: &mut [Row]) -> Option<String> {
+    for (gone, other) in [(Quantity::Loss, Quantity::TestLoss), (Quantity::TestLoss, Quantity::Loss)] {
+        let both = |row: &Row| row.get(gone).is_some() && row.get(other).is_some();
+        let Some(last) = rows.iter().rposition(|row| row.get(gone).is_some()) else { continue };
+        let (known, end) = rows.split_at_mut(last + 1);
+        let together = known.iter().filter(|row| both(row)).count();
+        if end.len() < EMPTY_END || end.iter().any(|row| row.get(other).is_none()) || together * 10 < known.len() * 9 {
+            continue;
+        }
+        let (what, line) = (if gone == Quantity::Loss { "training" } else { "validation" }, end[0].line);
+        end.iter_mut().for_each(|row| row.values[gone as usize] = Some(f64::NAN));
+        return Some(format!(
+            "line {line}: the {what} loss has no value from here on, as where pandas writes NaN: it is taken as not finite"
+        ));
+    }
+    None
 }
 
 fn of_several(number: usize, total: usize, run: &Run) -> String {
@@ -82,7 +205,12 @@ fn merge(rows: &mut Vec<Row>, index: Index) -> usize {
     let mut repeated = 0;
     rows.dedup_by(|next, kept| {
         let same = number(next) == number(kept);
-        if same {
+        if same && next.below && index.main == Main::Step {
+            // It says once more what was said above it.
+            let said = *kept;
+            kept.update(next);
+            kept.update(&said);
+        } else if same {
             let losses = (kept.get(Quantity::Loss), next.get(Quantity::Loss));
             repeated += usize::from(matches!(losses, (Some(one), Some(other)) if one != other && !other.is_nan()));
             kept.update(next);

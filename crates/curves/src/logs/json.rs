@@ -8,8 +8,9 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::Names;
-use super::names::{Quantity, Scope, scope, tells_scope};
+use super::names::{Quantity, Scope, meaning, scope, tells_scope};
 use super::number;
+use super::python::{self, Literals};
 use super::rows::Log;
 use crate::curve::Format;
 use crate::error::Error;
@@ -43,33 +44,90 @@ pub(super) fn read_lines(path: &Path, names: &Names) -> Result<Vec<Log>, Error> 
     Ok(vec![log])
 }
 
-/// Whether a line is a JSON object with numbers of its own, not lists of them.
+/// Whether a line is a JSON object with numbers of its own, not lists of them, and no rows.
 pub(super) fn is_row(line: &[u8]) -> bool {
     let Ok(Value::Object(object)) = serde_json::from_slice(&quoted(line)) else { return false };
+    let is_figure = |(name, _): &(String, Option<f64>)| meaning(name).is_some_and(|meaning| meaning.is_judged());
+    let mut own = Vec::new();
+    flatten("", &Value::Object(object.clone()), &mut own);
+    if has_lists(&object) || numbered(&object) {
+        return false;
+    }
+    own.iter().any(is_figure) || !rows_within(&object)
+}
+
+/// Whether an object has lists of numbers.
+pub(super) fn has_lists(object: &Map<String, Value>) -> bool {
     let mut lists = Vec::new();
-    lists_of("", &Value::Object(object), &mut lists);
-    lists.is_empty()
+    lists_of("", &Value::Object(object.clone()), &mut lists);
+    !lists.is_empty()
+}
+
+/// Whether an object is one of rows by their number.
+fn numbered(object: &Map<String, Value>) -> bool {
+    object.len() > 1 && object.iter().all(|(key, value)| key.parse::<u64>().is_ok() && value.is_object())
+}
+
+/// Whether an object holds a list of objects.
+fn rows_within(object: &Map<String, Value>) -> bool {
+    object.values().any(|value| value.as_array().is_some_and(|items| items.len() > 1 && items[0].is_object()))
 }
 
 /// Reads a text that is JSON as a whole: one value, or several, one after the other. `None`: it is no JSON.
 pub(super) fn read_whole(path: &Path, names: &Names) -> Result<Option<Vec<Log>>, Error> {
-    let mut text = Vec::new();
-    source::open(path)?.take(LARGEST + 1).read_to_end(&mut text).map_err(Error::io(path))?;
-    if text.len() as u64 > LARGEST {
+    let Some(text) = whole(path)? else {
         let problem = format!("is JSON in one piece of more than {} MiB; write an object a line", LARGEST >> 20);
         return Err(Error::Log { path: path.into(), problem });
-    }
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    let text = quoted(text);
+    };
+    let text = quoted(&text);
     let mut values = Vec::new();
     for value in serde_json::Deserializer::from_slice(&text).into_iter::<Value>() {
         match value {
             Ok(value) => values.push(value),
+            Err(error) if error.is_eof() => {
+                let line = error.line() as u64;
+                let problem = "JSON ends before it is complete: was the file cut off? Name the whole one".into();
+                return Err(Error::Line { path: path.into(), line, problem });
+            }
             Err(_) => return Ok(None),
         }
     }
-    let mut log = Log::new(Format::Json, path, names);
-    match values.as_slice() {
+    Ok(Some(of_values(Log::new(Format::Json, path, names), &values)))
+}
+
+/// Reads a text that is nothing but lists or rows as Python prints them. `None`: it is another.
+pub(super) fn read_literals(path: &Path, names: &Names) -> Result<Option<Vec<Log>>, Error> {
+    let Some(text) = whole(path)? else { return Ok(None) };
+    match python::read(&String::from_utf8_lossy(&text)) {
+        Some(Literals::Abridged) => {
+            let problem = "has lists of which Python left out the middle (`...`); print all of it: \
+                           `numpy.set_printoptions(threshold=sys.maxsize)`, or write the numbers to a file";
+            Err(Error::Log { path: path.into(), problem: problem.into() })
+        }
+        Some(Literals::Whole(value))
+            if value.as_object().is_none_or(|object| has_lists(object) || numbered(object)) =>
+        {
+            Ok(Some(of_values(Log::new(Format::Text, path, names), &[value])))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The bytes of a text that is read as a whole; `None` if there are too many.
+fn whole(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let mut text = Vec::new();
+    source::open(path)?.take(LARGEST + 1).read_to_end(&mut text).map_err(Error::io(path))?;
+    if text.len() as u64 > LARGEST {
+        return Ok(None);
+    }
+    if text.starts_with(b"\xef\xbb\xbf") {
+        text.drain(..3);
+    }
+    Ok(Some(text))
+}
+
+fn of_values(mut log: Log, values: &[Value]) -> Vec<Log> {
+    match values {
         [Value::Array(items)] => list(&mut log, items),
         [Value::Object(object)] => match list_of_objects(object, &log, 0) {
             Some(items) => list(&mut log, items),
@@ -77,7 +135,7 @@ pub(super) fn read_whole(path: &Path, names: &Names) -> Result<Option<Vec<Log>>,
         },
         several => several.iter().filter_map(Value::as_object).for_each(|object| push(&mut log, 0, object)),
     }
-    Ok(Some(vec![log]))
+    vec![log]
 }
 
 /// Objects, a row each; TensorBoard's `[wall time, step, value]`; or losses alone.
@@ -139,9 +197,7 @@ type Known = ((usize, Quantity), Vec<Option<f64>>);
 
 /// Lists by name; rows by number; or a single row.
 fn one_object(log: &mut Log, object: &Map<String, Value>) {
-    let numbered =
-        |object: &Map<String, Value>| !object.is_empty() && object.keys().all(|key| key.parse::<u64>().is_ok());
-    if numbered(object) && object.values().all(Value::is_object) {
+    if numbered(object) {
         let mut rows: Vec<(u64, &Map<String, Value>)> =
             object.iter().filter_map(|(key, value)| Some((key.parse().ok()?, value.as_object()?))).collect();
         rows.sort_by_key(|row| row.0);

@@ -31,6 +31,14 @@ pub(crate) struct Meaning {
     pub(crate) measure: Measure,
 }
 
+impl Meaning {
+    /// Whether it is a loss or an accuracy.
+    pub(crate) fn is_judged(self) -> bool {
+        use Quantity::{Accuracy, Loss, TestAccuracy, TestLoss};
+        matches!(self.quantity, Loss | Accuracy | TestLoss | TestAccuracy)
+    }
+}
+
 /// What a row says of the data that its figures were measured on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -50,8 +58,10 @@ const ERROR: u32 = 4 * TIER;
 const VALUE: u32 = 5 * TIER;
 
 /// Words that say that a figure is of test data.
-const TEST: [&str; 15] = [
+const TEST: [&str; 17] = [
     "val",
+    "vld",
+    "tst",
     "valid",
     "validation",
     "validate",
@@ -68,7 +78,7 @@ const TEST: [&str; 15] = [
     "cv",
 ];
 /// Words that say that it is of training data, as one without any is.
-const TRAIN: [&str; 4] = ["train", "training", "trainer", "tr"];
+const TRAIN: [&str; 5] = ["train", "training", "trainer", "tr", "trn"];
 /// Words that say nothing.
 const FILLERS: [&str; 20] = [
     "batch",
@@ -208,7 +218,7 @@ const NAMES: [(&str, Quantity, u32); 77] = [
 ];
 
 /// Names of the index, as a whole.
-const INDICES: [(&str, Quantity, u32); 27] = [
+const INDICES: [(&str, Quantity, u32); 28] = [
     ("step", Quantity::Step, 0),
     ("global_step", Quantity::Step, 0),
     ("steps", Quantity::Step, 1),
@@ -223,6 +233,7 @@ const INDICES: [(&str, Quantity, u32); 27] = [
     ("it", Quantity::Step, 2),
     ("num_updates", Quantity::Step, 2),
     ("updates", Quantity::Step, 2),
+    ("up", Quantity::Step, 2),
     ("n_iter", Quantity::Step, 2),
     ("batch", Quantity::Step, 3),
     ("batches", Quantity::Step, 3),
@@ -244,6 +255,10 @@ pub(crate) fn meaning(name: &str) -> Option<Meaning> {
     let whole = words.join("_");
     if let Some(&(_, quantity, rank)) = INDICES.iter().find(|(index, ..)| *index == whole) {
         return Some(Meaning { quantity, rank, of_epoch: false, measure: Measure::Loss });
+    }
+    // PaddlePaddle's seconds.
+    if whole.ends_with("batch_cost") || whole.ends_with("reader_cost") {
+        return None;
     }
     // Tesseract's share of wrong characters.
     if matches!(whole.as_str(), "char_train" | "bcer_train") {
@@ -305,6 +320,11 @@ pub(crate) fn scope(word: &str) -> Option<Scope> {
         word if TRAIN.contains(&word) => Some(Scope::Train),
         _ => None,
     }
+}
+
+/// Whether a name says that its figure is of training data.
+pub(crate) fn of_training(name: &str) -> bool {
+    words(name).iter().any(|word| TRAIN.contains(&word.as_str()))
 }
 
 /// Whether a column of this name tells what data its row was measured on.

@@ -57,14 +57,22 @@ pub(super) fn prefix(text: &str) -> Option<(f64, usize)> {
     if length == 0 {
         return None;
     }
-    if let Some(b'e' | b'E') = rest.get(length) {
+    let point = rest[..length].contains(&b'.');
+    let exponent = match rest.get(length) {
+        Some(b'e' | b'E') => true,
+        // Julia's 32-bit numbers.
+        Some(b'f') => point,
+        _ => false,
+    };
+    if exponent {
         let sign = usize::from(matches!(rest.get(length + 1), Some(b'-' | b'+')));
         let exponent = if length + 1 + sign <= rest.len() { digits(length + 1 + sign) } else { 0 };
         if exponent > 0 {
             length += 1 + sign + exponent;
         }
     }
-    text[..sign + length].parse().ok().map(|value| (value, sign + length))
+    let number = text[..sign + length].replace('f', "e");
+    number.parse().ok().map(|value| (value, sign + length))
 }
 
 /// NaN and infinity, as Python, C and Microsoft's C write them, without a sign.
@@ -108,6 +116,9 @@ mod tests {
             ("80%", 80.0),
             ("80 %", 80.0),
             ("12ms/step", 12.0),
+            ("2.5f0", 2.5),
+            ("2.5f-1", 0.25),
+            ("0.5f", 0.5),
             ("-12.7 dB", -12.7),
             ("tensor(0.5, device='cuda:0')", 0.5),
             ("np.float64(0.5)", 0.5),

@@ -1,11 +1,12 @@
 //! Named numbers, row by row. Every format is first read into this; `curves` makes curves of it.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::Names;
-use super::names::{Meaning, QUANTITIES, Quantity, Scope, TIER, meaning_in};
+use super::commas::Commas;
+use super::names::{Meaning, QUANTITIES, Quantity, Scope, TIER, meaning_in, of_training};
 use crate::curve::{Columns, Format, LARGEST_STEP, Measure};
 use crate::error::Error;
 
@@ -15,6 +16,8 @@ pub(super) const LARGEST_INDEX: f64 = LARGEST_STEP as f64;
 const UNKNOWN_TOLD: usize = 40;
 /// Characters of a name that are kept.
 const LONGEST_NAME: usize = 60;
+/// Losses beside the chosen ones that are judged.
+const MOST_PARTS: usize = 20;
 /// Names that one note lists.
 pub(super) const LISTED: usize = 6;
 /// A name with less than this share of the values of another of the same meaning is not chosen.
@@ -31,8 +34,14 @@ pub(crate) struct Log {
     /// Where in `names` a name is, by what its row says of the data; `None` if it means nothing.
     known: HashMap<String, [Option<Option<usize>>; 2]>,
     unknown: Vec<String>,
+    /// Lists of numbers in lines of text, which were left out.
+    pub(super) lists: usize,
+    /// What commas within numbers are.
+    pub(super) commas: Commas,
     /// The line of each row, from 1; 0 where there are no lines.
     lines: Vec<u64>,
+    /// Rows that have no index of their own, but that of a row above them.
+    below: HashSet<usize>,
     /// Rows before which the log begins anew, as a second line of names says.
     pub(super) begins: Vec<usize>,
     cells: Vec<Cell>,
@@ -57,7 +66,11 @@ struct Cell {
 /// A row's numbers, once each quantity has its name.
 #[derive(Clone, Copy)]
 pub(super) struct Row {
+    /// Which of the log's.
+    pub(super) id: usize,
     pub(super) line: u64,
+    /// Whether its step is that of a row above it.
+    pub(super) below: bool,
     pub(super) values: [Option<f64>; QUANTITIES],
 }
 
@@ -80,6 +93,20 @@ impl Row {
             *mine = theirs.or(*mine);
         }
     }
+}
+
+fn is_index(quantity: usize) -> bool {
+    quantity == Quantity::Step as usize || quantity == Quantity::Epoch as usize
+}
+
+/// A loss beside the one that was chosen.
+pub(super) struct Part {
+    number: usize,
+    pub(super) text: String,
+    pub(super) quantity: Quantity,
+    pub(super) measure: Measure,
+    /// Rows, and what they have.
+    pub(super) values: Vec<(usize, f64)>,
 }
 
 /// Which name each quantity has.
@@ -116,7 +143,10 @@ impl Log {
             names: Vec::new(),
             known: HashMap::new(),
             unknown: Vec::new(),
+            lists: 0,
+            commas: Commas::default(),
             lines: Vec::new(),
+            below: HashSet::new(),
             begins: Vec::new(),
             cells: Vec::new(),
             notes: Vec::new(),
@@ -210,6 +240,11 @@ impl Log {
         self.lines.push(line);
     }
 
+    /// The row begun last has its index from a row with figures of its own.
+    pub(crate) fn is_below_another(&mut self) {
+        self.below.insert(self.lines.len() - 1);
+    }
+
     /// A value in the row begun last.
     pub(crate) fn value(&mut self, name: usize, value: f64) {
         self.names[name].values += 1;
@@ -237,27 +272,110 @@ impl Log {
     }
 
     /// Chooses a name for each quantity: of those that are not rare, that of the lowest tier, then that with the most
-    /// values, then the plainest, then the first.
+    /// values, then the plainest, then the first. Of an index those values count that are in rows with a figure.
     ///
     /// # Errors
     /// If a name that the user asked for is not in the log.
     pub(super) fn choose(&mut self) -> Result<Chosen, Error> {
         self.check_wanted()?;
+        self.take_first_of_two_sets_as_training();
+        self.take_bare_accuracy_as_of_tests();
         let mut chosen = [None; QUANTITIES];
-        for (quantity, chosen) in chosen.iter_mut().enumerate() {
-            let of_quantity = |name: &Name| name.meaning.quantity as usize == quantity;
-            let wanted = self.names.iter().any(|name| of_quantity(name) && name.wanted);
-            let names = || self.names.iter().enumerate().filter(|(_, name)| of_quantity(name) && name.wanted == wanted);
-            let most = names().map(|(_, name)| name.values).max().unwrap_or(0);
-            let eligible = names().filter(|(_, name)| name.values.saturating_mul(RARE) >= most);
-            let order = |&(number, name): &(usize, &Name)| {
-                (name.meaning.rank / TIER, Reverse(name.values), name.meaning.rank, number)
-            };
-            *chosen = eligible.min_by_key(order).map(|(number, _)| number);
+        let counts: Vec<usize> = self.names.iter().map(|name| name.values).collect();
+        for quantity in (0..QUANTITIES).filter(|&quantity| !is_index(quantity)) {
+            chosen[quantity] = self.best(quantity, &counts);
+        }
+        let counts = self.values_beside_figures(&chosen);
+        for quantity in (0..QUANTITIES).filter(|&quantity| is_index(quantity)) {
+            chosen[quantity] = self.best(quantity, &counts);
         }
         let chosen = Chosen(chosen);
         self.tell_left_out(chosen);
         Ok(chosen)
+    }
+
+    fn best(&self, quantity: usize, counts: &[usize]) -> Option<usize> {
+        let of_quantity = |name: &Name| name.meaning.quantity as usize == quantity;
+        let wanted = self.names.iter().any(|name| of_quantity(name) && name.wanted);
+        let names = || self.names.iter().enumerate().filter(|(_, name)| of_quantity(name) && name.wanted == wanted);
+        let most = names().map(|(number, _)| counts[number]).max().unwrap_or(0);
+        let eligible = names().filter(|(number, _)| counts[*number].saturating_mul(RARE) >= most);
+        let order = |&(number, name): &(usize, &Name)| {
+            (name.meaning.rank / TIER, Reverse(counts[number]), name.meaning.rank, number)
+        };
+        eligible.min_by_key(order).map(|(number, _)| number)
+    }
+
+    /// How many values each name has in rows with a training loss; else an accuracy; else a figure of a test.
+    fn values_beside_figures(&self, chosen: &[Option<usize>; QUANTITIES]) -> Vec<usize> {
+        let order = [Quantity::Loss, Quantity::Accuracy, Quantity::TestLoss, Quantity::TestAccuracy];
+        let figure = order.into_iter().find_map(|quantity| chosen[quantity as usize]);
+        let rows: HashSet<usize> =
+            self.cells.iter().filter(|cell| Some(cell.name) == figure).map(|cell| cell.row).collect();
+        let mut counts = vec![0; self.names.len()];
+        self.cells.iter().filter(|cell| rows.contains(&cell.row)).for_each(|cell| counts[cell.name] += 1);
+        counts
+    }
+
+    /// `validation_0` and `validation_1`, where nothing is named training, are what XGBoost and LightGBM call the data sets that
+    /// they were given: the first is usually the training data.
+    fn take_first_of_two_sets_as_training(&mut self) {
+        let is_loss = |name: &Name| name.meaning.quantity == Quantity::Loss;
+        if self.names.iter().any(|name| is_loss(name) || name.wanted) {
+            return;
+        }
+        let texts: Vec<String> = self.names.iter().map(|name| name.text.clone()).collect();
+        for name in self.names.iter_mut().filter(|name| name.meaning.quantity == Quantity::TestLoss) {
+            if name.text.contains("_0") && texts.contains(&name.text.replacen("_0", "_1", 1)) {
+                name.meaning.quantity = Quantity::Loss;
+                let note = "was taken as the training data's, as the first of two sets usually is: --loss and \
+                            --validation-loss say otherwise";
+                self.notes.push(format!("`{}` {note}", printable(&name.text)));
+            }
+        }
+    }
+
+    /// In a table that names both losses by their data, an accuracy without such a word is of the validation data, as in those of
+    /// Hugging Face and fastai.
+    fn take_bare_accuracy_as_of_tests(&mut self) {
+        let has = |quantity| self.names.iter().any(|name| name.meaning.quantity == quantity && name.values > 0);
+        let told = |quantity| {
+            let mut of = self.names.iter().filter(|name| name.meaning.quantity == quantity);
+            of.clone().next().is_some() && of.all(|name| of_training(&name.text))
+        };
+        let is_table = matches!(self.format, Format::Csv | Format::Json | Format::JsonLines);
+        if !is_table
+            || !has(Quantity::TestLoss)
+            || has(Quantity::TestAccuracy)
+            || !told(Quantity::Loss)
+            || told(Quantity::Accuracy)
+        {
+            return;
+        }
+        for name in self.names.iter_mut().filter(|name| name.meaning.quantity == Quantity::Accuracy && !name.wanted) {
+            name.meaning.quantity = Quantity::TestAccuracy;
+            let note = "was taken as of validation data: both losses are named by their data, it is not";
+            self.notes.push(format!("`{}` {note}", printable(&name.text)));
+        }
+    }
+
+    /// Other names of a chosen index, to be used where a row has not the chosen one: those of which no row has both.
+    fn aliases(&self, chosen: Chosen) -> HashMap<usize, usize> {
+        let same_words = |name: &Name, other: &Name| name.text.to_lowercase() == other.text.to_lowercase();
+        let mut aliases = HashMap::new();
+        for quantity in [Quantity::Step, Quantity::Epoch] {
+            let Some(best) = chosen.0[quantity as usize] else { continue };
+            let rows: HashSet<usize> =
+                self.cells.iter().filter(|cell| cell.name == best).map(|cell| cell.row).collect();
+            for (number, name) in self.names.iter().enumerate() {
+                let fits = quantity == Quantity::Epoch || same_words(name, &self.names[best]);
+                let apart = || self.cells.iter().all(|cell| cell.name != number || !rows.contains(&cell.row));
+                if name.meaning.quantity == quantity && number != best && fits && apart() {
+                    aliases.insert(number, best);
+                }
+            }
+        }
+        aliases
     }
 
     fn check_wanted(&self) -> Result<(), Error> {
@@ -289,9 +407,15 @@ impl Log {
                 self.wants().into_iter().find(|(_, of, _)| *of as usize == quantity).map(|(.., option)| option);
             let option = option.map_or_else(String::new, |option| format!(" ({option} COLUMN takes another)"));
             let more = if left_out.len() > LISTED { ", …" } else { "" };
-            let were = if left_out.len() == 1 { "was" } else { "were" };
             let names = left_out[..left_out.len().min(LISTED)].join(", ");
-            let note = format!("{names}{more} {were} left out in favour of `{}`{option}", printable(&best_name.text));
+            let is_loss = quantity == Quantity::Loss as usize || quantity == Quantity::TestLoss as usize;
+            let what = match (is_loss, left_out.len()) {
+                (true, _) => "stand beside the loss that is judged,",
+                (false, 1) => "was left out in favour of",
+                (false, _) => "were left out in favour of",
+            };
+            let told = if is_loss { ": of them only a collapse or NaN is told" } else { "" };
+            let note = format!("{names}{more} {what} `{}`{told}{option}", printable(&best_name.text));
             self.notes.push(note);
         }
     }
@@ -300,12 +424,19 @@ impl Log {
     ///
     /// # Errors
     /// If a step or an epoch is none.
-    pub(super) fn rows(&mut self, chosen: Chosen) -> Result<Vec<Row>, Error> {
+    pub(super) fn rows(&mut self, chosen: Chosen) -> Result<(Vec<Row>, Vec<Part>), Error> {
         let lines = std::mem::take(&mut self.lines);
-        let mut rows: Vec<Row> = lines.into_iter().map(|line| Row { line, values: [None; QUANTITIES] }).collect();
+        let aliases = self.aliases(chosen);
+        let mut parts = self.parts(chosen);
+        let below = std::mem::take(&mut self.below);
+        let row = |(id, line)| Row { id, line, below: below.contains(&id), values: [None; QUANTITIES] };
+        let mut rows: Vec<Row> = lines.into_iter().enumerate().map(row).collect();
         for Cell { row, name, value } in std::mem::take(&mut self.cells) {
             let Name { text, meaning, .. } = &self.names[name];
-            if chosen.0[meaning.quantity as usize] != Some(name) {
+            if chosen.0[meaning.quantity as usize] != Some(*aliases.get(&name).unwrap_or(&name)) {
+                if let Some(part) = parts.iter_mut().find(|part| part.number == name) {
+                    part.values.push((row, value));
+                }
                 continue;
             }
             let whole = meaning.quantity != Quantity::Step || value % 1.0 == 0.0;
@@ -316,7 +447,26 @@ impl Log {
             }
             rows[row].values[meaning.quantity as usize] = Some(value);
         }
-        Ok(rows)
+        Ok((rows, parts))
+    }
+
+    /// Other losses of the log, of training and of tests, that are not rare beside the chosen ones.
+    fn parts(&self, chosen: Chosen) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for quantity in [Quantity::Loss, Quantity::TestLoss] {
+            let Some(best) = chosen.0[quantity as usize].map(|best| &self.names[best]) else { continue };
+            let is_other = |name: &Name| {
+                let (same, rank) = (name.text == best.text, name.meaning.rank);
+                !best.wanted && !same && name.meaning.quantity == quantity && rank < TIER * TIER
+            };
+            for (number, name) in self.names.iter().enumerate().filter(|(_, name)| is_other(name)) {
+                if name.values.saturating_mul(RARE) >= best.values && parts.len() < MOST_PARTS {
+                    let (text, measure) = (printable(&name.text), name.meaning.measure);
+                    parts.push(Part { number, text, quantity, measure, values: Vec::new() });
+                }
+            }
+        }
+        parts
     }
 
     fn at(&self, line: u64, problem: String) -> Error {

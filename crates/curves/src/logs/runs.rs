@@ -16,6 +16,8 @@ const LEVEL: usize = 5;
 const FALL: usize = 10;
 /// Share of the losses' range within which the end is at the start's level.
 const NEAR: f64 = 0.25;
+/// Rows whose loss from a run is worth a judgement of what it had been.
+const WORTH_JUDGING: usize = 4;
 /// Notes of a kind; the others are counted.
 const NOTES: usize = 3;
 
@@ -67,7 +69,7 @@ impl Figure {
 }
 
 /// The rows of a run, numbered.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct Run {
     pub(super) rows: Vec<Row>,
     /// Rows of the log, with those that were replaced.
@@ -75,24 +77,28 @@ pub(super) struct Run {
     pub(super) first_line: u64,
     pub(super) last_line: u64,
     pub(super) notes: Vec<String>,
+    /// Whether it is what a run was before it went back.
+    pub(super) superseded: bool,
 }
 
 impl Index {
     /// By what the rows have: steps; else epochs, one each; else nothing.
     pub(super) fn of(rows: &[Row], figure: Figure, step_is_wanted: bool) -> Self {
         let mut index = Self { main: Main::Nothing, figure };
-        let (mut count, mut steps, mut whole, mut equal, mut next) = (0_usize, 0, 0, 0, 0);
+        let (mut count, mut steps, mut below, mut whole, mut equal, mut next) = (0_usize, 0, 0, 0, 0, 0);
         let mut last = None;
         for row in rows.iter().filter(|row| index.is_primary(row)) {
             let epoch = row.get(Quantity::Epoch);
             count += 1;
             steps += usize::from(row.get(Quantity::Step).is_some());
+            below += usize::from(row.below);
             whole += usize::from(epoch.is_some_and(|epoch| epoch % 1.0 == 0.0));
             equal += usize::from(epoch.is_some() && epoch == last);
             next += usize::from(epoch.is_some() && epoch == last.map(|last| last + 1.0));
             last = epoch;
         }
-        let has_steps = steps * 2 > count;
+        // A few lines with a step number no others.
+        let has_steps = steps * 2 > count && below * 3 <= count * 2;
         let one_each = whole == count && equal == 0;
         let follow = count > 1 && next * 10 >= (count - 1) * 9;
         index.main = match (has_steps, one_each) {
@@ -359,6 +365,10 @@ impl Splitter {
         let target = self.target(row);
         let (mut count, mut first) = (0, 0.0);
         let last = self.last;
+        let lost = self.run.rows.iter().rev().take_while(|earlier| self.key(earlier) >= target);
+        if lost.filter(|row| self.index.is_primary(row)).count() >= WORTH_JUDGING && self.replaced.0 < NOTES {
+            self.runs.push(Run { superseded: true, ..self.run.clone() });
+        }
         while let Some(earlier) = self.run.rows.last() {
             if self.key(earlier) < target {
                 break;

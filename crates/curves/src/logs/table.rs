@@ -10,6 +10,7 @@ use super::Names;
 use super::names::{Quantity, Scope, TIER, meaning, scope, tells_scope};
 use super::number;
 use super::rows::{Log, printable};
+use super::text::without_escapes;
 use crate::curve::Format;
 use crate::error::Error;
 use crate::lines::Lines;
@@ -23,13 +24,13 @@ const OF_RUN: &str = " - ";
 const MOST_RUNS: usize = 1000;
 
 /// How a text is a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shape {
     separator: u8,
-    /// Lines before the names.
+    /// Lines before the rows.
     skip: u64,
-    /// Whether there is a line of names.
-    names: bool,
+    /// The names, if there are any.
+    names: Vec<String>,
 }
 
 /// How the text is a table with names that are known, if it is one. The last line may be cut off.
@@ -41,10 +42,11 @@ pub(super) fn recognise(text: &str, names: &Names) -> Option<Shape> {
     shape(text, |cells| cells.iter().filter(|cell| known(cell) || of_run(cell).is_some()).count())
 }
 
-/// Whether a cell is no name, but a name and its number: `loss=0.5]`, `Epoch 3 loss: 0.5`.
+/// Whether a cell is no name, but a name and its number: `loss=0.5]`, `Epoch 3 loss: 0.5`, `loss 0.5`.
 fn has_value(cell: &str) -> bool {
     let number = |(at, mark): (usize, &str)| number::prefix(cell[at + mark.len()..].trim_start()).is_some();
-    cell.match_indices(['=', ':']).any(number)
+    let last = cell.rsplit_once(' ').map_or("", |(_, last)| last);
+    cell.match_indices(['=', ':']).any(number) || (last.contains('.') && number::cell(last).is_ok())
 }
 
 /// How the text is a table whose names are not known, or of numbers without names.
@@ -55,15 +57,19 @@ pub(super) fn recognise_unnamed(text: &str) -> Option<Shape> {
         let numeric = |line: &&str| cells(line, separator).iter().all(|cell| number::cell(cell).is_ok());
         let same = counts.iter().all(|&count| count == counts[0]) && (counts.first() == Some(&1) || separator != b' ');
         if same && (separator == b',' || counts[0] > 1) && lines.iter().all(numeric) {
-            return Some(Shape { separator, skip: 0, names: false });
+            return Some(Shape { separator, skip: 0, names: Vec::new() });
         }
     }
     shape(text, |cells| usize::from(cells.len() > 1))
 }
 
 fn shape(text: &str, known: impl Fn(&[String]) -> usize) -> Option<Shape> {
-    let lines: Vec<(u64, &str)> = lines(text).take(200).collect();
-    for (at, &(skip, line)) in lines.iter().enumerate() {
+    let named = behind_a_hash(text);
+    let mut lines: Vec<(u64, &str)> = lines(text).take(200).collect();
+    if let Some(names) = named {
+        lines.insert(0, (0, names));
+    }
+    for (at, &(before, line)) in lines.iter().enumerate() {
         let next = lines[at + 1..].iter().map(|line| line.1).find(|next| !is_rule(next) && *next != line);
         let mut best = (0, 0);
         for separator in SEPARATORS {
@@ -80,7 +86,11 @@ fn shape(text: &str, known: impl Fn(&[String]) -> usize) -> Option<Shape> {
             }
         }
         if best.0 > 0 && (at == 0 || next.is_some()) {
-            return Some(Shape { separator: best.1, skip, names: true });
+            let mut names = cells(line, best.1);
+            if next.is_some_and(|next| has_index(&names, next, best.1)) {
+                names.insert(0, String::new());
+            }
+            return Some(Shape { separator: best.1, skip: before + 1, names });
         }
     }
     None
@@ -88,15 +98,32 @@ fn shape(text: &str, known: impl Fn(&[String]) -> usize) -> Option<Shape> {
 
 /// Whether a line can be the first row below these names.
 fn follows(names: &[String], line: &str, separator: u8, at: usize) -> bool {
-    let cells = cells(line, separator);
+    let cells = row_cells(line, separator);
     let numbers = cells.iter().filter(|cell| number::cell(cell).is_ok_and(|value| value.is_some())).count();
     let any = numbers > 0 || cells.iter().any(|cell| decimal_comma(cell).is_some());
     match separator {
-        b' ' => cells.len() == names.len() && numbers * 2 > cells.len(),
+        b' ' => (cells.len() == names.len() || has_index(names, line, b' ')) && numbers * 2 > cells.len(),
         _ if at > 0 => cells.len() == names.len() && any,
         // What follows may be damaged, and is told then.
         _ => any || cells.iter().all(|cell| number::cell(cell).is_ok()),
     }
+}
+
+/// The cells of a row: unlike names, its values have no spaces within.
+fn row_cells(line: &str, separator: u8) -> Vec<String> {
+    if separator == b' ' { line.split_whitespace().map(Into::into).collect() } else { cells(line, separator) }
+}
+
+/// Whether rows begin with a number that has no name, as pandas and R print them.
+fn has_index(names: &[String], row: &str, separator: u8) -> bool {
+    let cells = row_cells(row, separator);
+    let whole = |cell: &String| !cell.is_empty() && cell.bytes().all(|byte| byte.is_ascii_digit());
+    separator == b' ' && cells.len() == names.len() + 1 && cells.first().is_some_and(whole)
+}
+
+/// The names in a first line that is a comment, as `numpy.savetxt` writes them.
+fn behind_a_hash(text: &str) -> Option<&str> {
+    text.lines().next()?.trim().strip_prefix('#').map(str::trim).filter(|names| !names.is_empty())
 }
 
 /// Lines with something in them, and how many lines are before each.
@@ -130,36 +157,32 @@ fn builder(separator: u8) -> ReaderBuilder {
 }
 
 pub(super) fn read(path: &Path, names: &Names, shape: Shape) -> Result<Vec<Log>, Error> {
+    let (separator, skip) = (shape.separator, shape.skip);
     let mut table = Table::new(path, names, shape);
-    if shape.separator == b' ' {
+    if separator == b' ' {
         let mut lines = Lines::open(path)?;
         while let Some(line) = lines.next_line()? {
-            let content = String::from_utf8_lossy(line.bytes);
-            if line.number > shape.skip && !content.starts_with('#') {
-                let split = if table.header.is_empty() {
-                    cells(&content, b' ')
-                } else {
-                    content.split_whitespace().map(Into::into).collect()
-                };
-                let record: ByteRecord = split.iter().map(String::as_bytes).collect();
+            let content = without_escapes(&String::from_utf8_lossy(line.bytes));
+            if line.number > skip && !content.starts_with('#') {
+                let record: ByteRecord = content.split_whitespace().map(str::as_bytes).collect();
                 table.spaced(line.number, &record)?;
             }
         }
         return Ok(table.finish());
     }
     let mut file = source::open(path)?;
-    for _ in 0..shape.skip {
+    for _ in 0..skip {
         file.skip_until(b'\n').map_err(Error::io(path))?;
     }
-    let mut reader = builder(shape.separator).from_reader(file);
+    let mut reader = builder(separator).from_reader(file);
     let mut record = ByteRecord::new();
     let mut short: Option<(u64, usize)> = None;
-    while reader.read_byte_record(&mut record).map_err(|error| failure(path, shape.skip, error))? {
-        let line = shape.skip + record.position().map_or(0, csv::Position::line);
+    while reader.read_byte_record(&mut record).map_err(|error| failure(path, skip, error))? {
+        let line = skip + record.position().map_or(0, csv::Position::line);
         if let Some((line, found)) = short {
             return Err(table.wrong_length(line, found));
         }
-        let complete = table.record(line, &record)?;
+        let complete = table.is_around(&record) || table.record(line, &record)?;
         short = (!complete).then_some((line, record.len()));
     }
     if let Some((line, _)) = short {
@@ -178,6 +201,8 @@ struct Table<'a> {
     columns: Vec<Column>,
     /// The column that tells what data a row is of.
     scope: Option<usize>,
+    /// In a long table, the columns of the names and of their values.
+    long: Option<[usize; 2]>,
     commas: bool,
     left_out: usize,
 }
@@ -196,16 +221,30 @@ impl<'a> Table<'a> {
     fn new(path: &'a Path, names: &'a Names, shape: Shape) -> Self {
         let logs = vec![Log::new(Format::Csv, path, names)];
         let (header, columns) = (Vec::new(), Vec::new());
-        Self { path, names, shape, logs, header, columns, scope: None, commas: false, left_out: 0 }
+        let named: ByteRecord = shape.names.iter().map(String::as_bytes).collect();
+        let mut table =
+            Self { path, names, shape, logs, header, columns, scope: None, long: None, commas: false, left_out: 0 };
+        if !named.is_empty() {
+            table.name(&named);
+        }
+        table
+    }
+
+    /// Whether a record is text around the table: it has too few cells, or too many, and no number.
+    fn is_around(&mut self, record: &ByteRecord) -> bool {
+        let number = |cell: &[u8]| number::cell(&text(cell)).is_ok_and(|value| value.is_some());
+        let rule = record.iter().all(|cell| is_rule(&text(cell)));
+        let other = !self.header.is_empty() && record.len() != self.header.len();
+        let words = record.iter().any(|cell| !cell.is_empty()) && !record.iter().any(number);
+        let bars = self.shape.separator == b'|' && record.len() == 1;
+        let around = other && !rule && !self.renames(record) && (bars || words);
+        self.left_out += usize::from(around);
+        around
     }
 
     /// Returns whether the record has a value for every column.
     fn record(&mut self, line: u64, record: &ByteRecord) -> Result<bool, Error> {
         if self.header.is_empty() {
-            if self.shape.names {
-                self.name(record);
-                return Ok(true);
-            }
             self.name_by_place(record);
         }
         if record.iter().eq(self.header.iter().map(Vec::as_slice)) {
@@ -236,6 +275,10 @@ impl<'a> Table<'a> {
     fn spaced(&mut self, line: u64, record: &ByteRecord) -> Result<(), Error> {
         let numbers = record.iter().any(|cell| number::cell(&text(cell)).is_ok_and(|value| value.is_some()));
         let is_row = numbers && record.len() == self.header.len();
+        let again = record.iter().eq(self.header.iter().map(Vec::as_slice).filter(|name| !name.is_empty()));
+        if again && !self.header.is_empty() {
+            return Ok(());
+        }
         if self.header.is_empty() || is_row || self.renames(record) {
             self.record(line, record)?;
         } else if !record.iter().all(|cell| is_rule(&text(cell))) {
@@ -247,7 +290,7 @@ impl<'a> Table<'a> {
     /// Whether a line in the midst of a table is one of names.
     fn renames(&self, record: &ByteRecord) -> bool {
         let cells = || record.iter().map(text);
-        self.shape.names
+        !self.shape.names.is_empty()
             && cells().all(|cell| number::cell(&cell).is_err() || cell.is_empty())
             && cells().filter(|cell| self.logs[0].is_known(cell, None) || of_run(cell).is_some()).count() > 0
     }
@@ -257,6 +300,11 @@ impl<'a> Table<'a> {
         self.columns.clear();
         let cells: Vec<String> = record.iter().map(text).collect();
         self.scope = cells.iter().position(|cell| tells_scope(cell));
+        self.long = long(&cells);
+        if self.long.is_some() {
+            // R's `data`, and `run` in a table of TensorBoard's scalars.
+            self.scope = self.scope.or_else(|| cells.iter().position(|cell| matches!(cell.as_str(), "data" | "run")));
+        }
         let mut runs: Vec<&str> = cells.iter().filter_map(|cell| of_run(cell)).map(|(run, _)| run).collect();
         runs.dedup();
         let mut distinct: Vec<&str> = Vec::new();
@@ -278,6 +326,9 @@ impl<'a> Table<'a> {
 
     fn column(&mut self, column: usize, cell: &str, runs: &[&str]) {
         let lenient = false;
+        if self.long.is_some_and(|[_, value]| value == column) {
+            return;
+        }
         if let Some((run, metric)) = of_run(cell) {
             let Some(log) = runs.iter().position(|known| *known == run) else { return };
             // Those are of the same number, for points that were thinned out.
@@ -294,6 +345,12 @@ impl<'a> Table<'a> {
             let nameless = column == 0 && (cell.is_empty() || cell.starts_with("Unnamed: "));
             if nameless && self.shape.separator != b'|' {
                 let name = self.logs[log].name_as("(no name)", Quantity::Step, TIER * TIER);
+                self.columns.push(Column { column, log, name: [name; 2], lenient: true });
+                continue;
+            }
+            if cell == "#" {
+                // spaCy's steps.
+                let name = self.logs[log].name_as(cell, Quantity::Step, 2);
                 self.columns.push(Column { column, log, name: [name; 2], lenient: true });
                 continue;
             }
@@ -346,6 +403,13 @@ impl<'a> Table<'a> {
                 self.logs[log].value(name[usize::from(of_test)], value);
             }
         }
+        if let Some([names, values]) = self.long {
+            let (name, cell) = (text(&record[names]), text(&record[values]));
+            let of_test = if of_test { Some(Scope::Test) } else { None };
+            if let (Some((name, _)), Ok(Some(value))) = (self.logs[0].name_in(&name, of_test), number::cell(&cell)) {
+                self.logs[0].value(name, value);
+            }
+        }
         Ok(())
     }
 
@@ -371,6 +435,12 @@ impl<'a> Table<'a> {
     }
 }
 
+/// The columns of names and values of a table that has a row for each figure.
+fn long(cells: &[String]) -> Option<[usize; 2]> {
+    let place = |names: &[&str]| cells.iter().position(|cell| names.contains(&cell.to_lowercase().as_str()));
+    Some([place(&["metric", "variable", "tag", "measure", "quantity", "name", "key"])?, place(&["value"])?])
+}
+
 /// The run and the metric of a column of an export of Weights & Biases: `sunny-haze-12 - train/loss`.
 fn of_run(cell: &str) -> Option<(&str, &str)> {
     let (run, metric) = cell.rsplit_once(OF_RUN)?;
@@ -389,7 +459,8 @@ fn decimal_comma(cell: &str) -> Option<f64> {
 }
 
 fn text(cell: &[u8]) -> String {
-    String::from_utf8_lossy(cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell)).trim().to_owned()
+    let text = String::from_utf8_lossy(cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell));
+    if text.contains('\u{1b}') { without_escapes(&text).trim().to_owned() } else { text.trim().to_owned() }
 }
 
 fn failure(path: &Path, skip: u64, error: csv::Error) -> Error {

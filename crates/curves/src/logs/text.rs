@@ -4,42 +4,49 @@
 //! - A line of an epoch or step alone holds for the lines below it.
 //! - Of a progress bar that is printed again and again, the last state counts.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use super::Names;
+use super::commas::Commas;
 use super::names::{Quantity, Scope, meaning, scope};
 use super::number;
 use super::rows::Log;
-use super::unnamed::{Bar, bar, bracketed, darknet};
+use super::unnamed::{Bar, bar, bracketed, counted, darknet};
 use crate::curve::Format;
 use crate::error::Error;
 use crate::lines::Lines;
 
 /// Words of a name.
 const MOST_WORDS: usize = 4;
+/// States of a bar that are kept; and those up to which they are not rows.
+const MOST_STATES: usize = 100_000;
+const FEW_STATES: usize = 3;
 /// Numbers of a line that are looked at.
 const MOST_NUMBERS: usize = 200;
 /// Words that programs put before a message, which belong to no name.
 const LEVELS: [&str; 5] = ["INFO", "DEBUG", "WARNING", "ERROR", "INFO:root"];
 
-pub(super) fn read(path: &Path, names: &Names) -> Result<Log, Error> {
-    let mut reader =
-        Reader { log: Log::new(Format::Text, path, names), epoch: None, step: None, bar: None, bars: false };
+/// Reads a text; of its beginning it is told how it writes numbers.
+pub(super) fn read(path: &Path, names: &Names, beginning: &str) -> Result<Log, Error> {
+    let mut log = Log::new(Format::Text, path, names);
+    log.commas = Commas::of(beginning);
+    let mut reader = Reader::new(log);
     let mut lines = Lines::open_states(path)?;
     while let Some(line) = lines.next_line()? {
         let text = without_escapes(&String::from_utf8_lossy(line.bytes));
         for state in text.split('\u{8}').map(str::trim).filter(|state| !state.is_empty()) {
-            reader.line(line.number, state);
+            reader.line(line.number, &unwrapped(state));
         }
     }
-    reader.flush();
-    Ok(reader.log)
+    Ok(reader.finish())
 }
 
 /// A value and the name before it.
 pub(super) type Pair = (String, Option<Scope>, f64);
 
 /// The last state of a progress bar.
+#[derive(Clone)]
 struct Progress {
     line: u64,
     done: u64,
@@ -69,23 +76,45 @@ fn is_epoch(name: &str) -> bool {
 struct Reader {
     log: Log,
     epoch: Option<f64>,
-    step: Option<f64>,
+    /// With its name's number.
+    step: Option<(usize, f64)>,
+    /// Whether the step is of a line with figures of its own.
+    step_of_row: bool,
+    /// What a line without numbers said of those that follow: `Validating`.
+    announced: Option<Scope>,
     bar: Option<Progress>,
     /// Whether a bar has been written down since the last line of an epoch.
     bars: bool,
+    /// The states of the only bar so far.
+    states: Option<Vec<Progress>>,
 }
 
 impl Reader {
+    fn new(log: Log) -> Self {
+        let (epoch, step, announced, bar) = (None, None, None, None);
+        Self { log, epoch, step, step_of_row: false, announced, bar, bars: false, states: Some(Vec::new()) }
+    }
+
     fn line(&mut self, number: u64, text: &str) {
         if let Some(bar) = bar(text) {
             self.progress(number, &bar);
             return;
         }
+        // What Python warns of.
+        if text.contains("Warning: ") {
+            return;
+        }
+        self.log.lists += text.match_indices('[').filter(|(at, _)| list_at(&text[*at..]) > 0).count();
+        if let Some(scope) = announcement(text) {
+            self.flush();
+            self.announced = Some(scope);
+            return;
+        }
         if let Some((epoch, total)) = epoch_line(text) {
             self.flush();
             // The only epoch of each of many fits numbers nothing; an iteration around it may.
-            self.epoch = if total == Some(1.0) { self.step } else { Some(epoch) };
-            self.bars = false;
+            self.epoch = if total == Some(1.0) { self.step.map(|step| step.1) } else { Some(epoch) };
+            (self.bars, self.announced) = (false, None);
             return;
         }
         let pairs = line_pairs(text, &self.log);
@@ -95,14 +124,20 @@ impl Reader {
     }
 
     fn progress(&mut self, line: u64, bar: &Bar<'_>) {
-        let pairs = pairs(&format!("{} | {}", bar.before, bar.after), &self.log);
+        let mut pairs = pairs(&format!("{} | {}", bar.before, bar.after), &self.log);
         if pairs.is_empty() {
             return;
         }
+        pairs.iter_mut().for_each(|pair| pair.1 = pair.1.or(self.announced));
         let told = pairs.iter().any(|pair| pair.1.is_some() || is_epoch(&pair.0));
         let progress = Progress { line, done: bar.done, total: bar.total, pairs };
         if self.bar.as_ref().is_some_and(|earlier| progress.is_another(earlier, self.epoch.is_some() && !told)) {
             self.flush();
+            self.states = None;
+        }
+        if let Some(states) = self.states.as_mut().filter(|states| states.len() < MOST_STATES) {
+            states.pop_if(|last| last.done == progress.done);
+            states.push(progress.clone());
         }
         // A second bar of an epoch is of an evaluation.
         if told || !(self.bars && self.epoch.is_some()) {
@@ -117,27 +152,56 @@ impl Reader {
         }
     }
 
+    /// Of a single bar over all of the training, every state is a row.
+    fn finish(mut self) -> Log {
+        let states = self.states.take().filter(|states| states.len() > FEW_STATES && self.log.judged() == 0);
+        match states.filter(|_| self.bar.is_some()) {
+            Some(states) => {
+                self.log.note("the only progress bar is one over all of the training: each of its states is a row");
+                for Progress { line, done, mut pairs, .. } in states {
+                    pairs.insert(0, ("step".into(), None, done as f64));
+                    self.row(line, &pairs);
+                }
+            }
+            None => self.flush(),
+        }
+        if self.log.lists > 0 {
+            self.log.note(format!("{} lists of numbers within lines were left out", self.log.lists));
+        }
+        if let Some(note) = self.log.commas.note() {
+            self.log.note(note);
+        }
+        self.log
+    }
+
     fn row(&mut self, line: u64, pairs: &[Pair]) {
         let mut known: Vec<(usize, Quantity, f64)> = Vec::new();
         for (name, scope, value) in pairs {
             if let Some((name, quantity)) = self.log.name_in(name, *scope)
-                && !known.iter().any(|(_, other, _)| *other == quantity && is_index(quantity))
+                && !known.iter().any(|(other, ..)| *other == name && is_index(quantity))
             {
                 known.push((name, quantity, *value));
             }
         }
-        let of = |quantity: Quantity| known.iter().find(|found| found.1 == quantity).map(|found| found.2);
-        let (epoch, step) = (of(Quantity::Epoch), of(Quantity::Step));
+        let index = |quantity: Quantity| known.iter().find(|found| found.1 == quantity).map(|found| (found.0, found.2));
         let valid = |value: f64| (0.0..9e15).contains(&value) && value % 1.0 == 0.0;
+        let epoch = index(Quantity::Epoch).map(|epoch| epoch.1);
+        let step = index(Quantity::Step).filter(|step| valid(step.1));
         if known.iter().all(|found| is_index(found.1)) {
             // What was printed above it belongs to what was said before.
             self.flush();
+            if epoch.is_some_and(|epoch| self.epoch != Some(epoch)) {
+                (self.bars, self.announced) = (false, None);
+            }
             self.epoch = epoch.or(self.epoch);
-            self.step = step.filter(|&step| valid(step)).or(self.step);
+            if step.is_some() {
+                (self.step, self.step_of_row) = (step, false);
+            }
             return;
         }
         self.log.row(line);
-        let trained = of(Quantity::Loss).or(of(Quantity::Accuracy)).is_some();
+        let trained = known.iter().any(|found| matches!(found.1, Quantity::Loss | Quantity::Accuracy));
+        let numbered = index(Quantity::Step).is_some();
         for (name, quantity, value) in known {
             if !is_index(quantity) || (valid(value) || (quantity == Quantity::Epoch && value >= 0.0)) {
                 self.log.value(name, value);
@@ -148,14 +212,83 @@ impl Reader {
         } else if let Some((name, _)) = self.epoch.and_then(|_| self.log.name("epoch")) {
             self.log.value(name, self.epoch.unwrap_or(0.0));
         }
-        if step.is_none()
+        if !numbered
             && trained
-            && let Some(step) = self.step.filter(|_| self.epoch.is_none())
-            && let Some((name, _)) = self.log.name("step")
+            && self.epoch.is_none()
+            && let Some((name, step)) = self.step
         {
             self.log.value(name, step);
+            if self.step_of_row {
+                self.log.is_below_another();
+            }
+        }
+        if trained && step.is_some() {
+            (self.step, self.step_of_row) = (step, true);
         }
     }
+}
+
+/// What a line of words says of the data of those that follow: `Validating`, `Eval begin...`, `- Training`.
+fn announcement(text: &str) -> Option<Scope> {
+    const ABOUT: [&str; 12] =
+        ["begin", "begins", "start", "started", "starting", "running", "epoch", "model", "on", "the", "set", "phase"];
+    let message = text.rsplit(" - ").next().unwrap_or(text).trim_matches(|edge: char| !edge.is_alphanumeric());
+    let mut words = message.split_whitespace().map(|word| word.trim_matches(|edge: char| !edge.is_alphanumeric()));
+    let others = |word: &&str| scope(word).is_none();
+    let told = words.clone().find_map(scope)?;
+    (words.clone().count() <= 4 && words.all(|word| !others(&word) || ABOUT.contains(&word.to_lowercase().as_str())))
+        .then_some(told)
+}
+
+/// Bytes of a list of at least three numbers, in brackets, that a text begins with; 0 if there is none.
+fn list_at(text: &str) -> usize {
+    let end = text.find(']').unwrap_or(text.len());
+    let inner = text[..end].trim_start_matches('[');
+    let items = || inner.split([',', ' ']).map(str::trim).filter(|item| !item.is_empty());
+    let numbers = items().take(3).filter(|item| number::prefix(item).is_some_and(|(_, length)| length == item.len()));
+    if numbers.count() == 3 { (end + 1).min(text.len()) } else { 0 }
+}
+
+/// The text with the numbers of `tensor(0.5, device='cuda:0')`, `np.float32(0.5)` and their like as they are.
+fn unwrapped(text: &str) -> Cow<'_, str> {
+    const WRAPPERS: [&str; 8] =
+        ["tensor(", "Tensor(", "float16(", "float32(", "float64(", "array(", "Array(", "Decimal("];
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some((at, wrapper)) =
+        WRAPPERS.iter().filter_map(|wrapper| Some((rest.find(wrapper)?, *wrapper))).min_by_key(|found| found.0)
+    {
+        let inner = &rest[at + wrapper.len()..];
+        let number = inner.trim_start_matches(['[', '\'']);
+        let (length, end) = (number::prefix(number).map(|(_, length)| length), end_of_brackets(inner));
+        let (Some(length), Some(end)) = (length, end) else {
+            result.push_str(&rest[..at + wrapper.len()]);
+            rest = inner;
+            continue;
+        };
+        // `np.`, `tf.`
+        let before = rest[..at].trim_end_matches(|part: char| part.is_alphanumeric() || "._".contains(part));
+        result.push_str(before);
+        result.push_str(&number[..length]);
+        rest = &inner[end..];
+    }
+    if result.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(result + rest) }
+}
+
+/// Bytes up to the end of brackets that are open.
+fn end_of_brackets(text: &str) -> Option<usize> {
+    let mut open = 1_u32;
+    for (at, character) in text.char_indices() {
+        match character {
+            '(' => open += 1,
+            ')' => open -= 1,
+            _ => {}
+        }
+        if open == 0 {
+            return Some(at + 1);
+        }
+    }
+    None
 }
 
 fn is_index(quantity: Quantity) -> bool {
@@ -163,7 +296,7 @@ fn is_index(quantity: Quantity) -> bool {
 }
 
 /// The text without the sequences that colour a terminal.
-fn without_escapes(text: &str) -> String {
+pub(super) fn without_escapes(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
@@ -195,6 +328,9 @@ fn line_pairs(text: &str, log: &Log) -> Vec<Pair> {
     if let Some(pairs) = darknet(text) {
         return pairs;
     }
+    if let Some((step, rest)) = counted(text) {
+        return [step].into_iter().chain(pairs(rest, log)).collect();
+    }
     let Some((mut indices, rest)) = bracketed(text) else { return pairs(text, log) };
     let found = pairs(rest, log);
     if found.iter().any(|pair| meaning(&pair.0).is_some_and(|meaning| is_index(meaning.quantity))) {
@@ -214,6 +350,9 @@ fn pairs(text: &str, log: &Log) -> Vec<Pair> {
     while let Some(first) = rest.chars().next() {
         let word = word_length(rest);
         if let Some((value, length)) = number_at(rest, text.len() - rest.len(), text) {
+            let is_index = |name: &str| meaning(name).is_some_and(|meaning| is_index(meaning.quantity));
+            let index = name_of(&phrase, log).is_some_and(|name| is_index(&name));
+            let (value, length) = log.commas.number(rest, index).unwrap_or((value, length));
             let unit = rest[length..]
                 .chars()
                 .take_while(|next| next.is_alphanumeric() || *next == '%')
@@ -251,7 +390,7 @@ fn pairs(text: &str, log: &Log) -> Vec<Pair> {
                 && open
                 && pairs.len() < MOST_NUMBERS
                 && let Some(name) = name_of(&phrase, log)
-                && !pairs.iter().any(|(known, ..)| *known == name)
+                && !pairs.iter().any(|(known, scope, _)| *known == name && *scope == of_line)
             {
                 // Tesseract's `At iteration 97/200/200`: the second counts what was trained on.
                 let second = after.strip_prefix('/').filter(|_| name.ends_with("iteration")).and_then(number::prefix);
@@ -281,7 +420,14 @@ fn pairs(text: &str, log: &Log) -> Vec<Pair> {
             match first {
                 // `Training loss (for one batch) at step 10: 0.5`
                 '(' if in_brackets(rest) > 0 => {
-                    rest = &rest[in_brackets(rest)..];
+                    let inner = &rest[1..in_brackets(rest) - 1];
+                    of_line = scope(inner).or(of_line);
+                    rest = &rest[inner.len() + 2..];
+                    continue;
+                }
+                '[' if list_at(rest) > 0 => {
+                    rest = &rest[list_at(rest)..];
+                    phrase.clear();
                     continue;
                 }
                 ' ' | '\t' | ':' | '=' | '\'' | '"' | '[' => {}

@@ -46,6 +46,14 @@ pub(super) fn darknet(text: &str) -> Option<Vec<Pair>> {
     })
 }
 
+/// The step of `2010/21150 (epoch 4.7), train_loss = 0.5`, as char-rnn prints it, and what follows.
+pub(super) fn counted(text: &str) -> Option<(Pair, &str)> {
+    let (position, rest) = text.split_once(" (epoch ")?;
+    let (step, total) = position.split_once('/')?;
+    whole(total)?;
+    Some((("step".into(), None, whole(step)?), &text[text.len() - rest.len() - "epoch ".len()..]))
+}
+
 fn whole(text: &str) -> Option<f64> {
     let text = text.trim();
     let is_whole = !text.is_empty() && text.len() <= 15 && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -72,7 +80,8 @@ pub(super) fn bar(text: &str) -> Option<Bar<'_>> {
         None => ("", text),
     };
     let is_tqdm = text.contains("%|");
-    let position = position.trim_start();
+    // PaddlePaddle's `step 12/100 - loss: 0.5`.
+    let position = position.trim_start().trim_start_matches("step ").trim_start();
     let digits = position.bytes().take_while(u8::is_ascii_digit).count();
     let done = position[..digits].parse().ok()?;
     let after = position[digits..].strip_prefix('/')?;
@@ -116,6 +125,13 @@ mod tests {
             assert_eq!((bar.done, bar.total, bar.before, bar.after), expected);
         }
         assert!(bar("12/100 examples").is_none() && bar("45%|").is_none() && bar("%|1/").is_none());
+    }
+
+    #[test]
+    fn lines_of_char_rnn() {
+        let (step, rest) = counted("2010/21150 (epoch 4.751), train_loss = 0.5").unwrap();
+        assert_eq!((step, rest), (("step".to_owned(), None, 2010.0), "epoch 4.751), train_loss = 0.5"));
+        assert!(counted("a/b (epoch 4)").is_none() && counted("3/30 * Epoch 3 (train): loss=2").is_none());
     }
 
     #[test]

@@ -21,6 +21,7 @@ fn step(what: impl Into<String>, keras: impl Into<String>, pytorch: impl Into<St
 pub fn next_steps(verdict: Verdict, curve: &Curve) -> Vec<Step> {
     match verdict {
         Verdict::Collapse
+        | Verdict::PartLost
         | Verdict::CollapseOfTraining
         | Verdict::LastingRise
         | Verdict::RoseAtTheEnd

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use flameout_curves::Symptom;
-use flameout_curves::judge::{Judged, Judgement, Series, SeriesEvent, Verdict, judge};
+use flameout_curves::judge::{Judged, Judgement, PartEvent, Series, SeriesEvent, Verdict, judge};
 use flameout_curves::logs::{self, Names};
 use flameout_curves::onset::EventKind;
 use flameout_curves::{Curve, Error, Format, Unit};
@@ -22,8 +22,10 @@ pub fn diagnose(path: &Path, names: &Names, as_json: bool) -> Result<()> {
         Error::Log { .. } => anyhow!("{error}; {LOGGERS}"),
         other => other.into(),
     })?;
-    let runs: Vec<(Curve, Judgement)> =
-        curves.into_iter().map(|curve| (judge(&curve), curve)).map(|(judgement, curve)| (curve, judgement)).collect();
+    let judged = curves.into_iter().map(|curve| (judge(&curve), curve));
+    // What was superseded is of interest if it says why.
+    let told = judged.filter(|(judgement, curve)| !curve.superseded || judgement.verdict.is_wrong());
+    let runs: Vec<(Curve, Judgement)> = told.map(|(judgement, curve)| (curve, judgement)).collect();
     if as_json {
         say!("{}", serde_json::to_string_pretty(&to_json(&runs)?)?)?;
         return Ok(());
@@ -63,6 +65,7 @@ fn to_json(runs: &[(Curve, Judgement)]) -> Result<Value> {
             "judged": judgement.judged,
             "events": judgement.events,
             "overfitting": judgement.overfitting,
+            "parts": judgement.parts,
             "notes": of_run,
         }));
     }
@@ -108,6 +111,9 @@ fn print(curve: &Curve, judgement: &Judgement) -> Result<()> {
         for line in explained(&judgement.events) {
             say!("{line}")?;
         }
+    }
+    for part in &judgement.parts {
+        say!("{}", part_line(part, curve.unit))?;
     }
     if let Some(drawn) = log_chart::draw(curve, judgement) {
         say!("\n{drawn}")?;
@@ -181,6 +187,7 @@ fn verdict(curve: &Curve, judgement: &Judgement) -> String {
         }
         Verdict::AccuracyLost if has_loss => format!("ACCURACY LOST at {place}, while the loss is sound"),
         Verdict::AccuracyLost => format!("ACCURACY LOST at {place}: the log has no loss to compare it with"),
+        Verdict::PartLost => part_lost(judgement, unit),
         Verdict::LastingRise => format!("the loss rose for good at {place}, but most of what was learnt is kept"),
         Verdict::RoseAtTheEnd => {
             format!("the loss rose at {place}, and the log ends: too soon to say whether it comes back")
@@ -192,6 +199,24 @@ fn verdict(curve: &Curve, judgement: &Judgement) -> String {
         Verdict::Spikes => "the loss rose and came back: nothing is lost".into(),
         Verdict::NothingWrong => format!("nothing went wrong in what was judged: {}", all_judged(judgement)),
     }
+}
+
+/// "ONE OF SEVERAL LOSSES, `cls_loss`, COLLAPSED at epoch 18: …"
+fn part_lost(judgement: &Judgement, unit: &str) -> String {
+    let Some(part) = judgement.parts.first() else { return "ONE OF SEVERAL LOSSES IS LOST".into() };
+    let what = if part.event.symptom == Some(Symptom::NonFinite) { "IS NOT FINITE from" } else { "COLLAPSED at" };
+    let sound = judgement.judged.first().and_then(|judged| judged.column.as_deref()).unwrap_or("the loss");
+    format!("ONE OF SEVERAL LOSSES, `{}`, {what} {unit} {}; `{sound}` is sound", part.column, part.event.onset)
+}
+
+/// "`cls_loss` (validation loss): COLLAPSE at epoch 18, from 0.41 to 2.3"
+fn part_line(part: &PartEvent, of: Unit) -> String {
+    let PartEvent { series, column, event } = part;
+    let what = event.symptom.map_or(kind(event.kind), symptom);
+    let values = event.before.zip(event.peak);
+    let values =
+        values.map_or_else(String::new, |(before, peak)| format!(", from {} to {}", number(before), number(peak)));
+    format!("`{column}` ({series}): {what} from {} {} on{values}", unit(of), event.onset)
 }
 
 fn count(rows: usize) -> String {

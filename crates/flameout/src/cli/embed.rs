@@ -41,11 +41,12 @@ const BYTES_AT_A_TIME: usize = 1 << 20;
 ///   flameout embed --model runs/first unheard unseeable
 ///   flameout embed --model runs/first --words names.txt --format word2vec --out names.bin
 ///   tr ' ' '\n' < text.txt | flameout embed --model runs/first - --format json
+///   flameout embed --model cc.en.300.bin unheard unseeable
 ///   flameout embed --model runs/first --words vocabulary.txt --known original --format npy --out all.npy
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
-    /// A run's directory, or that of an imported model.
+    /// A run's directory, or that of an imported model; or a binary model of fastText (.bin).
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
 

@@ -23,6 +23,19 @@ pub fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
+/// Gives programs that this one starts the usual answer to each signal that asks to stop, also if this one was started to ignore
+/// it. What is ignored is inherited; what is handled is not. To be called after [`stop_on_ctrl_c`], which ignores it.
+///
+/// # Errors
+/// If the system does not allow it.
+pub fn stop_ignoring_in_children() -> Result<()> {
+    #[cfg(unix)]
+    for signal in STOPPING.into_iter().filter(|&signal| is_ignored(signal)) {
+        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false))).context("catching a signal")?;
+    }
+    Ok(())
+}
+
 /// Makes writing beyond the limit of a file's size (`ulimit -f`) an error: SIGXFSZ would end the program without a word.
 ///
 /// # Errors
@@ -34,25 +47,26 @@ pub fn survive_file_limit() -> Result<()> {
     Ok(())
 }
 
+/// Signals that ask to stop.
+#[cfg(unix)]
+const STOPPING: [i32; 3] = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP];
+
 #[cfg(unix)]
 fn on_signals(mut handle: impl FnMut() + Send + 'static) -> Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-
-    let ignored = ignored();
-    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
+    let wanted = STOPPING.into_iter().filter(|&signal| !is_ignored(signal));
     let mut signals = signal_hook::iterator::Signals::new(wanted)?;
     let wait = move || signals.forever().for_each(|_| handle());
     std::thread::Builder::new().name("signals".into()).spawn(wait)?;
     Ok(())
 }
 
-/// A bit for each signal that the program was started to ignore. Where the system does not say, that may be SIGHUP alone.
+/// Whether the program was started to ignore a signal. Where the system does not say, that may be SIGHUP alone.
 #[cfg(unix)]
-fn ignored() -> u64 {
-    let hangup = 1 << (signal_hook::consts::SIGHUP - 1);
+fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(hangup)
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.map_or(signal == signal_hook::consts::SIGHUP, |mask| mask >> (signal - 1) & 1 == 1)
 }
 
 #[cfg(not(unix))]

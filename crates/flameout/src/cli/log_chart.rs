@@ -26,9 +26,12 @@ pub fn headline(judgement: &Judgement) -> Option<&SeriesEvent> {
         Verdict::LastingRise => (losses, &[Setback]),
         Verdict::RoseAtTheEnd => (losses, &[Unsettled]),
         Verdict::Spikes => (losses, &[Spike]),
-        Verdict::NoRows | Verdict::TooShort | Verdict::Overfitting | Verdict::NeverLearnt | Verdict::NothingWrong => {
-            return None;
-        }
+        Verdict::NoRows
+        | Verdict::TooShort
+        | Verdict::Overfitting
+        | Verdict::PartLost
+        | Verdict::NeverLearnt
+        | Verdict::NothingWrong => return None,
     };
     let events = || judgement.events.iter().filter(|event| kinds.contains(&event.event.kind));
     // A log of accuracies alone has no loss.
@@ -43,9 +46,13 @@ pub fn draw(curve: &Curve, judgement: &Judgement) -> Option<String> {
             let others = judgement.events.iter().filter(|event| event.series == named.series && *event != named);
             let mut marked: Vec<&SeriesEvent> = std::iter::once(named).chain(others).take(MARKS).collect();
             marked.sort_by_key(|event| event.event.onset);
-            let mark = |event: &SeriesEvent| {
-                let onset = event.event.onset;
-                (onset, format!("{} from {unit} {onset} on", kind(event.event.kind)))
+            let mark = |SeriesEvent { event, .. }: &SeriesEvent| {
+                let (onset, what) = (event.onset, kind(event.kind));
+                let text = match event.recovered {
+                    Some(back) => format!("{what} from {unit} {onset} to {back}"),
+                    None => format!("{what} from {unit} {onset} on"),
+                };
+                (onset, text)
             };
             (named.series, marked.into_iter().map(mark).collect())
         }

@@ -171,14 +171,12 @@ impl Session<'_> {
         self.require_words(settings)?;
         let explained = !self.args.check && !self.args.no_doctor;
         let constrained = collapse::constrained(settings).filter(|_| explained);
-        let mut pool = pool(self.args.threads)?;
+        let all = pool(self.args.threads)?;
         let mut beside = None;
-        let one_for_another = pool.current_num_threads() > 1;
-        if constrained.is_some() && one_for_another {
-            pool = self::pool(Some(pool.current_num_threads() - 1))?;
-        }
+        let beside_it = constrained.clone().filter(|_| all.current_num_threads() > 1);
+        let first = if beside_it.is_some() { &pool(Some(all.current_num_threads() - 1))? } else { &all };
         let mut begin_beside = || {
-            if let Some(run) = constrained.clone().filter(|_| one_for_another) {
+            if let Some(run) = beside_it.clone() {
                 show!("Beside it, on one core, the same run is made with its recurrent kernels constrained.");
                 beside = Some(Beside::begin(scope, run, self.again(CONSTRAINED, directory)));
             }
@@ -186,7 +184,7 @@ impl Session<'_> {
         // Of several networks, those after the interrupted one have not begun.
         let resume = self.args.resume && (self.args.case != CaseArg::All || directory.join("settings.toml").is_file());
         let options = RunOptions { directory: directory.clone(), resume, base: self.base.into() };
-        let summary = match pool.install(|| self.train(settings, &options, &mut begin_beside))? {
+        let summary = match first.install(|| self.train(settings, &options, &mut begin_beside))? {
             Ended::Finished(summary) => summary,
             stopped @ Ended::Stopped { .. } => return Ok(stopped),
         };
@@ -194,10 +192,11 @@ impl Session<'_> {
         if self.args.check {
             check(case, &summary)?;
         } else if summary.collapsed && explained {
-            pool.install(|| self.explain(settings, &summary, directory))?;
+            // With all threads: the constrained run will soon be over.
+            all.install(|| self.explain(settings, &summary, directory))?;
             if let Some(constrained) = constrained {
                 show!("\nThe same run from the start, with its recurrent kernels constrained:");
-                pool.install(|| self.compare(CONSTRAINED, &constrained, &summary, directory, beside))?;
+                all.install(|| self.compare(CONSTRAINED, &constrained, &summary, directory, beside))?;
             }
         }
         Ok(Ended::Finished(summary))

@@ -48,6 +48,8 @@ class Change:
     cause: str | None = None
     #: The remedy, as a line of the user's program.
     line: str | None = None
+    #: How much from the start of a run, where that is another number than from shortly before the onset.
+    from_start: float | None = None
 
 
 @dataclass(frozen=True)

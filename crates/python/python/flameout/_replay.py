@@ -22,6 +22,8 @@ from flameout.judgement import Judgement, judge
 WINDOW = 20
 #: Steps for which the median must stay above the threshold.
 STAY = 100
+#: Orders of the batches at most: more are asked of the control until its share tells a remedy from chance.
+MOST_ORDERS = 10
 #: Replays of the control where it is not the same to the bit.
 CONTROLS = 5
 #: The largest probability, by Fisher's exact test, that a change and the control differ by chance alone.
@@ -46,7 +48,8 @@ class _End:
 def diagnose(recording: Recording, *, orders: int = 3, lead: int = 100, changes: Sequence[str] | None = None) -> Diagnosis:
     """Find the cause of what went wrong in a recorded run; the model is left as it was.
 
-    `orders` is the number of orders of the batches, the run's own among them; `lead` the steps before the first sign from
+    `orders` is the number of orders of the batches, the run's own among them, of which there are more if the control does not
+    go wrong in all; `lead` the steps before the first sign from
     which replays begin; `changes` the kinds of change to try, all by default.
     """
     judgement = recording.judgement or judge(recording.curve.curve())
@@ -174,7 +177,10 @@ class _Examination:
         own = self._one(snapshot, steps, goal, 0, None, moment)
         control, ends = self._control(snapshot, steps, goal, own, moment)
         ends += [self._one(snapshot, steps, goal, order, None, moment) for order in range(1, self.orders)]
+        while own.wrong and not _can_tell(ends) and len(ends) < MOST_ORDERS:
+            ends.append(self._one(snapshot, steps, goal, len(ends), None, moment))
         base = Trial(None, sum(end.wrong for end in ends), len(ends), sum(len(end.losses) for end in ends))
+        self.orders = len(ends)
         known = {"begin": snapshot.step, "control": control, "birth": birth}
         if not own.wrong:
             reason = "Replayed with nothing changed, it does not go wrong: replays prove nothing here."
@@ -184,8 +190,9 @@ class _Examination:
         for change in self.framework.changes(moment):
             if kinds is None or change.kind in kinds:
                 trials.append(self._try(snapshot, steps, goal, change, moment))
-        cause, reason, remedy = _conclude(base, trials[1:], self.orders)
-        return self._told(cause, reason, trials=tuple(trials), remedy=remedy, **known)
+        named, reason = _conclude(base, trials[1:])
+        cause, remedy = (named.cause, named.line) if named else (None, None)
+        return self._told(cause, reason, trials=tuple(trials), remedy=remedy, named=named, **known)
 
     def _control(
         self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, own: _End, moment: Moment
@@ -260,7 +267,12 @@ def by_chance(base: Trial, trial: Trial) -> float:
     return math.comb(base.of, base.wrong) / math.comb(base.of + trial.of, base.wrong)
 
 
-def _conclude(base: Trial, trials: list[Trial], orders: int) -> tuple[str | None, str, str | None]:
+def _can_tell(ends: list[_End]) -> bool:
+    wrong, of = sum(end.wrong for end in ends), len(ends)
+    return wrong > 0 and by_chance(Trial(None, wrong, of, 0), Trial(None, 0, of, 0)) <= SIGNIFICANT
+
+
+def _conclude(base: Trial, trials: list[Trial]) -> tuple[Change | None, str]:
     """Name the first cause, in the order of the changes, that prevented it in all replays, if chance does not explain that."""
     held = [trial for trial in trials if trial.wrong == 0 and trial.change is not None]
     placebo_holds = any(trial.change is not None and trial.change.kind == "skip" and not trial.change.cause for trial in held)
@@ -274,13 +286,10 @@ def _conclude(base: Trial, trials: list[Trial], orders: int) -> tuple[str | None
                 f"With {change.name}, {trial.wrong} of {trial.of} replays went wrong, with nothing changed "
                 f"{base.wrong} of {base.of} (by chance: {chance:.2g})."
             )
-            return change.cause, reason, change.line
+            return change, reason
     if not held:
-        return None, "No change that was tried prevents it.", None
-    reason = (
-        f"With nothing changed {base.wrong} of {base.of} replays went wrong: too few to tell a remedy from chance; "
-        f"ask for more than {orders} orders."
-    )
+        return None, "No change that was tried prevents it."
+    reason = f"With nothing changed {base.wrong} of {base.of} replays went wrong: too few to tell a remedy from chance."
     if placebo_holds and base.wrong == base.of:
         reason = "Leaving out any batch prevents it: it hangs on chance, and only changes without a cause hold."
-    return None, reason, None
+    return None, reason

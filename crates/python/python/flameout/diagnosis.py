@@ -67,6 +67,8 @@ class Diagnosis:
     birth: Birth | None = None
     #: The remedy, as a line of the program.
     remedy: str | None = None
+    #: The change that the remedy stands for.
+    named: Change | None = None
 
     @property
     def verdict(self) -> str:

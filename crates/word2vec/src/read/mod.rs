@@ -21,10 +21,11 @@ pub use report::{ReadReport, Tally};
 use self::binary::Binary;
 use self::block::Block;
 use self::loader::Loader;
+pub(crate) use self::loader::first_non_finite;
 use self::text::Text;
 use crate::error::excerpt;
 use crate::format::{BYTE_ORDER_MARK, Header, first_line};
-use crate::{Error, Format, WordVectors};
+use crate::{Error, FastText, Format, WordVectors, fasttext};
 
 /// The longest word that is read or written, in bytes. Longer ones mean damage or the wrong format.
 pub const MAX_WORD_BYTES: usize = 64 * 1024;
@@ -38,7 +39,7 @@ const BLOCK_BYTES: usize = 256 * 1024;
 /// The first line must end within so many bytes: its length alone tells the dimensions of a file without header.
 const MAX_FIRST_LINE_BYTES: usize = 16 * 1024 * 1024;
 
-const GZIP_MAGIC: [u8; 2] = [0x1F, 0x8B];
+pub(crate) const GZIP_MAGIC: [u8; 2] = [0x1F, 0x8B];
 
 impl WordVectors {
     /// Reads all words of a file, whatever its format, gzipped or not, with the default [`ReadOptions`].
@@ -105,8 +106,21 @@ fn read_plain(
     options: &ReadOptions,
     block_bytes: usize,
 ) -> Result<(WordVectors, ReadReport), Error> {
+    let mut magic = Vec::with_capacity(fasttext::MAGIC.len());
+    (&mut *reader).take(fasttext::MAGIC.len() as u64).read_to_end(&mut magic)?;
+    let is_model = magic == fasttext::MAGIC;
+    let mut whole = Cursor::new(magic).chain(reader);
+    if is_model && options.format.is_none_or(|format| format == Format::FastTextModel) {
+        let (vectors, mut report) = FastText::plain(&mut whole, size)?.known(options)?;
+        report.gzipped = gzipped;
+        return Ok((vectors, report));
+    }
+    let reader: &mut (dyn Read + Send) = &mut whole;
     let mut head = read_head(reader, block_bytes)?;
     let format = match options.format {
+        Some(Format::FastTextModel) => {
+            return Err(Error::FastText { at: 0, problem: "does not begin as one".into() });
+        }
         Some(format) => format,
         None => Format::detect(head.bytes())?,
     };

@@ -8,83 +8,75 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from flameout import _changes as changes
+from flameout._changes import Kernel, Subject
 from flameout._framework import Change, Moment
 
 if TYPE_CHECKING:
     from flameout.torch.run import TorchRun
 
-#: Recurrent kernels' columns are held to this share of the longest that there is.
-HOLD = 0.75
-#: Tensors of a model up to which each is frozen, and has its second moment raised, in turn.
-MOST_TENSORS = 24
+
+class _Lines:
+    """Remedies as lines of PyTorch."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self._kind = type(optimizer).__name__
+        self._group = optimizer.param_groups[0]
+
+    def _optimizer(self, setting: str) -> str:
+        return f"torch.optim.{self._kind}(model.parameters(), lr={float(self._group['lr']):g}, {setting})"
+
+    def rate(self, value: float) -> str:
+        return f"torch.optim.{self._kind}(model.parameters(), lr={value:g})"
+
+    def beta2(self, value: float) -> str:
+        return self._optimizer(f"betas=({self._group['betas'][0]:g}, {value:g})")
+
+    def amsgrad(self) -> str:
+        return self._optimizer("amsgrad=True")
+
+    def epsilon(self, value: float) -> str:
+        return self._optimizer(f"eps={value:g}")
+
+    def clip(self, limit: float) -> str:
+        return f"torch.nn.utils.clip_grad_norm_(model.parameters(), {limit:g})  # before optimizer.step()"
+
+    def hold(self, kernel: str, limit: float) -> str:
+        return f"model.{kernel}.data.renorm_(2, 0, {limit:g})  # after optimizer.step(), for each weight_hh"
+
+    def weigh(self) -> str:
+        return "loss = loss * len(x) / batch_size  # before loss.backward()"
 
 
-def all_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer, moment: Moment) -> list[Change]:
-    """Name the changes that can be made to this model and optimiser, the most specific cause first."""
+def all_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer, moment: Moment, at_start: dict[str, float]) -> list[Change]:
+    """Name the changes that can be made to this model and optimiser, the most specific cause first.
+
+    `at_start` tells the mean length of recurrent kernels' columns when the recording began.
+    """
     group = optimizer.param_groups[0]
-    kind, rate = type(optimizer).__name__, float(group["lr"])
-    found = _of_batches(moment)
-    if "betas" in group and group["betas"][1] < 0.99:
-        line = f"torch.optim.{kind}(model.parameters(), lr={rate:g}, betas=({group['betas'][0]:g}, 0.999))"
-        cause = "the second moment forgets too fast (beta2 is too small)"
-        found.append(Change("beta2", 0.999, name="beta2 0.999", cause=cause, line=line))
-    if moment.rate_changed:
-        name, line = f"learning rate held at {rate:g}", f"leave the learning rate at {rate:g}; look at the schedule"
-        found.append(Change("hold-rate", rate, name=name, cause="the learning rate was changed", line=line))
-    found += _of_kernels(model)
-    for factor in (0.5, 0.1):
-        line = f"torch.optim.{kind}(model.parameters(), lr={rate * factor:.3g})"
-        name = f"learning rate × {factor:g} ({rate * factor:.3g})"
-        found.append(Change("learning-rate", factor, name=name, cause="the learning rate is too high", line=line))
-    if moment.usual_gradient:
-        line = f"torch.nn.utils.clip_grad_norm_(model.parameters(), {moment.usual_gradient:.3g})  # before optimizer.step()"
-        name = f"gradients clipped at their usual length ({moment.usual_gradient:.3g})"
-        found.append(Change("clip", moment.usual_gradient, name=name, cause="single long gradients", line=line))
-    if "amsgrad" in group and not group["amsgrad"]:
-        line = f"torch.optim.{kind}(model.parameters(), lr={rate:g}, amsgrad=True)"
-        cause = "the second moment has forgotten how long gradients can be"
-        found.append(Change("amsgrad", name="AMSGrad", cause=cause, line=line))
-    if "eps" in group and "betas" in group:
-        line = f"torch.optim.{kind}(model.parameters(), lr={rate:g}, eps=1e-4)"
-        found.append(Change("epsilon", 1e-4, name="epsilon 1e-4", cause="steps by gradients that are too small", line=line))
-    return found + _of_tensors(model, optimizer)
+    subject = Subject(
+        rate=float(group["lr"]),
+        beta2=group["betas"][1] if "betas" in group else None,
+        can_amsgrad=not group.get("amsgrad", True),
+        has_epsilon="eps" in group and "betas" in group,
+        has_second_moment=any("exp_avg_sq" in state for state in optimizer.state.values()),
+        kernels=tuple(
+            Kernel(name, at_start.get(name, float("inf")), float(lengths.mean()), float(lengths.max()))
+            for name, lengths in _column_lengths(model).items()
+        ),
+        tensors=tuple(name for name, parameter in model.named_parameters() if parameter.requires_grad),
+    )
+    return changes.all_of(subject, moment, _Lines(optimizer))
 
 
-def _of_batches(moment: Moment) -> list[Change]:
-    found = []
-    if moment.worst_step is not None:
-        cause, line = "a harmful batch", f"look at the batch of step {moment.worst_step}; leave it out"
-        name = f"batch of step {moment.worst_step} left out"
-        found.append(Change("skip", moment.worst_step, name=name, cause=cause, line=line))
-    if moment.other_step is not None:
-        name = f"batch of step {moment.other_step} left out (to compare)"
-        found.append(Change("skip", moment.other_step, name=name))
-    if moment.has_smaller:
-        line = "DataLoader(..., drop_last=True)"
-        name, cause = "smaller batches weighed by their size", "the smaller last batch weighs too much"
-        found.append(Change("weigh", name=name, cause=cause, line=line))
-    return found
+def kernel_lengths(model: torch.nn.Module) -> dict[str, float]:
+    """Return the mean length of each recurrent kernel's columns: the weights from all units to one gate of one unit."""
+    return {name: float(lengths.mean()) for name, lengths in _column_lengths(model).items()}
 
 
-def _of_kernels(model: torch.nn.Module) -> list[Change]:
+def _column_lengths(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     kernels = _recurrent_kernels(model)
-    if not kernels:
-        return []
-    longest = max(float(torch.linalg.vector_norm(kernel.detach(), dim=1).max()) for kernel in kernels.values())
-    limit = round(HOLD * longest, 2)
-    name = next(iter(kernels))
-    line = f"model.{name}.data.renorm_(2, 0, {limit:g})  # after optimizer.step(), for each weight_hh"
-    in_words = f"recurrent kernels' columns held to {limit:g} (the longest: {longest:.2f})"
-    return [Change("hold", limit, name=in_words, cause="the recurrent kernel has grown too long", line=line)]
-
-
-def _of_tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> list[Change]:
-    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    if len(names) > MOST_TENSORS:
-        return []
-    has_second = any("exp_avg_sq" in state for state in optimizer.state.values())
-    raised = [Change("second-moment", 10.0, name, f"second moment of {name} × 10") for name in names if has_second]
-    return raised + [Change("freeze", None, name, f"{name} frozen") for name in names]
+    return {name: torch.linalg.vector_norm(kernel.detach().float(), dim=1) for name, kernel in kernels.items()}
 
 
 def _recurrent_kernels(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:

@@ -10,15 +10,11 @@ from typing import Any
 
 import torch
 
-from flameout._native import Curve
+from flameout._recorder import EVERY, RecorderBase
 from flameout._recording import Recording
 from flameout._replay import diagnose
 from flameout.diagnosis import Diagnosis
-from flameout.judgement import Judgement, judge
 from flameout.torch.run import StepFunction, TorchRun
-
-#: Steps between two states that are kept.
-EVERY = 50
 
 
 class Step:
@@ -35,7 +31,7 @@ class Step:
         return value
 
 
-class Recorder:
+class Recorder(RecorderBase):
     """Keeps what a replay of a training needs: states, batches, states of generators, and the curve.
 
     Nothing that it does changes the training's numbers. When the loss is not finite, or rises and does not come back, it
@@ -79,30 +75,6 @@ class Recorder:
         recorder._run = TorchRun(model, optimizer, scheduler, scaler)
         recorder._recording = Recording.read(recorder._run, directory)
         return recorder
-
-    @property
-    def caught(self) -> bool:
-        """Whether something has gone wrong and was written down."""
-        return self._recording.caught
-
-    @property
-    def judgement(self) -> Judgement:
-        """What the curve tells: that of the moment at which something went wrong, or of now."""
-        return self._recording.judgement or judge(self.curve())
-
-    @property
-    def bytes(self) -> int:
-        """The memory that states and batches take."""
-        return self._recording.bytes
-
-    def curve(self) -> Curve:
-        """Return losses and learning rates of the steps so far."""
-        return self._recording.curve.curve()
-
-    def write(self) -> None:
-        """Write down what was kept, though nothing has gone wrong."""
-        if not self.caught:
-            self._recording.write(self.judgement)
 
     @contextmanager
     def step(self, *batch: Any) -> Iterator[Step]:

@@ -33,6 +33,8 @@ class TorchRun:
         self.scheduler = scheduler
         self.scaler = scaler
         self.step_function: StepFunction | None = None
+        #: The mean length of recurrent kernels' columns when the recording began.
+        self.kernels_at_start = changes.kernel_lengths(model)
         #: What learning rates are multiplied by in a replay.
         self.rate_factor = 1.0
         #: Learning rates, one for each group, that a replay uses instead of the recorded ones.
@@ -49,6 +51,7 @@ class TorchRun:
             "optimizer": self.optimizer.state_dict(),
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
+            "kernels-at-start": self.kernels_at_start,
         }
         return Tree.of(nested, _copy, "state")
 
@@ -63,6 +66,7 @@ class TorchRun:
             for name, buffer in self.model.named_buffers():
                 buffer.copy_(_of_shape(nested["buffers"], name, buffer))
         self.optimizer.load_state_dict(nested["optimizer"])
+        self.kernels_at_start = nested["kernels-at-start"]
         if self.scheduler is not None:
             self.scheduler.load_state_dict(nested["scheduler"])
         if self.scaler is not None:
@@ -130,7 +134,7 @@ class TorchRun:
 
     def changes(self, moment: Moment) -> Sequence[Change]:
         """Name the changes that can be made, the most specific cause first."""
-        return changes.all_of(self.model, self.optimizer, moment)
+        return changes.all_of(self.model, self.optimizer, moment, self.kernels_at_start)
 
     @contextmanager
     def changed(self, change: Change, moment: Moment) -> Iterator[None]:

@@ -1,0 +1,319 @@
+//! Logs in the forms in which programs print them and people paste them: the same collapse must be told in each.
+
+use flameout_curves::judge::{Judgement, Series, Verdict, judge};
+use flameout_curves::{Curve, Error, Names, logs};
+
+/// Rows before the collapse, of thirty.
+const GOOD: usize = 18;
+
+/// Training and validation loss of a row, from 0.
+fn row(row: usize) -> (f64, f64) {
+    let loss = if row < GOOD { 0.3 + 2.0 * 0.8_f64.powi(row as i32) } else { 2.3 + 0.01 * (row % 3) as f64 };
+    ((loss * 1e4).round() / 1e4, (loss * 1.1e4).round() / 1e4)
+}
+
+/// The text of each row.
+fn rows(text: impl Fn(usize, f64, f64) -> String) -> String {
+    (0..30).map(|number| text(number, row(number).0, row(number).1)).collect()
+}
+
+fn list(of: impl Fn((f64, f64)) -> f64, item: impl Fn(f64) -> String) -> String {
+    (0..30).map(|number| item(of(row(number)))).collect::<Vec<_>>().join(", ")
+}
+
+fn read(text: &str) -> Result<Vec<Curve>, Error> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    logs::read(file.path(), &Names::default())
+}
+
+fn judged(text: &str) -> (Curve, Judgement) {
+    let mut curves = read(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    assert_eq!(curves.len(), 1, "{text}");
+    let curve = curves.remove(0);
+    let judgement = judge(&curve);
+    (curve, judgement)
+}
+
+/// The rows at which training and validation loss collapse.
+fn onsets(judgement: &Judgement) -> [Option<u64>; 2] {
+    [Series::Loss, Series::ValidationLoss].map(|series| {
+        let mut of_series = judgement.events.iter().filter(|event| event.series == series);
+        of_series.next().map(|event| event.event.onset)
+    })
+}
+
+#[test]
+fn a_collapse_of_both_losses_is_told_in_every_form() {
+    let plain = |value: f64| value.to_string();
+    let numpy = |value: f64| format!("np.float32({value})");
+    let (losses, tests) = (list(|row| row.0, plain), list(|row| row.1, plain));
+    let epochs_from_0 = [
+        format!("{{'loss': [{losses}], 'val_loss': [{tests}]}}\n"),
+        format!("{{'loss': [{}], 'val_loss': [{}]}}", list(|row| row.0, numpy), list(|row| row.1, numpy)),
+        format!("train_losses = [{losses}]\nval_losses = [{tests}]\n"),
+        format!(">>> history.history\n{{'loss': [{losses}], 'val_loss': [{tests}]}}"),
+        format!(
+            "{{{}}}",
+            rows(|row, loss, val| {
+                format!("{}\"{row}\": {{\"loss\": {loss}, \"val_loss\": {val}}}", if row > 0 { ", " } else { "" })
+            })
+        ),
+        format!(
+            "{{\"epoch\": 3, \"log_history\": [{}]}}",
+            rows(|row, loss, val| {
+                format!(
+                    "{}{{\"loss\": {loss}, \"eval_loss\": {val}, \"epoch\": {row}}}",
+                    if row > 0 { ", " } else { "" }
+                )
+            })
+        ),
+        // print(pandas.DataFrame(history))
+        format!("        loss  val_loss\n{}", rows(|row, loss, val| format!("{row:<3} {loss:.6} {val:.6}\n"))),
+        // AllenNLP: the bar stands behind its figures.
+        rows(|row, loss, val| {
+            let bar =
+                |loss: f64, steps: u32| format!("loss: {loss} ||: 100%|####| {steps}/{steps} [00:03<00:00, 40it/s]");
+            let said = |text: &str| format!("2019-05-05 10:00:00,123 - INFO - allennlp.training.trainer - {text}\n");
+            format!(
+                "{}{}loss: 9.0 ||:  10%|#   | 10/100 [00:01<00:02, 40it/s]\r{}\n{}{}\n",
+                said(&format!("Epoch {row}/29")),
+                said("Training"),
+                bar(loss, 100),
+                said("Validating"),
+                bar(val, 10)
+            )
+        }),
+        // Sockeye: every line of batches is of the same batch, and figures of tests have no epoch.
+        rows(|row, loss, val| {
+            let [of_train, of_test] = [loss.exp(), val.exp()];
+            format!(
+                "[INFO:sockeye] Epoch[{row}] Batch [50]\tSpeed: 9.5 samples/sec\tperplexity={of_train}\n\
+                 [INFO:sockeye] Checkpoint [{row}]\tValidation-perplexity={of_test}\n"
+            )
+        }),
+    ];
+    let epochs_from_1 = [
+        rows(|row, loss, val| {
+            format!(
+                "{}/30 * Epoch {} (train): loss={loss}\n{}/30 * Epoch {} (valid): loss={val}\n",
+                row + 1,
+                row + 1,
+                row + 1,
+                row + 1
+            )
+        }),
+        // PaddlePaddle
+        rows(|row, loss, val| {
+            format!(
+                "Epoch {}/30\nstep  600/938 - loss: 9.0 - 12ms/step\nstep  938/938 - loss: {loss} - 12ms/step\nEval \
+                 begin...\nstep 157/157 - loss: {val} - 9ms/step\n",
+                row + 1
+            )
+        }),
+        rows(|row, loss, val| format!("epoch {}: train: loss {loss} acc 0.8 | val: loss {val} acc 0.7\n", row + 1)),
+        rows(|row, loss, val| format!("(epoch = {}, train_loss = {loss}f0, test_loss = {val}f0)\n", row + 1)),
+        // R's data frame of a history: a row for each figure.
+        "\"\",\"epoch\",\"value\",\"metric\",\"data\"\n".to_owned()
+            + &rows(|row, loss, _| format!("\"{row}\",{},{loss},\"loss\",\"training\"\n", row + 1))
+            + &rows(|row, _, _| format!("\"{row}\",{},0.5,\"accuracy\",\"training\"\n", row + 1))
+            + &rows(|row, _, val| format!("\"{row}\",{},{val},\"loss\",\"validation\"\n", row + 1)),
+        // A model card: text before and after the table.
+        "### Training results\n\n| Training Loss | Epoch | Validation Loss |\n|:---:|:---:|:---:|\n".to_owned()
+            + &rows(|row, loss, val| format!("| {loss} | {}.0 | {val} |\n", row + 1))
+            + "\n### Framework versions\n\n- Transformers 4.30.0\n",
+        "epoch,loss,val_loss\n".to_owned()
+            + &rows(|row, loss, val| format!("{},{loss},{val}\n", row + 1))
+            + "Training is over\n",
+        // skorch and Chainer colour their tables.
+        "  epoch    train_loss    valid_loss\n-------  ------------  ------------\n".to_owned()
+            + &rows(|row, loss, val| {
+                format!("      {}        \x1b[36m{loss}\x1b[0m        \x1b[35m{val}\x1b[0m\n", row + 1)
+            }),
+        "epoch       main/loss   validation/main/loss\n".to_owned()
+            + &rows(|row, loss, val| format!("\x1b[J{}           {loss}     {val}\n", row + 1)),
+        // By numpy.savetxt.
+        "# epoch loss val_loss\n".to_owned() + &rows(|row, loss, val| format!("{} {loss:e} {val:e}\n", row + 1)),
+    ];
+    for (first, texts) in [(0, &epochs_from_0[..]), (1, &epochs_from_1[..])] {
+        for text in texts {
+            let (_, judgement) = judged(text);
+            assert_eq!(judgement.verdict, Verdict::Collapse, "{text}");
+            assert_eq!(onsets(&judgement), [Some(GOOD as u64 + first); 2], "{text}");
+        }
+    }
+}
+
+#[test]
+fn steps_are_those_that_rows_with_a_loss_have() {
+    let step = |row: usize| 100 * row;
+    for text in [
+        // Caffe says a loss twice, the second time without its iteration.
+        rows(|row, loss, _| {
+            let step = step(row);
+            format!(
+                "solver.cpp:228] Iteration {step}, loss = {loss}\nsolver.cpp:244]     Train net output #0: loss = {loss} (* 1 = {loss} loss)\nsgd_solver.cpp:106] Iteration {step}, lr = 0.01\n"
+            )
+        }),
+        // fairseq counts batches in each epoch, and updates.
+        rows(|row, loss, val| {
+            let inner = format!(
+                "| train_inner | epoch 001:   {} / 3002 loss={loss}, num_updates={}, lr=0.5\n",
+                step(row) % 1000,
+                step(row)
+            );
+            let tested =
+                format!("| valid | epoch 001 | valid on 'valid' subset | loss {val} | num_updates {}\n", step(row));
+            if row % 10 == 9 { inner + &tested } else { inner }
+        }),
+        rows(|row, loss, _| {
+            format!("| train | epoch 001 | loss {loss:.3} | nll_loss 1.5 | num_updates {} | lr 0.5\n", step(row))
+        }),
+        // DeepSpeed
+        rows(|row, loss, _| {
+            format!(
+                "[INFO] [Rank 0] step={}, skipped=0, lr=[0.1, 0.1]\nsteps: {} loss: {loss} iter time (s): 0.3\n",
+                step(row),
+                step(row)
+            )
+        }),
+        // Marian
+        rows(|row, loss, _| {
+            format!("Ep. 1 : Up. {} : Sen. 32,000 : Cost {loss} * 1,200,345 @ 12,034 : Time 60.12s\n", step(row))
+        }),
+        // spaCy
+        "E    #       LOSS TOK2VEC\n---  ------  ------------\n".to_owned()
+            + &rows(|row, loss, _| format!("  0  {:>6}    {loss}\n", step(row))),
+        // char-rnn
+        rows(|row, loss, _| {
+            format!("{}/21150 (epoch 0.{row:02}), train_loss = {loss}, time/batch = 0.52s\n", step(row))
+        }),
+        // One bar over all of the training.
+        rows(|row, loss, _| {
+            format!("\rSteps:  1%|#  | {}/3000 [10:00<22:33,  1.20it/s, lr=1e-5, step_loss={loss}]", step(row))
+        }),
+        rows(|row, loss, _| {
+            format!("step {} loss tensor({loss}, device='cuda:0', grad_fn=<NllLossBackward0>)\n", step(row))
+        }),
+        // Thousands apart.
+        rows(|row, loss, _| {
+            format!(
+                "Step {}: loss = 1,{:.2}\n",
+                if row < 10 { step(row).to_string() } else { format!("{},{:03}", step(row) / 1000, step(row) % 1000) },
+                200.0 * loss
+            )
+        }),
+        rows(|row, loss, _| format!("step {}: loss {}\n", step(row), loss.to_string().replace('.', ","))),
+        // A warning between the rows.
+        rows(|row, loss, _| format!("step {} loss {loss}\nUserWarning: loss 3 4 5 is odd\n", step(row))),
+        // Newest first.
+        "step,loss\n".to_owned()
+            + &(0..30).rev().map(|number| format!("{},{}\n", step(number), row(number).0)).collect::<String>(),
+    ] {
+        let (curve, judgement) = judged(&text);
+        let steps: Vec<u64> = curve.points.iter().map(|point| point.step).collect();
+        assert_eq!(steps, (0..30).map(|row| step(row) as u64).collect::<Vec<_>>(), "{text}");
+        assert!(matches!(judgement.verdict, Verdict::Collapse | Verdict::CollapseOfTraining), "{judgement:?} {text}");
+        assert_eq!(onsets(&judgement)[0], Some(step(GOOD) as u64), "{text}");
+    }
+}
+
+#[test]
+fn every_loss_of_a_log_is_looked_at() {
+    let table = |part: &dyn Fn(usize) -> f64| {
+        let lines = (0..30).map(|row| format!("{row},{},{}\n", 2.0 * 0.9_f64.powi(row as i32) + 0.1, part(row)));
+        format!("epoch,train/box_loss,train/cls_loss\n{}", lines.collect::<String>())
+    };
+    let (_, sound) = judged(&table(&|row| 1.0 / (row + 1) as f64));
+    assert_eq!((sound.verdict, sound.judged.len()), (Verdict::NothingWrong, 2));
+    for (what, part) in
+        [("NaN", &(|at| if at < GOOD { 0.5 } else { f64::NAN }) as &dyn Fn(usize) -> f64), ("lost", &|at| row(at).0)]
+    {
+        let (_, judgement) = judged(&table(part));
+        assert_eq!(judgement.verdict, Verdict::PartLost, "{what}");
+        assert_eq!(
+            (judgement.parts[0].column.as_str(), judgement.parts[0].event.onset),
+            ("train/cls_loss", GOOD as u64)
+        );
+    }
+    // What a generator loses its discriminator gains.
+    let against = table(&|row| 0.5 + 0.1 * row as f64).replace("train/cls_loss", "train/gen_loss");
+    assert_eq!(judged(&against).1.verdict, Verdict::NothingWrong);
+    // XGBoost names two sets of data, of which the first is that of training.
+    let boosted = rows(|row, _, val| {
+        format!("[{row}]\tvalidation_0-rmse:{}\tvalidation_1-rmse:{val}\n", 2.0 * 0.9_f64.powi(row as i32))
+    });
+    let (curve, judgement) = judged(&boosted);
+    assert_eq!(judgement.verdict, Verdict::CollapseOfValidation);
+    assert!(
+        curve.notes.iter().any(|note| note.contains("`validation_0-rmse` was taken as the training")),
+        "{:?}",
+        curve.notes
+    );
+    // The accuracy of a table that names both losses by their data is of validation.
+    let table = "Epoch,Training Loss,Validation Loss,Accuracy\n".to_owned()
+        + &(0..30)
+            .map(|row| format!("{row},{},{},0.5\n", 2.0 * 0.9_f64.powi(row), 2.1 * 0.9_f64.powi(row)))
+            .collect::<String>();
+    assert_eq!(judged(&table).0.columns.validation_accuracy.as_deref(), Some("Accuracy"));
+}
+
+#[test]
+fn no_row_is_thrown_away_without_a_look() {
+    // Two processes write to one log, and one of them collapses.
+    let two = rows(|row, loss, _| {
+        format!("run_a step {row} loss {loss}\nrun_b step {row} loss {}\n", 2.0 * 0.9_f64.powi(row as i32))
+    });
+    let verdicts: Vec<Verdict> = read(&two).unwrap().iter().map(|curve| judge(curve).verdict).collect();
+    assert_eq!(verdicts, [Verdict::Collapse, Verdict::NothingWrong]);
+    // Somebody went back to before the collapse.
+    let again = rows(|row, loss, _| format!("step {row} loss {loss}\n"))
+        + &(15..40).map(|row| format!("step {row} loss {}\n", 0.3 + 2.0 * 0.8_f64.powi(row))).collect::<String>();
+    let runs = read(&again).unwrap();
+    let verdicts: Vec<(bool, Verdict)> = runs.iter().map(|curve| (curve.superseded, judge(curve).verdict)).collect();
+    assert_eq!(verdicts, [(true, Verdict::Collapse), (false, Verdict::NothingWrong)]);
+    // pandas writes NaN as nothing.
+    let empty = "epoch,loss,val_loss\n".to_owned()
+        + &(0..30).map(|row| format!("{row},{},0.5\n", if row < 20 { "0.4" } else { "" })).collect::<String>();
+    let (curve, judgement) = judged(&empty);
+    assert_eq!((judgement.verdict, onsets(&judgement)[0]), (Verdict::NotFinite, Some(20)));
+    assert!(curve.notes.iter().any(|note| note.contains("line 22") && note.contains("NaN")), "{:?}", curve.notes);
+}
+
+#[test]
+fn what_is_cut_off_or_abridged_is_refused() {
+    let losses = list(|row| row.0, |value| value.to_string());
+    for (text, says) in [
+        (format!("{{\"loss\": [{losses}"), "line 1: JSON ends before it is complete"),
+        (format!("{{\"epoch\": 1,\n\"log_history\": [{{\"loss\": 0.5}},\n{{\"loss\": [{losses}"), "ends before"),
+        (format!("{{'loss': [{losses}"), "lists of numbers amid other text, or such as do not end"),
+        ("losses = [2.3 2.2 2.1 ... 0.5 0.4]".into(), "left out the middle"),
+        ("e\0p\0o\0c\0h\0,\0l\0o\0s\0s\0\n\0".into(), "UTF-16"),
+    ] {
+        let error = read(&text).unwrap_err().to_string();
+        assert!(error.contains(says), "{text}: {error}");
+    }
+    // A single line is a row, not a line of names.
+    let (curve, judgement) = judged("Epoch 1, loss 2.31, val_loss 2.40\n");
+    assert_eq!((curve.points.len(), judgement.verdict), (1, Verdict::TooShort));
+}
+
+/// A table without a line feed is refused by name, whichever way it ends.
+#[test]
+fn a_table_with_carriage_returns_is_told() {
+    let table = format!("epoch,loss,val_loss\n{}", rows(|row, loss, val| format!("{row},{loss},{val}\n")));
+    assert_eq!(onsets(&judged(&table).1), [Some(GOOD as u64); 2]);
+    let error = read(&table.replace('\n', "\r")).unwrap_err().to_string();
+    assert!(error.contains("carriage returns") && error.contains("tr '\\r' '\\n'"), "{error}");
+}
+
+/// PaddlePaddle's `batch_cost` is a time: however it rises, no loss does.
+#[test]
+fn a_cost_in_seconds_is_no_loss() {
+    let text = rows(|row, _, _| {
+        let (loss, seconds) = (0.3 + 2.0 * 0.8_f64.powi(row as i32), if row < 15 { 0.2 } else { 5.0 });
+        format!("[2021/05/05 10:00:08,123] epoch: [{row}/30], iter: {row}, loss: {loss:.4}, batch_cost: {seconds} s\n")
+    });
+    let (_, judgement) = judged(&text);
+    assert!(judgement.events.is_empty(), "{judgement:?}");
+}

@@ -1,0 +1,108 @@
+"""Trains the question's networks in a framework until they collapse, asks for the cause, and trains again with the remedy.
+
+    python crates/python/benchmarks/collapse.py gru torch --seeds 0 1 2 3 4 --rows target/collapse.jsonl
+    python crates/python/benchmarks/collapse.py --table --rows target/collapse.jsonl
+
+Each run is a line of the file of rows; what is there already is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import shutil
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from question import CASES
+
+
+def main() -> None:
+    """Make the runs that are asked for, or print the table of those that were made."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("case", nargs="?", choices=CASES)
+    parser.add_argument("framework", nargs="?", choices=["torch", "keras"])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--rate", type=float, help="a learning rate other than the case's")
+    parser.add_argument("--rows", type=Path, required=True, help="the file of rows, JSON lines")
+    parser.add_argument("--crashes", type=Path, help="where crash directories are kept; else they are removed")
+    parser.add_argument("--no-remedy", action="store_true", help="do not train again with the remedy")
+    parser.add_argument("--table", action="store_true")
+    options = parser.parse_args()
+    rows = [json.loads(line) for line in options.rows.read_text().splitlines()] if options.rows.exists() else []
+    if options.table:
+        print(table(rows))
+        return
+    if options.case is None or options.framework is None:
+        parser.error("name a case and a framework, or ask for --table")
+    for seed in options.seeds:
+        known = {"case": options.case, "framework": options.framework, "seed": seed}
+        known["rate"] = options.rate or CASES[options.case].rate
+        if not any(known.items() <= row.items() for row in rows):
+            row = known | run(known, options.crashes, not options.no_remedy)
+            with options.rows.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            print(json.dumps({key: value for key, value in row.items() if key != "trials"}), flush=True)
+
+
+def run(known: dict[str, Any], crashes: Path | None, remedy: bool) -> dict[str, Any]:
+    """Train, diagnose, train again; return what is worth keeping."""
+    framework = importlib.import_module(f"on_{known['framework']}")
+    name = f"{known['case']}-{known['framework']}-{known['rate']:g}-{known['seed']}"
+    directory = Path(tempfile.mkdtemp()) if crashes is None else crashes
+    shutil.rmtree(directory / name, ignore_errors=True)
+    try:
+        begun = time.process_time()
+        outcome, recorder = framework.recorded(known["case"], known["seed"], known["rate"], directory / name)
+        row: dict[str, Any] = {"outcome": asdict(outcome), "caught": recorder.caught, "seconds": time.process_time() - begun}
+        if not recorder.caught:
+            return row
+        begun = time.process_time()
+        found = framework.diagnose(recorder)
+        row["diagnosis_seconds"] = time.process_time() - begun
+        row |= {"curve": found.judgement.verdict, "onset": found.onset, "begin": found.begin, "verdict": found.verdict}
+        row |= {"reason": found.reason, "remedy": found.remedy}
+        row["control"] = None if found.control is None else asdict(found.control)
+        row["trials"] = [
+            {"change": trial.change and asdict(trial.change), "wrong": trial.wrong, "of": trial.of, "steps": trial.steps}
+            for trial in found.trials
+        ]
+        named = found.named
+        if named is not None and remedy:
+            row["named"] = [named.kind, named.value]
+            settings = (known["case"], known["seed"], known["rate"], named.kind, named.from_start or named.value)
+            row["remedied"] = asdict(framework.from_the_start(*settings))
+        return row
+    finally:
+        if crashes is None:
+            shutil.rmtree(directory)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return a table of the runs, one row for each network and framework."""
+    lines = [
+        "| network | framework | rate | runs | collapsed | caught | control to the bit | cause named | remedied |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for group in sorted({(row["case"], row["framework"], row["rate"]) for row in rows}):
+        runs = [row for row in rows if (row["case"], row["framework"], row["rate"]) == group]
+        caught = [row for row in runs if row["caught"]]
+        collapsed = [row for row in runs if row["caught"] or row["outcome"]["collapsed"] is not None]
+        equal = [row for row in caught if row["control"] and row["control"]["equal"]]
+        named = [row for row in caught if row["verdict"] != "unknown"]
+        well = [row for row in named if "remedied" in row and _trains_well(row["remedied"])]
+        counts = [len(runs), len(collapsed), len(caught), len(equal), len(named), len(well)]
+        lines.append("| " + " | ".join(map(str, [*group, *counts])) + " |")
+    return "\n".join(lines)
+
+
+def _trains_well(outcome: dict[str, Any]) -> bool:
+    return outcome["trained_well"] is not None and outcome["collapsed"] is None
+
+
+if __name__ == "__main__":
+    main()

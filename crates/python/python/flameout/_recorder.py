@@ -1,0 +1,40 @@
+"""What recorders of all frameworks have in common."""
+
+from __future__ import annotations
+
+from flameout._native import Curve
+from flameout._recording import Recording
+from flameout.judgement import Judgement, judge
+
+#: Steps between two states that are kept.
+EVERY = 50
+
+
+class RecorderBase:
+    """What a recorder tells of its recording."""
+
+    _recording: Recording
+
+    @property
+    def caught(self) -> bool:
+        """Whether something has gone wrong and was written down."""
+        return self._recording.caught
+
+    @property
+    def judgement(self) -> Judgement:
+        """What the curve tells: that of the moment at which something went wrong, or of now."""
+        return self._recording.judgement or judge(self.curve())
+
+    @property
+    def bytes(self) -> int:
+        """The memory that states and batches take."""
+        return self._recording.bytes
+
+    def curve(self) -> Curve:
+        """Return losses and learning rates of the steps so far."""
+        return self._recording.curve.curve()
+
+    def write(self) -> None:
+        """Write down what was kept, though nothing has gone wrong."""
+        if not self.caught:
+            self._recording.write(self.judgement)
