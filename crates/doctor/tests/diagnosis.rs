@@ -215,7 +215,10 @@ fn a_batch_that_is_not_finite_is_found_also_in_the_first_step() {
     for step in [1, 2] {
         let subject = subject(settings()).with_intervention(move || NanInBatch(step));
         let diagnosis = diagnose(&subject, &Options::default()).unwrap();
-        assert_eq!((diagnosis.condition, cause(&diagnosis)), (Condition::NonFinite { step }, Some(Cause::HarmfulBatch)));
+        assert_eq!(
+            (diagnosis.condition, cause(&diagnosis)),
+            (Condition::NonFinite { step }, Some(Cause::HarmfulBatch))
+        );
         let Verdict::Cause(finding) = diagnosis.verdict() else { unreachable!() };
         assert_eq!(finding.remedy, Some(Change::SkipBatches([step].into())), "{}", finding.evidence);
         assert!(finding.evidence.contains(&format!("step {step} is not finite")), "{}", finding.evidence);
