@@ -77,7 +77,7 @@ impl Course {
             snapshots: Snapshots::new(snapshot_bytes),
             outcome,
             parameter_norm: last.parameters().l2_norm(),
-            still: still_tensors(&subject.tensors(), last.parameters(), subject.start.parameters()),
+            still: still_tensors(subject.tensors(), last.parameters(), subject.start.parameters()),
         };
         let began = states[0].step();
         for state in states {
