@@ -91,7 +91,7 @@ impl<T: Number> From<Guarded<T>> for Snapshot {
     }
 }
 
-/// As [`Stored`] or [`Guarded`] is read.
+/// Writes what is read without or with a guard, as there is none or one.
 impl Serialize for Snapshot {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         each_weights!(&self.weights, weights => match &weights.guard {
