@@ -207,9 +207,9 @@ fn a_checkpoint_of_a_later_version_is_refused_and_not_passed_over() {
     let (summary, _) = undisturbed();
     let directory = stopped();
     let newest = checkpoint(directory.path(), 10);
-    flameout_files::checkpoint::write(&newest, 4, &"what a later program thought of").unwrap();
+    flameout_files::checkpoint::write(&newest, 5, &"what a later program thought of").unwrap();
     let error = run(&settings(), directory.path(), true, u64::MAX).unwrap_err().to_string();
-    assert!(error.contains("step-0000000010") && error.contains("version 4"), "{error}");
+    assert!(error.contains("step-0000000010") && error.contains("version 5"), "{error}");
     fs::remove_file(&newest).unwrap();
     let (ended, from, _) = run(&settings(), directory.path(), true, u64::MAX).unwrap();
     assert_eq!((finished(ended), from), (summary, 8));
