@@ -109,7 +109,7 @@ impl EpochLengths {
         if let Some(&steps) = self.0.get(&key) {
             return Ok(steps);
         }
-        let steps = Dataset::<f32>::open(settings, base)?.steps_per_epoch(settings);
+        let steps = Dataset::open(settings, base)?.steps_per_epoch(settings);
         self.0.insert(key, steps);
         Ok(steps)
     }

@@ -2,7 +2,7 @@
 //! within minutes.
 
 use flameout_experiment::{Case, Settings};
-use flameout_optim::Constraint;
+use flameout_model::Constraint;
 
 /// What the question did not say, or what must differ for the collapse to come within minutes: key, value, reason.
 /// docs/results/learning-rate-and-size.md has the measurements.

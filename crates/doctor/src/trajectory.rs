@@ -1,6 +1,7 @@
 //! How the network changes on the way to the onset: curvature, recurrent weights and gates at states along the run.
 
-use flameout_experiment::{Number, Snapshot, Trainer};
+use flameout_experiment::{AnyLearner, Learner, Snapshot, Trainer};
+use flameout_kernels::Real;
 use flameout_optim::l2_norm;
 use serde::{Deserialize, Serialize};
 
@@ -41,40 +42,41 @@ pub struct State {
 ///
 /// # Errors
 /// [`Error::Experiment`] if the network cannot be built.
-#[inline(never)] // compiled once: see `instances`
-pub fn approach<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Result<Vec<State>, Error> {
+pub fn trajectory(subject: &Subject, course: &Course) -> Result<Vec<State>, Error> {
     let end = course.wrong().unwrap_or(course.curve.points.len() as u64);
     let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
-    let mut reference = Reference::new(trainer.model(), &subject.settings, &subject.dataset, WORDS, POWER_ITERATIONS);
     let chosen = course.snapshots.steps_towards(end);
     let chosen = course.snapshots.iter().filter(|snapshot| chosen.contains(&snapshot.step()));
-    chosen.map(|snapshot| state(subject, course, snapshot, &mut trainer, &mut reference)).collect()
+    chosen.map(|snapshot| state(subject, course, snapshot, &mut trainer)).collect()
 }
 
-fn state<T: Number>(
-    subject: &Subject<T>,
-    course: &Course<T>,
-    snapshot: &Snapshot<T>,
-    trainer: &mut Trainer<T>,
-    reference: &mut Reference<T>,
-) -> Result<State, Error> {
+fn state(subject: &Subject, course: &Course, snapshot: &Snapshot, trainer: &mut Trainer) -> Result<State, Error> {
     trainer.restore(&subject.dataset, snapshot.clone())?;
-    let reading = reference.measure(trainer.model());
-    let mut copy = scratch(trainer.model());
-    let preconditioner = Preconditioner::of(trainer.optimizer());
-    let mut curvature = Curvature::new(&mut copy, reference.batch(), subject.settings.training.loss);
+    let step = snapshot.step();
+    let rate = course.curve.points.get(step as usize - 1).and_then(|point| point.learning_rate).unwrap_or(f64::NAN);
+    Ok(match trainer.learner() {
+        AnyLearner::F32(learner) => measure(subject, learner, step, rate),
+        AnyLearner::F64(learner) => measure(subject, learner, step, rate),
+    })
+}
+
+fn measure<T: Real>(subject: &Subject, learner: &Learner<T>, step: u64, rate: f64) -> State {
+    let (network, loss) = (learner.network(), subject.settings.training.loss);
+    let mut reference = Reference::new(network, loss, &subject.dataset, WORDS, POWER_ITERATIONS);
+    let reading = reference.measure(network);
+    let mut copy = scratch(network);
+    let preconditioner = Preconditioner::of(learner.optimizer());
+    let mut curvature = Curvature::new(&mut copy, reference.batch(), loss);
     let largest = curvature.largest_preconditioned(&preconditioner, LANCZOS_ITERATIONS);
-    let rate =
-        course.curve.points.get(snapshot.step() as usize - 1).and_then(|point| point.learning_rate).unwrap_or(f64::NAN);
-    Ok(State {
-        step: snapshot.step(),
+    State {
+        step,
         loss: reading.loss,
-        parameter_norm: l2_norm(trainer.model().parameters()),
+        parameter_norm: l2_norm(network.parameters()),
         spectral_radius: largest_of(&reading.spectral_radius),
         zero_slope: largest_of(&reading.zero_slope),
         sharpness: largest.value,
         threshold: preconditioner.threshold(rate),
-    })
+    }
 }
 
 fn largest_of(values: &[f64]) -> f64 {

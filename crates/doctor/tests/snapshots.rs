@@ -1,19 +1,19 @@
 //! Which snapshots a ring keeps, over whole runs.
 
-use flameout_doctor::ring::Ring;
+use flameout_doctor::snapshots::Snapshots;
 use flameout_experiment::{Case, Dataset, Settings, Snapshot, Trainer};
 use flameout_word2vec::WordVectors;
 use ndarray::Array2;
 use proptest::prelude::*;
 
 /// A tiny run's snapshots after so many steps each.
-fn snapshots(last: u64) -> Vec<Snapshot<f32>> {
+fn snapshots(last: u64) -> Vec<Snapshot> {
     let words: Vec<String> = ["ant", "bee", "cat", "dog", "eel", "fox"].map(String::from).to_vec();
     let vectors = Array2::from_shape_fn((6, 2), |(i, j)| ((i * 7 + j * 5) % 11) as f32);
     let mut settings = Settings::for_case(Case::LstmSingle);
     settings.set("model.units", "1").unwrap();
     settings.set("data.length", "5").unwrap();
-    let dataset = Dataset::<f32>::new(&settings, WordVectors::new(words, vectors).unwrap()).unwrap();
+    let dataset = Dataset::new(&settings, WordVectors::new(words, vectors).unwrap()).unwrap();
     let mut trainer = Trainer::new(&settings, &dataset).unwrap();
     let mut snapshots = vec![trainer.snapshot()];
     for _ in 0..last {
@@ -23,12 +23,12 @@ fn snapshots(last: u64) -> Vec<Snapshot<f32>> {
     snapshots
 }
 
-fn steps(ring: &Ring<f32>) -> Vec<u64> {
+fn steps(ring: &Snapshots) -> Vec<u64> {
     ring.iter().map(Snapshot::step).collect()
 }
 
 /// The guarantee of the documentation, after a push.
-fn check(ring: &Ring<f32>, pushed: &[u64], room: usize) -> Result<(), TestCaseError> {
+fn check(ring: &Snapshots, pushed: &[u64], room: usize) -> Result<(), TestCaseError> {
     let kept = steps(ring);
     prop_assert!(ring.bytes() <= ring.limit());
     prop_assert_eq!(ring.bytes(), ring.iter().map(Snapshot::bytes).sum::<usize>());
@@ -58,7 +58,7 @@ proptest! {
     ) {
         let all = snapshots(gaps.iter().sum());
         let bytes = all[0].bytes();
-        let mut ring = Ring::new(room * bytes + slack.min(bytes - 1));
+        let mut ring = Snapshots::new(room * bytes + slack.min(bytes - 1));
         let mut pushed = Vec::new();
         let mut step = 0;
         for gap in gaps {
@@ -73,7 +73,7 @@ proptest! {
 #[test]
 fn the_same_rule_at_the_length_of_a_real_run() {
     let all = snapshots(20_000);
-    let mut ring = Ring::new(20 * all[0].bytes());
+    let mut ring = Snapshots::new(20 * all[0].bytes());
     let mut pushed = Vec::new();
     for snapshot in all.into_iter().step_by(10) {
         pushed.push(snapshot.step());
@@ -88,7 +88,7 @@ fn the_same_rule_at_the_length_of_a_real_run() {
 #[test]
 fn a_run_that_goes_back_loses_what_it_will_make_again() {
     let all = snapshots(10);
-    let mut ring = Ring::default();
+    let mut ring = Snapshots::default();
     for step in [0, 2, 4, 6, 8] {
         ring.push(all[step].clone()).unwrap();
     }
@@ -105,11 +105,11 @@ fn a_run_that_goes_back_loses_what_it_will_make_again() {
 fn a_limit_below_one_snapshot_is_an_error_that_says_how_much_is_needed() {
     let all = snapshots(1);
     let bytes = all[0].bytes();
-    let mut ring = Ring::new(bytes - 1);
+    let mut ring = Snapshots::new(bytes - 1);
     let message = ring.push(all[0].clone()).unwrap_err().to_string();
     assert!(message.contains("ring.limit") && message.contains(&bytes.to_string()), "{message}");
     assert!(ring.is_empty() && ring.bytes() == 0);
-    let mut ring = Ring::new(bytes);
+    let mut ring = Snapshots::new(bytes);
     all.into_iter().for_each(|snapshot| ring.push(snapshot).unwrap());
     assert_eq!(steps(&ring), [1]);
 }

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use flameout_experiment::{Error, Snapshot};
-use flameout_kernels::Real;
 
 /// One gibibyte: at the question's size, LSTM(1024) with Adam in `f32`, 20 snapshots.
 pub const DEFAULT_LIMIT: usize = 1 << 30;
@@ -20,15 +19,15 @@ pub const DEFAULT_LIMIT: usize = 1 << 30;
 /// room for 20 and 10,000 steps that bound is 2.8; about 1.6 is usual.
 ///
 /// ```
-/// use flameout_doctor::ring::Ring;
+/// use flameout_doctor::snapshots::Snapshots;
 /// # use flameout_experiment::{Case, Dataset, Settings, Trainer};
 /// # let words: Vec<String> = ["ant", "bee", "cat", "dog", "eel", "fox"].map(String::from).to_vec();
 /// # let vectors = flameout_word2vec::WordVectors::new(words, ndarray::Array2::from_shape_fn((6, 4), |(i, j)| ((i * 7 + j * 5) % 11) as f32))?;
 /// # let mut settings = Settings::for_case(Case::LstmSingle);
 /// # settings.set("model.units", "8")?;
-/// # let dataset = Dataset::<f32>::new(&settings, vectors)?;
+/// # let dataset = Dataset::new(&settings, vectors)?;
 /// let mut trainer = Trainer::new(&settings, &dataset)?;
-/// let mut ring = Ring::new(200_000);
+/// let mut ring = Snapshots::new(200_000);
 /// ring.push(trainer.snapshot())?;
 /// for _ in 0..100 {
 ///     trainer.step(&dataset)?;
@@ -45,14 +44,14 @@ pub const DEFAULT_LIMIT: usize = 1 << 30;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Ring<T> {
+pub struct Snapshots {
     limit: usize,
     bytes: usize,
     /// By rising step.
-    snapshots: VecDeque<Snapshot<T>>,
+    snapshots: VecDeque<Snapshot>,
 }
 
-impl<T: Real> Ring<T> {
+impl Snapshots {
     /// An empty ring that never holds more than `limit` bytes of snapshots (see [`Snapshot::bytes`]).
     #[must_use]
     pub fn new(limit: usize) -> Self {
@@ -64,7 +63,7 @@ impl<T: Real> Ring<T> {
     ///
     /// # Errors
     /// [`Error::Setting`] if the snapshot alone is larger than the limit; nothing has changed then.
-    pub fn push(&mut self, snapshot: Snapshot<T>) -> Result<(), Error> {
+    pub fn push(&mut self, snapshot: Snapshot) -> Result<(), Error> {
         let bytes = snapshot.bytes();
         if bytes > self.limit {
             let problem = format!("is {} bytes; a single snapshot takes {bytes}", self.limit);
@@ -88,19 +87,19 @@ impl<T: Real> Ring<T> {
     }
 
     /// The snapshots, oldest first.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Snapshot<T>> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Snapshot> {
         self.snapshots.iter()
     }
 
     /// The newest.
     #[must_use]
-    pub fn latest(&self) -> Option<&Snapshot<T>> {
+    pub fn latest(&self) -> Option<&Snapshot> {
         self.snapshots.back()
     }
 
     /// The newest that was made at this step or before it.
     #[must_use]
-    pub fn at_or_before(&self, step: u64) -> Option<&Snapshot<T>> {
+    pub fn at_or_before(&self, step: u64) -> Option<&Snapshot> {
         self.iter().rev().find(|snapshot| snapshot.step() <= step)
     }
 
@@ -136,13 +135,13 @@ impl<T: Real> Ring<T> {
 }
 
 /// With [`DEFAULT_LIMIT`].
-impl<T: Real> Default for Ring<T> {
+impl Default for Snapshots {
     fn default() -> Self {
         Self::new(DEFAULT_LIMIT)
     }
 }
 
-/// See [`Ring::steps_towards`].
+/// See [`Snapshots::steps_towards`].
 fn steps_towards(steps: impl Iterator<Item = u64>, end: u64) -> Vec<u64> {
     const MOST: usize = 12;
     let before: Vec<u64> = steps.filter(|&step| step > 0 && step <= end).collect();

@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 /// What became of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum Event {
+pub enum Condition {
     /// It trained and nothing happened.
     Healthy,
     /// It never trained well.
     NeverTrained,
     /// The loss rose from this step on, for good or for a while.
-    Rise {
+    #[serde(rename = "rise")]
+    Rose {
         /// The first step.
         onset: u64,
     },
@@ -23,7 +24,7 @@ pub enum Event {
     },
 }
 
-impl Event {
+impl Condition {
     /// What became of a run with this outcome; the first step with a number that was not finite, if there was one.
     #[must_use]
     pub fn of(outcome: &Outcome, non_finite: Option<u64>) -> Self {
@@ -32,7 +33,7 @@ impl Event {
         }
         let rise = outcome.collapse_onset().or(outcome.risen_since()).or(outcome.spikes().first().copied());
         match (rise, outcome.trained_well_at()) {
-            (Some(onset), _) => Self::Rise { onset },
+            (Some(onset), _) => Self::Rose { onset },
             (None, None) => Self::NeverTrained,
             (None, Some(_)) => Self::Healthy,
         }
@@ -42,7 +43,7 @@ impl Event {
     #[must_use]
     pub fn step(self) -> Option<u64> {
         match self {
-            Self::Rise { onset: step } | Self::NonFinite { step } => Some(step),
+            Self::Rose { onset: step } | Self::NonFinite { step } => Some(step),
             Self::Healthy | Self::NeverTrained => None,
         }
     }

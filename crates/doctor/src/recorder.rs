@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use flameout_curves::{Baseline, Curve, Unit, onset};
 use flameout_experiment::checkpoints::{Origin, files};
-use flameout_experiment::{Dataset, Number, Observer, RunDirectory, Settings, Snapshot, StepRecord, Trainer};
-use flameout_files::checkpoint;
+use flameout_experiment::{Dataset, Observer, RunDirectory, Settings, Snapshot, StepRecord, Trainer};
 
 use crate::Error;
-use crate::event::Event;
+use crate::condition::Condition;
 use crate::options::LEAD;
-use crate::ring::Ring;
+use crate::snapshots::Snapshots;
 
 /// Steps between states: at the question's size, where a copy takes a quarter of a step's time, half a per cent of the run
 /// (`cargo bench -p flameout-doctor`).
@@ -19,14 +18,12 @@ const EVERY: u64 = 50;
 const DIRECTORY: &str = "states";
 /// What the names of their files end with.
 const EXTENSION: &str = "state";
-/// Version of what a file's payload means.
-const VERSION: u32 = 1;
 
-/// Keeps states of a run in a [`Ring`], and writes those that a diagnosis needs beside the run when it ends, if something
+/// Keeps states of a run in a [`Snapshots`], and writes those that a diagnosis needs beside the run when it ends, if something
 /// went wrong or the loss dipped: `states/step-N.state`, at most fifteen, each as large as a checkpoint.
 ///
 /// ```
-/// use flameout_doctor::Keeper;
+/// use flameout_doctor::StateRecorder;
 /// use flameout_experiment::{Case, Observer, RunOptions, Settings, train};
 /// # use std::sync::atomic::AtomicBool;
 /// # let directory = tempfile::tempdir()?;
@@ -37,19 +34,19 @@ const VERSION: u32 = 1;
 /// # settings.data.vectors = vectors;
 /// # for (key, value) in [("model.units", "4"), ("training.batch", "1"), ("training.epochs", "40"), ("data.test-share", "0.25")] { settings.set(key, value)? }
 /// let options = RunOptions { directory: run.clone(), resume: false, base: "".into() };
-/// train::<f32>(&settings, &options, &AtomicBool::new(false), |begun| {
-///     let keeper = Keeper::new(&settings, begun.dataset, begun.trainer, &run, 1 << 30, |error| eprintln!("{error}"));
-///     vec![Box::new(keeper.expect("room for a state")) as Box<dyn Observer<f32>>]
+/// train(&settings, &options, &AtomicBool::new(false), |begun| {
+///     let keeper = StateRecorder::new(&settings, begun.dataset, begun.trainer, &run, 1 << 30, |error| eprintln!("{error}"));
+///     vec![Box::new(keeper.expect("room for a state")) as Box<dyn Observer>]
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Keeper<T> {
-    ring: Ring<T>,
+pub struct StateRecorder {
+    snapshots: Snapshots,
     directory: PathBuf,
     origin: Origin,
     /// What has become of the run so far.
-    event: Event,
+    condition: Condition,
     /// Since when it has trained well.
     trained: Option<u64>,
     baseline: Baseline,
@@ -60,7 +57,7 @@ pub struct Keeper<T> {
     warn: fn(&Error),
 }
 
-impl<T: Number> Keeper<T> {
+impl StateRecorder {
     /// For a run with these settings on these words in this directory, of which `trainer` is what begins or goes on; states
     /// take at most `limit` bytes of memory. If they cannot be written in the end, `warn` is told: that is no reason for a run
     /// to fail.
@@ -68,25 +65,24 @@ impl<T: Number> Keeper<T> {
     /// # Errors
     /// [`Error::Experiment`] if a single state takes more than `limit`, or one that was written before the run was interrupted
     /// is damaged or of another run.
-    #[inline(never)] // compiled once: see `instances`
     pub fn new(
         settings: &Settings,
-        dataset: &Dataset<T>,
-        trainer: &Trainer<T>,
+        dataset: &Dataset,
+        trainer: &Trainer,
         run: &Path,
         limit: usize,
         warn: fn(&Error),
     ) -> Result<Self, Error> {
-        let mut ring = Ring::new(limit);
+        let mut snapshots = Snapshots::new(limit);
         // Of a run that goes on after something went wrong in it.
         let before = written(settings, dataset, run)?.into_iter().filter(|snapshot| snapshot.step() < trainer.steps());
         for snapshot in before.chain([trainer.snapshot()]) {
-            ring.push(snapshot)?;
+            snapshots.push(snapshot)?;
         }
         let (directory, origin) = (run.join(DIRECTORY), Origin::of(settings, dataset));
-        let (event, trained, baseline) = (Event::NeverTrained, None, *trainer.outcome().baseline());
+        let (condition, trained, baseline) = (Condition::NeverTrained, None, *trainer.outcome().baseline());
         let (losses, before) = (Vec::new(), trainer.steps());
-        Ok(Self { ring, directory, origin, event, trained, baseline, losses, before, warn })
+        Ok(Self { snapshots, directory, origin, condition, trained, baseline, losses, before, warn })
     }
 
     /// The step at which something went wrong; if nothing did, the first sign of the last dip.
@@ -97,35 +93,35 @@ impl<T: Number> Keeper<T> {
             let dips = onset::dips(&curve, &self.baseline, trained.saturating_sub(self.before));
             dips.last().map(|dip| self.before + dip.first_sign)
         };
-        self.event.step().or_else(last_dip)
+        self.condition.step().or_else(last_dip)
     }
 
     /// Those that a diagnosis looks at: on the way to what went wrong, where replays begin, and the last.
     fn write(&self, wrong: u64) -> Result<(), Error> {
-        let last = self.ring.latest().map_or(0, Snapshot::step);
-        let mut wanted = self.ring.steps_towards(wrong);
+        let last = self.snapshots.latest().map_or(0, Snapshot::step);
+        let mut wanted = self.snapshots.steps_towards(wrong);
         let ends = [wrong.saturating_sub(LEAD), last / 2, last];
-        wanted.extend(ends.into_iter().filter_map(|step| self.ring.at_or_before(step)).map(Snapshot::step));
+        wanted.extend(ends.into_iter().filter_map(|step| self.snapshots.at_or_before(step)).map(Snapshot::step));
         std::fs::create_dir_all(&self.directory).map_err(Error::io(&self.directory))?;
         for path in files(&self.directory, EXTENSION)? {
             std::fs::remove_file(&path).map_err(Error::io(&path))?;
         }
-        for snapshot in self.ring.iter().filter(|snapshot| wanted.contains(&snapshot.step())) {
+        for snapshot in self.snapshots.iter().filter(|snapshot| wanted.contains(&snapshot.step())) {
             let path = self.directory.join(format!("step-{:010}.{EXTENSION}", snapshot.step()));
-            checkpoint::write(&path, VERSION, &(&self.origin, snapshot)).map_err(flameout_experiment::Error::from)?;
+            snapshot.write(&path, &self.origin)?;
         }
         Ok(())
     }
 }
 
-impl<T: Number> Observer<T> for Keeper<T> {
-    fn step(&mut self, record: &StepRecord, trainer: &Trainer<T>) {
+impl Observer for StateRecorder {
+    fn step(&mut self, record: &StepRecord, trainer: &Trainer) {
         let outcome = trainer.outcome();
-        self.event = Event::of(outcome, outcome.non_finite().then_some(record.step));
+        self.condition = Condition::of(outcome, outcome.non_finite().then_some(record.step));
         self.trained = outcome.trained_well_at();
         self.losses.push(record.loss);
         if record.step.is_multiple_of(EVERY) && !outcome.non_finite() {
-            self.ring.push(trainer.snapshot()).expect("it takes no more memory than the first, which had room");
+            self.snapshots.push(trainer.snapshot()).expect("it takes no more memory than the first, which had room");
         }
     }
 
@@ -138,15 +134,14 @@ impl<T: Number> Observer<T> for Keeper<T> {
     }
 }
 
-/// All states that a run's directory has, by rising step: those that a [`Keeper`] wrote, and the checkpoints of a run that is
+/// All states that a run's directory has, by rising step: those that a [`StateRecorder`] wrote, and the checkpoints of a run that is
 /// not over.
 ///
 /// # Errors
 /// [`Error::Experiment`] if files cannot be read, or one is of another run, or damaged and no checkpoint.
-#[inline(never)] // compiled once: see `instances`
-pub fn states<T: Number>(settings: &Settings, dataset: &Dataset<T>, run: &Path) -> Result<Vec<Snapshot<T>>, Error> {
+pub fn states(settings: &Settings, dataset: &Dataset, run: &Path) -> Result<Vec<Snapshot>, Error> {
     let mut states = written(settings, dataset, run)?;
-    states.extend(RunDirectory::read_checkpoints(run, &Origin::of(settings, dataset))?);
+    states.extend(RunDirectory::read_checkpoints(run, &Origin::of(settings, dataset), settings.model.precision)?);
     states.sort_by_key(Snapshot::step);
     Ok(states)
 }
@@ -155,24 +150,12 @@ pub fn states<T: Number>(settings: &Settings, dataset: &Dataset<T>, run: &Path) 
 ///
 /// # Errors
 /// [`Error::Experiment`] if files cannot be read, or one is damaged or of another run.
-pub(crate) fn written<T: Number>(
-    settings: &Settings,
-    dataset: &Dataset<T>,
-    run: &Path,
-) -> Result<Vec<Snapshot<T>>, Error> {
+pub(crate) fn written(settings: &Settings, dataset: &Dataset, run: &Path) -> Result<Vec<Snapshot>, Error> {
     let (directory, origin) = (run.join(DIRECTORY), Origin::of(settings, dataset));
     if !directory.is_dir() {
         return Ok(Vec::new());
     }
-    files(&directory, EXTENSION)?.iter().map(|path| read(path, &origin)).collect()
-}
-
-fn read<T: Number>(path: &Path, origin: &Origin) -> Result<Snapshot<T>, Error> {
-    let (found, snapshot): (Origin, Snapshot<T>) =
-        checkpoint::read(path, VERSION).map_err(flameout_experiment::Error::from)?;
-    if found == *origin {
-        return Ok(snapshot);
-    }
-    let problem = "was kept of a run with other settings or words; remove it".into();
-    Err(flameout_experiment::Error::RunDirectory { path: path.into(), problem }.into())
+    let paths = files(&directory, EXTENSION)?;
+    let read = |path: &PathBuf| Snapshot::read(path, &origin, settings.model.precision).map_err(Error::from);
+    paths.iter().map(read).collect()
 }
