@@ -212,7 +212,7 @@ fn draw(results: &Results, row: Option<&Row>, to: &Path) -> Result<()> {
 const BOUND: f64 = 3.0;
 
 /// Draws the small GRUs with a constrained recurrent kernel beside those of the same seeds that have none and train on after
-/// their collapse.
+/// their collapse, as far as both curves are kept.
 fn constrained(results: &Results, rows: &[Row], to: &Path) -> Result<()> {
     let read = |row: &Row| -> Result<chart::Run> {
         let points = csv_file::read(&results.curve(&row.settings))?;
@@ -223,12 +223,15 @@ fn constrained(results: &Results, rows: &[Row], to: &Path) -> Result<()> {
         let constraint = row.settings.constraint.as_ref();
         let drawn = constraint.is_some_and(|of| of.tensor == "recurrent_kernel" && of.max_norm == BOUND);
         let without = rows.iter().find(|other| other.plan == "afterwards" && other.settings.seed == row.settings.seed);
-        if let Some(without) = without.filter(|_| drawn) {
+        let kept = |row: &Row| results.curve(&row.settings).is_file();
+        if let Some(without) = without.filter(|without| drawn && kept(row) && kept(without)) {
             held.push(read(row)?);
             free.push(read(without)?);
         }
     }
-    ensure!(!held.is_empty(), "no rows of gru-constraint and afterwards");
+    if held.is_empty() {
+        return Ok(());
+    }
     write(to, &chart::constrained("GRU, 64 units, learning rate 0.0125, 900 training words", &free, &held, BOUND))
 }
 

@@ -78,6 +78,7 @@ mod tests {
             gradient_norm_max: 1.0,
             update_norm_max: 1.0,
             test_loss: Some(0.018),
+            test_accuracy: None,
             spread: None,
             identical: None,
         };
