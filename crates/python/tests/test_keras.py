@@ -1,14 +1,7 @@
-import os
-
-os.environ["KERAS_BACKEND"] = "jax"
-
-import flameout
+import flameout.keras
+import keras
 import numpy as np
 import pytest
-
-keras = pytest.importorskip("keras")
-pytest.importorskip("jax")
-import flameout.keras  # noqa: E402
 
 X = np.random.default_rng(1).normal(size=(512, 8)).astype(np.float32)
 Y = (np.sin(X[:, :1]) + 0.5 * X[:, 1:2]).astype(np.float32)

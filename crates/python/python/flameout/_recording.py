@@ -133,14 +133,34 @@ class Recording:
         if not self.caught and self.steps and self.steps[-1].step == self.next_step:
             self._add_bytes(-self.steps.pop().bytes)
 
-    def end(self, loss: float, gradient_norm: float | None, learning_rate: float | None) -> None:
+    def end(self, loss: float, gradient_norm: float | None, learning_rate: float | None, skipped: bool = False) -> None:
         """Take in the numbers of the step that has begun; write the run down if something has gone wrong."""
-        self.curve.add(loss, gradient_norm, learning_rate)
-        if self.caught or not self._watch.is_suspicious(loss):
+        if skipped and not self.caught:
+            self.steps[-1].skipped = True
+        self.curve.add(loss, gradient_norm, learning_rate, skipped)
+        if self.caught or skipped or not self._watch.is_suspicious(loss):
             return
         judgement = judge(self.curve.curve())
         if judgement.verdict in _CAUGHT or not np.isfinite(loss):
             self.write(judgement)
+
+    def sound_state(self) -> Snapshot | None:
+        """Return the newest state whose numbers are all finite from well before the first sign; else from just before it."""
+        onset = self.judgement.onset() if self.judgement is not None else None
+        onset = onset or self.curve.first_not_finite() or self.next_step
+        for last in (onset - self.every, onset):
+            for snapshot in reversed(list(self.ring)):
+                if snapshot.step <= last and all(map(self.framework.is_finite, snapshot.state.tensors.values())):
+                    return snapshot
+        return None
+
+    def begin_anew(self, number: int) -> None:
+        """Go on after the run went back for the `number`th time: what was kept is set aside on disk."""
+        self.directory.set_aside(number, self.next_step)
+        self.ring, self.steps, self._watch = Ring(), deque(), Watch()
+        self.judgement, self._random = None, None
+        self._bytes = self._bytes_since = 0
+        self.curve.since = self.next_step
 
     def write(self, judgement: Judgement) -> None:
         """Write what is not yet in the directory: the steps since the newest state, and the verdict."""
@@ -173,10 +193,5 @@ class Recording:
         curves = read_log(self.directory.path)
         if len(curves) != 1:
             raise ValueError(f"{self.directory.path} holds {len(curves)} curves; must be one")
-        (curve,) = curves
-        self.curve = CurveLog(None)
-        nothing = np.full(len(curve), np.nan)
-        norms = nothing if curve.gradient_norm is None else curve.gradient_norm
-        rates = nothing if curve.learning_rate is None else curve.learning_rate
-        self.curve.loss = curve.loss.tolist()
-        self.curve.gradient_norm, self.curve.learning_rate = norms.tolist(), rates.tolist()
+        self.curve = CurveLog.of(curves[0])
+        self.curve.since = self.directory.since

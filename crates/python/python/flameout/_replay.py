@@ -55,7 +55,7 @@ def diagnose(recording: Recording, *, orders: int = 3, lead: int = 100, changes:
     judgement = recording.judgement or judge(recording.curve.curve())
     if not judgement.is_wrong:
         return Diagnosis(judgement, None, "The losses show nothing that a cause is needed for.")
-    onset = judgement.onset() or _first_not_finite(recording)
+    onset = judgement.onset() or recording.curve.first_not_finite()
     if onset is None:
         return Diagnosis(judgement, None, "The training loss has no lasting rise, so there is nothing to replay.")
     now = recording.framework.state()
@@ -66,10 +66,6 @@ def diagnose(recording: Recording, *, orders: int = 3, lead: int = 100, changes:
         recording.framework.restore(now)
         _random.restore(generators)
         recording.framework.restore_random(generators.framework)
-
-
-def _first_not_finite(recording: Recording) -> int | None:
-    return next((step for step, loss in enumerate(recording.curve.loss, 1) if not math.isfinite(loss)), None)
 
 
 class _Examination:
@@ -108,15 +104,14 @@ class _Examination:
 
     def _goal(self, snapshot: Snapshot, steps: list[RecordedStep]) -> Goal | None:
         """Half-way from the loss before the onset to the loss after it."""
-        loss = self.recording.curve.loss
-        usual = median(loss[max(self.onset - 201, 0) : max(self.onset - 1, 1)])
-        last = steps[-1].step
-        after = loss[self.onset - 1 : last]
+        curve, last = self.recording.curve, steps[-1].step
+        usual = median(curve.between(self.onset - 200, max(self.onset - 1, 1)) or [curve.loss[self.onset - 1]])
+        after = curve.between(self.onset, last)
         tail = after[-max(len(after) // 2, 1) :]
         # On the way to infinity, the loss of the beginning stands for that of a run that has learnt nothing.
-        level = median(tail) if all(map(math.isfinite, after)) else max(median(loss[:10]), usual * 2)
+        level = median(tail) if all(map(math.isfinite, after)) else max(median(curve.loss[:10]), usual * 2)
         threshold = usual + 0.5 * (level - usual)
-        recorded = self._follow(iter(loss[snapshot.step - 1 : last]), Goal(threshold, last))
+        recorded = self._follow(iter(curve.between(snapshot.step, last)), Goal(threshold, last))
         if not (math.isfinite(threshold) and recorded.wrong):
             return None
         decided = len(recorded.losses)
@@ -145,11 +140,13 @@ class _Examination:
         whole = [kept for kept in steps if kept.step != skip]
         own = order == 0
         while True:
-            turn = whole if own else [whole[index] for index in generator.permutation(len(whole))]
+            turn = whole if own else [whole[index] for index in generator.permutation(len(whole)) if not whole[index].skipped]
             for kept in turn:
                 self.framework.restore_random(kept.random.framework)
                 _random.restore(kept.random)
-                yield self.framework.replay_step(kept, own)
+                loss = self.framework.replay_step(kept, own)
+                if not kept.skipped:
+                    yield loss
             own = False
 
     def _one(
@@ -201,7 +198,7 @@ class _Examination:
     def _control(
         self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, own: _End, moment: Moment
     ) -> tuple[Control, list[_End]]:
-        recorded = self.recording.curve.loss[snapshot.step - 1 : steps[-1].step]
+        recorded = self.recording.curve.between(snapshot.step, steps[-1].step)
         differs = next((at for at, pair in enumerate(zip(recorded, own.losses, strict=False)) if not _same(*pair)), None)
         compared = min(len(recorded), len(own.losses))
         if differs is None:
@@ -212,7 +209,8 @@ class _Examination:
             at_step = [end.losses[at] for end in ends if at < len(end.losses)] + [loss]
             if all(map(math.isfinite, at_step)) and loss != 0.0:
                 spread = max(spread, (max(at_step) - min(at_step)) / abs(loss))
-        return Control(False, compared, snapshot.step + differs, CONTROLS, spread), ends
+        made = [kept.step for kept in steps if not kept.skipped]
+        return Control(False, compared, made[differs], CONTROLS, spread), ends
 
     def _try(self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, change: Change, moment: Moment) -> Trial:
         """Replay a change in one order after the other, until one goes wrong: then it is no remedy."""
@@ -264,7 +262,7 @@ class _Examination:
         return norms
 
     def _find_birth(self) -> Birth | None:
-        step = _first_not_finite(self.recording)
+        step = self.recording.curve.first_not_finite()
         if step is None:
             return None
         snapshot = self.recording.ring.at_or_before(step)
