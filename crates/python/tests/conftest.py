@@ -4,7 +4,7 @@ import os
 os.environ["KERAS_BACKEND"] = "jax"
 collect_ignore = []
 if importlib.util.find_spec("torch") is None:
-    collect_ignore.extend(["test_torch.py", "test_guard_torch.py"])
+    collect_ignore.extend(["test_torch.py", "test_guard_torch.py", "test_memory.py"])
 else:
     import torch
 

@@ -21,6 +21,8 @@ from flameout._tree import Tree
 from flameout._watch import Watch
 from flameout.judgement import Judgement, judge
 
+#: Batches since the newest state may take the limit of memory divided by this.
+SLACK = 8
 #: Verdicts upon which a run is written down. `rose-at-the-end` may come back yet.
 _CAUGHT = frozenset({"collapse", "collapse-of-training", "diverged", "not-finite", "lasting-rise", "gradients-exploded"})
 
@@ -78,7 +80,7 @@ class Recording:
             return
         step = self.next_step
         # Batches since the newest state cannot be dropped: before they take too much, a state is kept out of turn.
-        due = self.ring.newest is None or (step - 1) % self.every == 0 or self._bytes_since > self.limit // 8
+        due = self.ring.newest is None or (step - 1) % self.every == 0 or self._bytes_since > self.limit // SLACK
         if due:
             self._take_snapshot(step)
         previous = self._random
@@ -125,7 +127,8 @@ class Recording:
             while self.steps and self.steps[0].step < oldest.step:
                 self._bytes -= self.steps.popleft().bytes
             self.directory.drop_steps_before(oldest.step)
-        for step in self.ring.shrink_to(max(self.limit - self._bytes - incoming, 0)):
+        slack = self.limit // SLACK
+        for step in self.ring.shrink_to(max(self.limit - slack - self._bytes - incoming, 0)):
             self.directory.drop_state(step)
 
     def forget(self) -> None:

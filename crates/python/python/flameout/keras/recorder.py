@@ -11,7 +11,7 @@ import keras
 
 from flameout._recorder import EVERY, RecorderBase
 from flameout._recording import Recording
-from flameout._replay import diagnose
+from flameout._replay import Plan, diagnose
 from flameout.diagnosis import Diagnosis
 from flameout.guard import Action, Guard, Sentry
 from flameout.keras.run import KerasRun, State
@@ -149,13 +149,16 @@ class Recorder(RecorderBase, keras.callbacks.Callback):  # type: ignore[misc]
     def _where(self) -> dict[str, int]:
         return {"epoch": self._epoch, "batch": self._batch}
 
-    def diagnose(self, *, orders: int = 3, lead: int = 100, changes: Sequence[str] | None = None) -> Diagnosis:
+    def diagnose(
+        self, *, orders: int = 3, lead: int = 100, changes: Sequence[str] | None = None, everything: bool = False
+    ) -> Diagnosis:
         """Replay what went wrong, and name its cause; the model is left as it was.
 
         Each change is replayed in so many `orders` of the batches, the run's own among them, from a state at least `lead`
-        steps before the onset. `changes` names the kinds to try, such as `["learning-rate", "clip"]`.
+        steps before the onset. `changes` names the kinds to try, such as `["learning-rate", "clip"]`. Once a cause is found, no
+        more is tried, unless `everything` is asked for.
         """
-        found = diagnose(self._recording, orders=orders, lead=lead, changes=changes)
+        found = diagnose(self._recording, Plan(orders, lead, changes, everything))
         if self.caught:
             self._recording.write_diagnosis(found.to_json())
         return found

@@ -13,7 +13,7 @@ import torch
 
 from flameout._recorder import EVERY, RecorderBase
 from flameout._recording import Recording
-from flameout._replay import diagnose
+from flameout._replay import Plan, diagnose
 from flameout.diagnosis import Diagnosis
 from flameout.guard import Action, Guard, Sentry, Stopped
 from flameout.torch.run import StepFunction, TorchRun
@@ -144,12 +144,14 @@ class Recorder(RecorderBase):
         orders: int = 3,
         lead: int = 100,
         changes: Sequence[str] | None = None,
+        everything: bool = False,
     ) -> Diagnosis:
         """Replay what went wrong, and name its cause; the model is left as it was.
 
         `step_function(*batch)` makes a whole step of training and returns the loss, as for `watch`. Each change is replayed
         in so many `orders` of the batches, the run's own among them, from a state at least `lead` steps before the onset.
-        `changes` names the kinds to try, such as `["learning-rate", "clip"]`.
+        `changes` names the kinds to try, such as `["learning-rate", "clip"]`. Once a cause is found, no more is tried, unless
+        `everything` is asked for.
         """
         self._run.step_function = step_function or self._run.step_function
         judgement = self.judgement
@@ -159,7 +161,7 @@ class Recorder(RecorderBase):
                 "makes the update, sets gradients to zero, and returns the loss."
             )
             return Diagnosis(judgement, None, reason, onset=judgement.onset())
-        found = diagnose(self._recording, orders=orders, lead=lead, changes=changes)
+        found = diagnose(self._recording, Plan(orders, lead, changes, everything))
         if self.caught:
             self._recording.write_diagnosis(found.to_json())
         return found
