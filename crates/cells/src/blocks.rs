@@ -6,7 +6,7 @@
 //! | [`RecurrentKernel`] | `h·U`, step by step, and its gradients |
 //! | [`sum_rows`] | the gradient for a bias that is added at every time step |
 //! | [`Activation`](crate::Activation) | an activation and its slopes, in terms of its outputs |
-//! | [`Initializer`](crate::Initializer) | initial values of a matrix |
+//! | [`Distribution`](crate::Distribution) | initial values of a matrix |
 //! | [`Tensor::lay_out`](crate::Tensor::lay_out) | the places of the parameters in their slice |
 //! | [`Sequence::step_and_previous_mut`](crate::Sequence::step_and_previous_mut) | the states that a time step reads and writes |
 //!

@@ -24,7 +24,7 @@ pub struct Dense<T> {
     projection: Projection<T>,
     output: Sequence<T>,
     deltas: Sequence<T>,
-    unused_forward: bool,
+    awaits_backward: bool,
 }
 
 impl<T: Real> Dense<T> {
@@ -38,7 +38,7 @@ impl<T: Real> Dense<T> {
             projection: Projection::default(),
             output: Sequence::new(),
             deltas: Sequence::new(),
-            unused_forward: false,
+            awaits_backward: false,
         }
     }
 
@@ -89,7 +89,7 @@ impl<T: Real> Layer<T> for Dense<T> {
                 )
             });
         }
-        self.unused_forward = true;
+        self.awaits_backward = true;
     }
 
     fn output(&self) -> &Sequence<T> {
@@ -103,7 +103,7 @@ impl<T: Real> Layer<T> for Dense<T> {
         gradients: &mut [T],
         input_gradient: Option<&mut Sequence<T>>,
     ) {
-        assert!(std::mem::take(&mut self.unused_forward), "backward needs a forward pass before it");
+        assert!(std::mem::take(&mut self.awaits_backward), "backward needs a forward pass before it");
         assert_eq!(output_gradient.dim(), self.output.dim(), "shape of the output gradient");
         let (batch, time, units) = self.output.dim();
         self.deltas.resize(batch, time, units, T::ZERO);
@@ -146,7 +146,7 @@ impl<T: Real> Layer<T> for Dense<T> {
 impl<T: Real> StepLayer<T> for Dense<T> {
     fn step(&mut self, input: Input<'_, T>, _: Option<&[usize]>) {
         self.forward(input);
-        self.unused_forward = false;
+        self.awaits_backward = false;
     }
 
     fn step_output(&self) -> &Sequence<T> {

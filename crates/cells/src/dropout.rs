@@ -21,7 +21,7 @@ pub struct Dropout<T> {
     output: Sequence<T>,
     /// What each number was multiplied by in the last forward pass.
     factors: Sequence<T>,
-    unused_forward: bool,
+    awaits_backward: bool,
 }
 
 impl<T: Real> Dropout<T> {
@@ -32,7 +32,7 @@ impl<T: Real> Dropout<T> {
     #[must_use]
     pub fn new(rate: f64) -> Self {
         assert!((0.0..1.0).contains(&rate), "a dropout of {rate}: it must be at least 0 and below 1");
-        Self { rate, units: 0, output: Sequence::new(), factors: Sequence::new(), unused_forward: false }
+        Self { rate, units: 0, output: Sequence::new(), factors: Sequence::new(), awaits_backward: false }
     }
 }
 
@@ -77,7 +77,7 @@ impl<T: Real> Layer<T> for Dropout<T> {
         {
             *y = *x * *factor;
         }
-        self.unused_forward = true;
+        self.awaits_backward = true;
     }
 
     fn output(&self) -> &Sequence<T> {
@@ -91,7 +91,7 @@ impl<T: Real> Layer<T> for Dropout<T> {
         _: &mut [T],
         input_gradient: Option<&mut Sequence<T>>,
     ) {
-        assert!(std::mem::take(&mut self.unused_forward), "backward needs a forward pass before it");
+        assert!(std::mem::take(&mut self.awaits_backward), "backward needs a forward pass before it");
         assert_eq!(output_gradient.dim(), self.output.dim(), "shape of the output gradient");
         let Some(gradient) = input_gradient else { return };
         let (batch, time, units) = output_gradient.dim();
@@ -120,7 +120,7 @@ impl<T: Real> Layer<T> for Dropout<T> {
 impl<T: Real> StepLayer<T> for Dropout<T> {
     fn step(&mut self, input: Input<'_, T>, _: Option<&[usize]>) {
         self.forward(input);
-        self.unused_forward = false;
+        self.awaits_backward = false;
     }
 
     fn step_output(&self) -> &Sequence<T> {

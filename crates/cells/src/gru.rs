@@ -64,7 +64,7 @@ pub struct Gru<T> {
     hidden: Sequence<T>,
     last_hidden: Sequence<T>,
     initial: Initial<T>,
-    unused_forward: bool,
+    awaits_backward: bool,
     /// For single steps.
     step_gates: Sequence<T>,
     stepped_hidden: Stepped<T>,
@@ -116,7 +116,7 @@ impl<T: Real> Gru<T> {
             hidden: Sequence::new(),
             last_hidden: Sequence::new(),
             initial: Initial::default(),
-            unused_forward: false,
+            awaits_backward: false,
             step_gates: Sequence::new(),
             stepped_hidden: Stepped::new(),
         }
@@ -229,7 +229,7 @@ impl<T: Real> Layer<T> for Gru<T> {
         if !self.return_sequences {
             self.last_hidden.assign_last_step(&self.hidden);
         }
-        self.unused_forward = true;
+        self.awaits_backward = true;
     }
 
     fn output(&self) -> &Sequence<T> {
@@ -243,7 +243,7 @@ impl<T: Real> Layer<T> for Gru<T> {
         gradients: &mut [T],
         input_gradient: Option<&mut Sequence<T>>,
     ) {
-        assert!(std::mem::take(&mut self.unused_forward), "backward needs a forward pass before it");
+        assert!(std::mem::take(&mut self.awaits_backward), "backward needs a forward pass before it");
         assert_eq!(output_gradient.dim(), self.output().dim(), "shape of the output gradient");
         let tensors = &self.tensors;
         let (kernel_gradient, rest) = gradients.split_at_mut(tensors[1].offset);
@@ -284,7 +284,7 @@ impl<T: Real> Layer<T> for Gru<T> {
     }
 
     fn gates(&self) -> Option<&Sequence<T>> {
-        self.unused_forward.then_some(&self.gates)
+        self.awaits_backward.then_some(&self.gates)
     }
 
     fn as_step_layer(&self) -> Option<&dyn StepLayer<T>> {
@@ -301,7 +301,7 @@ impl<T: Real> StepLayer<T> for Gru<T> {
         let (rows, time) = input.batch_and_time();
         assert_eq!(time, 1, "a single time step");
         // The recurrence's buffers are used for this step: a forward pass before it is no longer kept.
-        self.unused_forward = false;
+        self.awaits_backward = false;
         self.projection.forward(input, &mut self.step_gates);
         self.stepped_hidden.begin(rows, self.shape.units, parents);
         let Stepped { states, previous } = &mut self.stepped_hidden;

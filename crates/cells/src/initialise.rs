@@ -8,7 +8,7 @@ use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayView1, ArrayViewMut2, Axis};
 use ndarray_rand::RandomExt;
 use ndarray_rand::rand::Rng;
-use ndarray_rand::rand_distr::{Distribution, Uniform};
+use ndarray_rand::rand_distr::{self, Uniform};
 use rand_chacha::ChaCha8Rng;
 
 /// The distribution of one tensor's initial values.
@@ -16,7 +16,7 @@ use rand_chacha::ChaCha8Rng;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
-pub enum Initializer {
+pub enum Distribution {
     /// Uniform in ± sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010, eq. 16).
     GlorotUniform,
     /// Normal with variance 2 / (inputs + outputs).
@@ -53,11 +53,11 @@ pub enum GateBlocks {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Initialisation {
     /// Kernels from the input.
-    pub kernel: Initializer,
+    pub kernel: Distribution,
     /// Kernels from the hidden state.
-    pub recurrent_kernel: Initializer,
+    pub recurrent_kernel: Distribution,
     /// Biases.
-    pub bias: Initializer,
+    pub bias: Distribution,
     /// The bias of an LSTM's forget gate, if it differs from the others (Gers et al. 2000; Jozefowicz et al. 2015).
     pub forget_bias: Option<f64>,
     /// How a recurrent layer's gates share a draw.
@@ -69,9 +69,9 @@ impl Initialisation {
     #[must_use]
     pub fn keras_1() -> Self {
         Self {
-            kernel: Initializer::GlorotUniform,
-            recurrent_kernel: Initializer::Orthogonal(1.1),
-            bias: Initializer::Constant(0.0),
+            kernel: Distribution::GlorotUniform,
+            recurrent_kernel: Distribution::Orthogonal(1.1),
+            bias: Distribution::Constant(0.0),
             forget_bias: Some(1.0),
             gates: GateBlocks::Each,
         }
@@ -80,24 +80,24 @@ impl Initialisation {
     /// Keras 2 and 3: Glorot uniform; orthogonal with gain 1; all gates at once; forget bias 1.
     #[must_use]
     pub fn keras_2() -> Self {
-        Self { recurrent_kernel: Initializer::Orthogonal(1.0), gates: GateBlocks::Whole, ..Self::keras_1() }
+        Self { recurrent_kernel: Distribution::Orthogonal(1.0), gates: GateBlocks::Whole, ..Self::keras_1() }
     }
 
     /// PyTorch: everything uniform in ± 1/sqrt(units) in recurrent layers, ± 1/sqrt(inputs) in dense ones.
     #[must_use]
     pub fn pytorch() -> Self {
         Self {
-            kernel: Initializer::InverseSqrt,
-            recurrent_kernel: Initializer::InverseSqrt,
-            bias: Initializer::InverseSqrt,
+            kernel: Distribution::InverseSqrt,
+            recurrent_kernel: Distribution::InverseSqrt,
+            bias: Distribution::InverseSqrt,
             forget_bias: None,
             gates: GateBlocks::Whole,
         }
     }
 }
 
-impl Initializer {
-    /// Fills `matrix (inputs, outputs)`; `n` is what [`Initializer::InverseSqrt`] divides by.
+impl Distribution {
+    /// Fills `matrix (inputs, outputs)`; `n` is what [`Distribution::InverseSqrt`] divides by.
     pub fn fill<T: Real>(self, mut matrix: ArrayViewMut2<'_, T>, n: usize, rng: &mut ChaCha8Rng) {
         let shape = matrix.dim();
         let (inputs, outputs) = (shape.0 as f64, shape.1 as f64);
@@ -146,7 +146,7 @@ fn normal(shape: (usize, usize), deviation: f64, rng: &mut ChaCha8Rng) -> Array2
 /// platform; `rand_distr`'s own takes the platform's.
 struct StandardNormal;
 
-impl Distribution<f64> for StandardNormal {
+impl rand_distr::Distribution<f64> for StandardNormal {
     fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> f64 {
         let side = Uniform::new(-1.0, 1.0).expect("a proper interval");
         loop {
@@ -207,7 +207,7 @@ mod tests {
         product.indexed_iter().map(|((i, j), x)| (x - f64::from(u8::from(i == j))).abs()).fold(0.0, f64::max)
     }
 
-    fn drawn(initializer: Initializer, shape: (usize, usize)) -> Array2<f64> {
+    fn drawn(initializer: Distribution, shape: (usize, usize)) -> Array2<f64> {
         let mut matrix = Array2::zeros(shape);
         initializer.fill(matrix.view_mut(), 25, &mut ChaCha8Rng::seed_from_u64(7));
         matrix
@@ -216,13 +216,13 @@ mod tests {
     #[test]
     fn variances_are_as_published() {
         for (initializer, variance) in [
-            (Initializer::GlorotUniform, 2.0 / 500.0),
-            (Initializer::GlorotNormal, 2.0 / 500.0),
-            (Initializer::HeUniform, 2.0 / 200.0),
-            (Initializer::HeNormal, 2.0 / 200.0),
-            (Initializer::LecunUniform, 1.0 / 200.0),
-            (Initializer::LecunNormal, 1.0 / 200.0),
-            (Initializer::InverseSqrt, 1.0 / 25.0 / 3.0),
+            (Distribution::GlorotUniform, 2.0 / 500.0),
+            (Distribution::GlorotNormal, 2.0 / 500.0),
+            (Distribution::HeUniform, 2.0 / 200.0),
+            (Distribution::HeNormal, 2.0 / 200.0),
+            (Distribution::LecunUniform, 1.0 / 200.0),
+            (Distribution::LecunNormal, 1.0 / 200.0),
+            (Distribution::InverseSqrt, 1.0 / 25.0 / 3.0),
         ] {
             let matrix = drawn(initializer, (200, 300));
             let mean = matrix.mean().unwrap();
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn orthogonal_matrices_are_orthogonal() {
         for shape in [(64, 64), (20, 80), (80, 20)] {
-            let matrix = drawn(Initializer::Orthogonal(1.1), shape) / 1.1;
+            let matrix = drawn(Distribution::Orthogonal(1.1), shape) / 1.1;
             let wide = if shape.0 <= shape.1 { matrix } else { matrix.reversed_axes() };
             assert!(orthonormality_error(wide.view()) < 1e-12);
         }
@@ -245,7 +245,7 @@ mod tests {
         let draw = |blocks| {
             let mut matrix = Array2::<f64>::zeros((16, 64));
             let mut rng = ChaCha8Rng::seed_from_u64(1);
-            Initializer::Orthogonal(1.0).fill_gates(blocks, matrix.view_mut(), 16, &mut rng);
+            Distribution::Orthogonal(1.0).fill_gates(blocks, matrix.view_mut(), 16, &mut rng);
             matrix
         };
         let each = draw(GateBlocks::Each);

@@ -16,14 +16,14 @@ use crate::tensor::Tensor;
 pub struct LastStep<T> {
     units: usize,
     output: Sequence<T>,
-    unused_forward: bool,
+    awaits_backward: bool,
 }
 
 impl<T: Real> LastStep<T> {
     /// A layer for sequences of any length.
     #[must_use]
     pub fn new() -> Self {
-        Self { units: 0, output: Sequence::new(), unused_forward: false }
+        Self { units: 0, output: Sequence::new(), awaits_backward: false }
     }
 }
 
@@ -64,7 +64,7 @@ impl<T: Real> Layer<T> for LastStep<T> {
 
     fn forward(&mut self, input: Input<'_, T>) {
         self.output.assign_last_step(sequence(input));
-        self.unused_forward = true;
+        self.awaits_backward = true;
     }
 
     fn output(&self) -> &Sequence<T> {
@@ -78,7 +78,7 @@ impl<T: Real> Layer<T> for LastStep<T> {
         _: &mut [T],
         input_gradient: Option<&mut Sequence<T>>,
     ) {
-        assert!(std::mem::take(&mut self.unused_forward), "backward needs a forward pass before it");
+        assert!(std::mem::take(&mut self.awaits_backward), "backward needs a forward pass before it");
         assert_eq!(output_gradient.dim(), self.output.dim(), "shape of the output gradient");
         let (batch, time, units) = sequence(input).dim();
         if let Some(gradient) = input_gradient {
@@ -104,7 +104,7 @@ impl<T: Real> Layer<T> for LastStep<T> {
 impl<T: Real> StepLayer<T> for LastStep<T> {
     fn step(&mut self, input: Input<'_, T>, _: Option<&[usize]>) {
         self.forward(input);
-        self.unused_forward = false;
+        self.awaits_backward = false;
     }
 
     fn step_output(&self) -> &Sequence<T> {

@@ -53,7 +53,7 @@ pub use bidirectional::Bidirectional;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use gru::{Gru, GruGate, Reset};
-pub use initialise::{GateBlocks, Initialisation, Initializer};
+pub use initialise::{Distribution, GateBlocks, Initialisation};
 pub use last_step::LastStep;
 pub use layer::{Input, Inputs, Layer, Pass, StepLayer, Values};
 pub use lstm::{Lstm, LstmGate};

@@ -59,7 +59,7 @@ pub struct Lstm<T> {
     cell_gradient: Array2<T>,
     /// Of each task.
     lefts: Lefts<T>,
-    unused_forward: bool,
+    awaits_backward: bool,
     /// For single steps: gates, cell activation, and both states.
     step_gates: Sequence<T>,
     step_cell_activation: Sequence<T>,
@@ -89,7 +89,7 @@ impl<T: Real> Lstm<T> {
             hidden_gradient: Default::default(),
             cell_gradient: Default::default(),
             lefts: Lefts::default(),
-            unused_forward: false,
+            awaits_backward: false,
             step_gates: Sequence::new(),
             step_cell_activation: Sequence::new(),
             stepped_hidden: Stepped::new(),
@@ -272,7 +272,7 @@ impl<T: Real> Layer<T> for Lstm<T> {
         if !self.return_sequences {
             self.last_hidden.assign_last_step(&self.hidden);
         }
-        self.unused_forward = true;
+        self.awaits_backward = true;
     }
 
     fn output(&self) -> &Sequence<T> {
@@ -286,7 +286,7 @@ impl<T: Real> Layer<T> for Lstm<T> {
         gradients: &mut [T],
         input_gradient: Option<&mut Sequence<T>>,
     ) {
-        assert!(std::mem::take(&mut self.unused_forward), "backward needs a forward pass before it");
+        assert!(std::mem::take(&mut self.awaits_backward), "backward needs a forward pass before it");
         assert_eq!(output_gradient.dim(), self.output().dim(), "shape of the output gradient");
         self.backward_through_time(output_gradient, input.lengths());
 
@@ -320,7 +320,7 @@ impl<T: Real> Layer<T> for Lstm<T> {
     }
 
     fn gates(&self) -> Option<&Sequence<T>> {
-        self.unused_forward.then_some(&self.gates)
+        self.awaits_backward.then_some(&self.gates)
     }
 
     fn as_step_layer(&self) -> Option<&dyn StepLayer<T>> {

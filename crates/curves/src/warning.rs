@@ -76,8 +76,8 @@ pub struct Announcement {
     pub threshold: f64,
 }
 
-/// Watches one signal of a run; see the [module](self).
-#[derive(Debug, Clone)]
+/// Watches one signal of a run; see the [module](self). Written and read back, it goes on as before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Warning {
     signal: Signal,
     threshold: f64,
@@ -86,7 +86,7 @@ pub struct Warning {
     last_above: Option<u64>,
 }
 
-/// The update norm at four times its median: chosen on runs with even seeds (see `docs/doctor.md`).
+/// The update norm at four times its median: chosen on runs with even seeds (see `docs/quality/doctor.md`).
 impl Default for Warning {
     fn default() -> Self {
         Self::new(Signal::UpdateNorm, 4.0)
@@ -122,8 +122,9 @@ impl Warning {
     }
 }
 
-/// The median of the latest values.
-#[derive(Debug, Clone)]
+/// The median of the latest values. A file holds these values, at most [`WINDOW`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "Vec<f64>", into = "Vec<f64>")]
 pub struct RunningMedian {
     window: usize,
     latest: VecDeque<f64>,
@@ -162,6 +163,25 @@ impl RunningMedian {
 
     fn place(&self, value: f64) -> usize {
         self.sorted.partition_point(|other| other.total_cmp(&value).is_lt())
+    }
+}
+
+impl From<RunningMedian> for Vec<f64> {
+    fn from(running: RunningMedian) -> Self {
+        running.latest.into()
+    }
+}
+
+impl TryFrom<Vec<f64>> for RunningMedian {
+    type Error = String;
+
+    fn try_from(latest: Vec<f64>) -> Result<Self, String> {
+        if latest.len() > WINDOW {
+            return Err(format!("{} values for the median of at most {WINDOW}", latest.len()));
+        }
+        let mut running = Self::new(WINDOW);
+        latest.into_iter().for_each(|value| running.push(value));
+        Ok(running)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use flameout_doctor::probe::{Curvature, Preconditioner, Reference, scratch};
-use flameout_experiment::{Case, Dataset, Settings, Trainer};
+use flameout_experiment::{AnyLearner, Case, Dataset, Settings, Trainer};
 
 fn probes(criterion: &mut Criterion) {
     let mut settings = Settings::for_case(Case::LstmSingle);
@@ -15,23 +15,24 @@ fn probes(criterion: &mut Criterion) {
     settings.set("model.flavour", "pytorch").expect("a flavour");
     settings.set("model.gate-activation", "hard_sigmoid").expect("an activation");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let dataset = Dataset::<f32>::open(&settings, &root).expect("the fixture");
+    let dataset = Dataset::open(&settings, &root).expect("the fixture");
     let mut trainer = Trainer::new(&settings, &dataset).expect("settings in range");
     trainer.step(&dataset).expect("a step");
+    let AnyLearner::F32(learner) = trainer.learner() else { panic!("the settings say single precision") };
 
     let mut group = criterion.benchmark_group("LSTM(1024), batch 32");
     group.sampling_mode(SamplingMode::Flat);
     let mut training = Trainer::new(&settings, &dataset).expect("settings in range");
     group.bench_function("a step of training", |bencher| bencher.iter(|| training.step(&dataset)));
-    let mut reference = Reference::new(trainer.model(), &settings, &dataset, 32, 20);
+    let mut reference = Reference::new(learner.network(), settings.training.loss, &dataset, 32, 20);
     group.bench_function("the whole network on 32 words", |bencher| {
-        bencher.iter(|| black_box(reference.measure(trainer.model())));
+        bencher.iter(|| black_box(reference.measure(learner.network())));
     });
     group.bench_function("a snapshot", |bencher| bencher.iter(|| black_box(trainer.snapshot())));
 
     let batch = dataset.batch(&dataset.train[..32]);
-    let preconditioner = Preconditioner::of(trainer.optimizer());
-    let mut model = scratch(trainer.model());
+    let preconditioner = Preconditioner::of(learner.optimizer());
+    let mut model = scratch(learner.network());
     let mut curvature = Curvature::new(&mut model, &batch, settings.training.loss);
     group.bench_function("largest eigenvalue, 10 iterations", |bencher| {
         bencher.iter(|| curvature.largest_preconditioned(&preconditioner, 10));

@@ -5,7 +5,7 @@
 //! moment raised, to see whether Adam had forgotten how large its gradients can be.
 
 use flameout_curves::Point;
-use flameout_experiment::{Number, Snapshot};
+use flameout_experiment::Snapshot;
 use flameout_optim::OptimizerSettings;
 
 use crate::Error;
@@ -26,10 +26,9 @@ const USUAL: usize = 500;
 ///
 /// # Errors
 /// [`Error::Experiment`] if a replay cannot be made.
-#[inline(never)] // compiled once: see `instances`
-pub fn counterfactuals<T: Number>(
-    subject: &Subject<T>,
-    course: &Course<T>,
+pub fn counterfactuals(
+    subject: &Subject,
+    course: &Course,
     options: &Options,
     done: &mut dyn FnMut(&Trials),
 ) -> Result<Vec<Trials>, Error> {
@@ -41,8 +40,7 @@ pub fn counterfactuals<T: Number>(
 /// Nothing, every change that people advise, each tensor frozen, each put back to where it was long before, and each one's
 /// second moment raised. `points` are those of the run: its gradients before the replay begins say what is a usual length.
 #[must_use]
-#[inline(never)] // compiled once: see `instances`
-pub fn advice<T: Number>(replay: &Replay<'_, T>, points: &[Point]) -> Vec<Change> {
+pub fn advice(replay: &Replay<'_>, points: &[Point]) -> Vec<Change> {
     let (subject, from) = (replay.subject, replay.from.step());
     let before = &points[..points.len().min(from as usize)];
     let mut changes = vec![Change::Nothing];

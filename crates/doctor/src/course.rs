@@ -5,14 +5,13 @@ use std::path::Path;
 use flameout_cells::Tensor;
 use flameout_curves::onset;
 use flameout_curves::{Curve, Format, Outcome, Point, Record, StepRecord, median};
-use flameout_experiment::{Number, RunDirectory, Snapshot, Trainer, stop_if};
-use flameout_optim::l2_norm;
+use flameout_experiment::{Floats, RunDirectory, Snapshot, Trainer, stop_if};
 
 use crate::Error;
-use crate::event::Event;
-use crate::keeper;
+use crate::condition::Condition;
 use crate::options::LEAD;
-use crate::ring::Ring;
+use crate::recorder;
+use crate::snapshots::Snapshots;
 use crate::subject::Subject;
 
 /// Steps between snapshots.
@@ -20,11 +19,11 @@ const SNAPSHOT_EVERY: u64 = 25;
 
 /// What happened in a run.
 #[derive(Debug)]
-pub struct Course<T> {
+pub struct Course {
     /// Every step and every epoch.
     pub curve: Curve,
     /// States on the way.
-    pub snapshots: Ring<T>,
+    pub snapshots: Snapshots,
     /// What became of it.
     pub outcome: Outcome,
     /// ‖θ‖₂ in the end.
@@ -32,18 +31,17 @@ pub struct Course<T> {
     still: Vec<String>,
 }
 
-impl<T: Number> Course<T> {
-    /// Makes the run, to its end or until it has certainly collapsed; snapshots take at most `ring_bytes`. Each step is shown
+impl Course {
+    /// Makes the run, to its end or until it has certainly collapsed; snapshots take at most `snapshot_bytes`. Each step is shown
     /// to `watch`.
     ///
     /// # Errors
-    /// [`Error::Experiment`] if it cannot be made, or a single snapshot takes more than `ring_bytes`.
-    #[inline(never)] // compiled once: see `instances`
-    pub fn of(subject: &Subject<T>, ring_bytes: usize, watch: &mut dyn FnMut(&StepRecord)) -> Result<Self, Error> {
+    /// [`Error::Experiment`] if it cannot be made, or a single snapshot takes more than `snapshot_bytes`.
+    pub fn train(subject: &Subject, snapshot_bytes: usize, watch: &mut dyn FnMut(&StepRecord)) -> Result<Self, Error> {
         let dataset = &subject.dataset;
         let mut trainer = Trainer::new(&subject.settings, dataset)?;
         trainer.restore(dataset, subject.start.clone())?;
-        let mut snapshots = Ring::new(ring_bytes);
+        let mut snapshots = Snapshots::new(snapshot_bytes);
         snapshots.push(trainer.snapshot())?;
         let mut curve = Curve::empty(Format::Flameout);
         let mut intervention = subject.intervention();
@@ -56,20 +54,19 @@ impl<T: Number> Course<T> {
             }
             Ok::<_, Error>(stop_if(trainer.outcome().collapse_onset().is_some()))
         })?;
-        let still = still_tensors(trainer.model().tensors(), trainer.model().parameters(), subject.start.parameters());
-        let parameter_norm = l2_norm(trainer.model().parameters());
+        let still = still_tensors(trainer.tensors(), trainer.parameters(), subject.start.parameters());
+        let parameter_norm = trainer.parameters().l2_norm();
         Ok(Self { curve, snapshots, outcome: trainer.outcome().clone(), parameter_norm, still })
     }
 
     /// The run in a directory as it was written down when it was made, up to where it had certainly collapsed: nothing is
     /// made again. None if that is not enough for a diagnosis: the run is not over, or no state was kept (see
-    /// [`Keeper`](crate::Keeper)) from before what went wrong or dipped. Of states that take more than `ring_bytes` together, some are left out.
+    /// [`StateRecorder`](crate::StateRecorder)) from before what went wrong or dipped. Of states that take more than `snapshot_bytes` together, some are left out.
     ///
     /// # Errors
-    /// [`Error::Experiment`] if a file is damaged, or a state is of another run or takes more than `ring_bytes`.
-    #[inline(never)] // compiled once: see `instances`
-    pub fn read(subject: &Subject<T>, directory: &Path, ring_bytes: usize) -> Result<Option<Self>, Error> {
-        let states = keeper::written(&subject.settings, &subject.dataset, directory)?;
+    /// [`Error::Experiment`] if a file is damaged, or a state is of another run or takes more than `snapshot_bytes`.
+    pub fn read(subject: &Subject, directory: &Path, snapshot_bytes: usize) -> Result<Option<Self>, Error> {
+        let states = recorder::written(&subject.settings, &subject.dataset, directory)?;
         let Some(last) = states.last().filter(|_| RunDirectory::is_over(directory)) else { return Ok(None) };
         let (dataset, settings) = (&subject.dataset, &subject.settings);
         let mut outcome = Outcome::new(dataset.baseline(settings), dataset.steps_per_epoch(settings));
@@ -77,10 +74,10 @@ impl<T: Number> Course<T> {
         follow(&mut outcome, &mut curve);
         let mut course = Self {
             curve,
-            snapshots: Ring::new(ring_bytes),
+            snapshots: Snapshots::new(snapshot_bytes),
             outcome,
-            parameter_norm: l2_norm(last.parameters()),
-            still: still_tensors(&subject.tensors(), last.parameters(), subject.start.parameters()),
+            parameter_norm: last.parameters().l2_norm(),
+            still: still_tensors(subject.tensors(), last.parameters(), subject.start.parameters()),
         };
         let began = states[0].step();
         for state in states {
@@ -92,11 +89,11 @@ impl<T: Number> Course<T> {
 
     /// What became of the run.
     #[must_use]
-    pub fn event(&self) -> Event {
-        Event::of(&self.outcome, self.non_finite_step())
+    pub fn condition(&self) -> Condition {
+        Condition::of(&self.outcome, self.non_finite_step())
     }
 
-    /// Rises of the loss that [`event`](Self::event) does not count (see [`onset::dips`]).
+    /// Rises of the loss that [`condition`](Self::condition) does not count (see [`onset::dips`]).
     #[must_use]
     pub fn dips(&self) -> Vec<onset::Event> {
         self.dips_after(0)
@@ -113,7 +110,7 @@ impl<T: Number> Course<T> {
 
     /// The step at which something went wrong; if nothing did, the first sign of the last dip.
     pub(crate) fn wrong(&self) -> Option<u64> {
-        self.event().step().or_else(|| self.last_dip().map(|dip| dip.first_sign))
+        self.condition().step().or_else(|| self.last_dip().map(|dip| dip.first_sign))
     }
 
     /// The first step whose loss, gradient or update is not finite.
@@ -129,16 +126,16 @@ impl<T: Number> Course<T> {
     }
 
     /// What the cost of a diagnosis is compared with: a run that died of a NaN in its third step was meant to be longer.
-    pub(crate) fn planned_steps(&self, subject: &Subject<T>) -> u64 {
-        match self.event() {
-            Event::NonFinite { .. } => subject.planned_steps(),
+    pub(crate) fn planned_steps(&self, subject: &Subject) -> u64 {
+        match self.condition() {
+            Condition::NonFinite { .. } => subject.planned_steps(),
             _ => self.curve.points.len() as u64,
         }
     }
 
     /// A snapshot from the middle of the run.
     #[must_use]
-    pub fn middle(&self) -> Option<&Snapshot<T>> {
+    pub fn middle(&self) -> Option<&Snapshot> {
         self.snapshots.at_or_before(self.curve.points.len() as u64 / 2)
     }
 
@@ -169,10 +166,10 @@ fn follow(outcome: &mut Outcome, curve: &mut Curve) {
 }
 
 /// None if nothing has moved at all: then it is not about single tensors.
-fn still_tensors<T: Number>(tensors: &[Tensor], now: &[T], start: &[T]) -> Vec<String> {
+fn still_tensors(tensors: &[Tensor], now: Floats<'_>, start: Floats<'_>) -> Vec<String> {
     let is_still = |tensor: &&Tensor| {
-        let (now, then) = (&now[tensor.range()], &start[tensor.range()]);
-        now.iter().zip(then).all(|(now, then)| now.to_f64().to_bits() == then.to_f64().to_bits())
+        let (now, then) = (now.range(tensor.range()), start.range(tensor.range()));
+        now.iter().zip(then.iter()).all(|(now, then)| now.to_bits() == then.to_bits())
     };
     let still: Vec<String> = tensors.iter().filter(is_still).map(|tensor| tensor.name.clone()).collect();
     if still.len() < tensors.len() { still } else { Vec::new() }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use flameout_experiment::Number;
-use flameout_optim::{AdamSettings, OptimizerSettings, l2_norm};
+use flameout_optim::{AdamSettings, OptimizerSettings};
 
 use crate::Error;
 use crate::cause::Cause;
@@ -11,9 +10,9 @@ use crate::change::Change;
 use crate::check::{Check, Grade};
 use crate::checks::slice::Slice;
 use crate::checks::{Checked, batches, curve, data, gradient, scale};
+use crate::condition::Condition;
 use crate::course::Course;
 use crate::diagnosis::{Diagnosis, Finding};
-use crate::event::Event;
 use crate::forgetting;
 use crate::options::Options;
 use crate::replay::{End, Goal, Replay, Trials};
@@ -24,8 +23,8 @@ use crate::subject::Subject;
 ///
 /// # Errors
 /// [`Error::Experiment`] if the run cannot be made.
-pub fn diagnose<T: Number>(subject: &Subject<T>, options: &Options) -> Result<Diagnosis, Error> {
-    let course = Course::of(subject, options.ring_bytes, &mut |_| ())?;
+pub fn diagnose(subject: &Subject, options: &Options) -> Result<Diagnosis, Error> {
+    let course = Course::train(subject, options.snapshot_bytes, &mut |_| ())?;
     diagnose_course(subject, &course, options)
 }
 
@@ -33,29 +32,24 @@ pub fn diagnose<T: Number>(subject: &Subject<T>, options: &Options) -> Result<Di
 ///
 /// # Errors
 /// [`Error::Experiment`] if a replay cannot be made.
-#[inline(never)] // compiled once: see `instances`
-pub fn diagnose_course<T: Number>(
-    subject: &Subject<T>,
-    course: &Course<T>,
-    options: &Options,
-) -> Result<Diagnosis, Error> {
-    let event = course.event();
-    let slice = Slice::of_untrained(subject, course)?;
-    let checked = checks(subject, course, event, slice.as_ref())?;
+pub fn diagnose_course(subject: &Subject, course: &Course, options: &Options) -> Result<Diagnosis, Error> {
+    let condition = course.condition();
+    let slice = Slice::train_if_untrained(subject, course)?;
+    let checked = checks(subject, course, condition, slice.as_ref())?;
     let mut checks: Vec<Check> = checked.iter().map(|checked| checked.check.clone()).collect();
     let mut findings: Vec<Finding> = checked.into_iter().flat_map(|checked| checked.findings).collect();
     findings.sort_by_key(|finding| rank(finding.cause));
     let mut replays = Replays::new(subject, course, options);
     replays.cost += slice.map_or(0, |slice| slice.steps);
     let proven = findings.iter().any(|finding| finding.confirmed);
-    if event == Event::Healthy {
+    if condition == Condition::Healthy {
         // What does no harm is no cause, unless it is plainly wrong.
         findings.retain(|finding| finding.confirmed);
         if findings.is_empty() {
             findings.extend(replays.examine_dip(subject)?);
         }
     } else if !proven {
-        findings.extend(suspects(subject, course, event));
+        findings.extend(suspects(subject, course, condition));
         findings.sort_by_key(|finding| rank(finding.cause));
         replays.control()?;
         replays.confirm(&mut findings)?;
@@ -65,7 +59,7 @@ pub fn diagnose_course<T: Number>(
     checks.push(learning_rate_check(&findings));
     checks.sort_by_key(|check| check.number);
     Ok(Diagnosis {
-        event,
+        condition,
         checks,
         control_is_exact: replays.control_is_exact,
         control: replays.control,
@@ -75,10 +69,10 @@ pub fn diagnose_course<T: Number>(
     })
 }
 
-fn checks<T: Number>(
-    subject: &Subject<T>,
-    course: &Course<T>,
-    event: Event,
+fn checks(
+    subject: &Subject,
+    course: &Course,
+    condition: Condition,
     slice: Option<&Slice>,
 ) -> Result<Vec<Checked>, Error> {
     Ok(vec![
@@ -88,7 +82,7 @@ fn checks<T: Number>(
         curve::check_predictions(course),
         batches::check(&subject.settings, &subject.dataset),
         scale::check(subject)?,
-        curve::check_explosion(event, course),
+        curve::check_explosion(condition, course),
     ])
 }
 
@@ -134,7 +128,7 @@ fn rank(cause: Cause) -> usize {
 }
 
 /// Causes that no measurement before the run can show: to be tried.
-fn suspects<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -> Vec<Finding> {
+fn suspects(subject: &Subject, course: &Course, condition: Condition) -> Vec<Finding> {
     let mut suspects = Vec::new();
     if let OptimizerSettings::Adam(AdamSettings { beta2, .. }) = subject.settings.optimizer
         && beta2 < 0.98
@@ -143,7 +137,7 @@ fn suspects<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -
         let remedy = Some(Change::setting("optimizer.beta2", 0.999));
         suspects.push(Finding::suspected(Cause::SecondMoment, evidence, remedy));
     }
-    if let Some(onset) = event.step()
+    if let Some(onset) = condition.step()
         && let Some((step, factor)) =
             unusual_gradients(&course.curve.points, onset.saturating_sub(20), onset + 20).first().copied()
     {
@@ -155,7 +149,7 @@ fn suspects<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -
         suspects.push(Finding::suspected(Cause::HarmfulBatch, evidence, remedy));
     }
     if let Some(rate) = subject.settings.schedule.learning_rate() {
-        let usual = course.usual_update() / l2_norm(subject.start.parameters());
+        let usual = course.usual_update() / subject.start.parameters().l2_norm();
         let evidence = format!("half of the updates are longer than {usual:.1e} of the initial parameters");
         // Updates that are no numbers say nothing about the rate.
         for factor in if usual.is_finite() { factors(course, usual) } else { Vec::new() } {
@@ -169,7 +163,7 @@ fn suspects<T: Number>(subject: &Subject<T>, course: &Course<T>, event: Event) -
 /// By how much to lower a learning rate. After a network has trained well, a little must do. One that never has is brought
 /// to updates of about a thousandth of the weights, the usual rule of thumb: a replay that has to train well from the start
 /// costs as much as a run, so there is one try.
-fn factors<T: Number>(course: &Course<T>, usual_update: f64) -> Vec<f64> {
+fn factors(course: &Course, usual_update: f64) -> Vec<f64> {
     match course.outcome.trained_well_at() {
         Some(_) => vec![3.0, 10.0],
         None => vec![(usual_update / 1e-3).clamp(3.0, 1e4)],
@@ -177,9 +171,9 @@ fn factors<T: Number>(course: &Course<T>, usual_update: f64) -> Vec<f64> {
 }
 
 /// The replays of a diagnosis, and what they have cost.
-struct Replays<'a, T> {
-    replay: Option<Replay<'a, T>>,
-    course: &'a Course<T>,
+struct Replays<'a> {
+    replay: Option<Replay<'a>>,
+    course: &'a Course,
     run_steps: u64,
     options: &'a Options,
     control: Option<Trials>,
@@ -187,8 +181,8 @@ struct Replays<'a, T> {
     cost: u64,
 }
 
-impl<'a, T: Number> Replays<'a, T> {
-    fn new(subject: &'a Subject<T>, course: &'a Course<T>, options: &'a Options) -> Self {
+impl<'a> Replays<'a> {
+    fn new(subject: &'a Subject, course: &'a Course, options: &'a Options) -> Self {
         let (replay, run_steps) = (Replay::of_course(subject, course, options), course.planned_steps(subject));
         Self { replay, course, run_steps, options, control: None, control_is_exact: None, cost: 0 }
     }
@@ -204,7 +198,7 @@ impl<'a, T: Number> Replays<'a, T> {
     }
 
     /// Replays a dip of a run that ended healthy, if there is one.
-    fn examine_dip(&mut self, subject: &Subject<T>) -> Result<Option<Finding>, Error> {
+    fn examine_dip(&mut self, subject: &Subject) -> Result<Option<Finding>, Error> {
         let Some(examined) = forgetting::examine(subject, self.course, self.options)? else { return Ok(None) };
         self.control_is_exact = Some(examined.control_is_exact);
         self.cost += examined.cost;

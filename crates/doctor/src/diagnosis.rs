@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::cause::Cause;
 use crate::change::Change;
 use crate::check::{Check, Grade};
-use crate::event::Event;
+use crate::condition::Condition;
 use crate::replay::Trials;
 
 /// A possible cause: what speaks for it, what would remedy it, and what became of the replay with the remedy.
@@ -41,7 +41,8 @@ impl Finding {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Diagnosis {
     /// What became of it.
-    pub event: Event,
+    #[serde(rename = "event")]
+    pub condition: Condition,
     /// The seven checks, and the comment's.
     pub checks: Vec<Check>,
     /// Whether the control went wrong again at the same step, with the same numbers. None if nothing was replayed.
@@ -74,7 +75,7 @@ impl Diagnosis {
         let named = self.findings.iter().find(|finding| finding.confirmed);
         match named {
             Some(finding) => Verdict::Cause(finding),
-            None if self.event == Event::Healthy => Verdict::Healthy,
+            None if self.condition == Condition::Healthy => Verdict::Healthy,
             None => Verdict::Unknown,
         }
     }
@@ -91,8 +92,8 @@ impl Diagnosis {
     /// What to say where the verdict is [`Verdict::Unknown`]: a network that learns slowly is not one that broke.
     #[must_use]
     pub fn unexplained(&self) -> &'static str {
-        match self.event {
-            Event::NeverTrained => {
+        match self.condition {
+            Condition::NeverTrained => {
                 "nothing broke, and none of the causes that were tried keeps it from learning. Check 1 says how far it came; \
                  a longer run or a larger network may get further"
             }

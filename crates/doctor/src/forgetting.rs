@@ -5,7 +5,7 @@
 //! the network is moved too far, until v has grown. If that is what a dip is, it does not come if v of the tensor in question is
 //! raised shortly before, as if Adam had not forgotten; and it comes all the same if v of another tensor is.
 
-use flameout_experiment::{Number, Trainer};
+use flameout_experiment::Trainer;
 use flameout_optim::OptimizerSettings;
 
 use crate::Error;
@@ -38,11 +38,7 @@ pub(crate) struct Examined {
 /// Replays the last dip of a run that had trained well: with nothing changed, and with v of each tensor raised. None if there is
 /// no dip, if the optimiser has no memory that fades (it is not Adam, or it is AMSGrad), or if all of it would take more steps
 /// than the options allow.
-pub(crate) fn examine<T: Number>(
-    subject: &Subject<T>,
-    course: &Course<T>,
-    options: &Options,
-) -> Result<Option<Examined>, Error> {
+pub(crate) fn examine(subject: &Subject, course: &Course, options: &Options) -> Result<Option<Examined>, Error> {
     let forgets = matches!(subject.settings.optimizer, OptimizerSettings::Adam(adam) if !adam.amsgrad);
     let dip = course.last_dip().filter(|_| forgets);
     let Some((sign, before)) = dip.and_then(|dip| Some((dip.first_sign, dip.before?))) else { return Ok(None) };
@@ -78,7 +74,7 @@ pub(crate) fn examine<T: Number>(
 }
 
 /// The run after a step: it goes on to it from the last state before it that was kept.
-fn trainer_after<T: Number>(step: u64, subject: &Subject<T>, course: &Course<T>) -> Result<Trainer<T>, Error> {
+fn trainer_after(step: u64, subject: &Subject, course: &Course) -> Result<Trainer, Error> {
     let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
     trainer.restore(&subject.dataset, course.snapshots.at_or_before(step).unwrap_or(&subject.start).clone())?;
     trainer.go_on_to(step, &subject.dataset, subject.intervention().as_mut())?;
@@ -86,11 +82,13 @@ fn trainer_after<T: Number>(step: u64, subject: &Subject<T>, course: &Course<T>)
 }
 
 /// The mean of √v over the tensor whose second moment the change raises.
-fn mean_root<T: Number>(change: &Change, trainer: &Trainer<T>) -> f64 {
+fn mean_root(change: &Change, trainer: &Trainer) -> f64 {
     let Change::SecondMoment { tensor: name, .. } = change else { return f64::NAN };
-    let tensor = trainer.model().tensors().iter().find(|tensor| tensor.name == *name);
-    let moment = trainer.optimizer().second_moment().zip(tensor).map(|(moment, tensor)| &moment[tensor.range()]);
-    moment.map_or(f64::NAN, |moment| moment.iter().map(|v| v.to_f64().sqrt()).sum::<f64>() / moment.len() as f64)
+    let mut snapshot = trainer.snapshot();
+    let tensor = trainer.tensors().iter().find(|tensor| tensor.name == *name);
+    let Some((mut moment, tensor)) = snapshot.second_moment_mut().zip(tensor) else { return f64::NAN };
+    let moment = moment.range(tensor.range()).read().to_vec();
+    moment.iter().map(|v| v.sqrt()).sum::<f64>() / moment.len() as f64
 }
 
 /// What counts as the dip: a loss above half of the way to where it went in the run.

@@ -5,12 +5,11 @@
 //! [replays](replay) from there: with nothing changed (it must go wrong again, by the same numbers), and with one thing
 //! changed at a time, in several orders of the words. Only what prevents it is called its [cause](Cause).
 //!
-//! - [`approach()`]: curvature, recurrent weights and gates on the way to the onset;
+//! - [`trajectory()`]: curvature, recurrent weights and gates on the way to the onset;
 //! - [`counterfactuals()`]: the table of everything that people advise, and what it would have done;
 //! - [`remedies`]: whole runs with each of several remedies, over seeds;
-//! - [`probe`]: what to measure while a run goes on; [`ring`]: its states in memory;
-//! - [`keeper`]: states kept while a run is made, so that it need not be made again;
-//! - [`guard`]: what may keep a collapse from coming while a run goes on.
+//! - [`probe`]: what to measure while a run goes on; [`snapshots`]: its states in memory;
+//! - [`recorder`]: states kept while a run is made, so that it need not be made again.
 //!
 //! Of a run that can only be looked at, `flameout-curves` says what its log shows.
 //!
@@ -25,7 +24,7 @@
 //! let mut settings = Settings::for_case(Case::LstmSingle);
 //! settings.set("model.units", "8")?;
 //! settings.set("training.batch", "4")?;
-//! let mut dataset = Dataset::<f32>::new(&settings, vectors)?;
+//! let mut dataset = Dataset::new(&settings, vectors)?;
 //! dataset.targets[(3, 1)] = f32::NAN;
 //!
 //! let diagnosis = diagnose(&Subject::new(settings, dataset)?, &Options::default())?;
@@ -36,50 +35,46 @@
 //! ```
 #![forbid(unsafe_code)]
 
-pub mod approach;
 pub mod cause;
 pub mod change;
 pub mod check;
 pub mod checks;
+mod condition;
 pub mod counterfactuals;
 pub mod course;
 pub mod diagnose;
 pub mod diagnosis;
 pub mod error;
-mod event;
 mod forgetting;
-pub mod guard;
-#[cfg(not(test))] // a test binary has no crate above it
-mod instances;
-pub mod keeper;
 mod options;
 pub mod prescription;
 pub mod probe;
 pub mod proportion;
+pub mod recorder;
 pub mod remedies;
 pub mod replay;
-pub mod ring;
+pub mod snapshots;
 mod spikes;
 pub mod subject;
 mod targets;
+pub mod trajectory;
 
-pub use approach::approach;
 pub use cause::Cause;
 pub use change::Change;
+pub use condition::Condition;
 pub use counterfactuals::counterfactuals;
 pub use course::Course;
 pub use diagnose::{diagnose, diagnose_course};
 pub use diagnosis::{Diagnosis, Finding, Verdict};
 pub use error::Error;
-pub use event::Event;
-pub use guard::Guard;
-pub use keeper::{Keeper, states};
 pub use options::Options;
 pub use prescription::Prescription;
 pub use proportion::Proportion;
+pub use recorder::{StateRecorder, states};
 pub use remedies::Remedy;
 pub use replay::{End, Goal, Replay, Trial, Trials};
 pub use subject::Subject;
+pub use trajectory::trajectory;
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

@@ -1,6 +1,6 @@
 //! What a diagnosis may cost.
 
-use crate::ring::DEFAULT_LIMIT;
+use crate::snapshots::DEFAULT_LIMIT;
 
 /// Steps before what went wrong from which replays begin, at least, unless the options say otherwise: a state must be kept.
 pub(crate) const LEAD: u64 = 100;
@@ -9,7 +9,7 @@ pub(crate) const LEAD: u64 = 100;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// Memory for snapshots, in bytes.
-    pub ring_bytes: usize,
+    pub snapshot_bytes: usize,
     /// Steps before the onset from which replays begin, at least.
     pub lead: u64,
     /// Steps after the onset for which a replay must hold.
@@ -23,6 +23,6 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { ring_bytes: DEFAULT_LIMIT, lead: LEAD, hold: 300, orders: 2, budget: 1.0 }
+        Self { snapshot_bytes: DEFAULT_LIMIT, lead: LEAD, hold: 300, orders: 2, budget: 1.0 }
     }
 }

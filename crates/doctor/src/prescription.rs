@@ -1,7 +1,8 @@
 //! A change as the line to write in a program.
 
 use flameout_experiment::{Remainder, Settings};
-use flameout_optim::{Clipping, Constraint, OptimizerSettings, Schedule};
+use flameout_model::Constraint;
+use flameout_optim::{Clipping, OptimizerSettings, Schedule};
 
 use crate::{Change, Error};
 

@@ -3,13 +3,13 @@
 //! A [replay](crate::replay) says what would have prevented one collapse. Whether the remedy also trains well, and as far as
 //! the others, takes whole runs with other initial weights, other test words and another order.
 
-use flameout_experiment::{Dataset, Number, Settings};
+use flameout_experiment::{Dataset, Settings};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::change::Change;
 use crate::replay::{End, Goal, Replay, Trial, Trials};
-use crate::ring::Ring;
+use crate::snapshots::Snapshots;
 use crate::subject::Subject;
 
 /// A change, and what became of the runs with it.
@@ -35,12 +35,11 @@ impl Remedy {
 ///
 /// # Errors
 /// [`Error::Experiment`] if the settings cannot be changed so; whatever `open` says.
-#[inline(never)] // compiled once: see `instances`
-pub fn rank<T: Number>(
+pub fn rank(
     settings: &Settings,
     changes: &[Change],
     seeds: &[u64],
-    open: &mut dyn FnMut(&Settings) -> Result<Dataset<T>, Error>,
+    open: &mut dyn FnMut(&Settings) -> Result<Dataset, Error>,
     done: &mut dyn FnMut(),
 ) -> Result<Vec<Remedy>, Error> {
     let mut remedies: Vec<Remedy> = changes
@@ -65,7 +64,7 @@ pub fn rank<T: Number>(
 }
 
 /// A run of so many steps with a change from the first on.
-fn run<T: Number>(subject: &Subject<T>, change: &Change, until: u64) -> Result<Trial, Error> {
-    let none = Ring::default();
+fn run(subject: &Subject, change: &Change, until: u64) -> Result<Trial, Error> {
+    let none = Snapshots::default();
     Replay { subject, from: &subject.start, earlier: &none, until, goal: Goal::Hold }.trial(change, None, &mut |_| {})
 }

@@ -10,16 +10,16 @@ use std::ops::Range;
 use flameout_cells::Tensor;
 use flameout_curves::{Point, StepRecord};
 use flameout_experiment::dataset::Batch;
-use flameout_experiment::{Dataset, Intervention, Number, Settings, Snapshot, Trainer};
+use flameout_experiment::{Dataset, FloatsMut, Intervention, Settings, Snapshot, Trainer};
 use ndarray::{Axis, Slice};
 use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
+use crate::condition::Condition;
 use crate::course::Course;
-use crate::event::Event;
 use crate::options::Options;
 use crate::proportion::Proportion;
-use crate::ring::Ring;
+use crate::snapshots::Snapshots;
 use crate::subject::{Subject, begin_with};
 use crate::{Error, targets};
 
@@ -135,28 +135,28 @@ pub enum Goal {
 
 /// From where, and how far.
 #[derive(Debug)]
-pub struct Replay<'a, T> {
+pub struct Replay<'a> {
     /// What is made again.
-    pub subject: &'a Subject<T>,
+    pub subject: &'a Subject,
     /// Where it begins.
-    pub from: &'a Snapshot<T>,
+    pub from: &'a Snapshot,
     /// Earlier states, of which [`Change::Restore`] takes a tensor.
-    pub earlier: &'a Ring<T>,
+    pub earlier: &'a Snapshots,
     /// The step at which it ends, unless something goes wrong before.
     pub until: u64,
     /// What it is to reach.
     pub goal: Goal,
 }
 
-impl<'a, T: Number> Replay<'a, T> {
+impl<'a> Replay<'a> {
     /// From where a replay must begin to prevent what went wrong, and what it is to reach. None if nothing went wrong.
-    pub(crate) fn of_course(subject: &'a Subject<T>, course: &'a Course<T>, options: &Options) -> Option<Self> {
-        let (event, steps, start) = (course.event(), course.planned_steps(subject), &subject.start);
-        if event == Event::Healthy {
+    pub(crate) fn of_course(subject: &'a Subject, course: &'a Course, options: &Options) -> Option<Self> {
+        let (condition, steps, start) = (course.condition(), course.planned_steps(subject), &subject.start);
+        if condition == Condition::Healthy {
             return None;
         }
         let earlier = &course.snapshots;
-        let (from, until, goal) = match (event.step(), course.outcome.trained_well_at()) {
+        let (from, until, goal) = match (condition.step(), course.outcome.trained_well_at()) {
             (None, _) => (start, steps, Goal::Train),
             (Some(step), Some(trained)) if trained < step => {
                 let before = course.snapshots.at_or_before(step.saturating_sub(options.lead));
@@ -210,7 +210,6 @@ impl<'a, T: Number> Replay<'a, T> {
     ///
     /// # Errors
     /// As [`trials`](Self::trials).
-    #[inline(never)] // compiled once: see `instances`
     pub fn trial(&self, change: &Change, order: Option<u64>, see: &mut dyn FnMut(&StepRecord)) -> Result<Trial, Error> {
         let settings = change.apply(&self.subject.settings)?;
         let changed = changed_dataset(change, &self.subject.dataset)?;
@@ -255,11 +254,11 @@ impl<'a, T: Number> Replay<'a, T> {
             steps: losses.len() as u64,
             loss: mean(tail),
             highest: losses.windows(AT_ONCE.min(losses.len()).max(1)).map(mean).fold(f64::NAN, f64::max),
-            weights_blake3: trainer.model().weights_blake3(),
+            weights_blake3: trainer.weights_blake3(),
         })
     }
 
-    fn begin(&self, change: &Change, settings: &Settings, dataset: &Dataset<T>) -> Result<Trainer<T>, Error> {
+    fn begin(&self, change: &Change, settings: &Settings, dataset: &Dataset) -> Result<Trainer, Error> {
         if self.from.step() == 0 {
             // The baseline belongs to the data, which may have changed, and initial weights to the settings.
             return match redraws(change) {
@@ -271,31 +270,30 @@ impl<'a, T: Number> Replay<'a, T> {
     }
 
     /// Gives a tensor the values that it had after an earlier step.
-    fn put_back(&self, name: &str, step: u64, trainer: &mut Trainer<T>, dataset: &Dataset<T>) -> Result<(), Error> {
+    fn put_back(&self, name: &str, step: u64, trainer: &mut Trainer, dataset: &Dataset) -> Result<(), Error> {
         let state = self.earlier.at_or_before(step).filter(|state| state.step() == step);
         let Some((state, range)) = state.zip(range_of(name, trainer)) else {
             return Err(Error::NoState { tensor: name.into(), step });
         };
         let mut changed = trainer.snapshot();
-        changed.parameters_mut()[range.clone()].copy_from_slice(&state.parameters()[range]);
+        changed.parameters_mut().range(range.clone()).assign(state.parameters().range(range).iter());
         Ok(trainer.restore(dataset, changed)?)
     }
 }
 
 /// Multiplies a tensor's second moment.
-fn raise<T: Number>(name: &str, times: f64, trainer: &mut Trainer<T>, dataset: &Dataset<T>) -> Result<(), Error> {
+fn raise(name: &str, times: f64, trainer: &mut Trainer, dataset: &Dataset) -> Result<(), Error> {
     let mut changed = trainer.snapshot();
-    let Some((moment, range)) = changed.second_moment_mut().zip(range_of(name, trainer)) else {
+    let Some((mut moment, range)) = changed.second_moment_mut().zip(range_of(name, trainer)) else {
         return Err(Error::NoSecondMoment { tensor: name.into() });
     };
-    let times = T::from_f64(times);
-    moment[range].iter_mut().for_each(|v| *v *= times);
+    moment.range(range).map(|v| v * times);
     Ok(trainer.restore(dataset, changed)?)
 }
 
 /// Where a tensor lies in the flat buffer of parameters.
-fn range_of<T: Number>(name: &str, trainer: &Trainer<T>) -> Option<Range<usize>> {
-    trainer.model().tensors().iter().find(|tensor| tensor.name == name).map(Tensor::range)
+fn range_of(name: &str, trainer: &Trainer) -> Option<Range<usize>> {
+    trainer.tensors().iter().find(|tensor| tensor.name == name).map(Tensor::range)
 }
 
 /// Whether a change is about initial weights.
@@ -310,7 +308,7 @@ fn redraws(change: &Change) -> bool {
 }
 
 /// The end, if something has gone wrong since the snapshot.
-fn bad_end<T: Number>(trainer: &Trainer<T>, known_spikes: usize) -> Option<End> {
+fn bad_end(trainer: &Trainer, known_spikes: usize) -> Option<End> {
     let outcome = trainer.outcome();
     if outcome.non_finite() {
         return Some(End::NonFinite { step: trainer.steps() });
@@ -320,7 +318,7 @@ fn bad_end<T: Number>(trainer: &Trainer<T>, known_spikes: usize) -> Option<End> 
 }
 
 /// The data set with the change, if it is one of the data.
-fn changed_dataset<T: Number>(change: &Change, dataset: &Dataset<T>) -> Result<Option<Dataset<T>>, Error> {
+fn changed_dataset(change: &Change, dataset: &Dataset) -> Result<Option<Dataset>, Error> {
     let changed = match change {
         Change::DropWords(rows) => {
             let dropped: BTreeSet<usize> = rows.iter().copied().collect();
@@ -342,7 +340,7 @@ fn changed_dataset<T: Number>(change: &Change, dataset: &Dataset<T>) -> Result<O
 
 /// The data set with the changed `data.length`. Its words are split, normalised and encoded already: shorter inputs lose
 /// padding only, and no other setting of the data could take effect.
-fn shortened<T: Number>(changes: &[(String, String)], dataset: &Dataset<T>) -> Result<Option<Dataset<T>>, Error> {
+fn shortened(changes: &[(String, String)], dataset: &Dataset) -> Result<Option<Dataset>, Error> {
     let mut shortened = None;
     for (key, value) in changes.iter().filter(|(key, _)| key == "data" || key.starts_with("data.")) {
         let length = value.parse().ok().filter(|_| key == "data.length");
@@ -360,21 +358,21 @@ fn shortened<T: Number>(changes: &[(String, String)], dataset: &Dataset<T>) -> R
 }
 
 /// The subject's intervention and the change's.
-struct Changed<T> {
-    of_subject: Box<dyn Intervention<T>>,
+struct Changed {
+    of_subject: Box<dyn Intervention>,
     skip: BTreeSet<u64>,
     /// Batches left out so far.
     skipped: u64,
-    frozen: Option<(Range<usize>, Vec<T>)>,
+    frozen: Option<(Range<usize>, Vec<f64>)>,
 }
 
-impl<T: Number> Changed<T> {
-    fn new(change: &Change, of_subject: Box<dyn Intervention<T>>, trainer: &Trainer<T>) -> Self {
+impl Changed {
+    fn new(change: &Change, of_subject: Box<dyn Intervention>, trainer: &Trainer) -> Self {
         let (mut skip, mut frozen) = (BTreeSet::new(), None);
         match change {
             Change::SkipBatches(steps) => skip.clone_from(steps),
             Change::Freeze(name) => {
-                let values = |range: Range<usize>| (range.clone(), trainer.model().parameters()[range].to_vec());
+                let values = |range: Range<usize>| (range.clone(), trainer.parameters().range(range).to_vec());
                 frozen = range_of(name, trainer).map(values);
             }
             _ => {}
@@ -387,19 +385,19 @@ impl<T: Number> Changed<T> {
     }
 }
 
-impl<T: Number> Intervention<T> for Changed<T> {
-    fn batch(&mut self, step: u64, batch: &mut Batch<T>) {
+impl Intervention for Changed {
+    fn batch(&mut self, step: u64, batch: &mut Batch) {
         self.of_subject.batch(step + self.skipped, batch);
     }
 
-    fn gradients(&mut self, step: u64, tensors: &[Tensor], gradients: &mut [T]) {
+    fn gradients(&mut self, step: u64, tensors: &[Tensor], gradients: FloatsMut<'_>) {
         self.of_subject.gradients(step + self.skipped, tensors, gradients);
     }
 
-    fn parameters(&mut self, step: u64, tensors: &[Tensor], parameters: &mut [T]) {
-        self.of_subject.parameters(step + self.skipped, tensors, parameters);
+    fn parameters(&mut self, step: u64, tensors: &[Tensor], mut parameters: FloatsMut<'_>) {
+        self.of_subject.parameters(step + self.skipped, tensors, parameters.range(0..parameters.read().len()));
         if let Some((range, values)) = &self.frozen {
-            parameters[range.clone()].copy_from_slice(values);
+            parameters.range(range.clone()).assign(values.iter().copied());
         }
     }
 }
@@ -411,7 +409,7 @@ mod tests {
     use flameout_word2vec::WordVectors;
     use ndarray::Array2;
 
-    fn subject() -> Subject<f32> {
+    fn subject() -> Subject {
         let words = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen"].map(String::from).to_vec();
         let vectors = Array2::from_shape_fn((8, 4), |(i, j)| ((i * 7 + j * 5) % 11) as f32);
         let mut settings = Settings::for_case(Case::GruSingle);
@@ -423,7 +421,7 @@ mod tests {
     #[test]
     fn settings_of_the_data_cannot_be_replayed_but_for_less_padding() {
         let subject = subject();
-        let none = Ring::default();
+        let none = Snapshots::default();
         let replay = Replay { subject: &subject, from: &subject.start, earlier: &none, until: 3, goal: Goal::Hold };
         let trial = |key: &str, value: &str| replay.trial(&Change::setting(key, value), None, &mut |_| {});
         assert_ne!(trial("data.length", "6").unwrap(), trial("data.length", "19").unwrap());

@@ -3,36 +3,36 @@
 use std::fmt;
 
 use flameout_cells::Tensor;
-use flameout_experiment::{Dataset, Intervention, Number, Settings, Snapshot, Trainer};
-use flameout_model::Sequential;
+use flameout_experiment::{Dataset, Floats, Intervention, Settings, Snapshot, Trainer};
 
 use crate::Error;
 
 /// Everything that decides a run's numbers: from it the run, and each part of it, can be made again to the bit.
-pub struct Subject<T> {
+pub struct Subject {
     /// The settings.
     pub settings: Settings,
     /// The words.
-    pub dataset: Dataset<T>,
+    pub dataset: Dataset,
     /// The state before the first step.
-    pub start: Snapshot<T>,
-    interventions: Box<dyn Fn() -> Box<dyn Intervention<T>> + Send + Sync>,
+    pub start: Snapshot,
+    tensors: Vec<Tensor>,
+    interventions: Box<dyn Fn() -> Box<dyn Intervention> + Send + Sync>,
 }
 
-impl<T: Number> Subject<T> {
+impl Subject {
     /// A run of these settings on these words, from its beginning.
     ///
     /// # Errors
     /// [`Error::Experiment`] if a setting is out of range.
-    #[inline(never)] // compiled once: see `instances`
-    pub fn new(settings: Settings, dataset: Dataset<T>) -> Result<Self, Error> {
-        let start = Trainer::new(&settings, &dataset)?.snapshot();
-        Ok(Self { settings, dataset, start, interventions: Box::new(|| Box::new(())) })
+    pub fn new(settings: Settings, dataset: Dataset) -> Result<Self, Error> {
+        let trainer = Trainer::new(&settings, &dataset)?;
+        let (start, tensors) = (trainer.snapshot(), trainer.tensors().to_vec());
+        Ok(Self { settings, dataset, start, tensors, interventions: Box::new(|| Box::new(())) })
     }
 
     /// With something that reaches into its steps, made anew whenever the run is.
     #[must_use]
-    pub fn with_intervention<I: Intervention<T> + 'static>(
+    pub fn with_intervention<I: Intervention + 'static>(
         mut self,
         make: impl Fn() -> I + Send + Sync + 'static,
     ) -> Self {
@@ -47,33 +47,28 @@ impl<T: Number> Subject<T> {
     }
 
     /// The network's tensors, with their places in a state's parameters.
-    pub(crate) fn tensors(&self) -> Vec<Tensor> {
-        let (alphabet, outputs) = (self.dataset.encoder.alphabet_len(), self.dataset.targets.ncols());
-        Sequential::<T>::of(self.settings.architecture(alphabet, outputs)).tensors().to_vec()
+    pub(crate) fn tensors(&self) -> &[Tensor] {
+        &self.tensors
     }
 
     /// What reaches into its steps.
     #[must_use]
-    pub fn intervention(&self) -> Box<dyn Intervention<T>> {
+    pub fn intervention(&self) -> Box<dyn Intervention> {
         (self.interventions)()
     }
 }
 
 /// A trainer before its first step, with these weights. All else belongs to the settings and the words, which need not be those
 /// that the weights come from.
-pub(crate) fn begin_with<T: Number>(
-    settings: &Settings,
-    dataset: &Dataset<T>,
-    parameters: &[T],
-) -> Result<Trainer<T>, Error> {
+pub(crate) fn begin_with(settings: &Settings, dataset: &Dataset, parameters: Floats<'_>) -> Result<Trainer, Error> {
     let mut trainer = Trainer::new(settings, dataset)?;
     let mut begun = trainer.snapshot();
-    begun.parameters_mut().copy_from_slice(parameters);
+    begun.parameters_mut().assign(parameters.iter());
     trainer.restore(dataset, begun)?;
     Ok(trainer)
 }
 
-impl<T> fmt::Debug for Subject<T> {
+impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subject").field("settings", &self.settings).finish_non_exhaustive()
     }

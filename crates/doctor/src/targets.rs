@@ -1,26 +1,25 @@
 //! Scale of the targets.
 
-use flameout_kernels::Real;
 use ndarray::{Array2, ArrayView2, Axis};
 
 /// Subtracts the mean row and divides each row by its length (rows of length 0 stay).
-pub(crate) fn centre_and_scale<T: Real>(targets: &mut Array2<T>) {
+pub(crate) fn centre_and_scale(targets: &mut Array2<f32>) {
     let means = column_means(targets.view());
     for mut row in targets.rows_mut() {
         for (x, mean) in row.iter_mut().zip(&means) {
-            *x = T::from_f64(x.to_f64() - mean);
+            *x = (f64::from(*x) - mean) as f32;
         }
-        let length = row.iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>().sqrt();
+        let length = row.iter().map(|x| square((*x).into())).sum::<f64>().sqrt();
         if length > 0.0 {
-            row.mapv_inplace(|x| T::from_f64(x.to_f64() / length));
+            row.mapv_inplace(|x| (f64::from(x) / length) as f32);
         }
     }
 }
 
 /// The mean of each column, over rows that are finite.
-pub(crate) fn column_means<T: Real>(matrix: ArrayView2<'_, T>) -> Vec<f64> {
-    let mean = |column: ndarray::ArrayView1<'_, T>| {
-        let finite: Vec<f64> = column.iter().map(|x| x.to_f64()).filter(|x| x.is_finite()).collect();
+pub(crate) fn column_means(matrix: ArrayView2<'_, f32>) -> Vec<f64> {
+    let mean = |column: ndarray::ArrayView1<'_, f32>| {
+        let finite: Vec<f64> = column.iter().map(|&x| f64::from(x)).filter(|x| x.is_finite()).collect();
         finite.iter().sum::<f64>() / finite.len().max(1) as f64
     };
     matrix.axis_iter(Axis(1)).map(mean).collect()

@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use flameout_cells::Tensor;
 use flameout_doctor::check::Grade;
 use flameout_doctor::checks::slice::Slice;
-use flameout_doctor::ring::Ring;
+use flameout_doctor::snapshots::Snapshots;
 use flameout_doctor::{
-    Cause, Change, Diagnosis, Event, Options, Subject, Verdict, counterfactuals, diagnose, diagnose_course, states,
+    Cause, Change, Condition, Diagnosis, Options, Subject, Verdict, counterfactuals, diagnose, diagnose_course, states,
 };
-use flameout_doctor::{Course, End, Goal, Keeper, Remedy, Replay, remedies};
+use flameout_doctor::{Course, End, Goal, Remedy, Replay, StateRecorder, remedies};
 use flameout_experiment::dataset::Batch;
-use flameout_experiment::{Case, Dataset, Intervention, Observer, RunOptions, Settings, StepRecord, Trainer, train};
+use flameout_experiment::{
+    Case, Dataset, FloatsMut, Intervention, Observer, RunOptions, Settings, StepRecord, Trainer, train,
+};
 
 /// Eight units that reach 70 % of the mean predictor's loss within a few hundred steps.
 fn settings() -> Settings {
@@ -40,11 +42,11 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn dataset(settings: &Settings) -> Dataset<f32> {
+fn dataset(settings: &Settings) -> Dataset {
     Dataset::open(settings, &root()).unwrap()
 }
 
-fn subject(settings: Settings) -> Subject<f32> {
+fn subject(settings: Settings) -> Subject {
     let dataset = dataset(&settings);
     Subject::new(settings, dataset).unwrap()
 }
@@ -59,22 +61,23 @@ fn cause(diagnosis: &Diagnosis) -> Option<Cause> {
 #[test]
 fn a_healthy_run_is_called_healthy() {
     let diagnosis = diagnose(&subject(whole_batches()), &Options::default()).unwrap();
-    assert_eq!((diagnosis.event, diagnosis.verdict(), diagnosis.cost), (Event::Healthy, Verdict::Healthy, 0));
+    assert_eq!((diagnosis.condition, diagnosis.verdict(), diagnosis.cost), (Condition::Healthy, Verdict::Healthy, 0));
     assert_eq!(diagnosis.checks.iter().map(|check| check.number).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8]);
     assert!(diagnosis.checks.iter().all(|check| check.grade != Grade::Fail), "{:#?}", diagnosis.checks);
     assert_eq!(diagnosis.all_clear(), "nothing is wrong", "{:#?}", diagnosis.checks);
 }
 
-/// What the question's deep network does at the question's own settings (docs/the-hunt.md): five times within 30,000 steps
-/// it loses much of what it knew, and comes back. That is neither a collapse nor a spike, and must not go unsaid.
+/// What the question's deep network does at the question's own settings (docs/results/question-size.md): it loses much of
+/// what it knew, and comes back. That is neither a collapse nor a spike, and must not go unsaid.
 #[test]
 fn a_dip_that_is_no_spike_is_told() {
     /// Takes the network back to where it began, in part.
-    struct Setback(Vec<f32>);
-    impl Intervention<f32> for Setback {
-        fn parameters(&mut self, step: u64, _: &[Tensor], parameters: &mut [f32]) {
+    struct Setback(Vec<f64>);
+    impl Intervention for Setback {
+        fn parameters(&mut self, step: u64, _: &[Tensor], mut parameters: FloatsMut<'_>) {
             if step == 900 {
-                parameters.iter_mut().zip(&self.0).for_each(|(now, start)| *now = 0.55 * *now + 0.45 * start);
+                let mut start = self.0.iter();
+                parameters.map(|now| 0.55 * now + 0.45 * start.next().unwrap());
             }
         }
     }
@@ -82,7 +85,7 @@ fn a_dip_that_is_no_spike_is_told() {
     let start = subject.start.parameters().to_vec();
     let subject = subject.with_intervention(move || Setback(start.clone()));
     let diagnosis = diagnose(&subject, &Options::default()).unwrap();
-    assert_eq!((diagnosis.event, diagnosis.verdict()), (Event::Healthy, Verdict::Healthy));
+    assert_eq!((diagnosis.condition, diagnosis.verdict()), (Condition::Healthy, Verdict::Healthy));
     let check = &diagnosis.checks[0];
     assert_eq!(check.grade, Grade::Suspect, "{check:?}");
     let evidence = check.evidence.join("\n");
@@ -93,14 +96,14 @@ fn a_dip_that_is_no_spike_is_told() {
 #[test]
 fn whether_a_few_words_can_be_learnt_by_heart_tells_a_broken_network_from_unlearnable_words() {
     let whole = subject(settings());
-    let slice = Slice::of(&whole).unwrap();
+    let slice = Slice::train(&whole).unwrap();
     assert!(slice.words == 10 && slice.grade() == Grade::Pass && slice.steps < 500, "{slice:?}");
-    let course = Course::of(&whole, 1 << 30, &mut |_| ()).unwrap();
-    assert_eq!(Slice::of_untrained(&whole, &course).unwrap(), None, "the run itself has answered");
+    let course = Course::train(&whole, 1 << 30, &mut |_| ()).unwrap();
+    assert_eq!(Slice::train_if_untrained(&whole, &course).unwrap(), None, "the run itself has answered");
 
     let mut broken = subject(settings());
-    broken.start.parameters_mut().fill(0.0);
-    let slice = Slice::of(&broken).unwrap();
+    broken.start.parameters_mut().map(|_| 0.0);
+    let slice = Slice::train(&broken).unwrap();
     assert!(slice.steps == 500 && slice.grade() == Grade::Fail, "{slice:?}");
     let diagnosis = diagnose(&broken, &Options::default()).unwrap();
     let evidence = diagnosis.checks[0].evidence.join("\n");
@@ -113,10 +116,9 @@ fn whether_a_few_words_can_be_learnt_by_heart_tells_a_broken_network_from_unlear
 fn a_large_spectral_radius_is_seen_where_the_gain_is_small() {
     let mut subject = subject(settings());
     let trainer = Trainer::new(&subject.settings, &subject.dataset).unwrap();
-    let kernel = trainer.model().tensors()[1].range();
-    for (index, x) in subject.start.parameters_mut()[kernel].iter_mut().enumerate() {
-        *x = 0.1 + 0.001 * (index % 7) as f32;
-    }
+    let kernel = trainer.tensors()[1].range();
+    let values = (0..kernel.len()).map(|index| 0.1 + 0.001 * (index % 7) as f64);
+    subject.start.parameters_mut().range(kernel).assign(values);
     let checked = flameout_doctor::checks::scale::check(&subject).unwrap();
     let finding = checked.findings.iter().find(|finding| finding.cause == Cause::RecurrentGain).unwrap();
     let line = &finding.evidence;
@@ -128,7 +130,7 @@ fn a_large_spectral_radius_is_seen_where_the_gain_is_small() {
 fn a_tensor_can_be_put_back_to_an_earlier_state() {
     let subject = subject(settings());
     let mut trainer = Trainer::new(&subject.settings, &subject.dataset).unwrap();
-    let mut ring = Ring::default();
+    let mut ring = Snapshots::default();
     for _ in 0..3 {
         trainer.step(&subject.dataset).unwrap();
         ring.push(trainer.snapshot()).unwrap();
@@ -140,11 +142,11 @@ fn a_tensor_can_be_put_back_to_an_earlier_state() {
         replay.trial(&change, None, &mut |_| {}).map(|trial| trial.weights_blake3)
     };
     let mut expected = from.clone();
-    let range = trainer.model().tensors()[1].range();
+    let range = trainer.tensors()[1].range();
     let first = ring.iter().next().unwrap();
-    expected.parameters_mut()[range.clone()].copy_from_slice(&first.parameters()[range]);
+    expected.parameters_mut().range(range.clone()).assign(first.parameters().range(range).iter());
     trainer.restore(&subject.dataset, expected).unwrap();
-    assert_eq!(end(1).unwrap(), trainer.model().weights_blake3());
+    assert_eq!(end(1).unwrap(), trainer.weights_blake3());
     assert!(end(7).unwrap_err().to_string().contains("step 7"));
 }
 
@@ -160,18 +162,18 @@ fn a_tensors_second_moment_can_be_raised() {
             trainer.step(&subject.dataset).unwrap();
         }
         let from = trainer.snapshot();
-        let range = trainer.model().tensors()[1].range();
+        let range = trainer.tensors()[1].range();
         let mut expected = from.clone();
-        if let Some(moment) = expected.second_moment_mut() {
-            moment[range].iter_mut().for_each(|v| *v *= 10.0);
+        if let Some(mut moment) = expected.second_moment_mut() {
+            moment.range(range).map(|v| 10.0 * v);
         }
         trainer.restore(&subject.dataset, expected).unwrap();
         trainer.step(&subject.dataset).unwrap();
-        let none = Ring::default();
+        let none = Snapshots::default();
         let replay = Replay { subject: &subject, from: &from, earlier: &none, until: 4, goal: Goal::Hold };
         let trial = |change: &Change| replay.trial(change, None, &mut |_| {}).map(|trial| trial.weights_blake3);
         let change = Change::SecondMoment { tensor: "layer0/recurrent_kernel".into(), times: 10.0 };
-        (trial(&change), trial(&Change::Nothing).unwrap(), trainer.model().weights_blake3())
+        (trial(&change), trial(&Change::Nothing).unwrap(), trainer.weights_blake3())
     };
     for optimizer in [r#"{ kind = "adam" }"#, r#"{ kind = "rmsprop" }"#] {
         let (raised, nothing, expected) = end(optimizer);
@@ -189,12 +191,12 @@ fn a_target_that_is_not_finite_is_found_with_its_word() {
     subject.dataset.targets[(row, 3)] = f32::NAN;
     let diagnosis = diagnose(&subject, &Options::default()).unwrap();
     assert_eq!(cause(&diagnosis), Some(Cause::NonFiniteTargets));
-    assert!(matches!(diagnosis.event, Event::NonFinite { step } if step <= 6));
+    assert!(matches!(diagnosis.condition, Condition::NonFinite { step } if step <= 6));
     let Verdict::Cause(finding) = diagnosis.verdict() else { unreachable!() };
     assert!(finding.evidence.contains(&format!("{:?}", subject.dataset.words[row])), "{}", finding.evidence);
     assert_eq!(finding.remedy, Some(Change::DropWords(vec![row])));
     // The remedy, from the start.
-    let none = Ring::default();
+    let none = Snapshots::default();
     let replay = Replay { subject: &subject, from: &subject.start, earlier: &none, until: 1200, goal: Goal::Train };
     let trial = replay.trial(&Change::DropWords(vec![row]), None, &mut |_| {}).unwrap();
     assert_eq!(trial.end, End::Held);
@@ -203,8 +205,8 @@ fn a_target_that_is_not_finite_is_found_with_its_word() {
 #[test]
 fn a_batch_that_is_not_finite_is_found_also_in_the_first_step() {
     struct NanInBatch(u64);
-    impl Intervention<f32> for NanInBatch {
-        fn batch(&mut self, step: u64, batch: &mut Batch<f32>) {
+    impl Intervention for NanInBatch {
+        fn batch(&mut self, step: u64, batch: &mut Batch) {
             if step == self.0 {
                 batch.targets_mut()[[0, 0]] = f32::NAN;
             }
@@ -213,7 +215,10 @@ fn a_batch_that_is_not_finite_is_found_also_in_the_first_step() {
     for step in [1, 2] {
         let subject = subject(settings()).with_intervention(move || NanInBatch(step));
         let diagnosis = diagnose(&subject, &Options::default()).unwrap();
-        assert_eq!((diagnosis.event, cause(&diagnosis)), (Event::NonFinite { step }, Some(Cause::HarmfulBatch)));
+        assert_eq!(
+            (diagnosis.condition, cause(&diagnosis)),
+            (Condition::NonFinite { step }, Some(Cause::HarmfulBatch))
+        );
         let Verdict::Cause(finding) = diagnosis.verdict() else { unreachable!() };
         assert_eq!(finding.remedy, Some(Change::SkipBatches([step].into())), "{}", finding.evidence);
         assert!(finding.evidence.contains(&format!("step {step} is not finite")), "{}", finding.evidence);
@@ -245,13 +250,12 @@ fn neither_rounding_nor_grown_weights_are_taken_for_causes() {
 #[test]
 fn a_wrong_sign_in_one_gates_gradient_is_found() {
     struct WrongSign;
-    impl Intervention<f32> for WrongSign {
-        fn gradients(&mut self, _: u64, tensors: &[Tensor], gradients: &mut [f32]) {
-            let mut kernel = tensors[1].view_mut(gradients);
-            for mut row in kernel.rows_mut() {
-                // The forget gate's columns.
-                row.iter_mut().skip(32).take(32).for_each(|x| *x = -*x);
-            }
+    impl Intervention for WrongSign {
+        fn gradients(&mut self, _: u64, tensors: &[Tensor], mut gradients: FloatsMut<'_>) {
+            let mut column = (0..128).cycle();
+            let kernel = &mut gradients.range(tensors[1].range());
+            // The forget gate's columns.
+            kernel.map(|x| if (32..64).contains(&column.next().unwrap()) { -x } else { x });
         }
     }
     let subject = subject(settings()).with_intervention(|| WrongSign);
@@ -263,23 +267,16 @@ fn a_wrong_sign_in_one_gates_gradient_is_found() {
 
 #[test]
 fn a_tensor_that_does_not_move_is_found() {
-    struct Frozen(Option<Vec<f32>>);
-    impl Intervention<f32> for Frozen {
-        fn batch(&mut self, _: u64, _: &mut flameout_experiment::dataset::Batch<f32>) {}
-        fn parameters(&mut self, _: u64, tensors: &[Tensor], parameters: &mut [f32]) {
-            let kernel = &mut parameters[tensors[1].range()];
-            match &self.0 {
-                Some(values) => kernel.copy_from_slice(values),
-                None => self.0 = Some(kernel.to_vec()),
-            }
+    struct Frozen(Vec<f64>);
+    impl Intervention for Frozen {
+        fn parameters(&mut self, _: u64, tensors: &[Tensor], mut parameters: FloatsMut<'_>) {
+            parameters.range(tensors[1].range()).assign(self.0.iter().copied());
         }
     }
     let subject = subject(settings());
-    let kernel = {
-        let trainer = flameout_experiment::Trainer::new(&subject.settings, &subject.dataset).unwrap();
-        trainer.model().parameters()[trainer.model().tensors()[1].range()].to_vec()
-    };
-    let subject = subject.with_intervention(move || Frozen(Some(kernel.clone())));
+    let trainer = Trainer::new(&subject.settings, &subject.dataset).unwrap();
+    let kernel = trainer.parameters().range(trainer.tensors()[1].range()).to_vec();
+    let subject = subject.with_intervention(move || Frozen(kernel.clone()));
     let diagnosis = diagnose(&subject, &Options::default()).unwrap();
     assert_eq!(cause(&diagnosis), Some(Cause::FrozenTensor));
 }
@@ -324,9 +321,9 @@ fn collapsing() -> Settings {
 fn a_real_collapse_is_explained() {
     let subject = subject(collapsing());
     let options = Options::default();
-    let course = Course::of(&subject, options.ring_bytes, &mut |_| ()).unwrap();
+    let course = Course::train(&subject, options.snapshot_bytes, &mut |_| ()).unwrap();
     let diagnosis = diagnose_course(&subject, &course, &options).unwrap();
-    assert_eq!(diagnosis.event, Event::Rise { onset: 3388 });
+    assert_eq!(diagnosis.condition, Condition::Rose { onset: 3388 });
     assert_eq!(diagnosis.control_is_exact, Some(true));
     assert_eq!(cause(&diagnosis), Some(Cause::LearningRate), "{:#?}", diagnosis.findings);
     let (weights, batches) = (&diagnosis.checks[2], &diagnosis.checks[5]);
@@ -347,19 +344,19 @@ fn a_real_collapse_is_explained() {
     assert!(held > 0, "nothing prevents it");
 }
 
-/// Makes a run in a directory with a [`Keeper`], and stops it after so many steps, if there are so many.
+/// Makes a run in a directory with a [`StateRecorder`], and stops it after so many steps, if there are so many.
 fn keep(settings: &Settings, run: &Path, resume: bool, steps: u64) {
     struct Stop(std::sync::Arc<AtomicBool>, u64);
-    impl Observer<f32> for Stop {
-        fn step(&mut self, record: &StepRecord, _: &Trainer<f32>) {
+    impl Observer for Stop {
+        fn step(&mut self, record: &StepRecord, _: &Trainer) {
             self.0.store(record.step >= self.1, Ordering::Relaxed);
         }
     }
     let options = RunOptions { directory: run.into(), resume, base: root() };
     let stop = std::sync::Arc::new(AtomicBool::new(false));
-    train::<f32>(settings, &options, &stop, |begun| {
+    train(settings, &options, &stop, |begun| {
         let warn = |error: &flameout_doctor::Error| panic!("{error}");
-        let keeper = Keeper::new(settings, begun.dataset, begun.trainer, run, 50 << 20, warn).unwrap();
+        let keeper = StateRecorder::new(settings, begun.dataset, begun.trainer, run, 50 << 20, warn).unwrap();
         vec![Box::new(keeper), Box::new(Stop(stop.clone(), steps))]
     })
     .unwrap();
@@ -371,7 +368,7 @@ fn remedies_are_ranked_by_what_whole_runs_come_to() {
     let changes = [rate(1.0), Change::setting("training.batch", 20), rate(0.0001), Change::Nothing];
     let mut runs = 0;
     let mut open = |settings: &Settings| Ok(dataset(settings));
-    let ranked = remedies::rank::<f32>(&settings(), &changes, &[0, 1], &mut open, &mut || runs += 1).unwrap();
+    let ranked = remedies::rank(&settings(), &changes, &[0, 1], &mut open, &mut || runs += 1).unwrap();
     assert_eq!(runs, 8);
     assert!(ranked.iter().all(|remedy| remedy.seeds == [0, 1] && remedy.runs.trials.len() == 2));
     let failed: Vec<usize> = ranked.iter().map(Remedy::failed).collect();
@@ -396,10 +393,10 @@ fn a_run_that_was_kept_need_not_be_made_again() {
     // Goes on from a state that lies long enough before the onset.
     keep(&settings, &run, true, u64::MAX);
 
-    let (kept, again) = (read().expect("states"), Course::of(&subject, 1 << 30, &mut |_| ()).unwrap());
+    let (kept, again) = (read().expect("states"), Course::train(&subject, 1 << 30, &mut |_| ()).unwrap());
     assert_eq!(kept.curve.points, again.curve.points);
     assert_eq!(checkpoint.parameters(), again.snapshots.at_or_before(2000).unwrap().parameters());
-    assert_eq!((kept.event(), &kept.outcome), (again.event(), &again.outcome));
+    assert_eq!((kept.condition(), &kept.outcome), (again.condition(), &again.outcome));
     let diagnosis = diagnose_course(&subject, &kept, &Options::default()).unwrap();
     assert_eq!(diagnosis.control_is_exact, Some(true));
     assert_eq!(cause(&diagnosis), Some(Cause::LearningRate), "{:#?}", diagnosis.findings);
@@ -421,7 +418,7 @@ fn states_of_another_run_are_refused() {
     subject.dataset.targets[(subject.dataset.train[0], 0)] = f32::NAN;
     let trainer = Trainer::new(&settings, &subject.dataset).unwrap();
     let keeper =
-        |dataset: &Dataset<f32>| Keeper::new(&settings, dataset, &trainer, &run, 1 << 20, |error| panic!("{error}"));
+        |dataset: &Dataset| StateRecorder::new(&settings, dataset, &trainer, &run, 1 << 20, |error| panic!("{error}"));
     let mut broken = keeper(&subject.dataset).unwrap();
     let mut trainer = Trainer::new(&settings, &subject.dataset).unwrap();
     while !trainer.outcome().non_finite() {
@@ -431,7 +428,7 @@ fn states_of_another_run_are_refused() {
     broken.end();
     let message = keeper(&dataset(&settings)).unwrap_err().to_string();
     assert!(message.contains("step-0000000000.state") && message.contains("other settings or words"), "{message}");
-    let small = Keeper::new(&settings, &subject.dataset, &trainer, &run, 1000, |error| panic!("{error}"));
+    let small = StateRecorder::new(&settings, &subject.dataset, &trainer, &run, 1000, |error| panic!("{error}"));
     assert!(small.unwrap_err().to_string().contains("a single snapshot takes"));
 }
 
@@ -455,7 +452,7 @@ fn dropping() -> Settings {
 fn a_dip_comes_because_adam_has_forgotten() {
     let patient = Options { budget: 2.0, hold: 150, ..Options::default() };
     let diagnosis = diagnose(&subject(dropping()), &patient).unwrap();
-    assert_eq!((diagnosis.event, diagnosis.control_is_exact), (Event::Healthy, Some(true)));
+    assert_eq!((diagnosis.condition, diagnosis.control_is_exact), (Condition::Healthy, Some(true)));
     let Verdict::Cause(finding) = diagnosis.verdict() else { panic!("{:#?}", diagnosis.findings) };
     assert_eq!(finding.cause, Cause::Forgetting);
     assert_eq!(finding.remedy, Some(Change::setting("optimizer.amsgrad", true)));
@@ -477,7 +474,7 @@ fn states_from_before_a_dip_are_kept() {
     let run = directory.path().join("run");
     keep(&settings, &run, false, u64::MAX);
     let course = Course::read(&subject(settings), &run, 1 << 30).unwrap().expect("states");
-    assert_eq!(course.event(), Event::Healthy);
+    assert_eq!(course.condition(), Condition::Healthy);
     let dip = course.dips().pop().unwrap().first_sign;
     let before = course.snapshots.at_or_before(dip - 100).unwrap().step();
     assert!(dip - before < 500, "{before} of {dip}");

@@ -3,13 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use flameout_doctor::probe::{Reference, scratch};
-use flameout_experiment::{Case, Dataset, Settings, Trainer};
+use flameout_experiment::{AnyLearner, Case, Dataset, Settings, Trainer};
+use flameout_model::{Loss, Sequential};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn trained(case: Case, steps: usize) -> (Settings, Dataset<f32>, Trainer<f32>) {
+fn network(trainer: &Trainer) -> &Sequential<f32> {
+    match trainer.learner() {
+        AnyLearner::F32(learner) => learner.network(),
+        AnyLearner::F64(_) => panic!("the settings say single precision"),
+    }
+}
+
+fn trained(case: Case, steps: usize) -> (Settings, Dataset, Trainer) {
     let mut settings = Settings::for_case(case);
     settings.set("model.units", "12").unwrap();
     settings.set("data.words", "300").unwrap();
@@ -25,10 +33,10 @@ fn trained(case: Case, steps: usize) -> (Settings, Dataset<f32>, Trainer<f32>) {
 fn a_measured_network_is_what_it_looks_like() {
     for case in Case::ALL {
         let (settings, dataset, trainer) = trained(case, 2);
-        let mut reference = Reference::new(trainer.model(), &settings, &dataset, 16, 20);
+        let mut reference = Reference::new(network(&trainer), settings.training.loss, &dataset, 16, 20);
         let names = (reference.activation_names(), reference.recurrent_names());
-        let reading = reference.measure(trainer.model());
-        assert_eq!(reading, reference.measure(trainer.model()), "measuring again gives the same");
+        let reading = reference.measure(network(&trainer));
+        assert_eq!(reading, reference.measure(network(&trainer)), "measuring again gives the same");
         for shares in [&reading.zero_slope, &reading.saturated_low, &reading.saturated_high] {
             assert_eq!(shares.len(), names.0.len());
             assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)));
@@ -36,10 +44,10 @@ fn a_measured_network_is_what_it_looks_like() {
         // Little has changed since the recurrent kernels were drawn orthogonal times 1.1.
         assert_eq!(reading.spectral_radius.len(), names.1.len());
         assert!(reading.spectral_radius.iter().all(|radius| (radius - 1.1).abs() < 0.05), "{reading:?}");
-        let mut twin = scratch(trainer.model());
+        let mut twin = scratch(network(&trainer));
         let batch = reference.batch();
         let predictions = twin.predict(batch.indices()).unwrap();
-        let loss = trainer.loss(&predictions, &batch.targets().to_owned());
+        let loss = settings.training.loss.value(predictions.view(), batch.targets());
         assert_eq!((batch.words(), reading.loss), (16, loss));
 
         // Biases that shut every gate: no slope anywhere.
@@ -62,7 +70,7 @@ fn a_measured_network_is_what_it_looks_like() {
 
 fn names_of(case: Case) -> (Vec<String>, Vec<String>) {
     let (settings, dataset, trainer) = trained(case, 1);
-    let reference = Reference::new(trainer.model(), &settings, &dataset, 4, 4);
+    let reference = Reference::new(network(&trainer), settings.training.loss, &dataset, 4, 4);
     (reference.activation_names(), reference.recurrent_names())
 }
 
@@ -71,7 +79,7 @@ fn measurements_have_the_same_bits_on_any_number_of_threads() {
     let bits = [1, 2, 3].map(|threads| {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
             let (settings, dataset, trainer) = trained(Case::LstmSingle, 3);
-            Reference::new(trainer.model(), &settings, &dataset, 16, 20).measure(trainer.model())
+            Reference::new(network(&trainer), settings.training.loss, &dataset, 16, 20).measure(network(&trainer))
         })
     });
     assert_eq!(bits[0], bits[1]);

@@ -1,19 +1,24 @@
 //! Curvatures against a Hessian that is built element by element.
 
 use flameout_doctor::probe::{Curvature, Preconditioner, scratch};
-use flameout_experiment::{Case, Dataset, Number, Settings, Trainer, dataset::Batch};
+use flameout_experiment::{AnyLearner, Case, Dataset, Learner, Settings, Trainer, dataset::Batch};
+use flameout_kernels::Real;
 use flameout_model::{LossKind, Sequential};
 use flameout_word2vec::WordVectors;
 use ndarray::{Array1, Array2};
 
 /// A small network after some steps, in either precision, with smooth gates.
-fn trained<T: Number>(case: Case, units: &str, optimizer: &str) -> (Dataset<T>, Trainer<T>) {
+fn trained(case: Case, units: &str, optimizer: &str, precision: &str) -> (Dataset, Trainer) {
     let words: Vec<String> = ["ant", "bee", "cab", "tab", "neb", "bat", "can", "tan"].map(String::from).to_vec();
     let vectors = Array2::from_shape_fn((8, 3), |(i, j)| ((i * 7 + j * 5 + i * j) % 11) as f32 - 5.0);
     let mut settings = Settings::for_case(case);
-    for (key, value) in
-        [("model.units", units), ("model.gate-activation", "sigmoid"), ("data.length", "5"), ("optimizer", optimizer)]
-    {
+    for (key, value) in [
+        ("model.units", units),
+        ("model.gate-activation", "sigmoid"),
+        ("data.length", "5"),
+        ("optimizer", optimizer),
+        ("model.precision", precision),
+    ] {
         settings.set(key, value).unwrap();
     }
     let dataset = Dataset::new(&settings, WordVectors::new(words, vectors).unwrap()).unwrap();
@@ -24,10 +29,17 @@ fn trained<T: Number>(case: Case, units: &str, optimizer: &str) -> (Dataset<T>, 
     (dataset, trainer)
 }
 
+fn double(trainer: &Trainer) -> &Learner<f64> {
+    match trainer.learner() {
+        AnyLearner::F64(learner) => learner,
+        AnyLearner::F32(_) => panic!("the settings say double precision"),
+    }
+}
+
 const ADAM: &str = r#"{ kind = "adam" }"#;
 
 /// H, column by column, each from six gradients (an error of order h⁶), made symmetric.
-fn hessian(model: &Sequential<f64>, batch: &Batch<f64>) -> Array2<f64> {
+fn hessian(model: &Sequential<f64>, batch: &Batch) -> Array2<f64> {
     let mut moved = scratch(model);
     let count = model.parameters().len();
     let mut hessian = Array2::zeros((count, count));
@@ -37,7 +49,7 @@ fn hessian(model: &Sequential<f64>, batch: &Batch<f64>) -> Array2<f64> {
             for sign in [1.0, -1.0] {
                 moved.parameters_mut().copy_from_slice(model.parameters());
                 moved.parameters_mut()[column] += sign * steps * h;
-                moved.forward_backward(batch.indices(), batch.targets(), LossKind::Mse).unwrap();
+                moved.forward_backward(batch.indices(), batch.targets_in().view(), LossKind::Mse).unwrap();
                 for (row, gradient) in moved.gradients().iter().enumerate() {
                     hessian[(row, column)] += sign * weight * gradient / (60.0 * h);
                 }
@@ -80,14 +92,15 @@ fn curvatures_are_those_of_the_hessian() {
         for optimizer in
             [ADAM, r#"{ kind = "adam", form = "pytorch", epsilon = 0.01 }"#, r#"{ kind = "sgd", momentum = 0.5 }"#]
         {
-            let (dataset, trainer) = trained::<f64>(case, "2", optimizer);
+            let (dataset, trainer) = trained(case, "2", optimizer, "f64");
+            let learner = double(&trainer);
             let batch = dataset.batch(&dataset.train);
-            let hessian = hessian(trainer.model(), &batch);
-            let preconditioner = Preconditioner::of(trainer.optimizer());
-            let count = trainer.model().parameters().len();
+            let hessian = hessian(learner.network(), &batch);
+            let preconditioner = Preconditioner::of(learner.optimizer());
+            let count = learner.network().parameters().len();
             let p = preconditioner.diagonal().map_or(Array1::ones(count), |diagonal| Array1::from(diagonal.to_vec()));
 
-            let mut model = scratch(trainer.model());
+            let mut model = scratch(learner.network());
             let mut curvature = Curvature::new(&mut model, &batch, LossKind::Mse);
             let mut product = vec![0.0; count];
             let gradient = curvature.gradient().to_vec();
@@ -101,29 +114,35 @@ fn curvatures_are_those_of_the_hessian() {
             let found = curvature.largest_preconditioned(&preconditioner, 40);
             approx::assert_relative_eq!(found.value, largest_eigenvalue(scaled), max_relative = 1e-5);
             assert!(found.gained.abs() < 1e-6 * found.value, "{found:?}");
-            assert_eq!(model.parameters(), trainer.model().parameters(), "to the bit");
+            assert_eq!(model.parameters(), learner.network().parameters(), "to the bit");
         }
     }
 }
 
 #[test]
 fn single_precision_tells_nearly_the_same() {
-    fn largest<T: Number>() -> f64 {
-        let (dataset, trainer) = trained::<T>(Case::LstmSingle, "24", ADAM);
-        let (batch, mut model) = (dataset.batch(&dataset.train), scratch(trainer.model()));
-        let preconditioner = Preconditioner::of(trainer.optimizer());
+    fn largest<T: Real>(dataset: &Dataset, learner: &Learner<T>) -> f64 {
+        let (batch, mut model) = (dataset.batch(&dataset.train), scratch(learner.network()));
+        let preconditioner = Preconditioner::of(learner.optimizer());
         approx::assert_relative_eq!(preconditioner.threshold(0.001), 38.0 / 0.001, max_relative = 1e-12);
         Curvature::new(&mut model, &batch, LossKind::Mse).largest_preconditioned(&preconditioner, 15).value
     }
-    let (narrow, wide) = (largest::<f32>(), largest::<f64>());
+    let [narrow, wide] = ["f32", "f64"].map(|precision| {
+        let (dataset, trainer) = trained(Case::LstmSingle, "24", ADAM, precision);
+        match trainer.learner() {
+            AnyLearner::F32(learner) => largest(&dataset, learner),
+            AnyLearner::F64(learner) => largest(&dataset, learner),
+        }
+    });
     assert!((narrow / wide - 1.0).abs() < 0.02, "{narrow} in f32, {wide} in f64");
 }
 
 #[test]
 fn a_direction_of_zero_and_a_broken_network() {
-    let (dataset, trainer) = trained::<f64>(Case::LstmSingle, "2", ADAM);
+    let (dataset, trainer) = trained(Case::LstmSingle, "2", ADAM, "f64");
+    let learner = double(&trainer);
     let batch = dataset.batch(&dataset.train);
-    let mut model = scratch(trainer.model());
+    let mut model = scratch(learner.network());
     let zero = vec![0.0; model.parameters().len()];
     let mut product = vec![1.0; zero.len()];
     Curvature::new(&mut model, &batch, LossKind::Mse).times(&zero, &mut product);
@@ -131,5 +150,5 @@ fn a_direction_of_zero_and_a_broken_network() {
     model.parameters_mut()[3] = f64::NAN;
     let mut broken = Curvature::new(&mut model, &batch, LossKind::Mse);
     assert!(broken.loss().is_nan());
-    assert!(broken.largest_preconditioned(&Preconditioner::of(trainer.optimizer()), 5).value.is_nan());
+    assert!(broken.largest_preconditioned(&Preconditioner::of(learner.optimizer()), 5).value.is_nan());
 }

@@ -12,12 +12,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
 use crate::error::Error;
+use crate::floats::Number;
 use crate::metrics_file::{Extent, has_lines};
-use crate::settings::Settings;
-use crate::trainer::{Number, Snapshot};
+use crate::settings::{Precision, Settings};
+use crate::snapshot::{Guarded, Snapshot, Stored};
 
 /// Version of what a checkpoint's payload means.
 const VERSION: u32 = 3;
+/// The same with what a guard remembers, in runs that have one.
+const GUARDED: u32 = 4;
 /// The one before, which did not tell the hash of the metrics.
 const WITHOUT_HASH: u32 = 2;
 /// Checkpoints kept.
@@ -35,53 +38,61 @@ pub struct Origin {
 impl Origin {
     /// Of a run with these settings on these words.
     #[must_use]
-    pub fn of<T: Number>(settings: &Settings, dataset: &Dataset<T>) -> Self {
-        Self { settings: settings.hash(), data: dataset.blake3() }
+    pub fn of(settings: &Settings, dataset: &Dataset) -> Self {
+        Self { settings: settings.hash(), data: dataset.blake3(settings.model.precision) }
     }
 }
 
 /// A checkpoint file's payload in version 2. In version 3 the hash of the metrics follows.
 #[derive(Debug, Serialize, Deserialize)]
-struct Content<T> {
+struct Content<S> {
     origin: Origin,
     /// See [`Extent::bytes`].
     metrics_bytes: u64,
-    snapshot: Snapshot<T>,
+    snapshot: S,
+}
+
+impl<S: Into<Snapshot>> Content<S> {
+    fn read(self) -> Content<Snapshot> {
+        Content { origin: self.origin, metrics_bytes: self.metrics_bytes, snapshot: self.snapshot.into() }
+    }
 }
 
 /// The checkpoints of a run, whose directory is locked.
 #[derive(Debug)]
 pub struct Checkpoints {
     directory: PathBuf,
+    /// Of the run, which no file tells.
+    precision: Precision,
     /// Those known to be sound, oldest first.
     sound: Vec<PathBuf>,
 }
 
 /// What a search for a checkpoint found.
 #[derive(Debug)]
-pub struct Found<T> {
+pub struct Found {
     /// The newest sound one, with the beginning of the metrics that belongs to it.
-    pub sound: Option<(Snapshot<T>, Extent)>,
+    pub sound: Option<(Snapshot, Extent)>,
     /// A line about each newer one that had to be passed over, and about whatever else is lost.
     pub warnings: Vec<String>,
 }
 
 impl Checkpoints {
-    /// Those in a directory.
+    /// Those in a directory, of a run of this precision.
     #[must_use]
-    pub fn new(directory: PathBuf) -> Self {
-        Self { directory, sound: Vec::new() }
+    pub fn new(directory: PathBuf, precision: Precision) -> Self {
+        Self { directory, precision, sound: Vec::new() }
     }
 
     /// Writes one, and removes all but the newest two that are known to be sound.
     ///
     /// # Errors
     /// If writing fails.
-    #[inline(never)] // compiled once: see `instances`
-    pub fn write<T: Number>(&mut self, origin: &Origin, metrics: &Extent, snapshot: Snapshot<T>) -> Result<(), Error> {
+    pub fn write(&mut self, origin: &Origin, metrics: &Extent, snapshot: Snapshot) -> Result<(), Error> {
         let path = self.path(snapshot.step());
         let content = Content { origin: origin.clone(), metrics_bytes: metrics.bytes, snapshot };
         match metrics.blake3 {
+            blake3 if content.snapshot.is_guarded() => checkpoint::write(&path, GUARDED, &(content, blake3))?,
             Some(blake3) => checkpoint::write(&path, VERSION, &(content, blake3))?,
             None => checkpoint::write(&path, WITHOUT_HASH, &content)?,
         }
@@ -100,12 +111,11 @@ impl Checkpoints {
     /// # Errors
     /// [`Error::RunDirectory`] if the newest sound one is of another origin or version, or if the metrics of every sound one
     /// are damaged; [`Error::File`] if files cannot be read.
-    #[inline(never)] // compiled once: see `instances`
-    pub fn newest<T: Number>(&mut self, origin: &Origin, metrics: &Path) -> Result<Found<T>, Error> {
+    pub fn newest(&mut self, origin: &Origin, metrics: &Path) -> Result<Found, Error> {
         let mut warnings = Vec::new();
         let mut without_metrics = None;
         for path in self.files()?.into_iter().rev() {
-            let (content, extent) = match read::<T>(&path) {
+            let (content, extent) = match self.read(&path) {
                 Err(Error::File(error @ flameout_files::Error::Format { .. })) => {
                     warnings.push(error.to_string());
                     continue;
@@ -153,12 +163,11 @@ impl Checkpoints {
     ///
     /// # Errors
     /// [`Error::RunDirectory`] if one is of another origin or version; [`Error::File`] if files cannot be read.
-    #[inline(never)] // compiled once: see `instances`
-    pub fn states<T: Number>(&self, origin: &Origin) -> Result<Vec<Snapshot<T>>, Error> {
+    pub fn states(&self, origin: &Origin) -> Result<Vec<Snapshot>, Error> {
         let mut states = Vec::new();
         let files = if self.directory.is_dir() { self.files()? } else { Vec::new() };
         for path in files {
-            let content = match read::<T>(&path) {
+            let content = match self.read(&path) {
                 Err(Error::File(flameout_files::Error::Format { .. })) => continue,
                 read => read?.0,
             };
@@ -167,6 +176,13 @@ impl Checkpoints {
         }
         states.retain(|state| !state.is_non_finite());
         Ok(states)
+    }
+
+    fn read(&self, path: &Path) -> Result<(Content<Snapshot>, Extent), Error> {
+        match self.precision {
+            Precision::F32 => read::<f32>(path),
+            Precision::F64 => read::<f64>(path),
+        }
     }
 
     fn path(&self, step: u64) -> PathBuf {
@@ -192,17 +208,21 @@ pub fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
     Ok(paths)
 }
 
-fn read<T: Number>(path: &Path) -> Result<(Content<T>, Extent), Error> {
+fn read<T: Number>(path: &Path) -> Result<(Content<Snapshot>, Extent), Error> {
     let container = Container::open(path, WITHOUT_HASH..=VERSION)?;
     let (content, blake3) = match container.version() {
-        VERSION => {
-            let (content, blake3) = container.decode::<(Content<T>, [u8; 32])>()?;
-            (content, Some(blake3))
+        GUARDED => {
+            let (content, blake3) = container.decode::<(Content<Guarded<T>>, Option<[u8; 32]>)>()?;
+            (content.read(), blake3)
         }
-        WITHOUT_HASH => (container.decode()?, None),
+        VERSION => {
+            let (content, blake3) = container.decode::<(Content<Stored<T>>, [u8; 32])>()?;
+            (content.read(), Some(blake3))
+        }
+        WITHOUT_HASH => (container.decode::<Content<Stored<T>>>()?.read(), None),
         version => {
             let problem = format!(
-                "has version {version}, and this program reads {WITHOUT_HASH} and {VERSION}: resume with the program that \
+                "has version {version}, and this program reads {WITHOUT_HASH} to {GUARDED}: resume with the program that \
                  wrote it; or remove it to go on from the one before"
             );
             return Err(Error::RunDirectory { path: path.into(), problem });

@@ -13,11 +13,11 @@ use ndarray_rand::rand::seq::SliceRandom;
 use crate::error::Error;
 use crate::memory::{self, Words};
 use crate::rng::{Purpose, stream};
-use crate::settings::{Settings, TrainingSettings};
+use crate::settings::{Precision, Settings, TrainingSettings};
 
 /// Encoded words with their vectors, split into training and test words.
 #[derive(Debug, Clone)]
-pub struct Dataset<T> {
+pub struct Dataset {
     /// What turned the words into indices.
     pub encoder: CharEncoder,
     /// All words that could be encoded, in file order.
@@ -25,7 +25,7 @@ pub struct Dataset<T> {
     /// Their character indices, `(words, time)`.
     pub indices: Array2<u16>,
     /// Their normalised vectors, `(words, outputs)`.
-    pub targets: Array2<T>,
+    pub targets: Array2<f32>,
     /// Rows of the words that are trained on, in file order.
     pub train: Vec<usize>,
     /// Rows of the words that are not, in file order.
@@ -40,13 +40,13 @@ pub struct Dataset<T> {
 
 /// Inputs and targets of some words. Filling it again keeps its memory.
 #[derive(Debug, Clone)]
-pub struct Batch<T> {
+pub struct Batch {
     words: usize,
     indices: Vec<u16>,
-    targets: Vec<T>,
+    targets: Vec<f32>,
 }
 
-impl<T: Real> Batch<T> {
+impl Batch {
     /// Nothing.
     #[must_use]
     pub fn new() -> Self {
@@ -54,7 +54,7 @@ impl<T: Real> Batch<T> {
     }
 
     /// Takes the words in these rows.
-    pub fn fill(&mut self, dataset: &Dataset<T>, rows: &[usize]) {
+    pub fn fill(&mut self, dataset: &Dataset, rows: &[usize]) {
         self.words = rows.len();
         self.indices.clear();
         self.targets.clear();
@@ -78,18 +78,24 @@ impl<T: Real> Batch<T> {
 
     /// Vectors, `(batch, outputs)`.
     #[must_use]
-    pub fn targets(&self) -> ArrayView2<'_, T> {
+    pub fn targets(&self) -> ArrayView2<'_, f32> {
         rows_of(&self.targets, self.words)
     }
 
+    /// Vectors, `(batch, outputs)`, as a network of this precision takes them.
+    #[must_use]
+    pub fn targets_in<T: Real>(&self) -> Array2<T> {
+        self.targets().mapv(|x| T::from_f64(x.into()))
+    }
+
     /// Vectors, `(batch, outputs)`, to write.
-    pub fn targets_mut(&mut self) -> ArrayViewMut2<'_, T> {
+    pub fn targets_mut(&mut self) -> ArrayViewMut2<'_, f32> {
         let columns = self.targets.len().checked_div(self.words).unwrap_or(0);
         ArrayViewMut2::from_shape((self.words, columns), &mut self.targets).expect("whole rows")
     }
 }
 
-impl<T: Real> Default for Batch<T> {
+impl Default for Batch {
     fn default() -> Self {
         Self::new()
     }
@@ -100,12 +106,11 @@ fn rows_of<A>(data: &[A], rows: usize) -> ArrayView2<'_, A> {
     ArrayView2::from_shape((rows, columns), data).expect("whole rows")
 }
 
-impl<T: Real> Dataset<T> {
+impl Dataset {
     /// Reads the vectors that the settings name; a relative path starts at `base`.
     ///
     /// # Errors
     /// If the file cannot be read, or as [`new`](Self::new).
-    #[inline(never)] // compiled once: see `instances`
     pub fn open(settings: &Settings, base: &Path) -> Result<Self, Error> {
         let options = settings.data.read_options();
         let (vectors, report) = WordVectors::open_with(base.join(&settings.data.vectors), &options)?;
@@ -116,7 +121,6 @@ impl<T: Real> Dataset<T> {
     ///
     /// # Errors
     /// [`Error::Data`] if too few words are left; [`Error::Vectors`] if they cannot be normalised.
-    #[inline(never)] // compiled once: see `instances`
     pub fn new(settings: &Settings, mut vectors: WordVectors) -> Result<Self, Error> {
         vectors.normalize(settings.data.normalization)?;
         let (words, matrix) = vectors.into_parts();
@@ -130,11 +134,11 @@ impl<T: Real> Dataset<T> {
             None => settings.data.encoder().learn(candidates())?,
         };
         let (count, length, numbers) = (rows.len(), settings.data.length, matrix.ncols());
-        memory::require_words(Words { count, length, numbers, number: size_of::<T>() })?;
+        memory::require_words(Words { count, length, numbers })?;
         let encoded = encoder.encode_batch(candidates())?;
 
         let kept: Vec<usize> = encoded.kept.iter().map(|&position| rows[position]).collect();
-        let targets = matrix.select(Axis(0), &kept).mapv(|x| T::from_f64(x.into()));
+        let targets = matrix.select(Axis(0), &kept);
         let (train, test) = split(kept.len(), settings);
         if train.is_empty() {
             let problem = format!("{} usable words leave none to train on", kept.len());
@@ -153,10 +157,10 @@ impl<T: Real> Dataset<T> {
         })
     }
 
-    /// BLAKE3 of words, indices and targets, in hexadecimal: another hash means another training.
+    /// BLAKE3 of words, indices and targets, these in the precision that the network computes in, in hexadecimal: another hash
+    /// means another training.
     #[must_use]
-    #[inline(never)] // compiled once: see `instances`
-    pub fn blake3(&self) -> String {
+    pub fn blake3(&self, precision: Precision) -> String {
         let mut hasher = blake3::Hasher::new();
         let mut bytes = Vec::new();
         for ((word, indices), targets) in self.words.iter().zip(self.indices.rows()).zip(self.targets.rows()) {
@@ -164,7 +168,10 @@ impl<T: Real> Dataset<T> {
             bytes.extend_from_slice(word.as_bytes());
             bytes.push(0);
             indices.iter().for_each(|index| bytes.extend_from_slice(&index.to_le_bytes()));
-            targets.iter().for_each(|x| x.extend_le_bytes(&mut bytes));
+            match precision {
+                Precision::F32 => targets.iter().for_each(|x| x.extend_le_bytes(&mut bytes)),
+                Precision::F64 => targets.iter().for_each(|x| f64::from(*x).extend_le_bytes(&mut bytes)),
+            }
             hasher.update(&bytes);
         }
         hasher.finalize().to_hex().to_string()
@@ -172,8 +179,7 @@ impl<T: Real> Dataset<T> {
 
     /// The words in these rows.
     #[must_use]
-    #[inline(never)] // compiled once: see `instances`
-    pub fn batch(&self, rows: &[usize]) -> Batch<T> {
+    pub fn batch(&self, rows: &[usize]) -> Batch {
         let mut batch = Batch::new();
         batch.fill(self, rows);
         batch
@@ -181,7 +187,6 @@ impl<T: Real> Dataset<T> {
 
     /// Rows of the words that an epoch trains on, in its order: shuffled as seed and epoch decide, or as in the file.
     #[must_use]
-    #[inline(never)] // compiled once: see `instances`
     pub fn epoch_order(&self, training: &TrainingSettings, seed: u64, epoch: u64) -> Vec<usize> {
         let mut order = self.train.clone();
         if training.shuffle {
@@ -200,10 +205,13 @@ impl<T: Real> Dataset<T> {
 
     /// What a network that has learnt nothing reaches on training and test words.
     #[must_use]
-    #[inline(never)] // compiled once: see `instances`
     pub fn baseline(&self, settings: &Settings) -> Baseline {
-        let targets = |rows: &[usize]| self.targets.select(Axis(0), rows);
-        baseline(targets(&self.train).view(), targets(&self.test).view(), settings.training.loss)
+        let (train, test) = (self.targets.select(Axis(0), &self.train), self.targets.select(Axis(0), &self.test));
+        let loss = settings.training.loss;
+        match settings.model.precision {
+            Precision::F32 => baseline(train.view(), test.view(), loss),
+            Precision::F64 => baseline(train.mapv(f64::from).view(), test.mapv(f64::from).view(), loss),
+        }
     }
 }
 
@@ -254,7 +262,7 @@ mod tests {
     fn split_and_order_depend_on_the_seed_alone() {
         let mut settings = Settings::for_case(Case::LstmSingle);
         settings.data.test_share = 0.3;
-        let dataset = Dataset::<f32>::new(&settings, vectors(&WORDS)).unwrap();
+        let dataset = Dataset::new(&settings, vectors(&WORDS)).unwrap();
         assert_eq!((dataset.train.len(), dataset.test.len()), (7, 3));
         let mut all: Vec<_> = dataset.train.iter().chain(&dataset.test).copied().collect();
         all.sort_unstable();
@@ -268,14 +276,14 @@ mod tests {
         sorted.sort_unstable();
         assert_eq!(sorted, dataset.train);
         settings.seed = 1;
-        assert_ne!(dataset.test, Dataset::<f32>::new(&settings, vectors(&WORDS)).unwrap().test);
+        assert_ne!(dataset.test, Dataset::new(&settings, vectors(&WORDS)).unwrap().test);
     }
 
     #[test]
     fn an_epoch_can_leave_out_what_does_not_fill_a_batch() {
         let mut settings = Settings::for_case(Case::LstmSingle);
         settings.data.test_share = 0.3;
-        let dataset = Dataset::<f32>::new(&settings, vectors(&WORDS)).unwrap();
+        let dataset = Dataset::new(&settings, vectors(&WORDS)).unwrap();
         let mut epoch = |batch, remainder| {
             (settings.training.batch, settings.training.remainder) = (batch, remainder);
             (dataset.epoch_order(&settings.training, 1, 0), dataset.steps_per_epoch(&settings))
@@ -293,7 +301,7 @@ mod tests {
         let mut settings = Settings::for_case(Case::LstmSingle);
         settings.data.length = 6;
         let words = ["ant", "a$b", "elephant", "bee", "cat", "dog"];
-        let dataset = Dataset::<f64>::new(&settings, vectors(&words)).unwrap();
+        let dataset = Dataset::new(&settings, vectors(&words)).unwrap();
         assert_eq!(dataset.words, ["ant", "bee", "cat", "dog"]);
         assert_eq!(dataset.unusable, ["a$b"]);
         assert_eq!(dataset.skipped.len(), 1);

@@ -68,6 +68,11 @@ impl Error {
         Self::Setting { key: key.into(), problem: problem.into() }
     }
 
+    /// What to say of a snapshot that does not fit.
+    pub(crate) fn foreign_snapshot() -> Self {
+        Self::Data { problem: "the snapshot was made with another network or other words".into() }
+    }
+
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let named = flameout_files::Error::io(path);
         move |reason| Self::File(named(reason))

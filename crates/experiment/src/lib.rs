@@ -15,7 +15,7 @@
 //! settings.set("model.units", "8")?;
 //! settings.set("training.batch", "4")?;
 //!
-//! let dataset = Dataset::<f32>::new(&settings, vectors)?; // `Dataset::open` reads the file that the settings name
+//! let dataset = Dataset::new(&settings, vectors)?; // `Dataset::open` reads the file that the settings name
 //! let mut trainer = Trainer::new(&settings, &dataset)?;
 //! let first = trainer.step(&dataset)?;
 //! let snapshot = trainer.snapshot();
@@ -30,9 +30,10 @@
 pub mod checkpoints;
 pub mod dataset;
 pub mod error;
-#[cfg(not(test))] // a test binary has no crate above it
-mod instances;
+mod floats;
+mod guard;
 pub mod intervention;
+mod learner;
 mod memory;
 pub mod metrics_file;
 pub mod non_finite;
@@ -41,20 +42,25 @@ mod rng;
 pub mod run;
 pub mod run_directory;
 pub mod settings;
+mod snapshot;
 pub mod summary;
 pub mod trainer;
 
 pub use dataset::Dataset;
 pub use error::Error;
 pub use flameout_curves::record::{self, EpochRecord, Record, StepRecord};
+pub use floats::{Floats, FloatsMut};
+pub use guard::{GuardSettings, describe_guarded};
 pub use intervention::Intervention;
+pub use learner::{AnyLearner, Learner};
 pub use non_finite::NonFinite;
-pub use observer::{Observer, ProgressBar};
+pub use observer::Observer;
 pub use run::{Begun, Ended, RunOptions, train};
 pub use run_directory::RunDirectory;
 pub use settings::{Case, Precision, Remainder, Settings};
+pub use snapshot::Snapshot;
 pub use summary::Summary;
-pub use trainer::{Number, Snapshot, Trainer, stop_if};
+pub use trainer::{Trainer, stop_if};
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

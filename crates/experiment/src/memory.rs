@@ -21,8 +21,6 @@ pub(crate) struct Words {
     pub(crate) length: usize,
     /// Numbers of a word's vector.
     pub(crate) numbers: usize,
-    /// Bytes of a number.
-    pub(crate) number: usize,
 }
 
 /// The most that a training allocates, by what it depends on.
@@ -65,9 +63,9 @@ fn fewer_units(settings: &Settings) -> String {
 
 /// Whether there is memory enough to encode these words.
 pub(crate) fn require_words(words: Words) -> Result<(), Error> {
-    let Words { count, length, numbers, number } = words;
+    let Words { count, length, numbers } = words;
     // Indices; the numbers as they were read, and as they are trained on.
-    let each = (2 * length as u64).saturating_add((4 + number as u64).saturating_mul(numbers as u64));
+    let each = (2 * length as u64).saturating_add(8_u64.saturating_mul(numbers as u64));
     let bytes = each.saturating_mul(count as u64);
     if has_room(bytes) {
         return Ok(());
@@ -78,7 +76,8 @@ pub(crate) fn require_words(words: Words) -> Result<(), Error> {
 
 impl Need {
     fn of(settings: &Settings, architecture: &Architecture, words: Words) -> Self {
-        let (number, outputs, length) = (words.number as u64, words.numbers as u64, words.length as u64);
+        let (outputs, length) = (words.numbers as u64, words.length as u64);
+        let number = settings.model.precision.bytes();
         let words = words.count as u64;
         let at_once = (settings.training.batch as u64).min(words).max(if is_causal(architecture) {
             0
@@ -87,7 +86,7 @@ impl Need {
         });
         let steps = at_once.saturating_mul(length);
         Self {
-            weights: (architecture.parameter_count() as u64).saturating_mul(number * copies(&settings.optimizer)),
+            weights: (architecture.parameter_count() as u64).saturating_mul(number * copies(settings)),
             activations: steps.saturating_mul(number).saturating_mul(numbers_a_step(architecture)),
             // Predictions, targets and batches of all words, and the words among which the nearest are looked for.
             words: words.saturating_mul(number).saturating_mul(6 * outputs + length),
@@ -97,12 +96,13 @@ impl Need {
 
 /// How many numbers are kept for each parameter: itself, its gradient, it twice in the order of the kernels, and the
 /// optimiser's state; parameters and state again in a checkpoint that is being written, and in a state for the doctor.
-fn copies(optimizer: &OptimizerSettings) -> u64 {
-    let state = match optimizer {
+fn copies(settings: &Settings) -> u64 {
+    let optimizer = match &settings.optimizer {
         OptimizerSettings::Adam(settings) if settings.amsgrad => 3,
         OptimizerSettings::Adam(_) => 2,
         OptimizerSettings::RmsProp(_) | OptimizerSettings::Sgd(_) => 1,
     };
+    let state = optimizer + settings.guard.map_or(0, |guard| guard.buffers());
     4 + state + 2 * (1 + state)
 }
 

@@ -23,7 +23,7 @@ pub struct NonFinite {
 pub struct Place {
     /// Of what.
     pub quantity: Quantity,
-    /// The tensor's name, as in [`Sequential::tensors`].
+    /// The tensor's name, as in `Sequential::tensors`.
     pub tensor: String,
     /// The position in the tensor, row after row, from 0.
     pub index: usize,
@@ -41,8 +41,7 @@ pub enum Quantity {
 
 impl NonFinite {
     /// Looks through a network whose step has just been made: its gradients first, as they are computed first.
-    #[must_use]
-    pub fn find<T: Real>(step: u64, loss: f64, model: &Sequential<T>) -> Self {
+    pub(crate) fn find<T: Real>(step: u64, loss: f64, model: &Sequential<T>) -> Self {
         let of = |quantity, values: &[T]| {
             model.tensors().iter().find_map(|tensor| {
                 let index = first_non_finite(tensor, values)?;

@@ -12,7 +12,7 @@ use crate::observer::Observer;
 use crate::run_directory::{BEST_MODEL, ENCODER, LAST_MODEL, METRICS, RunDirectory, SUMMARY};
 use crate::settings::Settings;
 use crate::summary::Summary;
-use crate::trainer::{Number, Trainer, require_possible, stop_if};
+use crate::trainer::{Trainer, require_possible, stop_if};
 use flameout_curves::record::{EpochRecord, Record};
 
 /// How a run is carried out; nothing here changes its numbers.
@@ -40,11 +40,11 @@ pub enum Ended {
 
 /// What [`train`] tells before its first step.
 #[derive(Debug)]
-pub struct Begun<'a, T> {
+pub struct Begun<'a> {
     /// The words.
-    pub dataset: &'a Dataset<T>,
+    pub dataset: &'a Dataset,
     /// The network before the first step of this call.
-    pub trainer: &'a Trainer<T>,
+    pub trainer: &'a Trainer,
     /// Steps of the whole run.
     pub total_steps: u64,
     /// What was wrong with newer checkpoints that had to be passed over, and what else is lost. If there are warnings and the
@@ -57,15 +57,15 @@ pub struct Begun<'a, T> {
 ///
 /// # Errors
 /// If settings, data or directory are unusable, or writing fails.
-pub fn train<T: Number>(
+pub fn train(
     settings: &Settings,
     options: &RunOptions,
     stop: &AtomicBool,
-    observers: impl FnOnce(&Begun<'_, T>) -> Vec<Box<dyn Observer<T>>>,
+    observers: impl FnOnce(&Begun<'_>) -> Vec<Box<dyn Observer>>,
 ) -> Result<Ended, Error> {
     settings.check()?;
     // Before the directory: a run that cannot begin leaves nothing behind.
-    let dataset = Dataset::<T>::open(settings, &options.base)?;
+    let dataset = Dataset::open(settings, &options.base)?;
     require_possible(settings, &dataset)?;
     let directory = open_directory(settings, options)?;
     if let Some(summary) = directory.summary()? {
@@ -89,34 +89,29 @@ fn open_directory(settings: &Settings, options: &RunOptions) -> Result<RunDirect
     Ok(directory)
 }
 
-pub(crate) struct Run<'a, T> {
+struct Run<'a> {
     settings: &'a Settings,
     origin: Origin,
     directory: RunDirectory,
     checkpoints: Checkpoints,
-    dataset: Dataset<T>,
-    trainer: Trainer<T>,
+    dataset: Dataset,
+    trainer: Trainer,
     metrics: MetricsWriter,
     /// What the step with a number that is not finite left to be written: after the checkpoint of the step before.
     unwritten: Vec<Record>,
-    observers: Vec<Box<dyn Observer<T>>>,
+    observers: Vec<Box<dyn Observer>>,
 }
 
-impl<'a, T: Number> Run<'a, T> {
+impl<'a> Run<'a> {
     /// A new run with its first checkpoint, or one that goes on from its newest; and what was wrong with newer ones.
-    #[inline(never)] // compiled once: see `instances`
-    pub(crate) fn begin(
-        settings: &'a Settings,
-        directory: RunDirectory,
-        dataset: Dataset<T>,
-    ) -> Result<(Self, Vec<String>), Error> {
+    fn begin(settings: &'a Settings, directory: RunDirectory, dataset: Dataset) -> Result<(Self, Vec<String>), Error> {
         // From the start, so that the best network so far can be used while the run goes on.
         let encoder = serde_json::to_vec_pretty(&dataset.encoder).expect("plain data");
         directory.write(ENCODER, &encoder)?;
         let mut trainer = Trainer::new(settings, &dataset)?;
         let origin = Origin::of(settings, &dataset);
-        let (mut checkpoints, metrics) = (directory.checkpoints(), directory.file(METRICS));
-        let found = checkpoints.newest::<T>(&origin, &metrics)?;
+        let (mut checkpoints, metrics) = (directory.checkpoints(settings.model.precision), directory.file(METRICS));
+        let found = checkpoints.newest(&origin, &metrics)?;
         let is_new = found.sound.is_none();
         let mut extent = Extent::NOTHING;
         if let Some((snapshot, metrics_so_far)) = found.sound {
@@ -133,8 +128,7 @@ impl<'a, T: Number> Run<'a, T> {
         Ok((run, found.warnings))
     }
 
-    #[inline(never)] // compiled once: see `instances`
-    pub(crate) fn go_on(&mut self, stop: &AtomicBool) -> Result<Ended, Error> {
+    fn go_on(&mut self, stop: &AtomicBool) -> Result<Ended, Error> {
         let mut clock = EpochClock::new();
         while !self.trainer.finished() {
             if stop.load(Ordering::Relaxed) {
@@ -183,7 +177,7 @@ impl<'a, T: Number> Run<'a, T> {
     fn keep_best(&self, record: &EpochRecord) -> Result<(), Error> {
         let best = self.trainer.outcome().best_test().is_some_and(|best| best.epoch == record.epoch);
         if best && self.settings.training.patience.is_some() {
-            self.trainer.model().save(&self.directory.file(BEST_MODEL))?;
+            self.trainer.save(&self.directory.file(BEST_MODEL))?;
         }
         Ok(())
     }
@@ -214,7 +208,7 @@ impl<'a, T: Number> Run<'a, T> {
             }
             self.metrics.sync()?;
         }
-        self.trainer.model().save(&self.directory.file(LAST_MODEL))?;
+        self.trainer.save(&self.directory.file(LAST_MODEL))?;
         // Last, because its presence says that the run is over.
         let json = serde_json::to_vec_pretty(&summary).expect("plain data");
         self.directory.write(SUMMARY, &json)?;

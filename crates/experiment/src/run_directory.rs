@@ -9,7 +9,7 @@
 //! | `model.flameout` | the final network (see `Sequential::load`); the last sound one of a run that became non-finite |
 //! | `best.flameout` | the network of the lowest test loss so far, if the settings have a patience |
 //! | `encoder.json` | what turns words into its indices |
-//! | `states/` | states from before a collapse, if an observer kept any (`flameout_doctor::Keeper`) |
+//! | `states/` | states from before a collapse, if an observer kept any (`flameout_doctor::StateRecorder`) |
 //! | `summary.json` | the [`Summary`]; present once the run has ended |
 //! | `lock` | held while a program writes here |
 
@@ -23,9 +23,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoints::{Checkpoints, Origin};
 use crate::error::Error;
-use crate::settings::Settings;
+use crate::settings::{Precision, Settings};
+use crate::snapshot::Snapshot;
 use crate::summary::Summary;
-use crate::trainer::{Number, Snapshot};
 use flameout_curves::record::Record;
 
 /// The file of the final network.
@@ -196,18 +196,18 @@ impl RunDirectory {
         Ok(flameout_files::write_atomically(&self.file(name), &[content])?)
     }
 
-    /// The checkpoints.
+    /// The checkpoints, of a run of this precision.
     #[must_use]
-    pub fn checkpoints(&self) -> Checkpoints {
-        Checkpoints::new(self.file(CHECKPOINTS))
+    pub fn checkpoints(&self, precision: Precision) -> Checkpoints {
+        Checkpoints::new(self.file(CHECKPOINTS), precision)
     }
 
     /// Reads the checkpoints of a run that may be going on: see [`Checkpoints::states`].
     ///
     /// # Errors
     /// As that.
-    pub fn read_checkpoints<T: Number>(path: &Path, origin: &Origin) -> Result<Vec<Snapshot<T>>, Error> {
-        Checkpoints::new(path.join(CHECKPOINTS)).states(origin)
+    pub fn read_checkpoints(path: &Path, origin: &Origin, precision: Precision) -> Result<Vec<Snapshot>, Error> {
+        Checkpoints::new(path.join(CHECKPOINTS), precision).states(origin)
     }
 
     /// Reads `metrics.jsonl`.

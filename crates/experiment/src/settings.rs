@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use flameout_cells::{Activation, Initialisation, Initializer};
+use flameout_cells::{Activation, Distribution, Initialisation};
 use flameout_encoder::{EncoderSettings, TooLongPolicy, UnknownPolicy};
-use flameout_model::{Architecture, Flavour, LayerKind, LossKind};
-use flameout_optim::{Clipping, Constant, Constraint, OptimizerSettings, Schedule};
+use flameout_model::{Architecture, Constraint, Flavour, LayerKind, LossKind};
+use flameout_optim::{Clipping, Constant, OptimizerSettings, Schedule};
 use flameout_word2vec::{NonFinitePolicy, Normalization, ReadOptions, Utf8Policy};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::guard::GuardSettings;
 
 /// The settings of a run, as `settings.toml` holds them. Every default is the question's.
 ///
@@ -44,6 +45,8 @@ pub struct Settings {
     pub clipping: Clipping,
     /// What kernels are held to after each update; nothing if not given.
     pub constraint: Option<Constraint>,
+    /// What keeps the run from collapsing while it goes on; nothing if not given.
+    pub guard: Option<GuardSettings>,
 }
 
 /// The question's networks.
@@ -115,6 +118,16 @@ pub enum Precision {
     F32,
     /// Double.
     F64,
+}
+
+impl Precision {
+    /// Bytes of a number.
+    pub(crate) fn bytes(self) -> u64 {
+        match self {
+            Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
 }
 
 /// How the network is trained.
@@ -275,6 +288,7 @@ impl Settings {
             schedule: default_schedule(),
             clipping: default_clipping(),
             constraint: None,
+            guard: None,
         }
     }
 
@@ -359,8 +373,12 @@ impl Settings {
         self.optimizer.check().map_err(|error| of_section("optimizer", error))?;
         self.schedule.check().map_err(|error| of_section("schedule", error))?;
         self.clipping.check().map_err(|error| of_section("clipping", error))?;
-        let constraint = self.constraint.as_ref().map_or(Ok(()), Constraint::check);
-        constraint.map_err(|error| of_section("constraint", error))?;
+        let limit = self.constraint.as_ref().map_or(1.0, |constraint| constraint.max_norm);
+        let possible = limit > 0.0 && limit.is_finite();
+        require(possible, "constraint.max-norm", format!("is {limit}; must be above 0 and finite"))?;
+        if let Some((key, value, rule)) = self.guard.as_ref().and_then(GuardSettings::out_of_range) {
+            return Err(Error::setting(key, format!("is {value}; must be {rule}")));
+        }
         // Stricter than text, which may hold whole numbers beyond what a table can.
         let written = toml::Table::try_from(self).map(drop);
         written
@@ -440,7 +458,7 @@ impl Settings {
     pub fn initialisation(&self) -> Initialisation {
         let mut initialisation = self.model.flavour.initialisation();
         if let Some(gain) = self.model.recurrent_gain {
-            initialisation.recurrent_kernel = Initializer::Orthogonal(gain);
+            initialisation.recurrent_kernel = Distribution::Orthogonal(gain);
         }
         if let Some(bias) = self.model.forget_bias {
             initialisation.forget_bias = Some(bias);

@@ -1,12 +1,15 @@
 //! What a run came to: `summary.json`.
 
+use flameout_model::Loss;
 use flameout_model::metrics::{self, NearestWords};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
+use crate::floats::Number;
+use crate::learner::{AnyLearner, Learner, each};
 use crate::non_finite::NonFinite;
 use crate::settings::{Case, Settings};
-use crate::trainer::{Number, Trainer};
+use crate::trainer::Trainer;
 use flameout_curves::outcome::{Baseline, Best, BestTest, Symptom};
 use flameout_curves::record::nan_if_null;
 
@@ -45,6 +48,9 @@ pub struct Summary {
     /// that step, `model.flameout` holds the one before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub non_finite: Option<NonFinite>,
+    /// The steps at which the guard acted, if the settings name one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guarded: Option<Vec<u64>>,
     /// First steps of rises of the loss that came back.
     pub spikes: Vec<u64>,
     /// The first step of a rise that was going on when the run ended, too young to be called a collapse.
@@ -80,14 +86,11 @@ pub struct Quality {
 impl Summary {
     /// Measures a trainer's network on all words.
     #[must_use]
-    #[inline(never)] // compiled once: see `instances`
-    pub fn of<T: Number>(settings: &Settings, dataset: &Dataset<T>, trainer: &mut Trainer<T>) -> Self {
-        let nearest = NearestWords::new(dataset.targets.view());
-        let last = Quality::of(&nearest, dataset, trainer, &dataset.train);
-        let test = Quality::of(&nearest, dataset, trainer, &dataset.test);
-        let watched = if dataset.test.is_empty() { &dataset.train } else { &dataset.test };
-        let (predictions, _) = trainer.predict(dataset, watched);
-        let (spread, identical) = (metrics::spread(predictions.view()), metrics::identical_share(predictions.view()));
+    pub fn of(settings: &Settings, dataset: &Dataset, trainer: &mut Trainer) -> Self {
+        let (last, test) = each!(trainer.learner_mut(), learner => measure(learner, dataset, settings));
+        // Of those that were not trained on, where there are any.
+        let Watched { spread, identical, .. } = if dataset.test.is_empty() { last } else { test };
+        let (last, test) = (last.quality, test.quality);
         let outcome = trainer.outcome();
         Self {
             case: settings.case,
@@ -104,31 +107,41 @@ impl Summary {
             onset_step: outcome.collapse_onset(),
             symptom: outcome.symptom(spread, identical),
             non_finite: trainer.non_finite().cloned(),
+            guarded: trainer.guarded().map(<[u64]>::to_vec),
             spikes: outcome.spikes().to_vec(),
             risen_since: outcome.risen_since(),
             spread,
             identical,
-            weights_blake3: trainer.model().weights_blake3(),
+            weights_blake3: trainer.weights_blake3(),
         }
     }
 }
 
-impl Quality {
-    fn of<T: Number>(
-        nearest: &NearestWords<T>,
-        dataset: &Dataset<T>,
-        trainer: &mut Trainer<T>,
-        rows: &[usize],
-    ) -> Self {
-        let (predictions, targets) = trainer.predict(dataset, rows);
-        let ranks = nearest.ranks(predictions.view(), rows);
-        Self {
+/// Predictions for some words, measured.
+#[derive(Clone, Copy)]
+struct Watched {
+    quality: Quality,
+    spread: f64,
+    identical: f64,
+}
+
+/// Measures the predictions for the training words and for the test words.
+fn measure<T: Number>(learner: &mut Learner<T>, dataset: &Dataset, settings: &Settings) -> (Watched, Watched) {
+    let nearest = NearestWords::new(dataset.targets.mapv(|x| T::from_f64(x.into())).view());
+    let mut of = |rows: &[usize]| {
+        let (predictions, targets) = learner.predict(dataset, rows);
+        let (predictions, targets) = (predictions.view(), targets.view());
+        let ranks = nearest.ranks(predictions, rows);
+        let quality = Quality {
             words: rows.len(),
-            loss: trainer.loss(&predictions, &targets),
-            accuracy: metrics::keras_accuracy(predictions.view(), targets.view()),
-            cosine: metrics::mean_cosine(predictions.view(), targets.view()),
+            loss: if predictions.is_empty() { 0.0 } else { settings.training.loss.value(predictions, targets) },
+            accuracy: metrics::keras_accuracy(predictions, targets),
+            cosine: metrics::mean_cosine(predictions, targets),
             hit_at_1: metrics::hit_rate(&ranks, 1),
             hit_at_10: metrics::hit_rate(&ranks, 10),
-        }
-    }
+        };
+        let (spread, identical) = (metrics::spread(predictions), metrics::identical_share(predictions));
+        Watched { quality, spread, identical }
+    };
+    (of(&dataset.train), of(&dataset.test))
 }

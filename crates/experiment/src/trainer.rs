@@ -1,138 +1,56 @@
 //! Training in memory, one step after the other.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use flameout_cells::Tensor;
-use flameout_kernels::Real;
-use flameout_model::{Architecture, Loss, Sequential, metrics};
-use flameout_optim::{AnyOptimizer, Constraint, LearningRate, Optimizer, clip, hold_columns, l2_norm};
-use ndarray::Array2;
+use flameout_model::{Architecture, Constraint};
+use flameout_optim::LearningRate;
 use ndarray_rand::rand::seq::SliceRandom;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Batch, Dataset};
 use crate::error::Error;
+use crate::floats::Floats;
 use crate::intervention::Intervention;
+use crate::learner::{AnyLearner, Step, each};
 use crate::memory::{self, Words};
 use crate::non_finite::NonFinite;
 use crate::rng::{Purpose, stream};
 use crate::settings::Settings;
+use crate::snapshot::{Progress, Snapshot};
 use flameout_curves::{EpochRecord, Outcome, StepRecord};
-
-/// `f32` or `f64`, storable.
-pub trait Number: Real + Serialize + DeserializeOwned {}
-
-impl<T: Real + Serialize + DeserializeOwned> Number for T {}
 
 /// Steps and epochs that no run reaches. A checkpoint may have been made by hand: counting on from there stays within 64 bits.
 const LATEST: u64 = 1 << 53;
 
 /// A network in training: weights, optimiser, learning rate and place in the data.
 #[derive(Debug)]
-pub struct Trainer<T> {
+pub struct Trainer {
     settings: Settings,
-    model: Sequential<T>,
-    state: State<T>,
+    learner: AnyLearner,
+    progress: Progress,
     /// The network's, in a place where they can be lent out beside its parameters.
     tensors: Vec<Tensor>,
     /// The seed of the words' order, if it is not the settings'.
     reordered: Option<u64>,
     /// The rows of the training words in the order of the current epoch.
     order: Vec<usize>,
-    batch: Batch<T>,
-    /// Memory for the lengths of a kernel's columns.
-    lengths: Vec<f64>,
+    batch: Batch,
     /// Where the first number that was not finite was, if there was one since the last `restore`.
     non_finite: Option<NonFinite>,
 }
 
-/// What changes from step to step, apart from the weights.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct State<T> {
-    optimizer: AnyOptimizer<T>,
-    learning_rate: LearningRate,
-    /// Steps taken.
-    step: u64,
-    /// Epochs completed.
-    epoch: u64,
-    /// Training words of the current epoch that have been used.
-    used: usize,
-    /// Sums over the current epoch, each batch weighted by its size.
-    loss_sum: f64,
-    accuracy_sum: f64,
-    outcome: Outcome,
-}
-
-/// Everything that is needed to go on from a step as if nothing had happened.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Snapshot<T> {
-    parameters: Vec<T>,
-    state: State<T>,
-    /// The seed of another order of the words than the settings', and the rows of the current epoch in it. No file holds it: runs
-    /// that are written down are not reordered.
-    #[serde(skip)]
-    reordered: Option<(u64, Vec<usize>)>,
-}
-
-impl<T> Snapshot<T> {
-    /// Steps taken when it was made.
-    #[must_use]
-    pub fn step(&self) -> u64 {
-        self.state.step
-    }
-
-    /// Whether a number was not finite in a step before it was made.
-    #[must_use]
-    pub fn is_non_finite(&self) -> bool {
-        self.state.outcome.non_finite()
-    }
-
-    /// The network's parameters, flat.
-    #[must_use]
-    pub fn parameters(&self) -> &[T] {
-        &self.parameters
-    }
-
-    /// The network's parameters, flat, to write: what is restored then is no state of the run it was made of.
-    pub fn parameters_mut(&mut self) -> &mut [T] {
-        &mut self.parameters
-    }
-}
-
-impl<T: Real> Snapshot<T> {
-    /// The memory it takes, in bytes: parameters, the optimiser's state and another order of the words to the byte, and 4 KiB for
-    /// all the rest (places in the data, the last steps' losses), which is never much.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        const REST: usize = 4096;
-        let order = self.reordered.as_ref().map_or(0, |(_, rows)| size_of::<usize>() * rows.len());
-        size_of::<T>() * (self.parameters.len() + self.state.optimizer.state_len()) + order + REST
-    }
-
-    /// The optimiser's moving average of the squared gradient, one a parameter, to write (see
-    /// [`parameters_mut`](Self::parameters_mut)); None where it keeps none.
-    pub fn second_moment_mut(&mut self) -> Option<&mut [T]> {
-        self.state.optimizer.second_moment_mut()
-    }
-}
-
-impl<T: Number> Trainer<T> {
+impl Trainer {
     /// A network before its first step.
     ///
     /// # Errors
     /// If a setting is out of range, or there is not memory enough.
-    #[inline(never)] // compiled once: see `instances`
-    pub fn new(settings: &Settings, dataset: &Dataset<T>) -> Result<Self, Error> {
+    pub fn new(settings: &Settings, dataset: &Dataset) -> Result<Self, Error> {
         settings.check()?;
-        let architecture = require_possible(settings, dataset)?;
-        let mut model = Sequential::of(architecture);
-        model.initialise(&settings.initialisation(), settings.seed);
-        let tensors = model.tensors().to_vec();
+        let learner = AnyLearner::new(settings, require_possible(settings, dataset)?)?;
+        let tensors = learner.tensors().to_vec();
         settings.constraint.as_ref().map_or(Ok(()), |constraint| require_one(constraint, &tensors))?;
-        let ranges: Vec<_> = tensors.iter().map(Tensor::range).collect();
-        let state = State {
-            optimizer: AnyOptimizer::for_tensors(settings.optimizer, &ranges)?,
+        let progress = Progress {
             learning_rate: LearningRate::new(&settings.schedule)?,
             step: 0,
             epoch: 0,
@@ -142,15 +60,15 @@ impl<T: Number> Trainer<T> {
             outcome: Outcome::new(dataset.baseline(settings), dataset.steps_per_epoch(settings)),
         };
         let order = dataset.epoch_order(&settings.training, settings.seed, 0);
-        let (settings, batch, lengths) = (settings.clone(), Batch::new(), Vec::new());
-        Ok(Self { settings, model, state, tensors, reordered: None, order, batch, lengths, non_finite: None })
+        let (settings, batch) = (settings.clone(), Batch::new());
+        Ok(Self { settings, learner, progress, tensors, reordered: None, order, batch, non_finite: None })
     }
 
     /// Trains on the next batch.
     ///
     /// # Errors
     /// [`Error::Optimizer`] if the optimiser's state does not fit the network: only after restoring a foreign snapshot.
-    pub fn step(&mut self, dataset: &Dataset<T>) -> Result<StepRecord, Error> {
+    pub fn step(&mut self, dataset: &Dataset) -> Result<StepRecord, Error> {
         self.step_with(dataset, &mut ())
     }
 
@@ -158,51 +76,35 @@ impl<T: Number> Trainer<T> {
     ///
     /// # Errors
     /// As [`step`](Self::step).
-    #[inline(never)] // compiled once: see `instances`
-    pub fn step_with(
-        &mut self,
-        dataset: &Dataset<T>,
-        intervention: &mut dyn Intervention<T>,
-    ) -> Result<StepRecord, Error> {
-        let (step, to) = (self.state.step + 1, self.next_batch(dataset));
-        self.batch.fill(dataset, &self.order[self.state.used..to]);
-        intervention.batch(step, &mut self.batch);
-        let (words, targets) = (self.batch.words(), self.batch.targets());
-        let loss = self.model.forward_backward(self.batch.indices(), targets, self.settings.training.loss)?;
-        let accuracy = metrics::keras_accuracy(self.model.predictions(), targets);
+    pub fn step_with(&mut self, dataset: &Dataset, intervention: &mut dyn Intervention) -> Result<StepRecord, Error> {
+        let (number, to) = (self.progress.step + 1, self.next_batch(dataset));
+        self.batch.fill(dataset, &self.order[self.progress.used..to]);
+        intervention.batch(number, &mut self.batch);
+        let (words, learning_rate) = (self.batch.words(), self.progress.learning_rate.at(self.progress.step));
+        let weight = self.settings.training.weight_of_batch(words, self.order.len());
+        let (settings, tensors, batch) = (&self.settings, &self.tensors[..], &self.batch);
+        let step = Step { number, settings, tensors, batch, weight, learning_rate };
+        let stepped = each!(&mut self.learner, learner => learner.step(&step, intervention))?;
 
-        let learning_rate = self.state.learning_rate.at(self.state.step);
-        let (parameters, gradients) = self.model.parameters_and_gradients();
-        weigh(gradients, self.settings.training.weight_of_batch(words, self.order.len()));
-        intervention.gradients(step, &self.tensors, gradients);
-        let gradient_norm = clip(gradients, &self.settings.clipping);
-        let report = self.state.optimizer.update(parameters, gradients, learning_rate)?;
-        if let Some(constraint) = &self.settings.constraint {
-            constrain(constraint, &self.tensors, parameters, &mut self.lengths);
-        }
-        intervention.parameters(step, &self.tensors, parameters);
-        // One pass over the parameters, where the step itself has made dozens.
-        let parameter_norm = l2_norm(parameters);
-
-        let state = &mut self.state;
-        state.step += 1;
-        state.used = to;
-        state.loss_sum += loss * words as f64;
-        state.accuracy_sum += accuracy * words as f64;
+        let progress = &mut self.progress;
+        progress.step = number;
+        progress.used = to;
+        progress.loss_sum += stepped.loss * words as f64;
+        progress.accuracy_sum += stepped.accuracy * words as f64;
         let record = StepRecord {
-            step: state.step,
-            epoch: state.epoch + 1,
+            step: number,
+            epoch: progress.epoch + 1,
             words,
-            loss,
-            accuracy,
-            gradient_norm,
-            // From a finite number to one that is not is no finite way, though the update alone may have been finite.
-            update_norm: if parameter_norm.is_finite() { report.update_norm } else { parameter_norm },
+            loss: stepped.loss,
+            accuracy: stepped.accuracy,
+            gradient_norm: stepped.gradient_norm,
+            update_norm: stepped.update_norm,
             learning_rate,
         };
-        state.outcome.step(&(&record).into());
-        if state.outcome.non_finite() {
-            self.non_finite.get_or_insert_with(|| NonFinite::find(step, loss, &self.model));
+        progress.outcome.step(&(&record).into());
+        if progress.outcome.non_finite() && self.non_finite.is_none() {
+            let found = each!(&self.learner, learner => NonFinite::find(number, record.loss, learner.network()));
+            self.non_finite = Some(found);
         }
         Ok(record)
     }
@@ -214,8 +116,8 @@ impl<T: Number> Trainer<T> {
     /// As [`step`](Self::step), and whatever `see` says.
     pub fn go_on<E: From<Error>>(
         &mut self,
-        dataset: &Dataset<T>,
-        intervention: &mut dyn Intervention<T>,
+        dataset: &Dataset,
+        intervention: &mut dyn Intervention,
         mut see: impl FnMut(&Self, StepRecord, Option<EpochRecord>) -> Result<ControlFlow<()>, E>,
     ) -> Result<(), E> {
         while !self.finished() {
@@ -231,13 +133,8 @@ impl<T: Number> Trainer<T> {
     ///
     /// # Errors
     /// As [`step`](Self::step).
-    pub fn go_on_to(
-        &mut self,
-        step: u64,
-        dataset: &Dataset<T>,
-        intervention: &mut dyn Intervention<T>,
-    ) -> Result<(), Error> {
-        if self.state.step >= step {
+    pub fn go_on_to(&mut self, step: u64, dataset: &Dataset, intervention: &mut dyn Intervention) -> Result<(), Error> {
+        if self.progress.step >= step {
             return Ok(());
         }
         self.go_on(dataset, intervention, |trainer, _, _| Ok(stop_if(trainer.steps() >= step)))
@@ -249,8 +146,8 @@ impl<T: Number> Trainer<T> {
     /// As [`step`](Self::step).
     pub fn advance(
         &mut self,
-        dataset: &Dataset<T>,
-        intervention: &mut dyn Intervention<T>,
+        dataset: &Dataset,
+        intervention: &mut dyn Intervention,
     ) -> Result<(StepRecord, Option<EpochRecord>), Error> {
         let record = self.step_with(dataset, intervention)?;
         let epoch = self.at_end_of_epoch().then(|| self.end_epoch(dataset, 0.0));
@@ -258,117 +155,103 @@ impl<T: Number> Trainer<T> {
     }
 
     /// Leaves the next batch out: its words count as used, but nothing is learnt from them and no step is counted.
-    pub fn skip_batch(&mut self, dataset: &Dataset<T>) {
-        self.state.used = self.next_batch(dataset);
+    pub fn skip_batch(&mut self, dataset: &Dataset) {
+        self.progress.used = self.next_batch(dataset);
     }
 
     /// Where the next batch ends in the order of its epoch, which begins if need be.
-    fn next_batch(&mut self, dataset: &Dataset<T>) -> usize {
-        if self.state.used == self.order.len() {
+    fn next_batch(&mut self, dataset: &Dataset) -> usize {
+        if self.progress.used == self.order.len() {
             self.begin_epoch(dataset);
         }
-        (self.state.used + self.settings.training.batch).min(self.order.len())
+        (self.progress.used + self.settings.training.batch).min(self.order.len())
     }
 
     /// Gives the words that this epoch has not used yet, and all later epochs, another order.
-    #[inline(never)] // compiled once: see `instances`
     pub fn reorder(&mut self, seed: u64) {
         self.reordered = Some(seed);
-        let mut rng = stream(seed, Purpose::Rest(self.state.epoch));
-        self.order[self.state.used..].shuffle(&mut rng);
+        let mut rng = stream(seed, Purpose::Rest(self.progress.epoch));
+        self.order[self.progress.used..].shuffle(&mut rng);
     }
 
     /// Whether the last step was the last of its epoch.
     #[must_use]
     pub fn at_end_of_epoch(&self) -> bool {
-        self.state.used == self.order.len()
+        self.progress.used == self.order.len()
     }
 
     /// Measures the epoch whose last step has just been made. To be called once, before the next step.
     ///
     /// # Panics
     /// If the epoch has not ended.
-    #[inline(never)] // compiled once: see `instances`
-    pub fn end_epoch(&mut self, dataset: &Dataset<T>, words_per_second: f64) -> EpochRecord {
+    pub fn end_epoch(&mut self, dataset: &Dataset, words_per_second: f64) -> EpochRecord {
         assert!(self.at_end_of_epoch(), "the epoch has not ended");
         let count = self.order.len() as f64;
-        let (loss, accuracy) = (self.state.loss_sum / count, self.state.accuracy_sum / count);
-        let (predictions, targets) = self.predict(dataset, &dataset.test);
+        let (loss, accuracy) = (self.progress.loss_sum / count, self.progress.accuracy_sum / count);
+        let test =
+            each!(&mut self.learner, learner => learner.measure(dataset, &dataset.test, self.settings.training.loss));
         let record = EpochRecord {
-            epoch: self.state.epoch + 1,
-            step: self.state.step,
+            epoch: self.progress.epoch + 1,
+            step: self.progress.step,
             loss,
             accuracy,
-            test_loss: self.loss(&predictions, &targets),
-            test_accuracy: metrics::keras_accuracy(predictions.view(), targets.view()),
-            spread: metrics::spread(predictions.view()),
-            identical: metrics::identical_share(predictions.view()),
+            test_loss: test.loss,
+            test_accuracy: test.accuracy,
+            spread: test.spread,
+            identical: test.identical,
             words_per_second,
         };
-        self.state.learning_rate.end_epoch(loss);
-        self.state.outcome.epoch(&(&record).into());
+        self.progress.learning_rate.end_epoch(loss);
+        self.progress.outcome.epoch(&(&record).into());
         record
     }
 
-    /// Predictions and targets of the words in these rows, `(words, outputs)`.
-    #[must_use]
-    #[inline(never)] // compiled once: see `instances`
-    pub fn predict(&mut self, dataset: &Dataset<T>, rows: &[usize]) -> (Array2<T>, Array2<T>) {
-        let batch = dataset.batch(rows);
-        let predictions = self.model.predict(batch.indices()).expect("the network was made for these words");
-        (predictions, batch.targets().to_owned())
-    }
-
-    /// The settings' loss of predictions against targets; 0 if there are none.
-    #[must_use]
-    #[inline(never)] // compiled once: see `instances`
-    pub fn loss(&self, predictions: &Array2<T>, targets: &Array2<T>) -> f64 {
-        if predictions.is_empty() {
-            return 0.0;
-        }
-        self.settings.training.loss.value(predictions.view(), targets.view())
-    }
-
-    fn begin_epoch(&mut self, dataset: &Dataset<T>) {
-        self.state.epoch += 1;
-        self.state.used = 0;
-        self.state.loss_sum = 0.0;
-        self.state.accuracy_sum = 0.0;
+    fn begin_epoch(&mut self, dataset: &Dataset) {
+        self.progress.epoch += 1;
+        self.progress.used = 0;
+        self.progress.loss_sum = 0.0;
+        self.progress.accuracy_sum = 0.0;
         self.order = self.order_of_epoch(dataset);
     }
 
-    fn order_of_epoch(&self, dataset: &Dataset<T>) -> Vec<usize> {
+    fn order_of_epoch(&self, dataset: &Dataset) -> Vec<usize> {
         let seed = self.reordered.unwrap_or(self.settings.seed);
-        dataset.epoch_order(&self.settings.training, seed, self.state.epoch)
+        dataset.epoch_order(&self.settings.training, seed, self.progress.epoch)
+    }
+
+    /// Computes the loss of a batch and its gradient, which [`gradients`](Self::gradients) then gives. Nothing else changes.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the batch is of another network.
+    pub fn backward(&mut self, batch: &Batch) -> Result<f64, Error> {
+        let loss = self.settings.training.loss;
+        each!(&mut self.learner, learner => Ok(learner.backward(batch, loss)?.0))
     }
 
     /// A copy of everything that changes.
     #[must_use]
-    #[inline(never)] // compiled once: see `instances`
-    pub fn snapshot(&self) -> Snapshot<T> {
+    pub fn snapshot(&self) -> Snapshot {
         let reordered = self.reordered.map(|seed| (seed, self.order.clone()));
-        Snapshot { parameters: self.model.parameters().to_vec(), state: self.state.clone(), reordered }
+        let weights = each!(&self.learner, learner => learner.weights());
+        Snapshot { weights, progress: self.progress.clone(), reordered }
     }
 
     /// Goes back to a snapshot of a trainer with the same settings and data.
     ///
     /// # Errors
     /// [`Error::Data`] if the snapshot is of another network or data set.
-    #[inline(never)] // compiled once: see `instances`
-    pub fn restore(&mut self, dataset: &Dataset<T>, snapshot: Snapshot<T>) -> Result<(), Error> {
-        let parameters = self.model.parameters_mut();
-        let state = &snapshot.state;
-        if snapshot.parameters.len() != parameters.len() || state.used > dataset.train.len() {
-            return Err(Error::Data { problem: "the snapshot was made with another network or other words".into() });
+    pub fn restore(&mut self, dataset: &Dataset, snapshot: Snapshot) -> Result<(), Error> {
+        if snapshot.progress.used > dataset.train.len() {
+            return Err(Error::foreign_snapshot());
         }
-        let counted = state.step.max(state.epoch).max(state.optimizer.steps());
+        let counted = snapshot.counted();
         if counted > LATEST {
             return Err(Error::Data {
                 problem: format!("the snapshot claims {counted} steps or epochs: it is no run's"),
             });
         }
-        parameters.copy_from_slice(&snapshot.parameters);
-        self.state = snapshot.state;
+        self.learner.restore(snapshot.weights)?;
+        self.progress = snapshot.progress;
         self.non_finite = None;
         self.reordered = snapshot.reordered.as_ref().map(|(seed, _)| *seed);
         // The rest of an epoch may have been given its order in the midst of it. Other settings may use fewer words.
@@ -377,7 +260,7 @@ impl<T: Number> Trainer<T> {
             _ => self.order_of_epoch(dataset),
         };
         // Of a run that trains on the remainder of an epoch, which these settings may leave out.
-        self.state.used = self.state.used.min(self.order.len());
+        self.progress.used = self.progress.used.min(self.order.len());
         Ok(())
     }
 
@@ -387,37 +270,78 @@ impl<T: Number> Trainer<T> {
     ///
     /// # Errors
     /// As [`new`](Self::new) and [`restore`](Self::restore).
-    #[inline(never)] // compiled once: see `instances`
-    pub fn continue_with(settings: &Settings, dataset: &Dataset<T>, snapshot: Snapshot<T>) -> Result<Self, Error> {
+    pub fn continue_with(settings: &Settings, dataset: &Dataset, snapshot: Snapshot) -> Result<Self, Error> {
         let mut trainer = Self::new(settings, dataset)?;
         trainer.restore(dataset, snapshot)?;
-        trainer.state.optimizer.change_settings(settings.optimizer)?;
-        trainer.state.learning_rate.change_schedule(&settings.schedule)?;
+        each!(&mut trainer.learner, learner => learner.change_settings(settings))?;
+        trainer.progress.learning_rate.change_schedule(&settings.schedule)?;
         Ok(trainer)
     }
 
-    /// The network.
+    /// The network and its optimiser.
     #[must_use]
-    pub fn model(&self) -> &Sequential<T> {
-        &self.model
+    pub fn learner(&self) -> &AnyLearner {
+        &self.learner
     }
 
-    /// The optimiser.
+    pub(crate) fn learner_mut(&mut self) -> &mut AnyLearner {
+        &mut self.learner
+    }
+
+    /// Names, shapes and places of all parameters.
     #[must_use]
-    pub fn optimizer(&self) -> &AnyOptimizer<T> {
-        &self.state.optimizer
+    pub fn tensors(&self) -> &[Tensor] {
+        &self.tensors
+    }
+
+    /// The network's parameters, flat.
+    #[must_use]
+    pub fn parameters(&self) -> Floats<'_> {
+        each!(&self.learner, learner => learner.parameters())
+    }
+
+    /// The gradients of the last step, flat.
+    #[must_use]
+    pub fn gradients(&self) -> Floats<'_> {
+        each!(&self.learner, learner => learner.gradients())
+    }
+
+    /// What the network consists of.
+    #[must_use]
+    pub fn architecture(&self) -> &Architecture {
+        each!(&self.learner, learner => learner.network().architecture())
+    }
+
+    /// BLAKE3 of the network's parameters (see `Sequential::weights_blake3`).
+    #[must_use]
+    pub fn weights_blake3(&self) -> String {
+        each!(&self.learner, learner => learner.network().weights_blake3())
+    }
+
+    /// Writes the network to a file (see `Sequential::save`).
+    ///
+    /// # Errors
+    /// [`Error::Model`] if writing fails.
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        Ok(each!(&self.learner, learner => learner.network().save(path))?)
+    }
+
+    /// The steps at which the guard acted; None if the settings name no guard.
+    #[must_use]
+    pub fn guarded(&self) -> Option<&[u64]> {
+        each!(&self.learner, learner => learner.guarded())
     }
 
     /// What became of the run so far.
     #[must_use]
     pub fn outcome(&self) -> &Outcome {
-        &self.state.outcome
+        &self.progress.outcome
     }
 
     /// Steps taken.
     #[must_use]
     pub fn steps(&self) -> u64 {
-        self.state.step
+        self.progress.step
     }
 
     /// Where the first number that was not finite was, if there was one since the trainer was made or restored.
@@ -430,14 +354,14 @@ impl<T: Number> Trainer<T> {
     /// of a collapse, are over, or a number is not finite.
     #[must_use]
     pub fn finished(&self) -> bool {
-        let (outcome, done) = (&self.state.outcome, self.state.epoch + 1);
+        let (outcome, done) = (&self.progress.outcome, self.progress.epoch + 1);
         let epochs_over = self.at_end_of_epoch() && done >= self.settings.training.epochs;
         let patience_over = match (outcome.best_test(), self.settings.training.patience) {
             (Some(best), Some(epochs)) => self.at_end_of_epoch() && done >= best.epoch.saturating_add(epochs),
             _ => false,
         };
         let collapse_over = match (outcome.collapse_onset(), self.settings.training.stop_after_collapse) {
-            (Some(onset), Some(steps)) => self.state.step >= onset.saturating_add(steps),
+            (Some(onset), Some(steps)) => self.progress.step >= onset.saturating_add(steps),
             _ => false,
         };
         epochs_over || patience_over || collapse_over || outcome.non_finite()
@@ -445,33 +369,17 @@ impl<T: Number> Trainer<T> {
 }
 
 /// The network that the settings make of these words, if it can be built and trained.
-pub(crate) fn require_possible<T: Number>(settings: &Settings, dataset: &Dataset<T>) -> Result<Architecture, Error> {
+pub(crate) fn require_possible(settings: &Settings, dataset: &Dataset) -> Result<Architecture, Error> {
     let architecture = settings.architecture(dataset.encoder.alphabet_len(), dataset.targets.ncols());
     architecture.check()?;
     let (count, length, numbers) = (dataset.words.len(), dataset.indices.ncols(), dataset.targets.ncols());
-    memory::require(settings, &architecture, Words { count, length, numbers, number: size_of::<T>() })?;
+    memory::require(settings, &architecture, Words { count, length, numbers })?;
     Ok(architecture)
 }
 
 /// For [`Trainer::go_on`]: breaks off if something holds.
 pub fn stop_if(holds: bool) -> ControlFlow<()> {
     if holds { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-}
-
-/// Multiplies the gradients of a batch by its weight.
-fn weigh<T: Real>(gradients: &mut [T], weight: f64) {
-    if weight != 1.0 {
-        let weight = T::from_f64(weight);
-        gradients.iter_mut().for_each(|gradient| *gradient *= weight);
-    }
-}
-
-/// Holds the tensors to the constraint.
-fn constrain<T: Real>(constraint: &Constraint, tensors: &[Tensor], parameters: &mut [T], lengths: &mut Vec<f64>) {
-    for tensor in tensors.iter().filter(|tensor| constraint.holds(&tensor.name)) {
-        let columns = tensor.matrix_shape().1;
-        hold_columns(&mut parameters[tensor.range()], columns, constraint.max_norm, lengths);
-    }
 }
 
 /// Whether there is a tensor that the constraint holds.

@@ -11,7 +11,7 @@ fn a_step_after_the_first_allocates_nothing() {
         settings.set("model.units", "70").unwrap();
         settings.set("data.words", "400").unwrap();
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let dataset = Dataset::<f32>::open(&settings, &root).unwrap();
+        let dataset = Dataset::open(&settings, &root).unwrap();
         let mut trainer = Trainer::new(&settings, &dataset).unwrap();
         trainer.step(&dataset).unwrap();
         let counted = allocation_counter::measure(|| {

@@ -30,8 +30,8 @@ fn settings() -> Settings {
 /// Sets the flag after so many steps of this call.
 struct StopAfter(u64, Arc<AtomicBool>);
 
-impl<T> Observer<T> for StopAfter {
-    fn step(&mut self, _: &StepRecord, _: &Trainer<T>) {
+impl Observer for StopAfter {
+    fn step(&mut self, _: &StepRecord, _: &Trainer) {
         self.0 -= 1;
         self.1.store(self.0 == 0, Ordering::Relaxed);
     }
@@ -44,10 +44,10 @@ fn run(settings: &Settings, path: &Path, resume: bool, stop_after: u64) -> Resul
     let stop = Arc::new(AtomicBool::new(false));
     let (mut from, mut warnings) = (0, Vec::new());
     let flag = stop.clone();
-    let ended = train::<f32>(settings, &options, &stop, |begun| {
+    let ended = train(settings, &options, &stop, |begun| {
         from = begun.trainer.steps();
         warnings.clone_from(&begun.warnings);
-        vec![Box::new(StopAfter(stop_after, flag)) as Box<dyn Observer<f32>>]
+        vec![Box::new(StopAfter(stop_after, flag)) as Box<dyn Observer>]
     })?;
     Ok((ended, from, warnings))
 }
@@ -56,11 +56,11 @@ fn run(settings: &Settings, path: &Path, resume: bool, stop_after: u64) -> Resul
 fn begin(
     settings: &Settings,
     path: &Path,
-    observers: impl FnOnce(&Begun<'_, f32>) -> Vec<Box<dyn Observer<f32>>>,
+    observers: impl FnOnce(&Begun<'_>) -> Vec<Box<dyn Observer>>,
 ) -> Result<Ended, Error> {
     let base = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     let options = RunOptions { directory: path.into(), resume: false, base };
-    train::<f32>(settings, &options, &AtomicBool::new(false), observers)
+    train(settings, &options, &AtomicBool::new(false), observers)
 }
 
 fn finished(ended: Ended) -> Summary {
@@ -207,9 +207,9 @@ fn a_checkpoint_of_a_later_version_is_refused_and_not_passed_over() {
     let (summary, _) = undisturbed();
     let directory = stopped();
     let newest = checkpoint(directory.path(), 10);
-    flameout_files::checkpoint::write(&newest, 4, &"what a later program thought of").unwrap();
+    flameout_files::checkpoint::write(&newest, 5, &"what a later program thought of").unwrap();
     let error = run(&settings(), directory.path(), true, u64::MAX).unwrap_err().to_string();
-    assert!(error.contains("step-0000000010") && error.contains("version 4"), "{error}");
+    assert!(error.contains("step-0000000010") && error.contains("version 5"), "{error}");
     fs::remove_file(&newest).unwrap();
     let (ended, from, _) = run(&settings(), directory.path(), true, u64::MAX).unwrap();
     assert_eq!((finished(ended), from), (summary, 8));
@@ -221,7 +221,7 @@ fn a_checkpoint_with_any_damaged_byte_is_passed_over_for_the_one_before() {
     let (summary, lines) = undisturbed();
     let sound = stopped();
     let (settings, base) = (settings(), PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.."));
-    let origin = Origin::of(&settings, &Dataset::<f32>::open(&settings, &base).unwrap());
+    let origin = Origin::of(&settings, &Dataset::open(&settings, &base).unwrap());
     let newest = checkpoint(sound.path(), 10);
     let bytes = fs::read(&newest).unwrap();
     for byte in (0..60).chain([bytes.len() - 1]) {
@@ -229,8 +229,8 @@ fn a_checkpoint_with_any_damaged_byte_is_passed_over_for_the_one_before() {
             let mut damaged = bytes.clone();
             damaged[byte] ^= mask;
             fs::write(&newest, &damaged).unwrap();
-            let mut checkpoints = RunDirectory::open(sound.path()).unwrap().checkpoints();
-            let found = checkpoints.newest::<f32>(&origin, &sound.path().join("metrics.jsonl")).unwrap();
+            let mut checkpoints = RunDirectory::open(sound.path()).unwrap().checkpoints(settings.model.precision);
+            let found = checkpoints.newest(&origin, &sound.path().join("metrics.jsonl")).unwrap();
             assert_eq!(found.sound.unwrap().0.step(), 8, "byte {byte}, mask {mask}");
             assert!(found.warnings.len() == 1 && found.warnings[0].contains("step-0000000010"), "{:?}", found.warnings);
         }
@@ -287,8 +287,8 @@ fn metrics_that_others_touch_end_the_run() {
 /// Does something to a file after a step.
 struct At(u64, PathBuf, fn(&Path));
 
-impl<T> Observer<T> for At {
-    fn step(&mut self, record: &StepRecord, _: &Trainer<T>) {
+impl Observer for At {
+    fn step(&mut self, record: &StepRecord, _: &Trainer) {
         if record.step == self.0 {
             self.2(&self.1);
         }

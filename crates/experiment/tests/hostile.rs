@@ -28,7 +28,7 @@ fn run(directory: &Path, resume: bool) -> (Result<Ended, Error>, Vec<String>) {
     let base = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     let options = RunOptions { directory: directory.into(), resume, base };
     let mut warnings = Vec::new();
-    let ended = train::<f32>(&settings(), &options, &AtomicBool::new(false), |begun| {
+    let ended = train(&settings(), &options, &AtomicBool::new(false), |begun| {
         warnings.clone_from(&begun.warnings);
         Vec::new()
     });

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use flameout_cells::Tensor;
 use flameout_experiment::dataset::Batch;
-use flameout_experiment::{Case, Dataset, Intervention, Settings, Trainer};
+use flameout_experiment::{Case, Dataset, Floats, FloatsMut, Intervention, Settings, Trainer};
 
 fn settings() -> Settings {
     let mut settings = Settings::for_case(Case::LstmSingle);
@@ -14,7 +14,7 @@ fn settings() -> Settings {
     settings
 }
 
-fn begun(settings: &Settings) -> (Dataset<f32>, Trainer<f32>) {
+fn begun(settings: &Settings) -> (Dataset, Trainer) {
     let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let dataset = Dataset::open(settings, &base).unwrap();
     let mut trainer = Trainer::new(settings, &dataset).unwrap();
@@ -24,11 +24,11 @@ fn begun(settings: &Settings) -> (Dataset<f32>, Trainer<f32>) {
     (dataset, trainer)
 }
 
-fn weights_after(trainer: &mut Trainer<f32>, dataset: &Dataset<f32>, steps: usize) -> String {
+fn weights_after(trainer: &mut Trainer, dataset: &Dataset, steps: usize) -> String {
     for _ in 0..steps {
         trainer.step(dataset).unwrap();
     }
-    trainer.model().weights_blake3()
+    trainer.weights_blake3()
 }
 
 #[test]
@@ -111,8 +111,9 @@ fn kernels_are_held_to_the_constraint() {
     constrained.set("constraint", "{ tensor = \"recurrent_kernel\", max-norm = 0.5 }").unwrap();
     let (_, trainer) = begun(&constrained);
     let lengths = |name: &str| -> Vec<f32> {
-        let tensor = trainer.model().tensors().iter().find(|tensor| tensor.name == name).unwrap();
-        let kernel = tensor.view(trainer.model().parameters());
+        let tensor = trainer.tensors().iter().find(|tensor| tensor.name == name).unwrap();
+        let Floats::F32(parameters) = trainer.parameters() else { panic!("single precision") };
+        let kernel = tensor.view(parameters);
         kernel.columns().into_iter().map(|column| column.dot(&column).sqrt()).collect()
     };
     // They begin with 1.1.
@@ -121,7 +122,7 @@ fn kernels_are_held_to_the_constraint() {
 
     constrained.set("constraint.tensor", "recurent_kernel").unwrap();
     let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let dataset = Dataset::<f32>::open(&constrained, &base).unwrap();
+    let dataset = Dataset::open(&constrained, &base).unwrap();
     let message = Trainer::new(&constrained, &dataset).unwrap_err().to_string();
     assert!(message.contains("`recurent_kernel`") && message.contains("layer0/recurrent_kernel"), "{message}");
 }
@@ -130,8 +131,8 @@ fn kernels_are_held_to_the_constraint() {
 fn another_order_uses_every_word_of_the_epoch_once() {
     /// Sums up the targets' first elements, to tell which words an epoch has used.
     struct Sum(f32);
-    impl Intervention<f32> for Sum {
-        fn batch(&mut self, _: u64, batch: &mut Batch<f32>) {
+    impl Intervention for Sum {
+        fn batch(&mut self, _: u64, batch: &mut Batch) {
             self.0 += batch.targets().column(0).sum();
         }
     }
@@ -146,7 +147,7 @@ fn another_order_uses_every_word_of_the_epoch_once() {
         while !again.at_end_of_epoch() {
             again.step_with(&dataset, &mut sum).unwrap();
         }
-        (sum.0, again.model().weights_blake3(), weights_after(&mut again, &dataset, 6))
+        (sum.0, again.weights_blake3(), weights_after(&mut again, &dataset, 6))
     };
     let (control, one, two) = (epoch(None), epoch(Some(1)), epoch(Some(2)));
     assert!((control.0 - one.0).abs() < 1e-5 && (control.0 - two.0).abs() < 1e-5);
@@ -158,9 +159,9 @@ fn another_order_uses_every_word_of_the_epoch_once() {
 fn a_skipped_batch_is_used_up_without_a_step() {
     let settings = settings();
     let (dataset, mut trainer) = begun(&settings);
-    let before = trainer.model().weights_blake3();
+    let before = trainer.weights_blake3();
     trainer.skip_batch(&dataset);
-    assert_eq!((trainer.steps(), trainer.model().weights_blake3()), (8, before));
+    assert_eq!((trainer.steps(), trainer.weights_blake3()), (8, before));
     // 54 training words: batches 9 to 12 of 6 an epoch are left, one of them skipped.
     for _ in 0..3 {
         assert!(!trainer.at_end_of_epoch());
@@ -171,22 +172,22 @@ fn a_skipped_batch_is_used_up_without_a_step() {
 
 #[test]
 fn interventions_reach_batch_gradients_and_parameters() {
-    struct Freeze(Vec<f32>);
-    impl Intervention<f32> for Freeze {
-        fn gradients(&mut self, step: u64, tensors: &[Tensor], gradients: &mut [f32]) {
+    struct Freeze(Vec<f64>);
+    impl Intervention for Freeze {
+        fn gradients(&mut self, step: u64, tensors: &[Tensor], mut gradients: FloatsMut<'_>) {
             assert_eq!((step, tensors.len()), (9, 5));
-            gradients[tensors[1].range()].fill(0.0);
+            gradients.range(tensors[1].range()).map(|_| 0.0);
         }
-        fn parameters(&mut self, _: u64, tensors: &[Tensor], parameters: &mut [f32]) {
-            parameters[tensors[0].range()].copy_from_slice(&self.0);
+        fn parameters(&mut self, _: u64, tensors: &[Tensor], mut parameters: FloatsMut<'_>) {
+            parameters.range(tensors[0].range()).assign(self.0.iter().copied());
         }
     }
     let settings = settings();
     let (dataset, mut trainer) = begun(&settings);
-    let kernel = trainer.model().tensors()[0].range();
-    let before = trainer.model().parameters()[kernel.clone()].to_vec();
+    let kernel = trainer.tensors()[0].range();
+    let before = trainer.parameters().range(kernel.clone()).to_vec();
     let gradient = trainer.step_with(&dataset, &mut Freeze(before.clone())).unwrap().gradient_norm;
-    assert_eq!(trainer.model().parameters()[kernel], before[..]);
+    assert_eq!(trainer.parameters().range(kernel).to_vec(), before);
     let (dataset, mut trainer) = begun(&settings);
     assert!(trainer.step(&dataset).unwrap().gradient_norm > gradient, "part of the gradient was zeroed");
 }
@@ -206,7 +207,7 @@ fn a_snapshot_keeps_the_order_of_the_words() {
         own.restore(&dataset, snapshot).unwrap();
         let ends = [&mut trainer, &mut own].map(|trainer| {
             trainer.go_on_to(20, &dataset, &mut ()).unwrap();
-            (trainer.steps(), trainer.model().weights_blake3())
+            (trainer.steps(), trainer.weights_blake3())
         });
         assert_eq!(ends[0], ends[1], "after {later} steps");
         assert_eq!(ends[0].0, 20);

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use flameout_cells::Tensor;
 use flameout_experiment::non_finite::{Place, Quantity};
 use flameout_experiment::{
-    Case, Dataset, Ended, Intervention, Record, RunDirectory, RunOptions, Settings, Summary, Trainer, train,
+    Case, Dataset, Ended, FloatsMut, Intervention, Record, RunDirectory, RunOptions, Settings, Summary, Trainer, train,
 };
 use flameout_model::Sequential;
 
@@ -34,7 +34,7 @@ fn base() -> PathBuf {
 
 fn run(settings: &Settings, directory: &Path, resume: bool) -> Summary {
     let options = RunOptions { directory: directory.into(), resume, base: base() };
-    match train::<f32>(settings, &options, &AtomicBool::new(false), |_| Vec::new()).unwrap() {
+    match train(settings, &options, &AtomicBool::new(false), |_| Vec::new()).unwrap() {
         Ended::Finished(summary) => *summary,
         Ended::Stopped { step } => panic!("stopped after step {step}"),
     }
@@ -58,27 +58,26 @@ fn the_run_ends_with_that_step_and_keeps_the_network_before_it() {
     assert_eq!(summary.steps, bad);
 
     // The same by hand.
-    let dataset = Dataset::<f32>::open(&settings, &base()).unwrap();
+    let dataset = Dataset::open(&settings, &base()).unwrap();
     let mut trainer = Trainer::new(&settings, &dataset).unwrap();
     while trainer.steps() + 1 < bad {
         trainer.advance(&dataset, &mut ()).unwrap();
-        assert!(trainer.non_finite().is_none() && trainer.model().parameters().iter().all(|x| x.is_finite()));
+        assert!(trainer.non_finite().is_none() && trainer.parameters().iter().all(|x| x.is_finite()));
     }
     let kept = Sequential::<f32>::load(&directory.path().join("model.flameout")).unwrap();
-    assert_eq!(kept.weights_blake3(), trainer.model().weights_blake3());
+    assert_eq!(kept.weights_blake3(), trainer.weights_blake3());
     assert_eq!(checkpoints(directory.path()).last(), Some(&format!("step-{:010}.ckpt", bad - 1)));
 
     let record = trainer.step(&dataset).unwrap();
-    assert_eq!(summary.weights_blake3, trainer.model().weights_blake3());
+    assert_eq!(summary.weights_blake3, trainer.weights_blake3());
     assert_eq!(found.loss, !record.loss.is_finite());
-    let model = trainer.model();
-    let (values, quantity) = if model.gradients().iter().all(|x| x.is_finite()) {
-        (model.parameters(), Quantity::Parameter)
+    let (values, quantity) = if trainer.gradients().iter().all(|x| x.is_finite()) {
+        (trainer.parameters(), Quantity::Parameter)
     } else {
-        (model.gradients(), Quantity::Gradient)
+        (trainer.gradients(), Quantity::Gradient)
     };
     let at = values.iter().position(|x| !x.is_finite()).unwrap();
-    let tensor = model.tensors().iter().find(|tensor| tensor.range().contains(&at)).unwrap();
+    let tensor = trainer.tensors().iter().find(|tensor| tensor.range().contains(&at)).unwrap();
     let place = Place { quantity, tensor: tensor.name.clone(), index: at - tensor.offset };
     assert_eq!(found.place, Some(place));
 
@@ -119,10 +118,11 @@ fn the_first_step_leaves_the_initial_network() {
 /// Makes a parameter infinite after the update of a step.
 struct Poison(u64);
 
-impl Intervention<f32> for Poison {
-    fn parameters(&mut self, step: u64, tensors: &[Tensor], parameters: &mut [f32]) {
+impl Intervention for Poison {
+    fn parameters(&mut self, step: u64, tensors: &[Tensor], mut parameters: FloatsMut<'_>) {
         if step == self.0 {
-            parameters[tensors[2].offset + 5] = f32::INFINITY;
+            let place = tensors[2].offset + 5;
+            parameters.range(place..place + 1).map(|_| f64::INFINITY);
         }
     }
 }
@@ -131,7 +131,7 @@ impl Intervention<f32> for Poison {
 fn a_weight_that_overflows_is_noticed_in_the_same_step() {
     let mut settings = settings();
     settings.set("schedule", "{ kind = \"constant\", learning-rate = 0.1 }").unwrap();
-    let dataset = Dataset::<f32>::open(&settings, &base()).unwrap();
+    let dataset = Dataset::open(&settings, &base()).unwrap();
     let mut trainer = Trainer::new(&settings, &dataset).unwrap();
     let mut poison = Poison(3);
     for step in 1..=3 {
@@ -141,7 +141,7 @@ fn a_weight_that_overflows_is_noticed_in_the_same_step() {
     }
     assert!(trainer.finished());
     let found = trainer.non_finite().unwrap();
-    let tensor = trainer.model().tensors()[2].name.clone();
+    let tensor = trainer.tensors()[2].name.clone();
     assert_eq!((found.step, found.loss), (3, false));
     assert_eq!(found.place, Some(Place { quantity: Quantity::Parameter, tensor, index: 5 }));
 }

@@ -31,8 +31,8 @@ fn options(directory: &Path, resume: bool) -> RunOptions {
 /// Sets the flag after so many steps of this call.
 struct StopAfter(u64, Arc<AtomicBool>);
 
-impl<T> Observer<T> for StopAfter {
-    fn step(&mut self, _: &StepRecord, _: &Trainer<T>) {
+impl Observer for StopAfter {
+    fn step(&mut self, _: &StepRecord, _: &Trainer) {
         self.0 -= 1;
         self.1.store(self.0 == 0, Ordering::Relaxed);
     }
@@ -41,8 +41,8 @@ impl<T> Observer<T> for StopAfter {
 fn run(settings: &Settings, directory: &Path, resume: bool, stop_after: Option<u64>) -> Ended {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
-    train::<f32>(settings, &options(directory, resume), &stop, |_| match stop_after {
-        Some(steps) => vec![Box::new(StopAfter(steps, flag)) as Box<dyn Observer<f32>>],
+    train(settings, &options(directory, resume), &stop, |_| match stop_after {
+        Some(steps) => vec![Box::new(StopAfter(steps, flag)) as Box<dyn Observer>],
         None => Vec::new(),
     })
     .unwrap()
@@ -113,7 +113,7 @@ fn a_damaged_checkpoint_is_passed_over_for_the_one_before() {
 
     let mut warnings = Vec::new();
     let stop = AtomicBool::new(false);
-    let ended = train::<f32>(&settings, &options(&path, true), &stop, |begun| {
+    let ended = train(&settings, &options(&path, true), &stop, |begun| {
         assert_eq!(begun.trainer.steps(), 8);
         warnings.clone_from(&begun.warnings);
         Vec::new()
@@ -129,7 +129,7 @@ fn a_directory_is_used_by_one_run_only() {
     let mut settings = settings(Case::LstmSingle);
     let error = |settings: &Settings, resume| {
         let stop = AtomicBool::new(false);
-        train::<f32>(settings, &options(&path, resume), &stop, |_| Vec::new()).unwrap_err().to_string()
+        train(settings, &options(&path, resume), &stop, |_| Vec::new()).unwrap_err().to_string()
     };
     assert!(error(&settings, true).contains("holds no run"));
 
@@ -157,7 +157,7 @@ fn other_vectors_are_noticed_when_a_run_is_resumed() {
     assert!(matches!(run(&settings, &path, false, Some(3)), Ended::Stopped { step: 3 }));
     write("last 2 1\n");
     let stop = AtomicBool::new(false);
-    let error = train::<f32>(&settings, &options(&path, true), &stop, |_| Vec::new()).unwrap_err().to_string();
+    let error = train(&settings, &options(&path, true), &stop, |_| Vec::new()).unwrap_err().to_string();
     assert!(error.contains("other word vectors"), "{error}");
     write("last 1 2\n");
     finished(run(&settings, &path, true, None));
@@ -218,11 +218,14 @@ fn patience_ends_the_run_and_keeps_the_network_of_the_lowest_test_loss() {
 #[test]
 fn double_precision_trains_to_nearly_the_same_loss() {
     let directory = tempfile::tempdir().unwrap();
-    let settings = settings(Case::LstmSingle);
+    let mut settings = settings(Case::LstmSingle);
     let single = finished(run(&settings, &directory.path().join("f32"), false, None));
-    let stop = AtomicBool::new(false);
-    let double =
-        train::<f64>(&settings, &options(&directory.path().join("f64"), false), &stop, |_| Vec::new()).unwrap();
-    let double = finished(double);
+    settings.set("model.precision", "f64").unwrap();
+    let whole = finished(run(&settings, &directory.path().join("f64"), false, None));
+    assert_ne!(single.weights_blake3, whole.weights_blake3);
+    // Stopped and resumed, which reads a checkpoint in double precision.
+    assert!(matches!(run(&settings, &directory.path().join("resumed"), false, Some(9)), Ended::Stopped { .. }));
+    let double = finished(run(&settings, &directory.path().join("resumed"), true, None));
+    assert_eq!(double, whole);
     assert!((single.last.loss / double.last.loss - 1.0).abs() < 1e-3, "{} {}", single.last.loss, double.last.loss);
 }

@@ -63,6 +63,7 @@ pub mod terminal;
 #[cfg(feature = "cli")]
 mod train;
 pub mod training;
+mod training_bar;
 #[cfg(feature = "cli")]
 mod vectors;
 #[cfg(feature = "cli")]

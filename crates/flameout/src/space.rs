@@ -71,7 +71,7 @@ impl Space {
         let length = match normalization {
             Normalization::Unit | Normalization::CentredThenUnit => Some(1.0),
             _ if !ngrams && settings.training.loss == LossKind::Cosine => {
-                let dataset = Dataset::<f32>::open(settings, Path::new(""))?;
+                let dataset = Dataset::open(settings, Path::new(""))?;
                 let lengths = dataset.train.iter().map(|&row| metrics::norm(dataset.targets.row(row)));
                 Some(lengths.sum::<f64>() / dataset.train.len() as f64).filter(|length| *length > 0.0)
             }

@@ -158,7 +158,7 @@ fn a_run_that_is_not_over_is_replayed_from_its_checkpoint() {
     let settings = Settings::read(&Path::new(run()).join("settings.toml")).unwrap();
     let options = RunOptions { directory: stopped.clone(), resume: false, base: "".into() };
     let stop = Arc::new(AtomicBool::new(false));
-    train::<f32>(&settings, &options, &stop, |_| vec![Box::new(StopAfter(7, stop.clone()))]).unwrap();
+    train(&settings, &options, &stop, |_| vec![Box::new(StopAfter(7, stop.clone()))]).unwrap();
     assert!(std::fs::read_dir(stopped.join("checkpoints")).unwrap().next().is_some());
     let replayed = |run: &Path| {
         ok(&["replay", run.to_str().unwrap(), "--at", "9", "--set", "optimizer.beta2=0.99", "--steps", "4", "--json"])
@@ -174,8 +174,8 @@ fn a_run_that_is_not_over_is_replayed_from_its_checkpoint() {
 
 struct StopAfter(u64, Arc<AtomicBool>);
 
-impl Observer<f32> for StopAfter {
-    fn step(&mut self, record: &StepRecord, _: &Trainer<f32>) {
+impl Observer for StopAfter {
+    fn step(&mut self, record: &StepRecord, _: &Trainer) {
         self.1.store(record.step >= self.0, Ordering::Relaxed);
     }
 }

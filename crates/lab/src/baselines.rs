@@ -45,7 +45,7 @@ pub struct Args {
 
 /// What learns from training words.
 struct Task {
-    dataset: Dataset<f32>,
+    dataset: Dataset,
     originals: WordVectors,
     grams: NGrams,
     /// The training words' n-grams.
@@ -63,7 +63,7 @@ impl Task {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let settings = Settings::read(&args.run.join("settings.toml")).context("the run's settings")?;
-    let dataset = Dataset::<f32>::open(&settings, &root())?;
+    let dataset = Dataset::open(&settings, &root())?;
     let words: Vec<&str> = dataset.train.iter().map(|&row| dataset.words[row].as_str()).collect();
     let options = Options::default();
     let grams = NGrams::learn(&words, options.lengths, options.common);

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use flameout_curves::Outcome;
-use flameout_experiment::{Case, Dataset, Intervention, Settings, StepRecord, Trainer};
+use flameout_experiment::{Case, Dataset, Settings, StepRecord, Trainer};
 
 use crate::root;
 
@@ -31,16 +31,19 @@ pub struct Seen {
     pub records: Vec<StepRecord>,
     /// What became of it.
     pub outcome: Outcome,
+    /// How often its guard acted.
+    pub guarded: usize,
 }
 
 /// Makes a run in memory.
-pub fn run(settings: &Settings, intervention: &mut dyn Intervention<f32>) -> Result<Seen> {
+pub fn run(settings: &Settings) -> Result<Seen> {
     let dataset = Dataset::open(settings, &root())?;
     let mut trainer = Trainer::new(settings, &dataset)?;
     let mut records = Vec::new();
     while !trainer.finished() {
-        let (record, _) = trainer.advance(&dataset, intervention)?;
+        let (record, _) = trainer.advance(&dataset, &mut ())?;
         records.push(record);
     }
-    Ok(Seen { records, outcome: trainer.outcome().clone() })
+    let guarded = trainer.guarded().map_or(0, <[u64]>::len);
+    Ok(Seen { records, outcome: trainer.outcome().clone(), guarded })
 }

@@ -134,11 +134,11 @@ fn runs(plans: &[PathBuf]) -> Result<Vec<Settings>> {
 
 /// Makes a run and measures it; None if it never trained well.
 fn measure(settings: &Settings) -> Result<Option<Vec<Sample>>> {
-    let dataset = Dataset::<f32>::open(settings, &root())?;
+    let dataset = Dataset::open(settings, &root())?;
     let mut trainer = Trainer::new(settings, &dataset)?;
-    let kernel = trainer.model().tensors().iter().find(|tensor| tensor.name.ends_with("recurrent_kernel")).cloned();
+    let kernel = trainer.tensors().iter().find(|tensor| tensor.name.ends_with("recurrent_kernel")).cloned();
     let kernel = kernel.context("the network has no recurrent layer")?;
-    let length = |trainer: &Trainer<f32>| mean_column_length(kernel.view(trainer.model().parameters()));
+    let length = |trainer: &Trainer| mean_column_length(&kernel, trainer.parameters());
     let mut lengths = vec![(0, length(&trainer))];
     while !trainer.finished() {
         trainer.advance(&dataset, &mut ())?;

@@ -9,9 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Result;
 use clap::ValueEnum;
 use comfy_table::Table;
-use flameout_curves::warning::Warning;
-use flameout_doctor::{Guard, Proportion};
-use flameout_experiment::Intervention;
+use flameout_doctor::Proportion;
+use flameout_experiment::{GuardSettings, Settings};
 use serde::Serialize;
 
 use flameout::cli::interrupt::stop_on_ctrl_c;
@@ -64,11 +63,11 @@ enum Kind {
 }
 
 impl Kind {
-    fn guard(self) -> Option<Guard<f32>> {
+    fn guard(self) -> Option<GuardSettings> {
         match self {
             Self::None => None,
-            Self::Clip => Some(Guard::clip(2.0)),
-            Self::RollBack => Some(Guard::roll_back(Warning::default(), 0.5)),
+            Self::Clip => Some(GuardSettings::Clip { factor: 2.0 }),
+            Self::RollBack => Some(GuardSettings::RollBack { threshold: 4.0, factor: 0.5 }),
         }
     }
 }
@@ -113,12 +112,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn row(args: &Args, seed: u64, kind: Kind) -> Result<Row> {
-    let mut guard = kind.guard();
-    let intervention: &mut dyn Intervention<f32> = match &mut guard {
-        Some(guard) => guard,
-        None => &mut (),
-    };
-    let seen = early::run(&early::settings(args.rate, seed, args.steps), intervention)?;
+    let settings = Settings { guard: kind.guard(), ..early::settings(args.rate, seed, args.steps) };
+    let seen = early::run(&settings)?;
     Ok(Row {
         guard: kind,
         learning_rate: args.rate,
@@ -128,7 +123,7 @@ fn row(args: &Args, seed: u64, kind: Kind) -> Result<Row> {
         onset_step: seen.outcome.collapse_onset(),
         spikes: seen.outcome.spikes().len(),
         best_loss: seen.outcome.best().map(|best| best.loss),
-        acted: guard.map_or(0, |guard| guard.acted().len()),
+        acted: seen.guarded,
     })
 }
 

@@ -5,6 +5,7 @@
 //! - [`Architecture`]: which layers, as plain data; with the presets of the three networks of the question.
 //! - [`Examples`]: what a network is fed with: indices or features, in rows of one length or of different ones.
 //! - [`Loss`], [`LossKind`], [`metrics`]: what is minimised, and what is watched.
+//! - [`Constraint`]: what kernels are held to, by the names of tensors.
 //! - [`State`]: where a sequence stands, to go on from there.
 //!
 //! What a network is fed with is checked where it enters: methods of [`Sequential`] return errors. Layers never work with old
@@ -33,6 +34,7 @@
 
 mod architecture;
 mod builder;
+mod constraint;
 mod error;
 mod examples;
 #[cfg(not(test))] // a test binary has no crate above it
@@ -44,6 +46,7 @@ mod sequential;
 
 pub use architecture::{Architecture, Cell, Flavour, LayerKind};
 pub use builder::Builder;
+pub use constraint::Constraint;
 pub use error::Error;
 pub use examples::Examples;
 pub use loss::{Loss, LossKind};

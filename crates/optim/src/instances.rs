@@ -7,14 +7,13 @@ use std::hint::black_box;
 
 use flameout_kernels::Real;
 
-use crate::{AnyOptimizer, Optimizer, clip, hold_columns};
+use crate::{AnyOptimizer, Optimizer, clip};
 
 #[used]
 static INSTANCES: [fn(); 2] = [instances::<f32>, instances::<f64>];
 
 fn instances<T: Real>() {
     black_box(clip::<T> as fn(_, _) -> _);
-    black_box(hold_columns::<T> as fn(_, _, _, _) -> _);
     black_box(AnyOptimizer::<T>::build as fn(_, _) -> _);
     black_box(AnyOptimizer::<T>::change_settings as fn(_, _) -> _);
     black_box(<AnyOptimizer<T> as Optimizer<T>>::update as fn(_, _, _, _) -> _);

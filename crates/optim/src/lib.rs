@@ -11,7 +11,6 @@
 //! | [`Adam`] | Keras' and PyTorch's form, AMSGrad, decoupled weight decay, clipping by the update's RMS |
 //! | [`RmsProp`], [`Sgd`] | Keras' forms; SGD with momentum and Nesterov |
 //! | [`clip()`] | gradient clipping by global norm or by value |
-//! | [`Constraint`] | kernels whose columns are held to a length |
 //! | [`Schedule`], [`LearningRate`] | constant, step, exponential, cosine, linear warm-up, reduce on plateau |
 //!
 //! **The same bits everywhere.** A result depends on the inputs alone: not on the number of threads (they share fixed
@@ -49,7 +48,6 @@
 mod adam;
 mod any_optimizer;
 mod clip;
-mod constraint;
 mod elementwise;
 mod error;
 #[cfg(not(test))] // a test binary has no crate above it
@@ -63,7 +61,6 @@ mod sgd;
 pub use adam::{Adam, AdamForm, AdamSettings};
 pub use any_optimizer::{AnyOptimizer, OptimizerSettings};
 pub use clip::{Clipping, clip};
-pub use constraint::{Constraint, hold_columns};
 pub use error::Error;
 pub use norm::l2_norm;
 pub use optimizer::{Optimizer, StepReport, Tensors, Trainable};

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 
 use flameout_doctor::Verdict;
 use flameout_doctor::check::Grade;
+use flameout_experiment::describe_guarded;
 
 use crate::differences::from_question;
 use crate::figures::{percent, short, whole};
@@ -179,6 +180,9 @@ fn quality(run: &Run) -> String {
     }
     let baseline = summary.baseline;
     row("mean predicted", [short(baseline.train_loss), percent(baseline.accuracy), "–".into(), "–".into()]);
+    if let Some(acted) = &summary.guarded {
+        text += &format!("\n{}\n", describe_guarded(acted));
+    }
     text.push('\n');
     text
 }

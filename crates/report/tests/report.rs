@@ -6,7 +6,7 @@ use std::fs;
 
 use common::{SPIKE, records, write_collapsed, write_unfinished};
 use flameout_doctor::check::{Check, Grade};
-use flameout_doctor::{Cause, Change, Diagnosis, End, Event, Trial, Trials, diagnosis::Finding};
+use flameout_doctor::{Cause, Change, Condition, Diagnosis, End, Trial, Trials, diagnosis::Finding};
 use flameout_report::{Colour, Error, MarkKind, Plot, Run, Status, compare, html, png, svg, terminal, write};
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ fn diagnosis() -> Diagnosis {
     };
     let evidence = "the word \"<img src=x onerror=alert(2)>\" is odd".to_owned();
     Diagnosis {
-        event: Event::Rise { onset: 900 },
+        condition: Condition::Rose { onset: 900 },
         checks: vec![Check {
             number: 4,
             question: "Would a lower learning rate have prevented it?".into(),
@@ -80,6 +80,29 @@ fn a_page_has_every_part_in_order() {
         let own = page.replace("http://www.w3.org/2000/svg", "").replace("url(#${", "");
         assert!(!own.contains(forbidden), "the page must fetch nothing: {forbidden}");
     }
+}
+
+#[test]
+fn what_a_guard_did_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    write_collapsed(directory.path(), 1000, 900);
+    let file = directory.path().join("summary.json");
+    let told = |acted: Option<&[u64]>| {
+        let mut summary: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        match acted {
+            Some(acted) => summary["guarded"] = acted.into(),
+            None => drop(summary.as_object_mut().unwrap().remove("guarded")),
+        }
+        fs::write(&file, summary.to_string()).unwrap();
+        let run = Run::read(directory.path()).unwrap();
+        [terminal(&run, 80, Colour::None), html(&run)]
+    };
+    for text in told(Some(&[450, 460, 700])) {
+        assert!(text.contains("The guard acted 3 times, at step 450 first and at step 700 last."), "{text}");
+    }
+    assert!(told(Some(&[450])).iter().all(|text| text.contains("The guard acted once, at step 450.")));
+    assert!(told(Some(&[])).iter().all(|text| text.contains("The guard never acted.")));
+    assert!(told(None).iter().all(|text| !text.contains("guard")));
 }
 
 #[test]

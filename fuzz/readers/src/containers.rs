@@ -115,7 +115,7 @@ pub fn ngrams(data: &[u8]) {
 /// A run whose checkpoints are read: its settings, data and what they are called in a checkpoint.
 struct Run {
     settings: Settings,
-    dataset: Dataset<f32>,
+    dataset: Dataset,
     origin: Origin,
     /// Of its checkpoints.
     version: u32,
@@ -161,7 +161,10 @@ impl Run {
             trainer.step(&self.dataset).expect("a step");
         }
         let snapshot = trainer.snapshot();
-        begun.checkpoints().write(&self.origin, &Extent::NOTHING, snapshot).expect("a checkpoint");
+        begun
+            .checkpoints(self.settings.model.precision)
+            .write(&self.origin, &Extent::NOTHING, snapshot)
+            .expect("a checkpoint");
         let name = format!("checkpoints/step-{steps:010}.ckpt");
         let mut file = std::fs::read(begun.file(&name)).expect("it was written");
         let payload = file.split_off(HEADER);
@@ -177,7 +180,8 @@ pub fn run_checkpoint(data: &[u8]) {
         let begun = run.begin(directory.path());
         std::fs::write(begun.file("checkpoints/step-0000000001.ckpt"), file).expect("a file");
         let metrics = begun.file(METRICS);
-        let found = BOUND.holds(file.len(), || begun.checkpoints().newest::<f32>(&run.origin, &metrics));
+        let found =
+            BOUND.holds(file.len(), || begun.checkpoints(run.settings.model.precision).newest(&run.origin, &metrics));
         let Ok(Some((snapshot, _))) = found.map(|found| found.sound) else { return };
         let mut trainer = Trainer::new(&run.settings, &run.dataset).expect("sound settings");
         if trainer.restore(&run.dataset, snapshot).is_ok() && trainer.step(&run.dataset).is_ok() {

@@ -125,7 +125,7 @@ fn settings(case: Case, vectors: &Path, number: usize) -> Settings {
 /// The run's summary, if there can be such a run.
 fn run(settings: &Settings, directory: &Path, resume: bool) -> Option<Summary> {
     let options = RunOptions { directory: directory.into(), resume, base: "".into() };
-    match experiment::<f32>(settings, &options, &AtomicBool::new(false), |_| Vec::new()) {
+    match experiment(settings, &options, &AtomicBool::new(false), |_| Vec::new()) {
         Ok(Ended::Finished(summary)) => Some(*summary),
         Ok(Ended::Stopped { .. }) => panic!("nobody stopped it"),
         Err(_) => None,

@@ -1,6 +1,6 @@
 //! Check 6: are the batches balanced?
 
-use flameout_experiment::{Dataset, Number, Settings};
+use flameout_experiment::{Dataset, Settings};
 use ndarray::Axis;
 
 use super::builder::{Builder, Checked};
@@ -26,7 +26,7 @@ const SORTED_OUTPUT: f64 = 16.0;
 /// from N words); the ratio of the two is 1 for random batches and up to n for sorted ones. Over b batches, the ratio of a
 /// single output scatters by about √(2/(b − 1)).
 #[must_use]
-pub fn check<T: Number>(settings: &Settings, dataset: &Dataset<T>) -> Checked {
+pub fn check(settings: &Settings, dataset: &Dataset) -> Checked {
     let mut check = Builder::new(6, "Are the batches balanced?");
     let order = dataset.epoch_order(&settings.training, settings.seed, 0);
     let batch = settings.training.batch;
@@ -72,7 +72,7 @@ struct Scatter {
     output: usize,
 }
 
-fn scatter<T: Number>(dataset: &Dataset<T>, order: &[usize], batch: usize) -> Scatter {
+fn scatter(dataset: &Dataset, order: &[usize], batch: usize) -> Scatter {
     let all = column_means(dataset.targets.select(Axis(0), order).view());
     let (mut between, mut within) = (vec![0.0; all.len()], vec![0.0; all.len()]);
     for rows in order.chunks_exact(batch) {
@@ -81,7 +81,7 @@ fn scatter<T: Number>(dataset: &Dataset<T>, order: &[usize], batch: usize) -> Sc
             between[output] += square(mean - all[output]);
         }
         for ((_, output), x) in targets.indexed_iter() {
-            let share = square(x.to_f64() - all[output]) / batch as f64;
+            let share = square(f64::from(*x) - all[output]) / batch as f64;
             within[output] += if share.is_finite() { share } else { 0.0 };
         }
     }

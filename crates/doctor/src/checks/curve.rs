@@ -1,18 +1,17 @@
 //! Checks 1, 5 and 8: what the curves say.
 
 use flameout_curves::{Point, Symptom, median, onset};
-use flameout_experiment::Number;
 use flameout_optim::OptimizerSettings::{Adam, RmsProp};
-use flameout_optim::{AdamSettings, RmsPropSettings, l2_norm};
+use flameout_optim::{AdamSettings, RmsPropSettings};
 
 use super::builder::{Builder, Checked};
 use super::slice::Slice;
 use crate::cause::Cause;
 use crate::change::Change;
 use crate::check::Grade;
+use crate::condition::Condition;
 use crate::course::Course;
 use crate::diagnosis::Finding;
-use crate::event::Event;
 use crate::subject::Subject;
 
 /// Updates shorter than this share of the parameters' length, half of the time, do not get anywhere.
@@ -25,7 +24,7 @@ const EXPLODING: f64 = 100.0;
 /// Check 1: can the network fit what it is trained on? The run itself answers, if it has trained well; if it has not, a slice
 /// of the words shows whether it can fit anything, and its updates may have been too small.
 #[must_use]
-pub fn check_learning<T: Number>(subject: &Subject<T>, course: &Course<T>, slice: Option<&Slice>) -> Checked {
+pub fn check_learning(subject: &Subject, course: &Course, slice: Option<&Slice>) -> Checked {
     let mut check = Builder::new(1, "Does it learn: can it fit what it is trained on?");
     let outcome = &course.outcome;
     let best = outcome.best().map_or("nothing".to_owned(), |best| {
@@ -38,7 +37,8 @@ pub fn check_learning<T: Number>(subject: &Subject<T>, course: &Course<T>, slice
     }
     slice.into_iter().for_each(|slice| check.grade(slice.grade(), slice.describe()));
     // Not compared with the parameters of the end, beside which every update is small if they have grown without bounds.
-    let initial = Some(l2_norm(subject.start.parameters())).filter(|&norm| norm > 0.0).unwrap_or(course.parameter_norm);
+    let initial =
+        Some(subject.start.parameters().l2_norm()).filter(|&norm| norm > 0.0).unwrap_or(course.parameter_norm);
     let usual = course.usual_update() / initial;
     let evidence = format!("half of the updates are shorter than {usual:.1e} of the initial parameters");
     if usual < SMALL_UPDATE {
@@ -74,7 +74,7 @@ fn describe_dips(dips: &[onset::Event]) -> Option<String> {
 }
 
 /// Adam's usual ε where it is larger, ten times the learning rate where it is not.
-fn larger_updates<T: Number>(subject: &Subject<T>) -> Change {
+fn larger_updates(subject: &Subject) -> Change {
     match (subject.settings.optimizer, subject.settings.schedule.learning_rate()) {
         (Adam(AdamSettings { epsilon, .. }) | RmsProp(RmsPropSettings { epsilon, .. }), _) if epsilon > 1e-6 => {
             Change::setting("optimizer.epsilon", "1e-8")
@@ -86,7 +86,7 @@ fn larger_updates<T: Number>(subject: &Subject<T>) -> Change {
 
 /// Check 5: are the predictions all the same?
 #[must_use]
-pub fn check_predictions<T: Number>(course: &Course<T>) -> Checked {
+pub fn check_predictions(course: &Course) -> Checked {
     let mut check = Builder::new(5, "Are the predictions all the same?");
     let Some(last) = course.curve.epochs.last() else {
         check.grade(Grade::NotApplicable, "no epoch has ended".into());
@@ -107,16 +107,16 @@ pub fn check_predictions<T: Number>(course: &Course<T>) -> Checked {
 
 /// Check 8: was a NaN or an exploding gradient behind it?
 #[must_use]
-pub fn check_explosion<T: Number>(event: Event, course: &Course<T>) -> Checked {
+pub fn check_explosion(condition: Condition, course: &Course) -> Checked {
     let mut check = Builder::new(8, "Was a NaN or an exploding gradient behind it?");
-    match event {
-        Event::NonFinite { step } => {
+    match condition {
+        Condition::NonFinite { step } => {
             let norms = course.curve.points.iter().rev().filter_map(|point| Some((point.step, point.gradient_norm?)));
             let last = norms.into_iter().find(|(_, norm)| norm.is_finite());
             let norm = last.map_or("none".to_owned(), |(step, norm)| format!("{norm:.1e} at step {step}"));
             check.grade(Grade::Fail, format!("step {step} is not finite; the last finite gradient norm is {norm}"));
         }
-        Event::Rise { onset } => match explosion(&course.curve.points, onset) {
+        Condition::Rose { onset } => match explosion(&course.curve.points, onset) {
             Some((step, factor)) => {
                 check.grade(
                     Grade::Suspect,
@@ -127,7 +127,7 @@ pub fn check_explosion<T: Number>(event: Event, course: &Course<T>) -> Checked {
                 check.note(format!("no gradient near step {onset} is {EXPLODING:.0} times as long as usual before"))
             }
         },
-        Event::Healthy | Event::NeverTrained => check.note("every number was finite".into()),
+        Condition::Healthy | Condition::NeverTrained => check.note("every number was finite".into()),
     }
     check.done()
 }

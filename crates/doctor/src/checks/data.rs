@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use flameout_experiment::{Dataset, Number};
+use flameout_experiment::Dataset;
 use ndarray::{Array2, Axis};
 
 use super::builder::{Builder, Checked};
@@ -20,7 +20,7 @@ const MANY: f64 = 0.05;
 
 /// Looks for numbers that are not finite, targets that are all the same, and words with several targets.
 #[must_use]
-pub fn check<T: Number>(dataset: &Dataset<T>) -> Checked {
+pub fn check(dataset: &Dataset) -> Checked {
     let mut check = Builder::new(2, "Are the data sound?");
     let bad = non_finite_rows(&dataset.targets);
     if let Some(&first) = bad.first() {
@@ -62,34 +62,34 @@ pub fn check<T: Number>(dataset: &Dataset<T>) -> Checked {
     check.done()
 }
 
-fn non_finite_rows<T: Number>(targets: &Array2<T>) -> Vec<usize> {
-    let finite = |row: usize| targets.row(row).iter().all(|x| x.to_f64().is_finite());
+fn non_finite_rows(targets: &Array2<f32>) -> Vec<usize> {
+    let finite = |row: usize| targets.row(row).iter().all(|x| x.is_finite());
     (0..targets.nrows()).filter(|&row| !finite(row)).collect()
 }
 
-pub(super) fn root_mean_square<T: Number>(targets: &Array2<T>) -> f64 {
-    let finite: Vec<f64> = targets.iter().map(|x| x.to_f64()).filter(|x| x.is_finite()).collect();
+pub(super) fn root_mean_square(targets: &Array2<f32>) -> f64 {
+    let finite: Vec<f64> = targets.iter().map(|&x| f64::from(x)).filter(|x| x.is_finite()).collect();
     (finite.iter().map(|x| x * x).sum::<f64>() / finite.len().max(1) as f64).sqrt()
 }
 
 /// The root mean square distance of a training word's target from the mean target, an element.
-fn typical_difference<T: Number>(targets: &Array2<T>, rows: &[usize]) -> f64 {
+fn typical_difference(targets: &Array2<f32>, rows: &[usize]) -> f64 {
     let means = column_means(targets.select(Axis(0), rows).view());
     let squares = |row: usize| -> f64 {
-        let distances = targets.row(row).into_iter().zip(&means).map(|(x, mean)| square(x.to_f64() - mean));
+        let distances = targets.row(row).into_iter().zip(&means).map(|(x, mean)| square(f64::from(*x) - mean));
         distances.filter(|distance| distance.is_finite()).sum()
     };
     (rows.iter().map(|&row| squares(row)).sum::<f64>() / (rows.len() * targets.ncols()).max(1) as f64).sqrt()
 }
 
 /// Training words that are encoded like an earlier one, with a target that is further from its target than this, an element.
-fn contradicted_rows<T: Number>(dataset: &Dataset<T>, tolerance: f64) -> Vec<usize> {
+fn contradicted_rows(dataset: &Dataset, tolerance: f64) -> Vec<usize> {
     let mut seen: HashMap<Vec<u16>, usize> = HashMap::new();
     let mut contradicted = Vec::new();
     for &row in &dataset.train {
         let first = *seen.entry(dataset.indices.row(row).to_vec()).or_insert(row);
         let pairs = dataset.targets.row(row).into_iter().zip(dataset.targets.row(first));
-        let distance = pairs.map(|(a, b)| square(a.to_f64() - b.to_f64())).sum::<f64>();
+        let distance = pairs.map(|(a, b)| square(f64::from(*a) - f64::from(*b))).sum::<f64>();
         if (distance / dataset.targets.ncols() as f64).sqrt() > tolerance {
             contradicted.push(row);
         }

@@ -4,17 +4,16 @@ use std::ops::Range;
 
 use flameout_cells::Tensor;
 use flameout_experiment::dataset::Batch;
-use flameout_experiment::{Number, Snapshot};
+use flameout_experiment::{Snapshot, Trainer};
 use flameout_model::{Architecture, Cell, LayerKind, Sequential};
-use ndarray::Array2;
 
 use super::builder::{Builder, Checked};
 use super::growth::{self, Growth};
 use crate::cause::Cause;
 use crate::check::Grade;
+use crate::condition::Condition;
 use crate::course::Course;
 use crate::diagnosis::Finding;
-use crate::event::Event;
 use crate::subject::Subject;
 
 /// Words of the batch that gradients are checked on.
@@ -29,7 +28,7 @@ const SMALL: f64 = 1e-6;
 
 /// Compares the gradient that the run uses with the loss' derivative, gate by gate, and looks for tensors that do not move.
 #[must_use]
-pub fn check<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Checked {
+pub fn check(subject: &Subject, course: &Course) -> Checked {
     let mut check = Builder::new(3, "Are gradients and weights sound?");
     if let Some(step) = course.non_finite_step() {
         check.grade(Grade::Fail, format!("loss, gradient or update of step {step} is not finite"));
@@ -52,13 +51,13 @@ pub fn check<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Checked {
         let evidence = format!("{tensor} ended with the values that it began with, while others moved");
         check.suggest(Grade::Fail, Finding::direct(Cause::FrozenTensor, evidence, None));
     }
-    tell_growth(&mut check, course.event(), &Growth::of(subject, course));
+    tell_growth(&mut check, course.condition(), &Growth::of(subject, course));
     check.done()
 }
 
 /// How the recurrent kernels have grown; suspect if that can be what went wrong.
-fn tell_growth(check: &mut Builder, event: Event, growths: &[Growth]) {
-    let went_wrong = matches!(event, Event::Rise { .. });
+fn tell_growth(check: &mut Builder, condition: Condition, growths: &[Growth]) {
+    let went_wrong = matches!(condition, Condition::Rose { .. });
     for growth in growths {
         let grade = if went_wrong && growth.is_large() { Grade::Suspect } else { Grade::Pass };
         check.grade(grade, growth.to_string());
@@ -69,66 +68,56 @@ fn tell_growth(check: &mut Builder, event: Event, growths: &[Growth]) {
 }
 
 /// Whether the network's own gradient for a tensor, before anything reaches into it, is not zero at one of these places.
-fn has_gradient<T: Number>(subject: &Subject<T>, places: [Option<&Snapshot<T>>; 2], tensor: &str) -> bool {
+fn has_gradient(subject: &Subject, places: [Option<&Snapshot>; 2], tensor: &str) -> bool {
     let batch = batch(subject);
-    places.into_iter().flatten().any(|snapshot| {
-        let model = model_with_gradients(subject, snapshot, &batch);
-        let named = model.tensors().iter().find(|other| other.name == tensor);
-        named.is_some_and(|tensor| model.gradients()[tensor.range()].iter().any(|x| x.to_f64() != 0.0))
-    })
+    let named = subject.tensors().iter().find(|other| other.name == tensor);
+    let moves = |snapshot, tensor: &Tensor| {
+        trainer_with_gradients(subject, snapshot, &batch).gradients().range(tensor.range()).iter().any(|x| x != 0.0)
+    };
+    named.is_some_and(|tensor| places.into_iter().flatten().any(|snapshot| moves(snapshot, tensor)))
 }
 
 /// The first words whose targets are finite.
-fn batch<T: Number>(subject: &Subject<T>) -> Batch<T> {
+fn batch(subject: &Subject) -> Batch {
     let dataset = &subject.dataset;
-    let finite = |row: &&usize| dataset.targets.row(**row).iter().all(|x| x.to_f64().is_finite());
+    let finite = |row: &&usize| dataset.targets.row(**row).iter().all(|x| x.is_finite());
     let rows: Vec<usize> = dataset.train.iter().filter(finite).copied().take(WORDS).collect();
     dataset.batch(&rows)
 }
 
 /// The network at a snapshot, after a backward pass over the batch.
-fn model_with_gradients<T: Number>(subject: &Subject<T>, snapshot: &Snapshot<T>, batch: &Batch<T>) -> Sequential<T> {
-    let (alphabet, outputs) = (subject.dataset.encoder.alphabet_len(), batch.targets().ncols());
-    let mut model = Sequential::of(subject.settings.architecture(alphabet, outputs));
-    model.parameters_mut().copy_from_slice(snapshot.parameters());
-    model
-        .forward_backward(batch.indices(), batch.targets(), subject.settings.training.loss)
-        .expect("a batch fits its network");
-    model
+fn trainer_with_gradients(subject: &Subject, snapshot: &Snapshot, batch: &Batch) -> Trainer {
+    let mut trainer = Trainer::new(&subject.settings, &subject.dataset).expect("the run was made of them");
+    trainer.restore(&subject.dataset, snapshot.clone()).expect("a state of the run");
+    trainer.backward(batch).expect("a batch fits its network");
+    trainer
 }
 
 /// The block whose gradient is furthest from the loss' derivative, with derivative over gradient. None if numbers are
 /// not finite.
-fn worst_block<T: Number>(subject: &Subject<T>, snapshot: &Snapshot<T>) -> Option<(String, f64)> {
+fn worst_block(subject: &Subject, snapshot: &Snapshot) -> Option<(String, f64)> {
     let batch = batch(subject);
-    let targets: Array2<f64> = batch.targets().mapv(|x| x.to_f64());
-    let model = model_with_gradients(subject, snapshot, &batch);
-    let tensors = model.tensors().to_vec();
-    let mut gradient = model.gradients().to_vec();
-    subject.intervention().gradients(snapshot.step() + 1, &tensors, &mut gradient);
-    let gradient: Vec<f64> = gradient.iter().map(|x| x.to_f64()).collect();
+    let trainer = trainer_with_gradients(subject, snapshot, &batch);
+    let (tensors, own, step) = (subject.tensors(), trainer.gradients(), snapshot.step() + 1);
+    let gradient = own.changed(|gradients| subject.intervention().gradients(step, tensors, gradients));
 
-    let mut exact = Sequential::<f64>::of(model.architecture().clone());
-    let at: Vec<f64> = snapshot.parameters().iter().map(|x| x.to_f64()).collect();
+    let mut exact = Sequential::<f64>::of(trainer.architecture().clone());
+    let (at, targets, loss) =
+        (snapshot.parameters().to_vec(), batch.targets_in::<f64>(), subject.settings.training.loss);
     exact.parameters_mut().copy_from_slice(&at);
-    exact
-        .forward_backward(batch.indices(), targets.view(), subject.settings.training.loss)
-        .expect("a batch fits its network");
-    let rounding: Vec<f64> =
-        model.gradients().iter().zip(exact.gradients()).map(|(own, exact)| own.to_f64() - exact).collect();
+    exact.forward_backward(batch.indices(), targets.view(), loss).expect("a batch fits its network");
+    let rounding: Vec<f64> = own.iter().zip(exact.gradients()).map(|(own, exact)| own - exact).collect();
     let length = norm(&at);
     let mut loss_at = |indices: &[usize], step: f64| {
         exact.parameters_mut().copy_from_slice(&at);
         for &index in indices {
             exact.parameters_mut()[index] += step * gradient[index];
         }
-        exact
-            .forward_backward(batch.indices(), targets.view(), subject.settings.training.loss)
-            .expect("a batch fits its network")
+        exact.forward_backward(batch.indices(), targets.view(), loss).expect("a batch fits its network")
     };
     let total: f64 = gradient.iter().map(|x| x * x).sum();
     let mut worst: Option<(String, f64)> = None;
-    for (name, indices) in blocks(model.architecture(), &tensors) {
+    for (name, indices) in blocks(trainer.architecture(), tensors) {
         let square: f64 = indices.iter().map(|&index| gradient[index] * gradient[index]).sum();
         if !square.is_finite() {
             return None;

@@ -1,12 +1,10 @@
 //! Check 3's look at the recurrent kernels: how much longer have they become?
 //!
-//! Nothing in a loss holds them back. Of small networks that collapse, those whose recurrent kernel was kept from growing from
-//! the start did not, and those whose other kernels were did (docs/the-hunt.md). What is long enough to collapse differs
-//! from one kind of network to another: 5 to 8 in GRUs of 64 units, 18 to 33 in LSTMs.
+//! The loss does not limit them. A constraint on the recurrent kernel prevents the collapse of small networks. One on
+//! another kernel does not (docs/results/recurrent-kernel.md). The column norm at the collapse depends on the network: 5 to
+//! 8 in GRUs of 64 units, 18 to 33 in LSTMs.
 
 use std::fmt;
-
-use flameout_experiment::Number;
 
 use crate::change::Change;
 use crate::course::Course;
@@ -35,17 +33,17 @@ pub struct Growth {
 impl Growth {
     /// Of each recurrent kernel, until something went wrong or until the end. Nothing if no later state was kept.
     #[must_use]
-    pub fn of<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Vec<Self> {
-        let until = course.event().step().unwrap_or(u64::MAX);
+    pub fn of(subject: &Subject, course: &Course) -> Vec<Self> {
+        let until = course.condition().step().unwrap_or(u64::MAX);
         let later = course.snapshots.at_or_before(until).filter(|state| state.step() > 0);
         let Some(state) = later else { return Vec::new() };
-        let recurrent = subject.tensors().into_iter().filter(|tensor| tensor.name.ends_with("recurrent_kernel"));
+        let recurrent = subject.tensors().iter().filter(|tensor| tensor.name.ends_with("recurrent_kernel"));
         recurrent
             .map(|tensor| Self {
-                before: mean_column_length(tensor.view(subject.start.parameters())),
+                before: mean_column_length(tensor, subject.start.parameters()),
                 step: state.step(),
-                after: mean_column_length(tensor.view(state.parameters())),
-                tensor: tensor.name,
+                after: mean_column_length(tensor, state.parameters()),
+                tensor: tensor.name.clone(),
             })
             .collect()
     }

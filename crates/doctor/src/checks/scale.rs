@@ -1,7 +1,9 @@
 //! Check 7: are data and initial weights of the right scale?
 
 use flameout_cells::Tensor;
-use flameout_experiment::{Number, Trainer};
+use flameout_experiment::{AnyLearner, Floats, Trainer};
+use flameout_kernels::Real;
+use flameout_model::Sequential;
 use ndarray::Axis;
 
 use super::builder::{Builder, Checked};
@@ -34,19 +36,22 @@ const REFERENCE_WORDS: usize = 64;
 ///
 /// # Errors
 /// [`Error::Experiment`] if the network cannot be built.
-pub fn check<T: Number>(subject: &Subject<T>) -> Result<Checked, Error> {
+pub fn check(subject: &Subject) -> Result<Checked, Error> {
     let mut check = Builder::new(7, "Are data and initial weights of the right scale?");
     check_targets(subject, &mut check);
     check_padding(subject, &mut check);
     let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
     trainer.restore(&subject.dataset, subject.start.clone())?;
     if check_weights(&trainer, &mut check) {
-        check_gates(subject, &trainer, &mut check);
+        match trainer.learner() {
+            AnyLearner::F32(learner) => check_gates(subject, learner.network(), &mut check),
+            AnyLearner::F64(learner) => check_gates(subject, learner.network(), &mut check),
+        }
     }
     Ok(check.done())
 }
 
-fn check_targets<T: Number>(subject: &Subject<T>, check: &mut Builder) {
+fn check_targets(subject: &Subject, check: &mut Builder) {
     let scale = root_mean_square(&subject.dataset.targets);
     let evidence = format!("the targets' elements have a root mean square of {scale:.3}");
     if (SMALL_TARGETS..LARGE_TARGETS).contains(&scale) {
@@ -56,7 +61,7 @@ fn check_targets<T: Number>(subject: &Subject<T>, check: &mut Builder) {
     }
 }
 
-fn check_padding<T: Number>(subject: &Subject<T>, check: &mut Builder) {
+fn check_padding(subject: &Subject, check: &mut Builder) {
     let lengths: Vec<usize> = subject.dataset.words.iter().map(|word| word.chars().count()).collect();
     let time = subject.dataset.indices.ncols();
     let letters = lengths.iter().sum::<usize>() as f64 / (lengths.len() * time).max(1) as f64;
@@ -71,31 +76,33 @@ fn check_padding<T: Number>(subject: &Subject<T>, check: &mut Builder) {
 }
 
 /// Whether initial weights are such that the network can be run.
-fn check_weights<T: Number>(trainer: &Trainer<T>, check: &mut Builder) -> bool {
-    let parameters = trainer.model().parameters();
+fn check_weights(trainer: &Trainer, check: &mut Builder) -> bool {
     let redraw = Some(Change::DrawWeights);
-    for tensor in trainer.model().tensors() {
-        let values = &parameters[tensor.range()];
-        if let Some(place) = values.iter().position(|x| !x.to_f64().is_finite()) {
-            let evidence = format!("{} begins with {} at element {place}", tensor.name, values[place].to_f64());
+    for tensor in trainer.tensors() {
+        let values = trainer.parameters().range(tensor.range()).to_vec();
+        if let Some(place) = values.iter().position(|x| !x.is_finite()) {
+            let evidence = format!("{} begins with {} at element {place}", tensor.name, values[place]);
             check.suggest(Grade::Fail, Finding::direct(Cause::NonFiniteWeights, evidence, redraw));
             return false;
         }
         if tensor.shape.len() == 2 && values.len() > 1 && values.iter().all(|x| *x == values[0]) {
-            let evidence = format!("every element of {} begins as {}", tensor.name, values[0].to_f64());
+            let evidence = format!("every element of {} begins as {}", tensor.name, values[0]);
             check.suggest(Grade::Fail, Finding::direct(Cause::DegenerateWeights, evidence, redraw));
             return false;
         }
     }
-    for tensor in trainer.model().tensors().iter().filter(|tensor| tensor.name.ends_with("recurrent_kernel")) {
-        check_recurrence(tensor, parameters, check);
+    for tensor in trainer.tensors().iter().filter(|tensor| tensor.name.ends_with("recurrent_kernel")) {
+        match trainer.parameters() {
+            Floats::F32(parameters) => check_recurrence(tensor, parameters, check),
+            Floats::F64(parameters) => check_recurrence(tensor, parameters, check),
+        }
     }
     true
 }
 
 /// Each column of an orthogonal block with gain a has the length a, and a is its spectral radius. Of other blocks, the one
 /// may be small and the other large.
-fn check_recurrence<T: Number>(tensor: &Tensor, parameters: &[T], check: &mut Builder) {
+fn check_recurrence<T: Real>(tensor: &Tensor, parameters: &[T], check: &mut Builder) {
     let (units, columns) = tensor.matrix_shape();
     let squares: f64 = parameters[tensor.range()].iter().map(|x| x.to_f64() * x.to_f64()).sum();
     let gain = (squares / columns as f64).sqrt();
@@ -112,10 +119,11 @@ fn check_recurrence<T: Number>(tensor: &Tensor, parameters: &[T], check: &mut Bu
     }
 }
 
-fn check_gates<T: Number>(subject: &Subject<T>, trainer: &Trainer<T>, check: &mut Builder) {
-    let mut reference = Reference::new(trainer.model(), &subject.settings, &subject.dataset, REFERENCE_WORDS, 1);
+fn check_gates<T: Real>(subject: &Subject, network: &Sequential<T>, check: &mut Builder) {
+    let loss = subject.settings.training.loss;
+    let mut reference = Reference::new(network, loss, &subject.dataset, REFERENCE_WORDS, 1);
     let names = reference.activation_names();
-    let reading = reference.measure(trainer.model());
+    let reading = reference.measure(network);
     let saturated = reading.saturated_low.iter().zip(&reading.saturated_high).map(|(low, high)| low + high);
     let Some((name, share)) = names.iter().zip(saturated).max_by(|a, b| a.1.total_cmp(&b.1)) else { return };
     let evidence = format!("{:.0} % of {name} have no slope before the first step", 100.0 * share);

@@ -5,7 +5,7 @@
 //! any few words; what is wrong with the words as a whole (targets that do not follow from the spelling, unbalanced
 //! batches) does not.
 
-use flameout_experiment::{Number, stop_if};
+use flameout_experiment::stop_if;
 
 use crate::Error;
 use crate::check::Grade;
@@ -32,13 +32,13 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// As [`of`](Self::of). None if the run has trained well, or a number was not finite: then nothing is to be asked.
+    /// As [`train`](Self::train). None if the run has trained well, or a number was not finite: then nothing is to be asked.
     ///
     /// # Errors
     /// [`Error::Experiment`] if the network cannot be built.
-    pub fn of_untrained<T: Number>(subject: &Subject<T>, course: &Course<T>) -> Result<Option<Self>, Error> {
+    pub fn train_if_untrained(subject: &Subject, course: &Course) -> Result<Option<Self>, Error> {
         let answered = course.outcome.trained_well_at().is_some() || course.non_finite_step().is_some();
-        if answered { Ok(None) } else { Self::of(subject).map(Some) }
+        if answered { Ok(None) } else { Self::train(subject).map(Some) }
     }
 
     /// Trains the network, as it began, on the first batch's worth of training words, until it knows them by heart or for 500
@@ -46,7 +46,7 @@ impl Slice {
     ///
     /// # Errors
     /// [`Error::Experiment`] if the network cannot be built.
-    pub fn of<T: Number>(subject: &Subject<T>) -> Result<Self, Error> {
+    pub fn train(subject: &Subject) -> Result<Self, Error> {
         let (mut settings, mut dataset) = (subject.settings.clone(), subject.dataset.clone());
         dataset.train.truncate(settings.training.batch);
         dataset.test.clear();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use flameout_experiment::{Dataset, Number};
+use flameout_experiment::Dataset;
 use ndarray::Axis;
 use ndarray_rand::rand::SeedableRng;
 use ndarray_rand::rand::seq::SliceRandom;
@@ -25,7 +25,7 @@ const CHANCE: f64 = 2.0;
 /// test (Mantel 1967, *The detection of disease clustering and a generalized regression approach*) of the words' shared
 /// pairs of letters against the cosines of their targets. None for fewer than 20 words.
 #[must_use]
-pub fn agreement<T: Number>(dataset: &Dataset<T>) -> Option<f64> {
+pub fn agreement(dataset: &Dataset) -> Option<f64> {
     let rows: Vec<usize> = dataset.train.iter().copied().take(WORDS).collect();
     if rows.len() < 20 {
         return None;
@@ -48,7 +48,7 @@ pub fn agreement<T: Number>(dataset: &Dataset<T>) -> Option<f64> {
 }
 
 /// Adds the agreement, where there are words enough to tell, to a check.
-pub(super) fn measure<T: Number>(dataset: &Dataset<T>, check: &mut Builder) {
+pub(super) fn measure(dataset: &Dataset, check: &mut Builder) {
     let Some(agreement) = agreement(dataset) else { return };
     let above_chance = format!("{agreement:.1} standard deviations above chance");
     if agreement < CHANCE {
@@ -60,7 +60,7 @@ pub(super) fn measure<T: Number>(dataset: &Dataset<T>, check: &mut Builder) {
     }
 }
 
-fn pair_sets<T: Number>(dataset: &Dataset<T>, rows: &[usize]) -> Vec<BTreeSet<(char, char)>> {
+fn pair_sets(dataset: &Dataset, rows: &[usize]) -> Vec<BTreeSet<(char, char)>> {
     let pairs = |word: &str| word.chars().zip(word.chars().skip(1)).collect();
     rows.iter().map(|&row| pairs(&dataset.words[row])).collect()
 }
@@ -71,11 +71,11 @@ fn shared(a: &BTreeSet<(char, char)>, b: &BTreeSet<(char, char)>) -> f64 {
     common as f64 / (a.len() + b.len() - common).max(1) as f64
 }
 
-fn directions<T: Number>(dataset: &Dataset<T>, rows: &[usize]) -> Vec<Vec<f64>> {
+fn directions(dataset: &Dataset, rows: &[usize]) -> Vec<Vec<f64>> {
     let means = column_means(dataset.targets.select(Axis(0), rows).view());
     let direction = |row: usize| {
         let centred: Vec<f64> =
-            dataset.targets.row(row).iter().zip(&means).map(|(x, mean)| x.to_f64() - mean).collect();
+            dataset.targets.row(row).iter().zip(&means).map(|(x, mean)| f64::from(*x) - mean).collect();
         let length = centred.iter().map(|x| x * x).sum::<f64>().sqrt();
         if length > 0.0 && length.is_finite() {
             centred.iter().map(|x| x / length).collect()

@@ -4,6 +4,7 @@ use flameout_experiment::dataset::Batch;
 use flameout_kernels::Real;
 use flameout_model::{LossKind, Sequential};
 use flameout_optim::l2_norm;
+use ndarray::Array2;
 
 use super::elementwise::{change, fill};
 use super::lanczos::{Eigenvalue, largest_eigenvalue};
@@ -11,7 +12,6 @@ use super::preconditioner::Preconditioner;
 
 /// A network of its own with the same parameters: what the curvature is measured on, so that a run's own is never touched.
 #[must_use]
-#[inline(never)] // compiled once: see `instances`
 pub fn scratch<T: Real>(model: &Sequential<T>) -> Sequential<T> {
     let mut copy = Sequential::of(model.architecture().clone());
     copy.parameters_mut().copy_from_slice(model.parameters());
@@ -30,7 +30,8 @@ pub fn scratch<T: Real>(model: &Sequential<T>) -> Sequential<T> {
 #[derive(Debug)]
 pub struct Curvature<'a, T> {
     model: &'a mut Sequential<T>,
-    batch: &'a Batch<T>,
+    batch: &'a Batch,
+    targets: Array2<T>,
     loss_kind: LossKind,
     loss: f64,
     parameters: Vec<T>,
@@ -40,12 +41,12 @@ pub struct Curvature<'a, T> {
 impl<'a, T: Real> Curvature<'a, T> {
     /// Of the loss of a batch at the network's present parameters. Takes a [`scratch`] copy of a run's network.
     #[must_use]
-    #[inline(never)] // compiled once: see `instances`
-    pub fn new(model: &'a mut Sequential<T>, batch: &'a Batch<T>, loss: LossKind) -> Self {
-        let value = model.forward_backward(batch.indices(), batch.targets(), loss).expect("a batch fits its network");
+    pub fn new(model: &'a mut Sequential<T>, batch: &'a Batch, loss: LossKind) -> Self {
+        let targets = batch.targets_in::<T>();
+        let value = model.forward_backward(batch.indices(), targets.view(), loss).expect("a batch fits its network");
         let parameters = model.parameters().to_vec();
         let gradient = model.gradients().to_vec();
-        Self { model, batch, loss_kind: loss, loss: value, parameters, gradient }
+        Self { model, batch, targets, loss_kind: loss, loss: value, parameters, gradient }
     }
 
     /// The loss at θ.
@@ -64,7 +65,6 @@ impl<'a, T: Real> Curvature<'a, T> {
     ///
     /// # Panics
     /// If a vector is not as long as the parameters.
-    #[inline(never)] // compiled once: see `instances`
     pub fn times(&mut self, direction: &[T], product: &mut [T]) {
         let length = l2_norm(direction);
         if length == 0.0 {
@@ -90,7 +90,7 @@ impl<'a, T: Real> Curvature<'a, T> {
             T::from_f64(theta.to_f64() + h * d.to_f64())
         });
         self.model
-            .forward_backward(self.batch.indices(), self.batch.targets(), self.loss_kind)
+            .forward_backward(self.batch.indices(), self.targets.view(), self.loss_kind)
             .expect("a batch fits its network");
         self.model.gradients()
     }
@@ -100,7 +100,6 @@ impl<'a, T: Real> Curvature<'a, T> {
     ///
     /// # Panics
     /// If the preconditioner is of another network.
-    #[inline(never)] // compiled once: see `instances`
     pub fn largest_preconditioned(&mut self, preconditioner: &Preconditioner<T>, iterations: u32) -> Eigenvalue {
         let count = self.parameters.len();
         let Some(diagonal) = preconditioner.diagonal() else {

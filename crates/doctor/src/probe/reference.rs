@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use flameout_cells::{Activation, Tensor};
+use flameout_experiment::Dataset;
 use flameout_experiment::dataset::Batch;
-use flameout_experiment::{Dataset, Settings};
 use flameout_kernels::Real;
 use flameout_model::{Architecture, Cell as RecurrentCell, LayerKind, Loss, LossKind, Sequential};
-use ndarray::{ArrayView2, Axis, Slice};
+use ndarray::{Array2, ArrayView2, Axis, Slice};
 
 use super::curvature::scratch;
 use super::saturation::{Saturation, middle};
@@ -21,7 +21,8 @@ use super::spectral::spectral_radius;
 #[derive(Debug)]
 pub struct Reference<T> {
     scratch: Sequential<T>,
-    batch: Batch<T>,
+    batch: Batch,
+    targets: Array2<T>,
     loss: LossKind,
     power_iterations: u32,
     activations: Vec<Activations>,
@@ -67,25 +68,26 @@ impl<T: Real> Reference<T> {
     /// For networks of the model's architecture, on `words` training words that lie evenly spread in the data set (a file of
     /// word vectors is commonly in the order of frequency, so that every band of it is there).
     #[must_use]
-    #[inline(never)] // compiled once: see `instances`
-    pub fn new(
-        model: &Sequential<T>,
-        settings: &Settings,
-        dataset: &Dataset<T>,
-        words: usize,
-        power_iterations: u32,
-    ) -> Self {
+    pub fn new(model: &Sequential<T>, loss: LossKind, dataset: &Dataset, words: usize, power_iterations: u32) -> Self {
         let words = words.min(dataset.train.len());
         let rows: Vec<usize> = (0..words).map(|i| dataset.train[i * dataset.train.len() / words]).collect();
-        let (batch, loss) = (dataset.batch(&rows), settings.training.loss);
+        let batch = dataset.batch(&rows);
         let activations = activations(model.architecture());
         let blocks = recurrent_blocks(model.architecture(), model.tensors());
-        Self { scratch: scratch(model), batch, loss, power_iterations, activations, blocks }
+        Self {
+            scratch: scratch(model),
+            targets: batch.targets_in(),
+            batch,
+            loss,
+            power_iterations,
+            activations,
+            blocks,
+        }
     }
 
     /// The words.
     #[must_use]
-    pub fn batch(&self) -> &Batch<T> {
+    pub fn batch(&self) -> &Batch {
         &self.batch
     }
 
@@ -106,12 +108,11 @@ impl<T: Real> Reference<T> {
     /// # Panics
     /// If it is of another architecture.
     #[must_use]
-    #[inline(never)] // compiled once: see `instances`
     pub fn measure(&mut self, model: &Sequential<T>) -> Measured {
         self.scratch.parameters_mut().copy_from_slice(model.parameters());
         self.scratch.forward(self.batch.indices()).expect("a batch fits its network");
         let saturation: Vec<Saturation> = self.activations.iter().map(|of| of.saturation(&self.scratch)).collect();
-        let (predictions, targets) = (self.scratch.predictions(), self.batch.targets());
+        let (predictions, targets) = (self.scratch.predictions(), self.targets.view());
         let parameters = model.parameters();
         Measured {
             loss: self.loss.value(predictions, targets),

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use flameout_curves::logs::Names;
 use flameout_doctor::{
-    Change, Diagnosis, End, Options, Remedy, Trials, approach, counterfactuals, diagnose_course, remedies,
+    Change, Diagnosis, End, Options, Remedy, Trials, counterfactuals, diagnose_course, remedies, trajectory,
 };
-use flameout_experiment::{Dataset, Number, Precision, Settings};
+use flameout_experiment::{Dataset, Settings};
 use flameout_files::write_atomically;
 
 use super::course::{course, subject};
@@ -130,10 +130,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             );
         }
         let settings = Settings::read(&file)?;
-        match settings.model.precision {
-            Precision::F32 => examine::<f32>(args, settings)?,
-            Precision::F64 => examine::<f64>(args, settings)?,
-        }
+        examine(args, settings)?;
     } else if args.run.join(NGRAMS).is_file() {
         bail!(
             "{} is a model of n-grams, which is fitted at one go: there is no training to diagnose",
@@ -145,8 +142,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
-    let subject = subject::<T>(settings, &base())?;
+fn examine(args: &Args, settings: Settings) -> Result<()> {
+    let subject = subject(settings, &base())?;
     let options = Options { lead: args.lead, hold: args.hold, orders: args.orders, ..Options::default() };
     let course = course(&subject, &args.run, &options)?;
     let spinner = progress::spinner("checking and replaying");
@@ -158,14 +155,14 @@ fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
     }
     let wanted = args.counterfactuals || args.remedies.is_some();
     let replays = if wanted { counterfactuals(&subject, &course, &options, &mut diagnosis::note)? } else { Vec::new() };
-    let remedies = rank_remedies::<T>(&subject.settings, &replays, args.remedies.unwrap_or(0))?;
+    let remedies = rank_remedies(&subject.settings, &replays, args.remedies.unwrap_or(0))?;
     if args.json {
         let all = serde_json::json!({ "diagnosis": found, "counterfactuals": replays, "remedies": remedies });
         say!("{}", serde_json::to_string_pretty(&all)?)?;
         return Ok(());
     }
     diagnosis::print(&found, &subject.settings)?;
-    say!("\nOn the way there:\n{}", diagnosis::states(&approach(&subject, &course)?))?;
+    say!("\nOn the way there:\n{}", diagnosis::states(&trajectory(&subject, &course)?))?;
     if !replays.is_empty() {
         say!("\nWhat would have prevented it?\n{}", diagnosis::replays(replays.iter()))?;
     }
@@ -176,7 +173,7 @@ fn examine<T: Number>(args: &Args, settings: Settings) -> Result<()> {
 }
 
 /// Whole runs, with so many seeds from the run's own on, with each setting that prevented it in all its replays.
-fn rank_remedies<T: Number>(settings: &Settings, replays: &[Trials], seeds: u64) -> Result<Vec<Remedy>> {
+fn rank_remedies(settings: &Settings, replays: &[Trials], seeds: u64) -> Result<Vec<Remedy>> {
     let held = replays.iter().filter(|trials| trials.trials.iter().all(|trial| trial.end == End::Held));
     let changes: Vec<Change> =
         held.map(|trials| trials.change.clone()).filter(|change| matches!(change, Change::Settings(_))).collect();
@@ -186,7 +183,7 @@ fn rank_remedies<T: Number>(settings: &Settings, replays: &[Trials], seeds: u64)
     }
     let bar = progress::runs("whole runs with what prevented it", (changes.len() * seeds.len()) as u64);
     let mut open = |settings: &Settings| Ok(Dataset::open(settings, &base())?);
-    let remedies = remedies::rank::<T>(settings, &changes, &seeds, &mut open, &mut || bar.inc(1))?;
+    let remedies = remedies::rank(settings, &changes, &seeds, &mut open, &mut || bar.inc(1))?;
     bar.finish_and_clear();
     Ok(remedies)
 }

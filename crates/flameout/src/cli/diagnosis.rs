@@ -1,9 +1,9 @@
 //! A diagnosis as text and tables.
 
 use comfy_table::{Cell, CellAlignment, Table};
-use flameout_doctor::approach::State;
 use flameout_doctor::check::Grade;
-use flameout_doctor::{Change, Diagnosis, Event, Finding, Prescription, Remedy, Trials, Verdict};
+use flameout_doctor::trajectory::State;
+use flameout_doctor::{Change, Condition, Diagnosis, Finding, Prescription, Remedy, Trials, Verdict};
 use flameout_experiment::Settings;
 
 use super::{progress, table};
@@ -13,9 +13,9 @@ use super::{progress, table};
 /// # Errors
 /// If standard output cannot be written.
 pub fn print(diagnosis: &Diagnosis, settings: &Settings) -> std::io::Result<()> {
-    match diagnosis.event {
-        Event::Healthy => say!("\nThe run trained well, and neither collapsed nor had a spike.")?,
-        Event::NeverTrained => {
+    match diagnosis.condition {
+        Condition::Healthy => say!("\nThe run trained well, and neither collapsed nor had a spike.")?,
+        Condition::NeverTrained => {
             say!(
                 "\nThe run never trained well: that takes at most 70 % of the loss of predicting the mean, on training words."
             )?;
@@ -26,15 +26,15 @@ pub fn print(diagnosis: &Diagnosis, settings: &Settings) -> std::io::Result<()> 
                 )?;
             }
         }
-        Event::Rise { onset } => say!("\nThe loss rose from step {onset} on.")?,
-        Event::NonFinite { step } => say!("\nA number was not finite at step {step}.")?,
+        Condition::Rose { onset } => say!("\nThe loss rose from step {onset} on.")?,
+        Condition::NonFinite { step } => say!("\nA number was not finite at step {step}.")?,
     }
     say!("\n{}", checks(diagnosis))?;
     if let (Some(control), Some(exact)) = (&diagnosis.control, diagnosis.control_is_exact) {
         let same = if exact { "the same numbers, bit for bit" } else { "OTHER NUMBERS: the replays prove nothing" };
         // A dip is none of what counts as wrong: its finding says how often it comes.
-        let wrong = match diagnosis.event {
-            Event::Healthy => String::new(),
+        let wrong = match diagnosis.condition {
+            Condition::Healthy => String::new(),
             _ => format!(" In all orders of the words, {} went wrong.", control.bad()),
         };
         say!("Control: replayed with nothing changed, it gives {same}.{wrong}")?;

@@ -105,7 +105,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut settings =
         settings.with_context(|| format!("{} does not say which words it was trained on", args.model.display()))?;
     args.reading.apply(&mut settings.data);
-    let dataset = Dataset::<f32>::open(&settings, &base())?;
+    let dataset = Dataset::open(&settings, &base())?;
     let originals = known::all_vectors(&settings, args.vectors.as_deref())?;
     let evaluation = evaluate(&dataset, &originals, &args.pairs, &mut |words| embedder.embed(words))?;
     if args.json {
@@ -118,7 +118,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 /// Measures what predicts vectors on the data set's test words and on similarity sets.
 pub fn evaluate(
-    dataset: &Dataset<f32>,
+    dataset: &Dataset,
     originals: &WordVectors,
     pairs: &[PathBuf],
     predict: Predict<'_>,
@@ -129,7 +129,7 @@ pub fn evaluate(
 }
 
 /// Measures what predicts vectors on the data set's test words.
-pub fn held_out(dataset: &Dataset<f32>, predict: Predict<'_>) -> Result<Score> {
+pub fn held_out(dataset: &Dataset, predict: Predict<'_>) -> Result<Score> {
     if dataset.test.is_empty() {
         bail!("the run kept no words for testing (data.test-share)");
     }
@@ -140,7 +140,7 @@ pub fn held_out(dataset: &Dataset<f32>, predict: Predict<'_>) -> Result<Score> {
 ///
 /// # Errors
 /// If predicted vectors have another length than the data set's, whose file may have been replaced.
-pub fn score(dataset: &Dataset<f32>, rows: &[usize], predict: Predict<'_>) -> Result<Score> {
+pub fn score(dataset: &Dataset, rows: &[usize], predict: Predict<'_>) -> Result<Score> {
     let words: Vec<&str> = rows.iter().map(|&row| dataset.words[row].as_str()).collect();
     let predicted = predict(&words);
     let (own, given) = (dataset.targets.ncols(), predicted.vectors.ncols());

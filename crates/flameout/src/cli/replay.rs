@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use flameout_curves::{Curve, Point};
 use flameout_doctor::counterfactuals::advice;
-use flameout_doctor::ring::Ring;
+use flameout_doctor::snapshots::Snapshots;
 use flameout_doctor::{Change, Goal, Replay, Subject, Trials, states};
-use flameout_experiment::{Dataset, Number, Precision, Settings, Snapshot, Trainer, stop_if};
+use flameout_experiment::{Dataset, Settings, Snapshot, Trainer, stop_if};
 
 use super::table::counted;
 use super::{base, diagnosis, progress, setting};
@@ -67,15 +67,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let change = Change::Settings(args.set.iter().map(pair).collect::<Result<_>>()?);
     // Before the run is made again.
     change.apply(&settings)?;
-    match settings.model.precision {
-        Precision::F32 => replay::<f32>(args, settings, change)?,
-        Precision::F64 => replay::<f64>(args, settings, change)?,
-    }
+    replay(args, settings, change)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn replay<T: Number>(args: &Args, settings: Settings, change: Change) -> Result<()> {
-    let dataset = Dataset::<T>::open(&settings, &base())?;
+fn replay(args: &Args, settings: Settings, change: Change) -> Result<()> {
+    let dataset = Dataset::open(&settings, &base())?;
     let subject = Subject::new(settings, dataset)?;
     let past = Past::of(&subject, &args.run, args.at)?;
     let from = past.states.latest().expect("the state after the last step");
@@ -92,7 +89,7 @@ fn replay<T: Number>(args: &Args, settings: Settings, change: Change) -> Result<
 }
 
 /// Replays with each of the changes, in the run's own order of words and in others, and shows how far it is.
-fn replay_each<T: Number>(replay: &Replay<'_, T>, changes: &[Change], args: &Args) -> Result<Vec<Trials>> {
+fn replay_each(replay: &Replay<'_>, changes: &[Change], args: &Args) -> Result<Vec<Trials>> {
     let replays = args.orders.saturating_add(1).saturating_mul(changes.len() as u64);
     let what = format!("{}, {} each", counted(replays, "replay"), counted(args.steps, "step"));
     let bar = progress::steps(&what, replays.saturating_mul(args.steps));
@@ -113,18 +110,18 @@ fn replay_each<T: Number>(replay: &Replay<'_, T>, changes: &[Change], args: &Arg
 }
 
 /// A run up to a step.
-struct Past<T> {
+struct Past {
     points: Vec<Point>,
     /// States on the way, and the one after the last step.
-    states: Ring<T>,
+    states: Snapshots,
 }
 
-impl<T: Number> Past<T> {
+impl Past {
     /// Steps between states.
     const EVERY: u64 = 100;
 
     /// From the last state that the run's directory has, if there is one; else from the start.
-    fn of(subject: &Subject<T>, run: &Path, step: u64) -> Result<Self> {
+    fn of(subject: &Subject, run: &Path, step: u64) -> Result<Self> {
         let mut past = Self::written(subject, run, step).unwrap_or_else(|error| {
             progress::note(format_args!("the run is made again from its start: {error:#}"));
             Self::nothing()
@@ -141,7 +138,7 @@ impl<T: Number> Past<T> {
     }
 
     /// Makes the steps from the trainer's on.
-    fn go_on(&mut self, subject: &Subject<T>, trainer: &mut Trainer<T>, step: u64) -> Result<()> {
+    fn go_on(&mut self, subject: &Subject, trainer: &mut Trainer, step: u64) -> Result<()> {
         let bar = progress::steps("making the run again", step - trainer.steps());
         trainer.go_on(&subject.dataset, &mut (), |trainer, record, _| {
             self.points.push((&record).into());
@@ -160,7 +157,7 @@ impl<T: Number> Past<T> {
 
     /// What a run's directory has of it, up to this step. Nothing of a run that is but a file of settings, and of one whose
     /// metrics do not reach to its states.
-    fn written(subject: &Subject<T>, run: &Path, step: u64) -> Result<Self> {
+    fn written(subject: &Subject, run: &Path, step: u64) -> Result<Self> {
         let mut past = Self::nothing();
         if !run.is_dir() {
             return Ok(past);
@@ -177,6 +174,6 @@ impl<T: Number> Past<T> {
     }
 
     fn nothing() -> Self {
-        Self { points: Vec::new(), states: Ring::default() }
+        Self { points: Vec::new(), states: Snapshots::default() }
     }
 }

@@ -16,15 +16,14 @@ use std::thread::Scope;
 
 use anyhow::{Result, bail, ensure};
 use clap::ValueEnum;
-use flameout_doctor::ring::DEFAULT_LIMIT;
+use flameout_doctor::snapshots::DEFAULT_LIMIT;
 use flameout_doctor::{Change, Finding, Options, Verdict};
-use flameout_experiment::{
-    Begun, Case, Ended, Number, Observer, ProgressBar, RunDirectory, RunOptions, Settings, Summary,
-};
+use flameout_experiment::{Begun, Case, Ended, Observer, RunDirectory, RunOptions, Settings, Summary};
 
 use super::interrupt::stop_on_ctrl_c;
 use super::start::pool;
-use super::training::{Watch, keeper, train};
+use super::training::{keeper, train};
+use super::training_bar::TrainingBar;
 use super::{course, diagnosis, progress, setting};
 use beside::Beside;
 
@@ -223,7 +222,11 @@ impl Session<'_> {
             show!("This run has been made before; its results are in {}.", options.directory.display());
             return Ok(Ended::Finished(Box::new(summary)));
         }
-        train(settings, options, self.stop, &mut Watcher { settings, directory: &options.directory, begun })
+        train(settings, options, self.stop, |run| {
+            report::print_begin(run);
+            begun();
+            observers(settings, &options.directory, run)
+        })
     }
 
     /// The doctor's verdict on a run, and what becomes of the run with the remedy.
@@ -274,25 +277,15 @@ impl Session<'_> {
     }
 }
 
-/// Prints what begins, and shows a progress bar.
-struct Watcher<'a> {
-    settings: &'a Settings,
-    directory: &'a Path,
-    begun: &'a mut (dyn FnMut() + Send),
-}
-
-impl Watch for Watcher<'_> {
-    fn observers<T: Number>(&mut self, begun: &Begun<'_, T>) -> Vec<Box<dyn Observer<T>>> {
-        report::print_begin(begun);
-        (self.begun)();
-        let mut observers: Vec<Box<dyn Observer<T>>> = Vec::new();
-        if !progress::is_silent() {
-            let batch = self.settings.training.batch;
-            observers.push(Box::new(ProgressBar::new(begun.total_steps, begun.trainer.steps(), batch)));
-        }
-        observers.extend(keeper(self.settings, begun, self.directory, DEFAULT_LIMIT));
-        observers
+/// Who shows and keeps what a run does.
+fn observers(settings: &Settings, directory: &Path, begun: &Begun<'_>) -> Vec<Box<dyn Observer>> {
+    let mut observers: Vec<Box<dyn Observer>> = Vec::new();
+    if !progress::is_silent() {
+        let batch = settings.training.batch;
+        observers.push(Box::new(TrainingBar::new(begun.total_steps, begun.trainer.steps(), batch)));
     }
+    observers.extend(keeper(settings, begun, directory, DEFAULT_LIMIT));
+    observers
 }
 
 /// The summary, if the directory holds this very run and it is over.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use flameout_cells::Activation;
 use flameout_experiment::run_directory::BEST_MODEL;
-use flameout_experiment::{Begun, Case, Dataset, Ended, Number, Observer, ProgressBar, RunOptions, Settings, Summary};
+use flameout_experiment::{Begun, Case, Dataset, Ended, Observer, RunOptions, Settings, Summary};
 use flameout_model::{Cell, LayerKind};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,8 @@ use super::evaluate::{Score, print_scores, score};
 use super::interrupt::stop_on_ctrl_c;
 use super::reading::{self, Reading};
 use super::table::counted;
-use super::training::{Watch, keeper, train};
+use super::training::{keeper, train};
+use super::training_bar::TrainingBar;
 use super::{base, progress, setting};
 use crate::Embedder;
 
@@ -99,7 +100,7 @@ pub struct Args {
     resume: bool,
 
     /// Memory for states on the way, in MiB: should the network collapse, `flameout diagnose` need not make the run again. 0: none.
-    #[arg(long, value_name = "MIB", default_value_t = flameout_doctor::ring::DEFAULT_LIMIT >> 20)]
+    #[arg(long, value_name = "MIB", default_value_t = flameout_doctor::snapshots::DEFAULT_LIMIT >> 20)]
     states: usize,
 
     /// Print the summary as JSON.
@@ -138,7 +139,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let directory = args.out.clone().unwrap_or_else(|| default_directory(&settings));
     let stop = stop_on_ctrl_c()?;
     let options = RunOptions { directory: directory.clone(), resume: args.resume, base: base() };
-    let ended = train(&settings, &options, &stop, &mut Watcher { args, settings: &settings, directory: &directory })?;
+    let ended = train(&settings, &options, &stop, |begun| observers(args, &settings, &directory, begun))?;
     match ended {
         Ended::Stopped { step } => {
             tell!("Stopped after step {step}. To go on: flameout train --out {} --resume", directory.display());
@@ -184,7 +185,7 @@ fn settings(args: &Args) -> Result<Settings> {
     Ok(settings)
 }
 
-/// Settings that train well, and do not collapse: docs/quality.md has what they were chosen by.
+/// Settings that train well, and do not collapse: docs/quality/vectors.md has what they were chosen by.
 fn for_quality(args: &Args) -> Result<Settings> {
     let case = Case::ALL.into_iter().find(|case| case.name() == args.model);
     let mut settings = Settings::for_case(case.unwrap_or(Case::LstmSingle));
@@ -236,7 +237,7 @@ fn read_layers(path: &Path) -> Result<Vec<LayerKind>> {
 
 /// A tenth of an epoch up, then down to zero along a cosine by the end of the last epoch.
 fn schedule(settings: &mut Settings) -> Result<()> {
-    let steps_per_epoch = Dataset::<f32>::open(settings, &base())?.steps_per_epoch(settings);
+    let steps_per_epoch = Dataset::open(settings, &base())?.steps_per_epoch(settings);
     let (warm_up, steps) = ((steps_per_epoch / 10).max(1), steps_per_epoch.saturating_mul(settings.training.epochs));
     let cosine = format!("{{ kind = \"cosine\", learning-rate = 0.003, steps = {steps} }}");
     settings.set("schedule", &format!("{{ kind = \"warm-up\", steps = {warm_up}, then = {cosine} }}"))?;
@@ -248,50 +249,43 @@ fn default_directory(settings: &Settings) -> PathBuf {
     Path::new("runs").join(format!("{stem}-{}", &settings.hash()[..12]))
 }
 
-struct Watcher<'a> {
-    args: &'a Args,
-    settings: &'a Settings,
-    directory: &'a Path,
-}
-
-impl Watch for Watcher<'_> {
-    fn observers<T: Number>(&mut self, begun: &Begun<'_, T>) -> Vec<Box<dyn Observer<T>>> {
-        for warning in &begun.warnings {
-            tell!("warning: {warning}");
-        }
-        let (dataset, trainer) = (begun.dataset, begun.trainer);
-        tell_what_was_read(dataset, self.settings);
-        if !dataset.skipped.is_empty() || !dataset.unusable.is_empty() {
-            let left_out = dataset.skipped.len() + dataset.unusable.len();
-            tell!(
-                "{} left out: longer than {} letters, or with `$`",
-                counted(left_out as u64, "word"),
-                dataset.encoder.max_word_len()
-            );
-        }
-        let limit = self.args.states.saturating_mul(1 << 20);
-        let mut observers = Vec::new();
-        if limit > 0 {
-            observers.extend(keeper(self.settings, begun, self.directory, limit));
-        }
-        if progress::is_silent() {
-            return observers;
-        }
-        tell!(
-            "{} to train on, {} to test, vectors of {} numbers\n{}: {} parameters",
-            counted(dataset.train.len() as u64, "word"),
-            dataset.test.len(),
-            dataset.targets.ncols(),
-            trainer.model().architecture(),
-            trainer.model().parameters().len()
-        );
-        observers.push(Box::new(ProgressBar::new(begun.total_steps, trainer.steps(), self.settings.training.batch)));
-        observers
+/// Tells what begins; who sees the steps.
+fn observers(args: &Args, settings: &Settings, directory: &Path, begun: &Begun<'_>) -> Vec<Box<dyn Observer>> {
+    for warning in &begun.warnings {
+        tell!("warning: {warning}");
     }
+    let (dataset, trainer) = (begun.dataset, begun.trainer);
+    tell_what_was_read(dataset, settings);
+    if !dataset.skipped.is_empty() || !dataset.unusable.is_empty() {
+        let left_out = dataset.skipped.len() + dataset.unusable.len();
+        tell!(
+            "{} left out: longer than {} letters, or with `$`",
+            counted(left_out as u64, "word"),
+            dataset.encoder.max_word_len()
+        );
+    }
+    let limit = args.states.saturating_mul(1 << 20);
+    let mut observers = Vec::new();
+    if limit > 0 {
+        observers.extend(keeper(settings, begun, directory, limit));
+    }
+    if progress::is_silent() {
+        return observers;
+    }
+    tell!(
+        "{} to train on, {} to test, vectors of {} numbers\n{}: {} parameters",
+        counted(dataset.train.len() as u64, "word"),
+        dataset.test.len(),
+        dataset.targets.ncols(),
+        trainer.architecture(),
+        trainer.parameters().len()
+    );
+    observers.push(Box::new(TrainingBar::new(begun.total_steps, trainer.steps(), settings.training.batch)));
+    observers
 }
 
 /// Says what was found wrong in the file of vectors.
-fn tell_what_was_read<T>(dataset: &Dataset<T>, settings: &Settings) {
+fn tell_what_was_read(dataset: &Dataset, settings: &Settings) {
     if let Some(report) = &dataset.read {
         reading::tell(&settings.data.vectors, report, &settings.data.read_options());
     }
@@ -317,7 +311,7 @@ struct Kept {
 
 /// The network that the run keeps: its layers, and how good it is.
 fn kept(settings: &Settings, directory: &Path) -> Result<(String, Kept)> {
-    let dataset = Dataset::<f32>::open(settings, &base())?;
+    let dataset = Dataset::open(settings, &base())?;
     let mut embedder = Embedder::open(directory)?;
     let mut score = |rows: &[usize]| score(&dataset, rows, &mut |words| embedder.embed(words));
     let not_seen = if dataset.test.is_empty() { None } else { Some(score(&dataset.test)?) };

@@ -44,9 +44,9 @@ pub struct NetworkRow {
 /// The words to work on.
 pub struct Words {
     /// The repository's, with their vectors.
-    training: Dataset<f32>,
+    training: Dataset,
     /// Those to embed.
-    vocabulary: Dataset<f32>,
+    vocabulary: Dataset,
 }
 
 impl Words {
@@ -156,7 +156,7 @@ impl NetworkRow {
 
 fn train_step(
     model: &mut Sequential<f32>,
-    words: &Dataset<f32>,
+    words: &Dataset,
     batch: usize,
     settings: &Settings,
     effort: Effort,
@@ -175,7 +175,7 @@ fn train_step(
     })
 }
 
-fn forward(model: &mut Sequential<f32>, words: &Dataset<f32>, batch: usize, effort: Effort) -> Result<Duration> {
+fn forward(model: &mut Sequential<f32>, words: &Dataset, batch: usize, effort: Effort) -> Result<Duration> {
     let mut batches = words.indices.exact_chunks((batch, words.indices.ncols())).into_iter().cycle();
     median(effort, || {
         black_box(model.forward(batches.next().expect("there are more words than one batch"))?);

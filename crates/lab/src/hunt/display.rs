@@ -1,11 +1,10 @@
 //! What a hunt shows while it goes on.
 
-use flameout_experiment::{Begun, EpochRecord, Number, Observer, Settings, StepRecord, Summary, Trainer};
+use flameout_experiment::{Begun, EpochRecord, Observer, Settings, StepRecord, Summary, Trainer};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::cells;
 use super::plan::Plan;
-use flameout::cli::training::Watch;
 use flameout_curves::printable;
 
 /// Steps between two redraws of a run's line: the steps of small networks take less time than drawing.
@@ -55,16 +54,17 @@ impl Display {
 #[derive(Clone)]
 pub struct RunLine(ProgressBar);
 
-impl Watch for RunLine {
-    fn observers<T: Number>(&mut self, begun: &Begun<'_, T>) -> Vec<Box<dyn Observer<T>>> {
+impl RunLine {
+    /// Who sees the steps of a run that begins.
+    pub fn observers(&self, begun: &Begun<'_>) -> Vec<Box<dyn Observer>> {
         self.0.set_length(begun.total_steps);
         self.0.set_position(begun.trainer.steps());
         vec![Box::new(self.clone())]
     }
 }
 
-impl<T> Observer<T> for RunLine {
-    fn step(&mut self, record: &StepRecord, _: &Trainer<T>) {
+impl Observer for RunLine {
+    fn step(&mut self, record: &StepRecord, _: &Trainer) {
         if record.step.is_multiple_of(REDRAW_EVERY) {
             self.0.set_message(format!("loss {:.6}  accuracy {:.3}", record.loss, record.accuracy));
             self.0.set_position(record.step);

@@ -36,7 +36,7 @@ impl Worker<'_> {
         let resume = directory.join("settings.toml").is_file();
         let options = RunOptions { directory: directory.clone(), resume, base: root() };
         let bar = self.display.begin(settings);
-        let ended = train(settings, &options, self.stop, &mut bar.clone());
+        let ended = train(settings, &options, self.stop, |begun| bar.observers(begun));
         self.display.end(&bar);
         let Ended::Finished(summary) = ended.with_context(|| directory.display().to_string())? else {
             return Ok(());

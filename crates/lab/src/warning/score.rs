@@ -40,7 +40,7 @@ pub struct Run {
 impl Run {
     /// Of a run that was made with this seed.
     pub fn of(seed: u64, seen: Seen) -> Self {
-        let Seen { records, outcome } = seen;
+        let Seen { records, outcome, .. } = seen;
         let baseline = outcome.baseline().train_loss;
         Self::new(seed, records, outcome.trained_well_at(), outcome.collapse_onset(), baseline)
     }

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use flameout_doctor::ring::Ring;
+use flameout_doctor::snapshots::Snapshots;
 use flameout_doctor::{
-    Cause, Change, Diagnosis, End, Event, Finding, Goal, Options, Replay, Subject, Verdict, diagnose,
+    Cause, Change, Condition, Diagnosis, End, Finding, Goal, Options, Replay, Subject, Verdict, diagnose,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ pub struct Examined {
     /// Which run.
     pub specimen: Specimen,
     /// What the doctor saw happen.
-    pub event: Event,
+    pub event: Condition,
     /// What the doctor said.
     pub answer: Answer,
     /// How the run ended with the remedy from its first step on; none if no cause was named.
@@ -79,7 +79,7 @@ pub fn examine(specimen: Specimen) -> Result<Examined> {
     let with_remedy = try_remedy(specimen, subject, &answer)?;
     Ok(Examined {
         specimen,
-        event: diagnosis.event,
+        event: diagnosis.condition,
         answer,
         with_remedy,
         run_steps: diagnosis.run_steps,
@@ -100,7 +100,7 @@ fn answer(diagnosis: &Diagnosis) -> Answer {
 
 /// The whole run with the remedy. What only a person can repair is repaired if the doctor has told that person the right
 /// thing: then it is the run without the fault.
-fn try_remedy(specimen: Specimen, subject: Subject<f32>, answer: &Answer) -> Result<Option<End>> {
+fn try_remedy(specimen: Specimen, subject: Subject, answer: &Answer) -> Result<Option<End>> {
     let Answer::Cause { cause, remedy, .. } = answer else { return Ok(None) };
     Ok(match (remedy, specimen.kind) {
         (Some(remedy), _) => Some(end(subject, remedy)?),
@@ -112,11 +112,11 @@ fn try_remedy(specimen: Specimen, subject: Subject<f32>, answer: &Answer) -> Res
 }
 
 /// How a run ends with a change from its first step on.
-fn end(mut subject: Subject<f32>, change: &Change) -> Result<End> {
+fn end(mut subject: Subject, change: &Change) -> Result<End> {
     let steps = subject.planned_steps();
     // A change may make epochs shorter; the run stays as long as it was.
     subject.settings.training.epochs *= 100;
-    let none = Ring::default();
+    let none = Snapshots::default();
     let replay = Replay { subject: &subject, from: &subject.start, earlier: &none, until: steps, goal: Goal::Hold };
     Ok(replay.trial(change, None, &mut |_| {})?.end)
 }

@@ -10,7 +10,7 @@ use ndarray::{Array1, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::ground;
-use super::sabotage::{FrozenLayers, NanInBatch, WildBatches, WrongSign};
+use super::sabotage::{FrozenLayers, NanInBatch, WildBatches, WrongSign, single};
 
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
@@ -103,19 +103,19 @@ impl Fault {
     }
 
     /// The run with the fault.
-    pub fn subject(self, case: Case, seed: u64) -> Result<Subject<f32>> {
+    pub fn subject(self, case: Case, seed: u64) -> Result<Subject> {
         let (settings, dataset) = self.ground(case, seed)?;
         self.inject(settings, dataset)
     }
 
     /// The same run without the fault.
-    pub fn repaired(self, case: Case, seed: u64) -> Result<Subject<f32>> {
+    pub fn repaired(self, case: Case, seed: u64) -> Result<Subject> {
         let (settings, dataset) = self.ground(case, seed)?;
         Ok(Subject::new(settings, dataset)?)
     }
 
     /// Settings and words of the healthy run that the fault is put into.
-    fn ground(self, case: Case, seed: u64) -> Result<(Settings, Dataset<f32>)> {
+    fn ground(self, case: Case, seed: u64) -> Result<(Settings, Dataset)> {
         let mut settings = ground::settings(case, seed);
         let dataset = match self {
             // Meanings are learnt by heart, in any order and whoever they belong to: these two need words that can be
@@ -126,7 +126,7 @@ impl Fault {
         Ok((settings, dataset))
     }
 
-    fn inject(self, settings: Settings, dataset: Dataset<f32>) -> Result<Subject<f32>> {
+    fn inject(self, settings: Settings, dataset: Dataset) -> Result<Subject> {
         match self {
             Self::NanTarget
             | Self::LargeTargets
@@ -144,7 +144,7 @@ impl Fault {
         }
     }
 
-    fn inject_data(self, mut settings: Settings, mut dataset: Dataset<f32>) -> Result<Subject<f32>> {
+    fn inject_data(self, mut settings: Settings, mut dataset: Dataset) -> Result<Subject> {
         let (words, seed) = (dataset.words.len(), settings.seed as usize);
         let some_word = dataset.train[(7 * seed + 3) % dataset.train.len()];
         match self {
@@ -179,7 +179,7 @@ impl Fault {
         Ok(Subject::new(settings, dataset)?)
     }
 
-    fn inject_settings(self, mut settings: Settings, mut dataset: Dataset<f32>) -> Result<Subject<f32>> {
+    fn inject_settings(self, mut settings: Settings, mut dataset: Dataset) -> Result<Subject> {
         let adam = AdamSettings::default();
         match self {
             Self::LearningRate => ground::scale_learning_rate(&mut settings, 100.0),
@@ -197,11 +197,11 @@ impl Fault {
         Ok(Subject::new(settings, dataset)?)
     }
 
-    fn inject_weights(self, settings: Settings, dataset: Dataset<f32>) -> Result<Subject<f32>> {
+    fn inject_weights(self, settings: Settings, dataset: Dataset) -> Result<Subject> {
         let (case, seed) = (settings.case, settings.seed as usize);
         let tensors = tensors(&settings, &dataset)?;
         let mut subject = Subject::new(settings, dataset)?;
-        let parameters = subject.start.parameters_mut();
+        let parameters = single(subject.start.parameters_mut());
         match self {
             Self::InfWeight => {
                 // Not in the kernel of a first layer: a gate that is wide open does no harm by itself.
@@ -231,7 +231,7 @@ impl Fault {
         Ok(subject)
     }
 
-    fn inject_program(self, settings: Settings, dataset: Dataset<f32>) -> Result<Subject<f32>> {
+    fn inject_program(self, settings: Settings, dataset: Dataset) -> Result<Subject> {
         let (case, seed) = (settings.case, settings.seed);
         let tensors = tensors(&settings, &dataset)?;
         let subject = Subject::new(settings, dataset)?;
@@ -264,7 +264,7 @@ impl Fault {
 }
 
 /// Puts each training word beside the one with the most similar target that is left: neighbours are alike.
-fn sort_by_targets(dataset: &mut Dataset<f32>) {
+fn sort_by_targets(dataset: &mut Dataset) {
     let mut left = std::mem::take(&mut dataset.train);
     let mut last = left.remove(0);
     dataset.train.push(last);
@@ -276,8 +276,8 @@ fn sort_by_targets(dataset: &mut Dataset<f32>) {
     }
 }
 
-fn tensors(settings: &Settings, dataset: &Dataset<f32>) -> Result<Vec<Tensor>> {
-    Ok(Trainer::new(settings, dataset)?.model().tensors().to_vec())
+fn tensors(settings: &Settings, dataset: &Dataset) -> Result<Vec<Tensor>> {
+    Ok(Trainer::new(settings, dataset)?.tensors().to_vec())
 }
 
 fn find<'a>(tensors: &'a [Tensor], name: &str) -> &'a Tensor {
@@ -298,17 +298,18 @@ fn recurrent(tensors: &[Tensor]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flameout_doctor::{Course, Event};
+    use flameout_doctor::{Condition, Course};
+    use flameout_experiment::FloatsMut;
 
     /// The weights after the steps that even the latest fault takes to show.
-    fn weights(subject: &Subject<f32>) -> String {
+    fn weights(subject: &Subject) -> String {
         let mut trainer = Trainer::new(&subject.settings, &subject.dataset).unwrap();
         trainer.restore(&subject.dataset, subject.start.clone()).unwrap();
         let mut intervention = subject.intervention();
         for _ in 0..TOO_EARLY {
             trainer.step_with(&subject.dataset, intervention.as_mut()).unwrap();
         }
-        trainer.model().weights_blake3()
+        trainer.weights_blake3()
     }
 
     #[test]
@@ -326,7 +327,7 @@ mod tests {
         let subject = Fault::WrongSign.subject(Case::LstmSingle, 1).unwrap();
         let tensors = tensors(&subject.settings, &subject.dataset).unwrap();
         let mut gradients = vec![1.0; subject.start.parameters().len()];
-        subject.intervention().gradients(1, &tensors, &mut gradients);
+        subject.intervention().gradients(1, &tensors, FloatsMut::F32(&mut gradients));
         let kernel = find(&tensors, "layer0/recurrent_kernel").view(&gradients);
         // The candidate's columns are the third quarter.
         assert!(kernel.indexed_iter().all(|((_, column), x)| *x == if column / 32 == 2 { -1.0 } else { 1.0 }));
@@ -336,7 +337,7 @@ mod tests {
     #[test]
     fn sorted_words_are_the_same_words_and_neighbours_are_alike() {
         // Of neighbours, on average.
-        let distance = |subject: &Subject<f32>| -> f32 {
+        let distance = |subject: &Subject| -> f32 {
             let Dataset { train, targets, .. } = &subject.dataset;
             let distances = train.windows(2).map(|pair| 1.0 - targets.row(pair[0]).dot(&targets.row(pair[1])));
             distances.sum::<f32>() / (train.len() - 1) as f32
@@ -355,15 +356,15 @@ mod tests {
             let fault = WildBatches { steps: vec![step], factor: WILD };
             let subject =
                 Fault::WildBatch.repaired(Case::GruSingle, 0).unwrap().with_intervention(move || fault.clone());
-            Course::of(&subject, 64 << 20, &mut |_| ()).unwrap().event()
+            Course::train(&subject, 64 << 20, &mut |_| ()).unwrap().condition()
         };
-        assert_eq!(event(TOO_EARLY), Event::Healthy);
-        assert!(matches!(event(LATE), Event::Rise { onset } if (LATE..LATE + 50).contains(&onset)));
+        assert_eq!(event(TOO_EARLY), Condition::Healthy);
+        assert!(matches!(event(LATE), Condition::Rose { onset } if (LATE..LATE + 50).contains(&onset)));
     }
 
     #[test]
     fn labels_are_shuffled_without_loss() {
-        let rows = |subject: Subject<f32>| {
+        let rows = |subject: Subject| {
             let mut rows: Vec<Vec<u32>> = subject
                 .dataset
                 .targets

@@ -34,15 +34,15 @@ pub fn settings(case: Case, seed: u64) -> Settings {
 }
 
 /// The words that the settings name, and as many epochs as the run is to have.
-pub fn dataset(settings: &mut Settings) -> Result<Dataset<f32>> {
-    let dataset = Dataset::<f32>::open(settings, &root());
+pub fn dataset(settings: &mut Settings) -> Result<Dataset> {
+    let dataset = Dataset::open(settings, &root());
     let dataset = dataset.with_context(|| settings.data.vectors.display().to_string())?;
     settings.training.epochs = (STEPS * BATCH as u64).div_ceil(dataset.train.len() as u64);
     Ok(dataset)
 }
 
 /// More words, with targets that the spelling decides.
-pub fn spelt_dataset(settings: &mut Settings) -> Result<Dataset<f32>> {
+pub fn spelt_dataset(settings: &mut Settings) -> Result<Dataset> {
     settings.data.words = SPELT_WORDS;
     let mut dataset = dataset(settings)?;
     spell_targets(&mut dataset);
@@ -52,7 +52,7 @@ pub fn spelt_dataset(settings: &mut Settings) -> Result<Dataset<f32>> {
 /// Targets that the spelling decides: the mean of a word's letters' vectors, of unit length, in which the last letter counts
 /// for more. A letter's vector is that of the word in its place. Unlike meanings, these can be learnt without learning every
 /// word by heart, and words fall into groups.
-fn spell_targets(dataset: &mut Dataset<f32>) {
+fn spell_targets(dataset: &mut Dataset) {
     const LAST: f32 = 3.0;
     let of_letters = dataset.targets.clone();
     for (indices, mut target) in dataset.indices.rows().into_iter().zip(dataset.targets.rows_mut()) {

@@ -5,11 +5,12 @@ use clap::ValueEnum;
 use flameout_cells::Tensor;
 use flameout_doctor::Subject;
 use flameout_experiment::dataset::Batch;
-use flameout_experiment::{Case, Intervention};
+use flameout_experiment::{Case, FloatsMut, Intervention};
 use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 
 use super::ground;
+use super::sabotage::single;
 
 /// What happens at the step, or from it on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
@@ -53,7 +54,7 @@ impl Late {
     }
 
     /// The run: twice as long as others, so that what rises has the time to be called a collapse.
-    pub fn subject(self, case: Case, seed: u64) -> Result<Subject<f32>> {
+    pub fn subject(self, case: Case, seed: u64) -> Result<Subject> {
         let mut settings = ground::settings(case, seed);
         let dataset = ground::dataset(&mut settings)?;
         settings.training.epochs *= 2;
@@ -73,11 +74,11 @@ struct Sabotage {
     /// The parameters before the update, for those who change the update.
     before: Vec<f32>,
     /// The parameters before the first step.
-    start: Vec<f32>,
+    start: Vec<f64>,
 }
 
-impl Intervention<f32> for Sabotage {
-    fn batch(&mut self, step: u64, batch: &mut Batch<f32>) {
+impl Intervention for Sabotage {
+    fn batch(&mut self, step: u64, batch: &mut Batch) {
         let mut targets = batch.targets_mut();
         match self.late {
             Late::Nan if step == self.at => targets[[0, 0]] = f32::NAN,
@@ -91,26 +92,27 @@ impl Intervention<f32> for Sabotage {
         }
     }
 
-    fn gradients(&mut self, step: u64, _: &[Tensor], gradients: &mut [f32]) {
+    fn gradients(&mut self, step: u64, _: &[Tensor], mut gradients: FloatsMut<'_>) {
         if self.late == Late::Sign && step >= self.at {
-            gradients.iter_mut().for_each(|x| *x = -*x);
+            gradients.map(|x| -x);
         }
     }
 
-    fn parameters(&mut self, step: u64, tensors: &[Tensor], parameters: &mut [f32]) {
+    fn parameters(&mut self, step: u64, tensors: &[Tensor], mut parameters: FloatsMut<'_>) {
         match self.late {
             Late::Rate => {
+                let parameters = single(parameters);
                 if step >= self.at {
                     let pairs = parameters.iter_mut().zip(&self.before);
                     pairs.for_each(|(now, before)| *now = before + FASTER * (*now - before));
                 }
-                parameters.clone_into(&mut self.before);
+                parameters.as_ref().clone_into(&mut self.before);
             }
-            Late::Fade if step >= self.at => parameters.iter_mut().for_each(|x| *x *= FADE),
-            Late::Reset if step == self.at => parameters.copy_from_slice(&self.start),
+            Late::Fade if step >= self.at => single(parameters).iter_mut().for_each(|x| *x *= FADE),
+            Late::Reset if step == self.at => parameters.assign(self.start.iter().copied()),
             Late::Gain if step == self.at => {
                 for tensor in tensors.iter().filter(|tensor| tensor.name.ends_with("recurrent_kernel")) {
-                    parameters[tensor.range()].iter_mut().for_each(|x| *x *= GAIN);
+                    parameters.range(tensor.range()).map(|x| f64::from(GAIN) * x);
                 }
             }
             _ => {}
@@ -124,19 +126,19 @@ mod tests {
     use flameout_experiment::Trainer;
 
     /// The weights after each of the first steps, with the fault at the third.
-    fn weights(late: Option<Late>) -> Vec<Vec<f32>> {
+    fn weights(late: Option<Late>) -> Vec<Vec<f64>> {
         let subject = Late::Nan.subject(Case::LstmSingle, 1).unwrap();
         let mut trainer = Trainer::new(&subject.settings, &subject.dataset).unwrap();
         let start = subject.start.parameters().to_vec();
         let mut none = ();
         let mut sabotage = late.map(|late| Sabotage { late, at: 3, before: Vec::new(), start });
-        let intervention: &mut dyn Intervention<f32> = match &mut sabotage {
+        let intervention: &mut dyn Intervention = match &mut sabotage {
             Some(sabotage) => sabotage,
             None => &mut none,
         };
         let mut step = |_| {
             trainer.step_with(&subject.dataset, intervention).unwrap();
-            trainer.model().parameters().to_vec()
+            trainer.parameters().to_vec()
         };
         (1..=4).map(&mut step).collect()
     }

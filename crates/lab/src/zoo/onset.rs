@@ -90,7 +90,7 @@ pub fn look(specimen: Specimen) -> Result<Looked> {
 }
 
 /// The whole run: unlike the doctor, whoever wrote a log did not know when to stop.
-fn watch(subject: &Subject<f32>) -> Result<(Vec<Record>, Outcome)> {
+fn watch(subject: &Subject) -> Result<(Vec<Record>, Outcome)> {
     let mut trainer = Trainer::new(&subject.settings, &subject.dataset)?;
     trainer.restore(&subject.dataset, subject.start.clone())?;
     let mut intervention = subject.intervention();

@@ -1,9 +1,20 @@
 //! Faults of a program: what reaches into the steps of a run.
 
 use flameout_cells::Tensor;
-use flameout_experiment::Intervention;
 use flameout_experiment::dataset::Batch;
+use flameout_experiment::{FloatsMut, Intervention};
 use ndarray::Axis;
+
+/// The numbers of a specimen.
+///
+/// # Panics
+/// If they are of double precision.
+pub fn single(floats: FloatsMut<'_>) -> &mut [f32] {
+    match floats {
+        FloatsMut::F32(numbers) => numbers,
+        FloatsMut::F64(_) => panic!("specimens compute in single precision"),
+    }
+}
 
 /// A target that is NaN in the batch of one step, as after a failed read; the data set itself is sound.
 #[derive(Debug, Clone)]
@@ -12,8 +23,8 @@ pub struct NanInBatch {
     pub step: u64,
 }
 
-impl Intervention<f32> for NanInBatch {
-    fn batch(&mut self, step: u64, batch: &mut Batch<f32>) {
+impl Intervention for NanInBatch {
+    fn batch(&mut self, step: u64, batch: &mut Batch) {
         if step == self.step {
             batch.targets_mut()[[0, 0]] = f32::NAN;
         }
@@ -29,8 +40,8 @@ pub struct WildBatches {
     pub factor: f32,
 }
 
-impl Intervention<f32> for WildBatches {
-    fn batch(&mut self, step: u64, batch: &mut Batch<f32>) {
+impl Intervention for WildBatches {
+    fn batch(&mut self, step: u64, batch: &mut Batch) {
         if self.steps.contains(&step) {
             batch.targets_mut().mapv_inplace(|x| self.factor * x);
         }
@@ -48,8 +59,9 @@ pub struct WrongSign {
     pub gates: usize,
 }
 
-impl Intervention<f32> for WrongSign {
-    fn gradients(&mut self, _: u64, tensors: &[Tensor], gradients: &mut [f32]) {
+impl Intervention for WrongSign {
+    fn gradients(&mut self, _: u64, tensors: &[Tensor], gradients: FloatsMut<'_>) {
+        let gradients = single(gradients);
         for tensor in tensors.iter().filter(|tensor| tensor.name.starts_with(&self.layer)) {
             let mut gradient = tensor.view_mut(gradients);
             let width = gradient.ncols() / self.gates;
@@ -65,14 +77,14 @@ pub struct FrozenLayers {
     /// What the names of their tensors begin with.
     pub layers: Vec<String>,
     /// All parameters of the network as they are before the first step.
-    pub start: Vec<f32>,
+    pub start: Vec<f64>,
 }
 
-impl Intervention<f32> for FrozenLayers {
-    fn parameters(&mut self, _: u64, tensors: &[Tensor], parameters: &mut [f32]) {
+impl Intervention for FrozenLayers {
+    fn parameters(&mut self, _: u64, tensors: &[Tensor], mut parameters: FloatsMut<'_>) {
         let frozen = |tensor: &&Tensor| self.layers.iter().any(|layer| tensor.name.starts_with(layer));
         for tensor in tensors.iter().filter(frozen) {
-            parameters[tensor.range()].copy_from_slice(&self.start[tensor.range()]);
+            parameters.range(tensor.range()).assign(self.start[tensor.range()].iter().copied());
         }
     }
 }

@@ -108,12 +108,12 @@ mod tests {
     use crate::zoo::fault::Fault;
     use crate::zoo::specimen::Specimen;
     use crate::zoo::variation::Variation;
-    use flameout_doctor::{Cause, End, Event};
+    use flameout_doctor::{Cause, Condition, End};
     use flameout_experiment::Case;
 
     fn row(kind: Kind, answer: Answer, with_remedy: Option<End>, cost: u64) -> Examined {
         let specimen = Specimen { kind, case: Case::GruSingle, seed: 0 };
-        Examined { specimen, event: Event::NeverTrained, answer, with_remedy, run_steps: 100, cost, seconds: 1.0 }
+        Examined { specimen, event: Condition::NeverTrained, answer, with_remedy, run_steps: 100, cost, seconds: 1.0 }
     }
 
     fn named(cause: Cause) -> Answer {

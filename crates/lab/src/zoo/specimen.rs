@@ -77,7 +77,7 @@ pub struct Specimen {
 
 impl Specimen {
     /// The run.
-    pub fn subject(self) -> Result<Subject<f32>> {
+    pub fn subject(self) -> Result<Subject> {
         match self.kind {
             Kind::Fault(fault) => fault.subject(self.case, self.seed),
             Kind::Healthy(variation) => variation.subject(self.case, self.seed),

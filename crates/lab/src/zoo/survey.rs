@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use comfy_table::{Table, presets};
-use flameout_doctor::{Course, Event};
+use flameout_doctor::{Condition, Course};
 use flameout_experiment::Case;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ const LAST: usize = 100;
 #[serde(rename_all = "kebab-case")]
 pub struct Seen {
     specimen: Specimen,
-    event: Event,
+    event: Condition,
     /// Steps until it ended or had certainly collapsed.
     steps: u64,
     trained_well_at: Option<u64>,
@@ -41,13 +41,13 @@ impl Row for Seen {
 /// Makes the run.
 pub fn see(specimen: Specimen) -> Result<Seen> {
     let begun = Instant::now();
-    let course = Course::of(&specimen.subject()?, ANY, &mut |_| ())?;
+    let course = Course::train(&specimen.subject()?, ANY, &mut |_| ())?;
     let baseline = course.outcome.baseline().train_loss;
     let last = &course.curve.points[course.curve.points.len().saturating_sub(LAST)..];
     let last = last.iter().map(|record| record.loss).sum::<f64>() / last.len() as f64;
     Ok(Seen {
         specimen,
-        event: course.event(),
+        event: course.condition(),
         steps: course.curve.points.len() as u64,
         trained_well_at: course.outcome.trained_well_at(),
         best: course.outcome.best().map(|best| best.loss / baseline).filter(|share| share.is_finite()),
@@ -85,11 +85,11 @@ pub fn print(rows: &[Seen]) {
 
 /// A fault that does no harm is none; a run with an event is not healthy.
 fn is_as_meant(row: &Seen) -> bool {
-    matches!(row.specimen.kind, Kind::Healthy(_)) == (row.event == Event::Healthy)
+    matches!(row.specimen.kind, Kind::Healthy(_)) == (row.event == Condition::Healthy)
 }
 
 fn cells(rows: &[&Seen]) -> [String; 9] {
-    let count = |holds: fn(Event) -> bool| match rows.iter().filter(|row| holds(row.event)).count() {
+    let count = |holds: fn(Condition) -> bool| match rows.iter().filter(|row| holds(row.event)).count() {
         0 => String::new(),
         count => count.to_string(),
     };
@@ -101,10 +101,10 @@ fn cells(rows: &[&Seen]) -> [String; 9] {
     };
     [
         rows.len().to_string(),
-        count(|event| event == Event::Healthy),
-        count(|event| event == Event::NeverTrained),
-        count(|event| matches!(event, Event::Rise { .. })),
-        count(|event| matches!(event, Event::NonFinite { .. })),
+        count(|event| event == Condition::Healthy),
+        count(|event| event == Condition::NeverTrained),
+        count(|event| matches!(event, Condition::Rose { .. })),
+        count(|event| matches!(event, Condition::NonFinite { .. })),
         range(|row| row.trained_well_at.map(|step| step as f64)),
         range(|row| row.best.map(|share| 100.0 * share)),
         range(|row| row.last.map(|share| 100.0 * share)),

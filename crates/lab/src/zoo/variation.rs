@@ -51,7 +51,7 @@ impl Variation {
     }
 
     /// The run.
-    pub fn subject(self, case: Case, seed: u64) -> Result<Subject<f32>> {
+    pub fn subject(self, case: Case, seed: u64) -> Result<Subject> {
         let mut settings = ground::settings(case, seed);
         self.vary(&mut settings);
         let dataset = match self {

@@ -1,7 +1,7 @@
 //! What the doctor said.
 
 use flameout_doctor::check::{Check, Grade};
-use flameout_doctor::{Diagnosis, Event, Finding, Trials, Verdict};
+use flameout_doctor::{Condition, Diagnosis, Finding, Trials, Verdict};
 use maud::{Markup, html};
 
 use super::{class, strings, table, text};
@@ -57,14 +57,14 @@ fn of(diagnosis: &Diagnosis) -> Markup {
 }
 
 fn verdict(diagnosis: &Diagnosis) -> Markup {
-    let event = match diagnosis.event {
-        Event::Healthy => "The run trained well, and neither collapsed nor had a spike.".into(),
-        Event::NeverTrained => {
+    let event = match diagnosis.condition {
+        Condition::Healthy => "The run trained well, and neither collapsed nor had a spike.".into(),
+        Condition::NeverTrained => {
             "The run never trained well: that takes at most 70 % of the loss of predicting the mean, on training words."
                 .into()
         }
-        Event::Rise { onset } => format!("The loss rose from step {} on.", whole(onset)),
-        Event::NonFinite { step } => format!("A number was not finite at step {}.", whole(step)),
+        Condition::Rose { onset } => format!("The loss rose from step {} on.", whole(onset)),
+        Condition::NonFinite { step } => format!("A number was not finite at step {}.", whole(step)),
     };
     html! {
         p { (event) }

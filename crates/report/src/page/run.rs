@@ -1,7 +1,7 @@
 //! The page of a run.
 
-use flameout_experiment::Summary;
 use flameout_experiment::summary::Quality;
+use flameout_experiment::{Summary, describe_guarded};
 use maud::{Markup, html};
 
 use super::figure::{Key, figure, numbers, tools};
@@ -89,6 +89,7 @@ fn outcome(run: &Run, summary: &Summary) -> Markup {
             p {
                 "Outputs for test words at the end: spread " (short(summary.spread)) " (targets: "
                 (short(baseline.spread)) "); " (percent(summary.identical)) " get the most common output."
+                @if let Some(acted) = &summary.guarded { " " (describe_guarded(acted)) }
                 @if !summary.spikes.is_empty() {
                     " Rises that came back began at step "
                     (summary.spikes.iter().map(|&step| whole(step)).collect::<Vec<_>>().join(", ")) "."

@@ -94,6 +94,7 @@ fn summary(steps: u64, onset: u64) -> Summary {
         onset_step: Some(onset),
         symptom: Some(Symptom::SameOutput),
         non_finite: None,
+        guarded: None,
         spikes: vec![SPIKE],
         risen_since: None,
         spread: 0.01,

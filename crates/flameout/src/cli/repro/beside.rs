@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use flameout_curves::StepRecord;
-use flameout_doctor::ring::DEFAULT_LIMIT;
-use flameout_experiment::{Begun, Ended, Number, Observer, RunOptions, Settings, Trainer};
+use flameout_doctor::snapshots::DEFAULT_LIMIT;
+use flameout_experiment::{Begun, Ended, Observer, RunOptions, Settings, Trainer};
 
 use super::super::start::pool;
-use super::super::training::{Watch, keeper, train};
+use super::super::training::{keeper, train};
 use super::progress;
 
 /// How often a wait looks whether the run is over.
@@ -38,8 +38,8 @@ impl<'scope> Beside<'scope> {
         let shared = Arc::new(Shared::default());
         let of_training = shared.clone();
         let training = scope.spawn(move || {
-            let mut watcher = Silent { settings: &settings, directory: &options.directory, shared: &of_training };
-            pool(Some(1))?.install(|| train(&settings, &options, &of_training.stop, &mut watcher))
+            let observers = |begun: &Begun<'_>| observers(&settings, &options.directory, &of_training, begun);
+            pool(Some(1))?.install(|| train(&settings, &options, &of_training.stop, observers))
         });
         Self { training: Some(training), shared }
     }
@@ -71,29 +71,21 @@ impl Drop for Beside<'_> {
     }
 }
 
-/// Counts steps, and keeps states for a diagnosis.
-struct Silent<'a> {
-    settings: &'a Settings,
-    directory: &'a Path,
-    shared: &'a Arc<Shared>,
-}
-
-impl Watch for Silent<'_> {
-    fn observers<T: Number>(&mut self, begun: &Begun<'_, T>) -> Vec<Box<dyn Observer<T>>> {
-        begun.warnings.iter().for_each(|warning| tell!("warning: {warning}"));
-        self.shared.made.store(begun.trainer.steps(), Ordering::Relaxed);
-        self.shared.planned.store(begun.total_steps, Ordering::Relaxed);
-        let mut observers: Vec<Box<dyn Observer<T>>> = vec![Box::new(Count(self.shared.clone()))];
-        observers.extend(keeper(self.settings, begun, self.directory, DEFAULT_LIMIT));
-        observers
-    }
+/// Who counts steps, and who keeps states for a diagnosis.
+fn observers(settings: &Settings, directory: &Path, shared: &Arc<Shared>, begun: &Begun<'_>) -> Vec<Box<dyn Observer>> {
+    begun.warnings.iter().for_each(|warning| tell!("warning: {warning}"));
+    shared.made.store(begun.trainer.steps(), Ordering::Relaxed);
+    shared.planned.store(begun.total_steps, Ordering::Relaxed);
+    let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(Count(shared.clone()))];
+    observers.extend(keeper(settings, begun, directory, DEFAULT_LIMIT));
+    observers
 }
 
 /// Counts the steps made.
 struct Count(Arc<Shared>);
 
-impl<T> Observer<T> for Count {
-    fn step(&mut self, record: &StepRecord, _: &Trainer<T>) {
+impl Observer for Count {
+    fn step(&mut self, record: &StepRecord, _: &Trainer) {
         self.0.made.store(record.step, Ordering::Relaxed);
     }
 }

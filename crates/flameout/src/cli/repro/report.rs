@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use flameout_curves::Symptom;
-use flameout_experiment::{Begun, Number, Record, RunDirectory, Settings, Summary};
+use flameout_experiment::{Begun, Record, RunDirectory, Settings, Summary};
 use flameout_kernels::Path as Kernels;
 use textplots::{Chart, LabelBuilder, LabelFormat, Plot, Shape};
 
@@ -55,7 +55,7 @@ fn differences(question: &Settings, settings: &Settings) -> Vec<(String, String)
 }
 
 /// Words, parameters, machine.
-pub fn print_begin<T: Number>(begun: &Begun<'_, T>) {
+pub fn print_begin(begun: &Begun<'_>) {
     let Begun { dataset, trainer, .. } = begun;
     for warning in &begun.warnings {
         tell!("warning: {warning}");
@@ -66,7 +66,7 @@ pub fn print_begin<T: Number>(begun: &Begun<'_, T>) {
         dataset.train.len(),
         dataset.test.len(),
         dataset.encoder.alphabet_len(),
-        trainer.model().parameters().len(),
+        trainer.parameters().len(),
         Kernels::current().name(),
         rayon::current_num_threads()
     );

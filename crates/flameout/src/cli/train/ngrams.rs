@@ -31,7 +31,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(name) = held {
         bail!("{} holds `{name}` already, and nothing is changed: choose another directory", directory.display());
     }
-    let dataset = Dataset::<f32>::open(&settings, &base())?;
+    let dataset = Dataset::open(&settings, &base())?;
     super::tell_what_was_read(&dataset, &settings);
     let words: Vec<&str> = dataset.train.iter().map(|&row| dataset.words[row].as_str()).collect();
     let (fitted, tested) = (words.len() as u64, dataset.test.len());
@@ -71,7 +71,7 @@ fn default_directory(settings: &Settings) -> PathBuf {
     Path::new("runs").join(format!("{stem}-ngrams-{}", &settings.hash()[..12]))
 }
 
-fn print(args: &Args, dataset: &Dataset<f32>, model: &Model, directory: &Path) -> Result<()> {
+fn print(args: &Args, dataset: &Dataset, model: &Model, directory: &Path) -> Result<()> {
     let (grams, penalty) = (model.ngrams().len(), model.penalty());
     // As `evaluate` does.
     let mut embedder = Embedder::open(directory)?;

@@ -1,0 +1,50 @@
+//! What became of a run.
+
+use flameout_curves::Outcome;
+use serde::{Deserialize, Serialize};
+
+/// What became of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Condition {
+    /// It trained and nothing happened.
+    Healthy,
+    /// It never trained well.
+    NeverTrained,
+    /// The loss rose from this step on, for good or for a while.
+    #[serde(rename = "rise")]
+    Rose {
+        /// The first step.
+        onset: u64,
+    },
+    /// A number was not finite.
+    NonFinite {
+        /// The step.
+        step: u64,
+    },
+}
+
+impl Condition {
+    /// What became of a run with this outcome; the first step with a number that was not finite, if there was one.
+    #[must_use]
+    pub fn of(outcome: &Outcome, non_finite: Option<u64>) -> Self {
+        if let Some(step) = non_finite {
+            return Self::NonFinite { step };
+        }
+        let rise = outcome.collapse_onset().or(outcome.risen_since()).or(outcome.spikes().first().copied());
+        match (rise, outcome.trained_well_at()) {
+            (Some(onset), _) => Self::Rose { onset },
+            (None, None) => Self::NeverTrained,
+            (None, Some(_)) => Self::Healthy,
+        }
+    }
+
+    /// The step at which something went wrong, if it did at one.
+    #[must_use]
+    pub fn step(self) -> Option<u64> {
+        match self {
+            Self::Rose { onset: step } | Self::NonFinite { step } => Some(step),
+            Self::Healthy | Self::NeverTrained => None,
+        }
+    }
+}
