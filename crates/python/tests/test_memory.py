@@ -24,6 +24,7 @@ if sys.argv[1:]:
 step(x, unused)
 for _ in range(80):
     step(x, unused)
+# (`ru_maxrss` would hold the peak of the process that started this one.)
 (peak,) = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
 print(int(peak) * 1024)
 """
@@ -35,6 +36,6 @@ def test_the_peak_of_memory_is_at_most_half_as_much_again_as_the_limit(tmp_path)
         return int(subprocess.run([sys.executable, "-c", TRAINING, *arguments], capture_output=True, check=True).stdout)
 
     more = peak(str(tmp_path / "crash")) - peak()
-    # (`ru_maxrss` would hold the peak of the process that started this one.) What is kept is within the limit; the heap gets holes between what is kept and what the training frees.
+    # What is kept is within the limit; the heap gets holes between what is kept and what the training frees.
     assert 100e6 < more < 1.5 * 200e6
     assert sum(file.stat().st_size for file in tmp_path.rglob("*.safetensors")) < 200e6
