@@ -94,7 +94,7 @@ pub fn growth(samples: &[Sample]) -> Figure {
     let highest = samples.iter().map(|sample| sample.length).fold(0.0, f64::max);
     let y = Axis { name: "mean column L2 norm".into(), from: 0.0, to: highest * 1.05, logarithmic: false };
     let panel = Panel { title: String::new(), x, y, height: 300.0, series };
-    let title = format!("The recurrent kernel of {} units", samples[0].network);
+    let title = format!("{} units: growth of the recurrent kernel", samples[0].network);
     Figure { title, columns: 1, panels: vec![panel] }
 }
 
