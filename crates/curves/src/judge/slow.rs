@@ -32,7 +32,10 @@ pub(super) fn rise(numbers: &Numbers, from: usize) -> Option<Rise> {
         Scale::Difference => 0.0,
     };
     let matters = has_learnt(numbers, before) && numbers.lost(after, before) >= LOST && after - before > factor;
-    if !matters || !is_steady(&numbers.height[lowest..]) || largest_rise(&smooth[..lowest - from]) > SEEN * (after - before) {
+    if !matters
+        || !is_steady(&numbers.height[lowest..])
+        || largest_rise(&smooth[..lowest - from]) > SEEN * (after - before)
+    {
         return None;
     }
     // Of the rows that were smoothed over, the rise begins after the lowest.

@@ -251,6 +251,7 @@ fn numbering_note(index: Index, unit: Unit, rows: usize) -> Option<String> {
     let numbered = "the log numbers no rows: they were numbered from 0";
     match (index.main, unit) {
         (Main::Epoch, _) | (Main::Step, Unit::Step) => None,
+        (Main::Step, Unit::Epoch) if rows == 1 => Some("the log has no epochs: its only row was taken as one".into()),
         (Main::Step, Unit::Epoch) => Some(format!(
             "the log has no epochs: each of its {rows} rows, which follow each other without gaps, was taken as one"
         )),
