@@ -64,6 +64,7 @@ mod tensorboard;
 mod text;
 mod tfrecord;
 mod unnamed;
+mod xy;
 
 use std::io::Read;
 use std::path::Path;

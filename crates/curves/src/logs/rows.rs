@@ -448,6 +448,7 @@ impl Log {
             }
             rows[row].values[meaning.quantity as usize] = Some(value);
         }
+        parts.retain(|part| part.values.iter().any(|(_, value)| value.is_finite()));
         Ok((rows, parts))
     }
 

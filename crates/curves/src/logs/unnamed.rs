@@ -23,10 +23,25 @@ pub(super) fn bracketed(text: &str) -> Option<(Vec<Pair>, &str)> {
     None
 }
 
-/// Whether names follow as those of boosted trees: `train-rmse:0.5`, `validation_0-logloss:0.4`, `valid_0's l2: 0.5`.
+/// Whether names follow as those of boosted trees: `train-rmse:0.5`, `validation_0-logloss:0.4`, `valid_0's l2: 0.5`; or as
+/// Flax' metric writers have them: `train_loss=0.5`.
 fn boosts(text: &str) -> bool {
     let name = text.trim_start().split(':').next().unwrap_or_default();
-    name.contains('-') || name.contains("'s ")
+    let equation = text
+        .trim_start()
+        .split_once('=')
+        .is_some_and(|(name, value)| !name.contains([' ', ':']) && number::prefix(value).is_some());
+    name.contains('-') || name.contains("'s ") || equation
+}
+
+/// `TRAIN Batch 3/100 loss 2.5` and `CV Batch 3/100 loss 2.5` of WeNet: the first number is the epoch.
+pub(super) fn batch_of_epoch(text: &str) -> Option<(Vec<Pair>, &str)> {
+    let (scope, at) = ["TRAIN Batch ", "CV Batch "].into_iter().find_map(|name| Some((name, text.find(name)?)))?;
+    let (epoch, rest) = text[at + scope.len()..].split_once('/')?;
+    let (batch, _) = rest.split_once(' ')?;
+    let indices = vec![("epoch".to_owned(), None, whole(epoch)?), ("batch".to_owned(), None, whole(batch)?)];
+    // The word before says of which data the figures are.
+    Some((indices, if scope.starts_with('C') { &text[at..] } else { rest }))
 }
 
 /// `1000: 2.345, 2.456 avg loss, 0.001 rate, 3.2 seconds, 64000 images`, as darknet prints it.
