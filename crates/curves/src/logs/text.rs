@@ -368,8 +368,9 @@ fn line_pairs(text: &str, log: &Log) -> Vec<Pair> {
     if let Some((step, rest)) = counted(text) {
         return [step].into_iter().chain(pairs(rest, log)).collect();
     }
-    if let Some((indices, rest)) = batch_of_epoch(text) {
-        return indices.into_iter().chain(pairs(rest, log)).collect();
+    if let Some((indices, scope, rest)) = batch_of_epoch(text) {
+        let of_data = |(name, own, value): Pair| (name, own.or(Some(scope)), value);
+        return indices.into_iter().chain(pairs(rest, log).into_iter().map(of_data)).collect();
     }
     let Some((mut indices, rest)) = bracketed(text) else { return pairs(text, log) };
     let found = pairs(rest, log);

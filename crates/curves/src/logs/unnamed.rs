@@ -1,5 +1,6 @@
 //! Lines whose indices have no name, and what stands before a progress bar.
 
+use super::names::Scope;
 use super::number;
 use super::text::Pair;
 
@@ -34,14 +35,17 @@ fn boosts(text: &str) -> bool {
     name.contains('-') || name.contains("'s ") || equation
 }
 
-/// `TRAIN Batch 3/100 loss 2.5` and `CV Batch 3/100 loss 2.5` of WeNet: the first number is the epoch.
-pub(super) fn batch_of_epoch(text: &str) -> Option<(Vec<Pair>, &str)> {
-    let (scope, at) = ["TRAIN Batch ", "CV Batch "].into_iter().find_map(|name| Some((name, text.find(name)?)))?;
-    let (epoch, rest) = text[at + scope.len()..].split_once('/')?;
+/// `TRAIN Batch 3/100 loss 2.5` and `CV Batch 3/100 loss 2.5` of WeNet: the first number is the epoch; batches of tests number
+/// nothing. What follows, and of which data it is.
+pub(super) fn batch_of_epoch(text: &str) -> Option<(Vec<Pair>, Scope, &str)> {
+    let kinds = [("TRAIN Batch ", Scope::Train), ("CV Batch ", Scope::Test)];
+    let (at, scope) = kinds.into_iter().find_map(|(name, scope)| Some((text.find(name)? + name.len(), scope)))?;
+    let (epoch, rest) = text[at..].split_once('/')?;
     let (batch, _) = rest.split_once(' ')?;
-    let indices = vec![("epoch".to_owned(), None, whole(epoch)?), ("batch".to_owned(), None, whole(batch)?)];
-    // The word before says of which data the figures are.
-    Some((indices, if scope.starts_with('C') { &text[at..] } else { rest }))
+    let mut indices = vec![("epoch".to_owned(), None, whole(epoch)?)];
+    let batch = ("batch".to_owned(), None, whole(batch)?);
+    indices.extend(Some(batch).filter(|_| scope == Scope::Train));
+    Some((indices, scope, rest))
 }
 
 /// `1000: 2.345, 2.456 avg loss, 0.001 rate, 3.2 seconds, 64000 images`, as darknet prints it.
