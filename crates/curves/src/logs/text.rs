@@ -332,7 +332,7 @@ fn is_index(quantity: Quantity) -> bool {
     matches!(quantity, Quantity::Step | Quantity::Epoch)
 }
 
-/// The text without the sequences that colour a terminal.
+/// Returns the text without the sequences that colour a terminal. Two numbers with only a sequence between them stay two.
 pub(super) fn without_escapes(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
@@ -342,6 +342,10 @@ pub(super) fn without_escapes(text: &str) -> String {
         } else if characters.next_if_eq(&'[').is_some() {
             while characters.next_if(|next| !('@'..='~').contains(next)).is_some() {}
             characters.next();
+            let digit = |character: &char| character.is_ascii_digit();
+            if result.chars().next_back().as_ref().is_some_and(digit) && characters.peek().is_some_and(digit) {
+                result.push(' ');
+            }
         }
     }
     result

@@ -15,7 +15,7 @@ from flameout._tree import Tree
 class RecordedStep:
     """A step of the run: what went in, and the states of the generators before the forward pass."""
 
-    __slots__ = ("batch", "begins_epoch", "bytes", "random", "step")
+    __slots__ = ("batch", "begins_epoch", "bytes", "random", "skipped", "step")
 
     def __init__(self, step: int, batch: Tree[Any], random: RandomState, begins_epoch: bool = False) -> None:
         self.step = step
@@ -23,6 +23,8 @@ class RecordedStep:
         self.random = random
         #: Whether running metrics start anew at this step.
         self.begins_epoch = begins_epoch
+        #: Whether a guard left its update out.
+        self.skipped = False
         self.bytes = sum(tensor.nbytes for tensor in batch.tensors.values())
 
     @property
@@ -109,17 +111,23 @@ class Framework(Protocol):
     def restore_random(self, tensors: tuple[Any, ...]) -> None:
         """Set the framework's generators."""
 
-    def save(self, tensors: dict[str, Any], path: Path) -> None:
-        """Write tensors as safetensors."""
+    def save(self, tensors: dict[str, Any], path: Path, told: dict[str, str]) -> None:
+        """Write tensors as safetensors, with what is told of them."""
 
-    def load(self, path: Path) -> dict[str, Any]:
-        """Read safetensors."""
+    def load(self, path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+        """Read what `save` wrote."""
 
     def versions(self) -> dict[str, str]:
         """Name what numbers depend on."""
 
+    def is_finite(self, tensor: Any) -> bool:
+        """Say whether all numbers of a tensor are finite."""
+
     def replay_step(self, step: RecordedStep, own_order: bool) -> float:
         """Make a step from where the run is; return the loss before the update."""
+
+    def measure_gradient(self, step: RecordedStep) -> float | None:
+        """Return the length of the gradient of a step from where the run is, if it was not recorded; the run stays there."""
 
     def changes(self, moment: Moment) -> Sequence[Change]:
         """Name the changes that can be made to this model and optimiser, the most specific cause first."""
