@@ -17,9 +17,10 @@ const COMPACT_BYTES: usize = 16 << 20;
 /// Words, hashes and places for which room is made at once at most; more grow as they come.
 const MAX_EXPECTED_WORDS: usize = 1 << 20;
 
-/// Columns from which whole numbers in a row may be their names; rows beside it that are looked at; what the column of words
-/// is called.
+/// Columns from which consecutive whole numbers may be their names, under a name of words, and under any word; rows beside it
+/// that are looked at; what the column of words is called.
 const FEWEST_COLUMNS: usize = 3;
+const MANY_COLUMNS: usize = 8;
 const OTHERS: usize = 20;
 const NAMES_OF_WORDS: [&str; 8] = ["", "word", "words", "token", "tokens", "index", "key", "label"];
 
@@ -251,7 +252,8 @@ impl<'o> Loader<'o> {
         }
         let others = 1..self.words.words().len().min(OTHERS);
         let fractions = others.into_iter().any(|row| self.rows.row(row).iter().any(|number| number.fract() != 0.0));
-        if fractions || NAMES_OF_WORDS.contains(&word.to_lowercase().as_str()) {
+        let is_named = NAMES_OF_WORDS.contains(&word.to_lowercase().as_str());
+        if is_named || (fractions && names.len() >= MANY_COLUMNS) {
             return Err(Error::ColumnNames { place, word: excerpt(word.as_bytes()), first: first as u64 });
         }
         Ok(())
