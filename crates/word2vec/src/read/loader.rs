@@ -253,7 +253,9 @@ impl<'o> Loader<'o> {
         let others = 1..self.words.words().len().min(OTHERS);
         let fractions = others.into_iter().any(|row| self.rows.row(row).iter().any(|number| number.fract() != 0.0));
         let is_named = NAMES_OF_WORDS.contains(&word.to_lowercase().as_str());
-        if is_named || (fractions && names.len() >= MANY_COLUMNS) {
+        // pandas counts from 0; a short vector of a word may be 1 2 3.
+        let is_short = names.len() < MANY_COLUMNS;
+        if (is_named && (first == 0.0 || !is_short)) || (fractions && !is_short) {
             return Err(Error::ColumnNames { place, word: excerpt(word.as_bytes()), first: first as u64 });
         }
         Ok(())
