@@ -315,6 +315,18 @@ mod tests {
     }
 
     #[test]
+    fn words_of_one_length_are_used_and_the_padding_goes_where_it_is_asked_for() {
+        let mut settings = Settings::for_case(Case::LstmSingle);
+        (settings.data.length, settings.data.letters, settings.data.padding) = (6, 3, Padding::Masked);
+        let dataset = Dataset::new(&settings, vectors(&["ant", "eagle", "bee", "ox", "cat"])).unwrap();
+        assert_eq!(dataset.words, ["ant", "bee", "cat"]);
+        assert_eq!(dataset.batch(&[0, 2]).ends, Some(vec![4, 4]));
+        settings.data.padding = Padding::Before;
+        let batch = Dataset::new(&settings, vectors(&["ant", "bee", "cat"])).unwrap().batch(&[1]);
+        assert_eq!((batch.indices().row(0).to_vec()[..3].to_vec(), batch.ends), (vec![0, 0, 0], None));
+    }
+
+    #[test]
     fn words_that_cannot_be_encoded_are_left_out_and_listed() {
         let mut settings = Settings::for_case(Case::LstmSingle);
         settings.data.length = 6;
