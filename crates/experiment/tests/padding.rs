@@ -7,7 +7,8 @@ use flameout_experiment::{Case, Dataset, Settings, Trainer};
 /// The loss on the test words after a few epochs, and the weights' hash.
 fn trained(case: Case, changes: &[(&str, &str)]) -> (f64, String) {
     let mut settings = Settings::for_case(case);
-    let common = [("model.units", "16"), ("data.words", "100"), ("training.epochs", "3"), ("model.precision", "\"f64\"")];
+    let common =
+        [("model.units", "16"), ("data.words", "100"), ("training.epochs", "3"), ("model.precision", "\"f64\"")];
     for &(key, value) in common.iter().chain(changes) {
         settings.set(key, value).unwrap();
     }
