@@ -45,6 +45,8 @@ enum Task {
     Growth(lab::Args),
     /// Draws what the hunts have found, from the rows and curves in the repository; nothing is trained.
     Map(lab::Args),
+    /// Fills the tables of the documentation from the kept rows, and checks what people read.
+    Docs(lab::Args),
     /// Shows the doctor runs with known faults, and healthy ones, and counts how often it is right.
     Zoo(lab::Args),
     /// Makes runs that collapse and runs that do not, and counts what a warning would have said.
@@ -74,6 +76,7 @@ fn carry_out(task: Task) -> Result<ExitCode> {
         Task::Score(args) => lab::run("score", &args),
         Task::Growth(args) => lab::run("growth", &args),
         Task::Map(args) => lab::run("map", &args),
+        Task::Docs(args) => lab::run("docs", &args),
         Task::Zoo(args) => lab::run("zoo", &args),
         Task::Warning(args) => lab::run("warning", &args),
         Task::Guard(args) => lab::run("guard", &args),

@@ -30,7 +30,7 @@ use golden::Golden;
 /// Accuracies must be exact in f64: no word may be counted otherwise (1e-12 is left for the rounding of the mean). In f32,
 /// where rounding may decide between outputs that nearly tie, they are printed but not judged.
 ///
-/// docs/reference.md, "Recorded runs", describes the form of the files.
+/// docs/reference/keras-1.0.7.md, "Recorded runs", describes the form of the files.
 ///
 /// Example: cargo xtask parity fixtures/keras-1.0.7
 #[derive(Debug, clap::Args)]

@@ -86,7 +86,7 @@ pub struct Warning {
     last_above: Option<u64>,
 }
 
-/// The update norm at four times its median: chosen on runs with even seeds (see `docs/doctor.md`).
+/// The update norm at four times its median: chosen on runs with even seeds (see `docs/quality/doctor.md`).
 impl Default for Warning {
     fn default() -> Self {
         Self::new(Signal::UpdateNorm, 4.0)

@@ -101,9 +101,12 @@ fn the_step_log_of_pytorch() {
 
 #[test]
 fn the_manual_shows_the_code_that_wrote_the_step_logs() {
-    let manual = std::fs::read_to_string(fixture("../../../docs/doctor.md")).unwrap();
+    let manual = std::fs::read_to_string(fixture("../../../docs/how-to/log-and-diagnose.md")).unwrap();
     for code in [loggers::KERAS, loggers::PYTORCH] {
-        assert!(manual.contains(&format!("```python\n{code}```\n")), "docs/doctor.md has another:\n{code}");
+        assert!(
+            manual.contains(&format!("```python\n{code}```\n")),
+            "docs/how-to/log-and-diagnose.md has another:\n{code}"
+        );
     }
 }
 

@@ -67,8 +67,8 @@ fn a_healthy_run_is_called_healthy() {
     assert_eq!(diagnosis.all_clear(), "nothing is wrong", "{:#?}", diagnosis.checks);
 }
 
-/// What the question's deep network does at the question's own settings (docs/the-hunt.md): five times within 30,000 steps
-/// it loses much of what it knew, and comes back. That is neither a collapse nor a spike, and must not go unsaid.
+/// What the question's deep network does at the question's own settings (docs/results/question-size.md): it loses much of
+/// what it knew, and comes back. That is neither a collapse nor a spike, and must not go unsaid.
 #[test]
 fn a_dip_that_is_no_spike_is_told() {
     /// Takes the network back to where it began, in part.

@@ -1,11 +1,11 @@
-//! `docs/settings.md` says what the code does: its examples are read, its tables compared with the settings they make.
+//! `docs/reference/settings.md` says what the code does: its examples are read, its tables compared with the settings they make.
 
 use std::collections::BTreeMap;
 
 use flameout_experiment::Settings;
 use toml::{Table, Value};
 
-const PAGE: &str = include_str!("../../../docs/settings.md");
+const PAGE: &str = include_str!("../../../docs/reference/settings.md");
 
 /// A TOML example and the rows of the tables that follow it: section, key, and default if the page names one.
 #[derive(Default)]

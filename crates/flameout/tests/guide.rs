@@ -1,4 +1,4 @@
-//! The guide's commands run as they stand there, from a fresh clone, and print what it says that they print.
+//! The commands of the tutorial and of how-to pages run as they stand there, in one directory, and print what the pages say.
 //!
 //! A block of the kind `console` is run, its lines in one shell. A block of the kind `text` right after it is what it prints on
 //! standard output. There, a line that is `…` stands for any number of lines, and one that ends in `…` for any rest of a
@@ -8,11 +8,18 @@
 use std::path::Path;
 use std::process::Command;
 
-const GUIDE: &str = include_str!("../../../docs/guide.md");
+/// In an order in which each page finds what those before it made.
+const PAGES: [(&str, &str); 4] = [
+    ("docs/tutorial/first-collapse.md", include_str!("../../../docs/tutorial/first-collapse.md")),
+    ("docs/how-to/log-and-diagnose.md", include_str!("../../../docs/how-to/log-and-diagnose.md")),
+    ("docs/how-to/embed-unseen-words.md", include_str!("../../../docs/how-to/embed-unseen-words.md")),
+    ("docs/how-to/export-and-import.md", include_str!("../../../docs/how-to/export-and-import.md")),
+];
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// Commands, and what they print if the guide says so.
+/// Commands, and what they print if the page says so.
 struct Block {
+    page: &'static str,
     line: usize,
     commands: String,
     printed: Option<String>,
@@ -20,7 +27,11 @@ struct Block {
 }
 
 fn blocks() -> Vec<Block> {
-    let (mut blocks, mut lines): (Vec<Block>, _) = (Vec::new(), GUIDE.lines().enumerate().peekable());
+    PAGES.iter().flat_map(|(page, text)| blocks_of(page, text)).collect()
+}
+
+fn blocks_of(page: &'static str, text: &str) -> Vec<Block> {
+    let (mut blocks, mut lines): (Vec<Block>, _) = (Vec::new(), text.lines().enumerate().peekable());
     let (mut before, mut skipped) = ("", false);
     while let Some((index, line)) = lines.next() {
         if let Some(kind) = line.strip_prefix("```") {
@@ -31,7 +42,7 @@ fn blocks() -> Vec<Block> {
                     skipped = before.starts_with("<!-- not run");
                     if !skipped {
                         let slow = before.starts_with("<!-- slow");
-                        blocks.push(Block { line: index + 1, commands: text, printed: None, slow });
+                        blocks.push(Block { page, line: index + 1, commands: text, printed: None, slow });
                     }
                 }
                 "text" if !skipped => blocks.last_mut().expect("commands before it").printed = Some(text),
@@ -53,22 +64,22 @@ fn run(blocks: impl Iterator<Item = Block>) {
     }
     let programs = Path::new(env!("CARGO_BIN_EXE_flameout")).parent().unwrap().display();
     let path = format!("{programs}:{}", std::env::var("PATH").unwrap());
-    for Block { line, commands, printed, .. } in blocks {
+    for Block { page, line, commands, printed, .. } in blocks {
         let mut shell = Command::new("sh");
         shell.args(["-e", "-c", &commands]).current_dir(directory.path());
         let output = shell.env("PATH", &path).env_remove("COLUMNS").env("NO_COLOR", "1").output().unwrap();
         let [out, error] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-        assert!(output.status.success(), "docs/guide.md line {line}:\n{commands}{error}");
+        assert!(output.status.success(), "{page} line {line}:\n{commands}{error}");
         let Some(printed) = printed else { continue };
         let (expected, found): (Vec<&str>, Vec<&str>) = (printed.lines().collect(), out.lines().collect());
         assert!(
             is_as_said(&expected, &found),
-            "docs/guide.md line {line}:\n{commands}\nis to print\n{printed}\nand prints\n{out}"
+            "{page} line {line}:\n{commands}\nis to print\n{printed}\nand prints\n{out}"
         );
     }
 }
 
-/// Whether these lines are those that the guide has, which may leave some out.
+/// Whether these lines are those that the page has, which may leave some out.
 fn is_as_said(expected: &[&str], found: &[&str]) -> bool {
     match (expected.split_first(), found.split_first()) {
         (None, None) => true,
@@ -92,10 +103,16 @@ fn what_may_be_left_out_of_a_print() {
 }
 
 #[test]
-fn every_command_of_the_guide_runs_and_prints_what_it_says() {
+fn every_command_of_the_pages_runs_and_prints_what_they_say() {
     let quick = blocks().into_iter().filter(|block| !block.slow);
     assert!(blocks().len() > 10);
     run(quick);
+}
+
+#[test]
+fn the_page_shows_the_first_program() {
+    let page = include_str!("../../../docs/how-to/use-the-crates.md");
+    assert!(page.contains(include_str!("../../cells/examples/first_letter.rs")));
 }
 
 #[test]

@@ -16,6 +16,7 @@ macro_rules! tell {
 mod baselines;
 mod bench;
 mod csv_file;
+mod docs;
 mod early;
 mod growth;
 mod guard;
@@ -48,6 +49,7 @@ enum Task {
     Score(score::Args),
     Growth(growth::Args),
     Map(map::Args),
+    Docs(docs::Args),
     Zoo(zoo::Args),
     Warning(warning::Args),
     Guard(guard::Args),
@@ -68,6 +70,7 @@ fn carry_out(task: Task) -> Result<ExitCode> {
         Task::Score(args) => score::run(&args),
         Task::Growth(args) => growth::run(&args),
         Task::Map(args) => map::run(&args),
+        Task::Docs(args) => docs::run(&args),
         Task::Zoo(args) => zoo::run(&args),
         Task::Warning(args) => warning::run(&args),
         Task::Guard(args) => guard::run(&args),

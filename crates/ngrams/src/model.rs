@@ -38,7 +38,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// What does best on 45,000 English words: docs/quality.md.
+    /// What does best on 45,000 English words: docs/quality/vectors.md.
     fn default() -> Self {
         let penalties = vec![0.1, 0.2, 0.3, 0.5, 1.0];
         Self { lengths: 2..=6, common: 3, weighting: Weighting::Rarity, penalties, units: 512 }

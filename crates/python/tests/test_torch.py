@@ -1,4 +1,10 @@
 import copy
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import flameout.torch
 import numpy as np
@@ -35,6 +41,72 @@ class Training:
                 step_function(before(made, self.x[rows]), self.y[rows])
                 if made == steps or (recorder and recorder.caught):
                     break
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[1])
+import flameout.torch, torch
+from test_torch import Training
+torch.set_num_threads(1)
+training = Training()
+recorder = flameout.torch.Recorder(training.model, training.optimizer, out=sys.argv[2], every=int(sys.argv[3]), memory="20 MB")
+def before(step, x):
+    if step == 600:
+        training.optimizer.param_groups[0]["lr"] = 0.3
+    if step == int(sys.argv[4]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x
+training.run(recorder, 100_000, before)
+"""
+
+
+def killed(directory, every, step=0, after=None):
+    """Train in another process, which kills itself before a step, or is killed so many seconds after its second state."""
+    arguments = [str(Path(__file__).parent), str(directory), str(every), str(step)]
+    process = subprocess.Popen([sys.executable, "-c", KILLED, *arguments])
+    if after is not None:
+        while not list(directory.glob("steps/step-*.safetensors")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(after)
+        process.kill()
+    assert process.wait() == -signal.SIGKILL
+
+
+def read_of(directory):
+    training = Training(seed=9)
+    return training, flameout.torch.Recorder.read(directory, training.model, training.optimizer)
+
+
+def test_a_killed_process_leaves_what_a_replay_needs(tmp_path):
+    killed(tmp_path / "crash", 20, step=790)
+    training, read = read_of(tmp_path / "crash")
+    steps = [kept.step for kept in read._recording.steps]
+    states = [snapshot.step for snapshot in read._recording.ring]
+    assert states[-1] == 781 and steps[-1] == 780 and states[0] == steps[0]
+    found = read.diagnose(training.step, changes=["hold-rate"])
+    assert found.control.equal and found.control.compared > 100
+    assert found.verdict == "the learning rate was changed" and found.onset == 601
+
+
+@pytest.mark.parametrize("after", [0.0, 0.3, 0.61])
+def test_a_kill_at_any_moment_leaves_states_that_are_whole(tmp_path, after):
+    killed(tmp_path / "crash", 1, after=after)
+    _, read = read_of(tmp_path / "crash")
+    steps = [kept.step for kept in read._recording.steps]
+    states = [snapshot.step for snapshot in read._recording.ring]
+    assert steps == list(range(states[0], states[0] + len(steps))) and states[-1] in (steps[-1], steps[-1] + 1)
+    assert len(read.curve()) >= steps[-1]
+
+
+def test_a_disk_that_is_full_does_not_end_the_training(tmp_path):
+    training = Training()
+    recorder = recorder_of(training, tmp_path, every=10)
+    shutil.rmtree(tmp_path / "crash" / "states")
+    with pytest.warns(RuntimeWarning, match="goes on in memory"):
+        training.run(recorder, 30)
+    assert len(recorder._recording.ring) == 3
 
 
 def recorder_of(training, tmp_path, **options):

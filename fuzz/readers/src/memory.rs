@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// The most memory that reading may take at any one time: so many bytes for each byte of the file, and so many whatever
-/// its size. Both are the reader's promise; `docs/hostile-input.md` says where they come from.
+/// its size. Both are the reader's promise; `docs/quality/hostile-input.md` says where they come from.
 #[derive(Debug, Clone, Copy)]
 pub struct Bound {
     /// Bytes for each byte of the file.

@@ -185,7 +185,7 @@ fn settings(args: &Args) -> Result<Settings> {
     Ok(settings)
 }
 
-/// Settings that train well, and do not collapse: docs/quality.md has what they were chosen by.
+/// Settings that train well, and do not collapse: docs/quality/vectors.md has what they were chosen by.
 fn for_quality(args: &Args) -> Result<Settings> {
     let case = Case::ALL.into_iter().find(|case| case.name() == args.model);
     let mut settings = Settings::for_case(case.unwrap_or(Case::LstmSingle));

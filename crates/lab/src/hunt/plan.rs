@@ -64,6 +64,17 @@ impl Plan {
         Ok(runs)
     }
 
+    /// The settings of all runs, in the same order, with the epochs of the question: no words are read.
+    pub fn without_epochs(&self) -> Result<Vec<Settings>> {
+        let mut runs = Vec::new();
+        for &seed in &self.seeds {
+            for changes in self.changes()? {
+                runs.push(Settings { seed, ..self.with(changes)? });
+            }
+        }
+        Ok(runs)
+    }
+
     /// What each combination of list and grid changes.
     fn changes(&self) -> Result<Vec<Table>> {
         let mut changes = if self.list.is_empty() { vec![Table::new()] } else { self.list.clone() };

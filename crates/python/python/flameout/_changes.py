@@ -14,7 +14,7 @@ HOLD_FROM_START = 0.3
 #: Kernels that have not grown by this factor are not suspected.
 GROWN = 4.0
 #: Learning rates are multiplied by these. Half the rate often holds in a replay, and from the start only delays the collapse
-#: (docs/the-collapse.md): it is shown, and is no remedy.
+#: (docs/explain/the-collapse.md): it is shown, and is no remedy.
 RATES = (0.5, 0.333, 0.1)
 #: Tensors of a model up to which each is frozen, and has its second moment raised, in turn.
 MOST_TENSORS = 24

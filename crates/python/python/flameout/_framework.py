@@ -109,17 +109,20 @@ class Framework(Protocol):
     def restore_random(self, tensors: tuple[Any, ...]) -> None:
         """Set the framework's generators."""
 
-    def save(self, tensors: dict[str, Any], path: Path) -> None:
-        """Write tensors as safetensors."""
+    def save(self, tensors: dict[str, Any], path: Path, told: dict[str, str]) -> None:
+        """Write tensors as safetensors, with what is told of them."""
 
-    def load(self, path: Path) -> dict[str, Any]:
-        """Read safetensors."""
+    def load(self, path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+        """Read what `save` wrote."""
 
     def versions(self) -> dict[str, str]:
         """Name what numbers depend on."""
 
     def replay_step(self, step: RecordedStep, own_order: bool) -> float:
         """Make a step from where the run is; return the loss before the update."""
+
+    def measure_gradient(self, step: RecordedStep) -> float | None:
+        """Return the length of the gradient of a step from where the run is, if it was not recorded; the run stays there."""
 
     def changes(self, moment: Moment) -> Sequence[Change]:
         """Name the changes that can be made to this model and optimiser, the most specific cause first."""

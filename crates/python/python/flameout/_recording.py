@@ -1,11 +1,9 @@
-"""What is kept of a run, whatever the framework; written to a directory when something has gone wrong."""
+"""What is kept of a run, whatever the framework, in memory and on disk."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import time
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import numpy as np
 
 from flameout import _random
 from flameout._curve import CurveLog
+from flameout._directory import Directory, write_atomically
 from flameout._framework import Framework, RecordedStep
 from flameout._native import read_log
 from flameout._random import RandomState
@@ -22,10 +21,6 @@ from flameout._tree import Tree
 from flameout._watch import Watch
 from flameout.judgement import Judgement, judge
 
-#: The file whose presence says that a crash directory is whole.
-INDEX = "crash.json"
-#: The form of what is written.
-FORM = 1
 #: Verdicts upon which a run is written down. `rose-at-the-end` may come back yet.
 _CAUGHT = frozenset({"collapse", "collapse-of-training", "diverged", "not-finite", "lasting-rise", "gradients-exploded"})
 
@@ -49,7 +44,7 @@ class Recording:
         if every < 1:
             raise ValueError(f"every is {every}; must be at least 1")
         self.framework = framework
-        self.out = Path(out)
+        self.directory = Directory(Path(out), framework)
         self.limit = bytes_of(memory)
         self.every = every
         self.ring = Ring()
@@ -58,13 +53,9 @@ class Recording:
         self._bytes = 0
         self._watch = Watch()
         self._random: RandomState | None = None
-        self.curve = CurveLog(self._new_events())
-
-    def _new_events(self) -> Path:
-        if self.out.exists() and any(self.out.iterdir()):
-            raise FileExistsError(f"{self.out} is not empty; name another directory with out=, or remove it")
-        self.out.mkdir(parents=True, exist_ok=True)
-        return self.out / f"events.out.tfevents.{int(time.time())}.flameout.{os.getpid()}"
+        #: Bytes of the batches since the newest state.
+        self._bytes_since = 0
+        self.curve = CurveLog(self.directory.create())
 
     @property
     def caught(self) -> bool:
@@ -86,7 +77,8 @@ class Recording:
         if self.caught:
             return
         step = self.next_step
-        due = self.ring.oldest is None or (step - 1) % self.every == 0
+        # Batches since the newest state cannot be dropped: before they take too much, a state is kept out of turn.
+        due = self.ring.newest is None or (step - 1) % self.every == 0 or self._bytes_since > self.limit // 8
         if due:
             self._take_snapshot(step)
         previous = self._random
@@ -95,32 +87,51 @@ class Recording:
         kept = RecordedStep(step, batch, self._random, begins_epoch)
         kept.bytes += _random.bytes_beside(previous, self._random)
         self.steps.append(kept)
-        self._bytes += kept.bytes
+        self._add_bytes(kept.bytes)
+
+    def _add_bytes(self, count: int) -> None:
+        self._bytes += count
+        self._bytes_since += count
 
     def _take_snapshot(self, step: int) -> None:
-        latest = next(reversed(list(self.ring)), None)
-        self._make_room(latest.bytes if latest else 0)
+        newest = self.ring.newest
+        self._write_steps()
+        self._make_room(newest.bytes if newest else 0)
         state = self.framework.state()
         size = sum(int(tensor.nbytes) for tensor in state.tensors.values())
         if 2 * size > self.limit:
             raise MemoryError(
                 f"memory is {self.limit} bytes, but two states of this run take {2 * size}; give the recorder more with memory="
             )
-        self.ring.push(Snapshot(step, state, size))
+        snapshot = Snapshot(step, state, size)
+        self.ring.push(snapshot)
+        self._bytes_since = 0
+        self.directory.write_state(snapshot)
+
+    def _write_steps(self) -> None:
+        """Write the curve so far, and the batches since the newest state."""
+        self.curve.flush()
+        newest = self.ring.newest
+        since = [kept for kept in self.steps if newest is not None and kept.step >= newest.step]
+        if since:
+            self.directory.write_steps(since)
 
     def _make_room(self, incoming: int) -> None:
         """Batches take at most half of the memory: they are needed since the oldest state, so that state goes with them."""
         while self._bytes > self.limit // 2 and len(self.ring) > 1:
-            self.ring.drop_oldest()
+            self.directory.drop_state(self.ring.drop_oldest())
             oldest = self.ring.oldest
-            while oldest is not None and self.steps and self.steps[0].step < oldest.step:
+            assert oldest is not None
+            while self.steps and self.steps[0].step < oldest.step:
                 self._bytes -= self.steps.popleft().bytes
-        self.ring.shrink_to(max(self.limit - self._bytes - incoming, 0))
+            self.directory.drop_steps_before(oldest.step)
+        for step in self.ring.shrink_to(max(self.limit - self._bytes - incoming, 0)):
+            self.directory.drop_state(step)
 
     def forget(self) -> None:
         """Drop the step that has begun: it was not finished."""
         if not self.caught and self.steps and self.steps[-1].step == self.next_step:
-            self._bytes -= self.steps.pop().bytes
+            self._add_bytes(-self.steps.pop().bytes)
 
     def end(self, loss: float, gradient_norm: float | None, learning_rate: float | None) -> None:
         """Take in the numbers of the step that has begun; write the run down if something has gone wrong."""
@@ -132,107 +143,40 @@ class Recording:
             self.write(judgement)
 
     def write(self, judgement: Judgement) -> None:
-        """Write states, batches and curve into the directory; the index comes last."""
+        """Write what is not yet in the directory: the steps since the newest state, and the verdict."""
         self.judgement = judgement
-        self.curve.flush()
-        states = self.out / "states"
-        states.mkdir(exist_ok=True)
-        index: dict[str, Any] = {
-            "form": FORM,
-            "framework": self.framework.name,
-            "versions": self.framework.versions(),
-            "verdict": judgement.verdict,
-            "states": [],
-            "steps": [],
-            "random": [],
-        }
-        for snapshot in self.ring:
-            name = f"states/step-{snapshot.step}.safetensors"
-            self._save(snapshot.state.tensors, name)
-            index["states"].append({"step": snapshot.step, "file": name, "skeleton": snapshot.state.skeleton})
-        batches: dict[str, Any] = {}
-        generators: dict[str, Any] = {}
-        numbers: dict[RandomState, int] = {}
-        for kept in self.steps:
-            if kept.random not in numbers:
-                numbers[kept.random] = len(numbers)
-                index["random"].append(_random.to_json(kept.random))
-                named = enumerate(kept.random.framework)
-                generators.update({f"{numbers[kept.random]}/{part}": tensor for part, tensor in named})
-            batches.update({f"{kept.step}/{name}": tensor for name, tensor in kept.batch.tensors.items()})
-            index["steps"].append([kept.step, numbers[kept.random], kept.begins_epoch, kept.batch.skeleton])
-        self._save(batches, "batches.safetensors")
-        self._save(generators, "random.safetensors")
-        write_atomically(self.out / INDEX, json.dumps(index).encode())
+        self._write_steps()
+        self.directory.write_head(judgement.verdict)
 
     def write_diagnosis(self, text: str) -> None:
         """Write what replays came to beside the states."""
-        write_atomically(self.out / "replay.json", text.encode())
-
-    def _save(self, tensors: dict[str, Any], name: str) -> None:
-        partial = self.out / f"{name}.partial"
-        self.framework.save(tensors, partial)
-        os.replace(partial, self.out / name)
+        write_atomically(self.directory.path / "replay.json", text.encode())
 
     @classmethod
     def read(cls, framework: Framework, directory: str | os.PathLike[str]) -> Recording:
-        """Read what `write` wrote; the recording cannot be gone on with, but replayed."""
+        """Read what a recording left, be it by its own end or by a kill; it cannot be gone on with, but replayed."""
         recording = cls.__new__(cls)
-        recording.framework, recording.out = framework, Path(directory)
-        recording.ring, recording.steps = Ring(), deque()
-        path = recording.out / INDEX
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"{path} is missing: nothing went wrong in that run, or it was ended while it was written down; "
-                "`flameout diagnose` reads the curve all the same"
-            )
-        index = json.loads(path.read_bytes())
-        if index.get("form") != FORM or index.get("framework") != framework.name:
-            found = f"form {index.get('form')} of {index.get('framework')}"
-            raise ValueError(f"{path} is {found}; form {FORM} of {framework.name} is needed")
-        for state in index["states"]:
-            tensors = framework.load(recording.out / state["file"])
-            size = sum(int(tensor.nbytes) for tensor in tensors.values())
-            recording.ring.push(Snapshot(state["step"], Tree(tensors, state["skeleton"]), size))
-        recording._read_steps(index)
+        recording.framework, recording.directory = framework, Directory(Path(directory), framework)
+        recording.directory.read_head()
+        recording.ring = Ring()
+        recording.steps = deque(recording.directory.read_steps())
+        if not recording.steps:
+            raise ValueError(f"{directory} holds no batches: the run ended before its second state was written")
+        for snapshot in recording.directory.read_states():
+            if snapshot.step >= recording.steps[0].step:  # a kill may come between the removal of a state and that of its steps
+                recording.ring.push(snapshot)
         recording._read_curve()
         recording.judgement = judge(recording.curve.curve())
         return recording
 
-    def _read_steps(self, index: dict[str, Any]) -> None:
-        generators = _by_prefix(self.framework.load(self.out / "random.safetensors"))
-        randoms = [
-            _random.from_json(stored, tuple(tensor for _, tensor in sorted(generators.get(str(number), {}).items())))
-            for number, stored in enumerate(index["random"])
-        ]
-        batches = _by_prefix(self.framework.load(self.out / "batches.safetensors"))
-        for step, number, begins_epoch, skeleton in index["steps"]:
-            batch = Tree(batches.get(str(step), {}), skeleton)
-            self.steps.append(RecordedStep(step, batch, randoms[number], begins_epoch))
-
     def _read_curve(self) -> None:
-        (curve,) = read_log(self.out)
+        curves = read_log(self.directory.path)
+        if len(curves) != 1:
+            raise ValueError(f"{self.directory.path} holds {len(curves)} curves; must be one")
+        (curve,) = curves
         self.curve = CurveLog(None)
         nothing = np.full(len(curve), np.nan)
         norms = nothing if curve.gradient_norm is None else curve.gradient_norm
         rates = nothing if curve.learning_rate is None else curve.learning_rate
         self.curve.loss = curve.loss.tolist()
         self.curve.gradient_norm, self.curve.learning_rate = norms.tolist(), rates.tolist()
-
-
-def _by_prefix(tensors: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    groups: dict[str, dict[str, Any]] = {}
-    for name, tensor in tensors.items():
-        prefix, _, rest = name.partition("/")
-        groups.setdefault(prefix, {})[rest] = tensor
-    return groups
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)

@@ -94,6 +94,10 @@ class _Examination:
             reason = f"No state from before the onset was kept (the oldest: step {oldest}); give the recorder more memory."
             return self._told(None, reason, birth=birth)
         steps = [kept for kept in self.recording.steps if kept.step >= snapshot.step]
+        if not steps or steps[-1].step < self.onset:
+            last = f"step {steps[-1].step}" if steps else f"before step {snapshot.step}"
+            reason = f"The batches were kept up to {last} only, and the first sign is at step {self.onset}: the run was killed."
+            return self._told(None, reason, birth=birth)
         goal = self._goal(snapshot, steps)
         if goal is None:
             return self._told(None, "The loss did not stay up long enough to tell replays apart.", birth=birth)
@@ -221,7 +225,7 @@ class _Examination:
         return Trial(change, 0, of, made)
 
     def _moment(self, snapshot: Snapshot, steps: list[RecordedStep]) -> Moment:
-        norms = self.recording.curve.gradient_norm
+        norms = self._gradient_norms(snapshot, steps)
         before = [norm for norm in norms[max(self.onset - 201, 0) : self.onset - 1] if math.isfinite(norm)]
         near = range(max(self.onset - 10, snapshot.step), min(self.onset + 3, steps[-1].step + 1))
         measured = [step for step in near if not math.isnan(norms[step - 1])]
@@ -239,6 +243,25 @@ class _Examination:
             has_smaller=min(rows) < usual_rows,
             rate_changed=len({rate for rate in rates if not math.isnan(rate)}) > 1,
         )
+
+    def _gradient_norms(self, snapshot: Snapshot, steps: list[RecordedStep]) -> list[float]:
+        """Return the length of each step's gradient; where none was recorded, those near the onset are measured in a replay."""
+        recorded = self.recording.curve.gradient_norm
+        if not all(map(math.isnan, recorded)):
+            return recorded
+        norms = list(recorded)
+        self.framework.restore(snapshot.state)
+        for kept in steps:
+            if kept.step > self.onset + 3:
+                break
+            self.framework.restore_random(kept.random.framework)
+            _random.restore(kept.random)
+            norm = self.framework.measure_gradient(kept)
+            if norm is None:
+                break
+            norms[kept.step - 1] = norm
+            self.framework.replay_step(kept, True)
+        return norms
 
     def _find_birth(self) -> Birth | None:
         step = _first_not_finite(self.recording)

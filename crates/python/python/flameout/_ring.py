@@ -41,27 +41,40 @@ class Ring:
         self._snapshots.append(snapshot)
         self.bytes += snapshot.bytes
 
-    def shrink_to(self, limit: int) -> None:
-        """Drop snapshots until they take at most `limit` bytes, or two are left."""
+    def shrink_to(self, limit: int) -> list[int]:
+        """Drop snapshots until they take at most `limit` bytes, or two are left; return their steps."""
+        dropped = []
         while self.bytes > limit and len(self._snapshots) > 2:
             steps = [snapshot.step for snapshot in self._snapshots]
-            self._drop(_most_dispensable(steps))
+            dropped.append(self._drop(_most_dispensable(steps)))
+        return dropped
 
-    def drop_oldest(self) -> None:
-        """Drop the oldest snapshot."""
-        self._drop(0)
+    def drop_oldest(self) -> int:
+        """Drop the oldest snapshot; return its step."""
+        return self._drop(0)
+
+    def clear(self) -> list[int]:
+        """Drop all snapshots; return their steps."""
+        return [self._drop(0) for _ in range(len(self))]
 
     def at_or_before(self, step: int) -> Snapshot | None:
         """Return the newest snapshot of this step or an earlier one."""
         return next((snapshot for snapshot in reversed(self._snapshots) if snapshot.step <= step), None)
 
     @property
+    def newest(self) -> Snapshot | None:
+        """The newest snapshot."""
+        return self._snapshots[-1] if self._snapshots else None
+
+    @property
     def oldest(self) -> Snapshot | None:
         """The oldest snapshot."""
         return self._snapshots[0] if self._snapshots else None
 
-    def _drop(self, index: int) -> None:
-        self.bytes -= self._snapshots.pop(index).bytes
+    def _drop(self, index: int) -> int:
+        snapshot = self._snapshots.pop(index)
+        self.bytes -= snapshot.bytes
+        return snapshot.step
 
 
 def _most_dispensable(steps: list[int]) -> int:

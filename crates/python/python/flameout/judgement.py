@@ -36,7 +36,7 @@ class Event:
 class Judgement:
     """What a curve tells of a run."""
 
-    #: Such as `collapse`, `not-finite`, `spikes` or `nothing-wrong`; `docs/doctor.md` lists them.
+    #: Such as `collapse`, `not-finite`, `spikes` or `nothing-wrong`; `docs/quality/doctor.md` lists them.
     verdict: str
     events: tuple[Event, ...]
     #: What was seen and is no fault, a sentence each.

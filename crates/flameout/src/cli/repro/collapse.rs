@@ -5,7 +5,7 @@ use flameout_experiment::{Case, Settings};
 use flameout_model::Constraint;
 
 /// What the question did not say, or what must differ for the collapse to come within minutes: key, value, reason.
-/// docs/the-hunt.md has the measurements.
+/// docs/results/learning-rate-and-size.md has the measurements.
 fn changes(case: Case) -> [(&'static str, &'static str, &'static str); 5] {
     // 29 steps an epoch.
     let (rate, epochs) = match case {

@@ -98,13 +98,14 @@ class TorchRun:
         if len(tensors) > 1:
             torch.cuda.set_rng_state_all(list(tensors[1:]))
 
-    def save(self, tensors: dict[str, Any], path: Path) -> None:
-        """Write tensors as safetensors."""
-        safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+    def save(self, tensors: dict[str, Any], path: Path, told: dict[str, str]) -> None:
+        """Write tensors as safetensors, with what is told of them."""
+        safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, told)
 
-    def load(self, path: Path) -> dict[str, Any]:
-        """Read safetensors."""
-        return dict(safetensors.torch.load_file(path))
+    def load(self, path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+        """Read what `save` wrote."""
+        with safetensors.safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
 
     def versions(self) -> dict[str, str]:
         """Name what numbers depend on."""
@@ -131,6 +132,10 @@ class TorchRun:
         self.model.train(nested["training"])
         self.rows = step.rows
         return tuple(nested["batch"])
+
+    def measure_gradient(self, step: RecordedStep) -> float | None:
+        """Return nothing: the recorder measures each step's gradient as the optimiser gets it."""
+        return None
 
     def changes(self, moment: Moment) -> Sequence[Change]:
         """Name the changes that can be made, the most specific cause first."""

@@ -1,0 +1,12 @@
+"""Records a training in Keras 3 with the JAX backend; replays its collapse there.
+
+```python
+recorder = flameout.keras.Recorder(out="crash", memory="1 GiB", stop=True)
+model.fit(x, y, epochs=100, callbacks=[recorder])
+print(recorder.diagnose())
+```
+"""
+
+from flameout.keras.recorder import Recorder
+
+__all__ = ["Recorder"]

@@ -1,0 +1,240 @@
+"""A model in training in Keras: its state, its steps, and steps with one thing changed.
+
+Under JAX a step is a function from a state and a batch to a state. Replays run that function, the model's own `train_step`, on
+states of their own: the variables of the model are not touched.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from flameout._framework import Birth, Change, Moment, RecordedStep
+from flameout._tree import Tree
+from flameout.keras import changes, numbers
+
+#: Trained variables, other variables, the optimiser's, and those of metrics: what `fit` hands from step to step.
+State = tuple[list[Any], list[Any], list[Any], list[Any]]
+
+
+class KerasRun:
+    """A compiled model, with the state that its training has reached."""
+
+    name = "keras-jax"
+
+    def __init__(self) -> None:
+        if keras.backend.backend() != "jax":
+            raise RuntimeError(
+                f"Keras runs on {keras.backend.backend()}; only its JAX backend is recorded: set KERAS_BACKEND=jax before Keras "
+                "is imported"
+            )
+        self.model: Any = None
+        self.now: State = ([], [], [], [])
+        #: Metrics at the beginning of an epoch.
+        self.fresh_metrics: list[Any] = []
+        #: The mean length of recurrent kernels' columns when the recording began.
+        self.kernels_at_start: dict[str, float] = {}
+        #: What learning rates are multiplied by in a replay.
+        self.rate_factor = 1.0
+        #: The learning rate that a replay uses instead of the recorded ones.
+        self.held_rate: float | None = None
+        #: Samples in a batch that is not smaller than others, if smaller ones are to be weighed by their size.
+        self.whole_rows: int | None = None
+        #: What is done to the trained variables after each update; it gets those of before and of after.
+        self.after_update: Callable[[list[Any], list[Any]], list[Any]] | None = None
+        self._functions: dict[int, tuple[Any, Any]] = {}
+
+    def enter(self, state: State, begins_epoch: bool) -> None:
+        """Take the state that a step of `fit` starts from."""
+        self.now = state
+        if begins_epoch:
+            self.fresh_metrics = [np.array(value) for value in state[3]]
+        if not self.kernels_at_start:
+            lengths = changes.column_lengths(self)
+            self.kernels_at_start = {name: float(columns.mean()) for name, columns in lengths.items()}
+
+    def build(self, step: RecordedStep) -> None:
+        """Build what `fit` would build before its first step: optimiser and metrics, by a batch."""
+        self.model._symbolic_build(data_batch=self._data(step))
+        model = self.model
+        variables = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
+        trained, others, optimizer = ([variable.value for variable in part] for part in variables)
+        self.now = (trained, others, optimizer, [variable.value for variable in model.metrics_variables])
+
+    def state(self) -> Tree[NDArray[Any]]:
+        """Copy the state."""
+        names = ("trained", "others", "optimizer", "metrics")
+        nested: dict[str, Any] = {name: list(part) for name, part in zip(names, self.now, strict=True)}
+        nested |= {"fresh-metrics": self.fresh_metrics, "kernels-at-start": self.kernels_at_start}
+        # `fit` gives the memory of a state away with the next step.
+        return Tree.of(nested, lambda value: np.array(value) if _is_array(value) else None, "state")
+
+    def restore(self, state: Tree[NDArray[Any]]) -> None:
+        """Go back to a state; the model's variables are left alone."""
+        nested = state.together()
+        if self.model is not None:
+            _require_shapes(nested["trained"], self.model.trainable_variables)
+        self.now = (nested["trained"], nested["others"], nested["optimizer"], nested["metrics"])
+        self.fresh_metrics, self.kernels_at_start = nested["fresh-metrics"], nested["kernels-at-start"]
+
+    def copy_batch(self, data: Any, rate: float) -> Tree[NDArray[Any]]:
+        """Keep a batch, with the learning rate; nothing writes to a batch, so on the CPU it is no copy."""
+        nested = {"batch": data, "rate": rate}
+        return Tree.of(nested, lambda value: np.asarray(value) if _is_array(value) else None, "b")
+
+    def learning_rate(self) -> float:
+        """Return the learning rate of the next step."""
+        rate = self.model.optimizer._learning_rate
+        at = self._rate_index()
+        if at is not None:
+            return float(self.now[2][at])
+        iterations = _index_of(self.model.optimizer.variables, self.model.optimizer._iterations)
+        assert iterations is not None
+        return float(rate(self.now[2][iterations]))
+
+    def running_loss(self) -> tuple[float, float]:
+        """Return the sum of the epoch's losses so far, each times its samples, and the number of samples."""
+        tracker = self.model._loss_tracker
+        total, count = (_index_of(self.model.metrics_variables, part) for part in (tracker.total, tracker.count))
+        return (0.0, 0.0) if total is None or count is None else (float(self.now[3][total]), float(self.now[3][count]))
+
+    def loss_since(self, before: tuple[float, float], logs: Any) -> float:
+        """Return the loss of the step that was made since `before`; a `train_step` that tracks none says it in its logs."""
+        total, count = self.running_loss()
+        return (total - before[0]) / (count - before[1]) if count > before[1] else float(logs["loss"])
+
+    def random_tensors(self, previous: tuple[Any, ...] | None) -> tuple[Any, ...]:
+        """Return nothing: the states of Keras' generators are variables of the model."""
+        return ()
+
+    def restore_random(self, tensors: tuple[Any, ...]) -> None:
+        """Do nothing, as above."""
+
+    def save(self, tensors: dict[str, Any], path: Path, told: dict[str, str]) -> None:
+        """Write tensors as safetensors, with what is told of them."""
+        # `np.ascontiguousarray` would give a number a dimension.
+        whole = {name: np.require(tensor, requirements="C") for name, tensor in tensors.items()}
+        safetensors.numpy.save_file(whole, path, told)
+
+    def load(self, path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+        """Read what `save` wrote."""
+        with safetensors.safe_open(path, "numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+
+    def versions(self) -> dict[str, str]:
+        """Name what numbers depend on."""
+        modules = {"keras": keras, "jax": jax, "numpy": np}
+        return {name: module.__version__ for name, module in modules.items()} | {"python": platform.python_version()}
+
+    def replay_step(self, step: RecordedStep, own_order: bool) -> float:
+        """Make a step from where the run is, at the learning rate of the record; return the loss."""
+        self.now = self.before(step, own_order)
+        data, weight = self._weighed(step)
+        trained, sums = self.now[0], self.running_loss()
+        logs, state = self._step_function()(self.now, data)
+        self.now = state if self.after_update is None else (self.after_update(trained, state[0]), *state[1:])
+        return self.loss_since(sums, logs) / weight
+
+    def before(self, step: RecordedStep, own_order: bool) -> State:
+        """Return the state of now with what a callback would have set before a step: learning rate and fresh metrics."""
+        trained, others, optimizer, metrics = self.now
+        at = self._rate_index()
+        if at is not None:
+            recorded = step.batch.together()["rate"] if self.held_rate is None else self.held_rate
+            optimizer = list(optimizer)
+            optimizer[at] = np.asarray(recorded * self.rate_factor, dtype=np.asarray(optimizer[at]).dtype)
+        return trained, others, optimizer, self.fresh_metrics if step.begins_epoch or not own_order else metrics
+
+    def measure_gradient(self, step: RecordedStep) -> float | None:
+        """Return the length of the gradient of a step from where the run is; the run stays there."""
+        gradients = self.gradients(step)
+        squares = [float(np.sum(np.square(np.asarray(gradient, dtype=np.float64)))) for gradient in gradients]
+        return float(np.sqrt(sum(squares)))
+
+    def gradients(self, step: RecordedStep) -> list[Any]:
+        """Return the gradients of the trained variables in a step from where the run is."""
+        key = id(self.model.optimizer)
+        self._step_function()
+        return list(self._functions[key][1](self.before(step, True), self._data(step)))
+
+    def changes(self, moment: Moment) -> Sequence[Change]:
+        """Name the changes that can be made, the most specific cause first."""
+        return changes.all_of(self, moment)
+
+    @contextmanager
+    def changed(self, change: Change, moment: Moment) -> Iterator[None]:
+        """Carry out a change while the context lasts."""
+        with changes.carried_out(self, change, moment):
+            yield
+
+    def find_birth(self, step: RecordedStep) -> Birth | None:
+        """Make a step; find the first number in it that is not finite."""
+        return numbers.find_birth(self, step)
+
+    def forward(self, step: RecordedStep) -> Any:
+        """Return the predictions for a batch from where the run is, without compiling: layers see numbers."""
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(self._data(step))
+        trained, others, _, _ = self.now
+        settings = {"training": True} if self.model._call_has_training_arg else {}
+        return self.model.stateless_call(trained, others, x, **settings)[0]
+
+    def _data(self, step: RecordedStep) -> Any:
+        return step.batch.together()["batch"]
+
+    def _weighed(self, step: RecordedStep) -> tuple[Any, float]:
+        """Return the batch, and the weight that each of its samples has now."""
+        data = self._data(step)
+        if self.whole_rows is None or step.rows >= self.whole_rows:
+            return data, 1.0
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+        weight = step.rows / self.whole_rows
+        return (x, y, np.full(step.rows, weight, np.float32) if weights is None else weights * weight), weight
+
+    def _step_function(self) -> Any:
+        """Return the compiled step of the optimiser of now; and keep the gradient's function beside it."""
+        model = self.model
+        key = id(model.optimizer)
+        if key not in self._functions:
+
+            def step(state: State, data: Any) -> Any:
+                return model.train_step(state, data)
+
+            def gradients(state: State, data: Any) -> Any:
+                x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+                trained, others, optimizer, metrics = state
+                loss = jax.grad(model.compute_loss_and_updates, has_aux=True)
+                return loss(trained, others, metrics, x, y, weights, training=True, optimizer_variables=optimizer)[0]
+
+            plain = model.run_eagerly or not model.jit_compile
+            self._functions[key] = (step, gradients) if plain else (jax.jit(step), jax.jit(gradients))
+        return self._functions[key][0]
+
+    def forget_functions(self, optimizer: Any) -> None:
+        """Drop what was compiled for an optimiser."""
+        self._functions.pop(id(optimizer), None)
+
+    def _rate_index(self) -> int | None:
+        return _index_of(self.model.optimizer.variables, self.model.optimizer._learning_rate)
+
+
+def _index_of(variables: Sequence[Any], variable: Any) -> int | None:
+    return next((at for at, other in enumerate(variables) if other is variable), None)
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, (np.ndarray, np.generic, jax.Array))
+
+
+def _require_shapes(stored: Sequence[NDArray[Any]], variables: Sequence[Any]) -> None:
+    found, own = [tuple(value.shape) for value in stored], [tuple(variable.shape) for variable in variables]
+    if found != own:
+        raise ValueError(f"the state's variables have the shapes {found}; the model's have {own}: another model?")
