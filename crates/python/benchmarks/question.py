@@ -54,7 +54,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run, as docs/reference/glossary.md defines it, by the training loss alone; losses are shares of the baseline."""
+    """What became of a run (docs/reference/glossary.md), by the training loss alone; losses are shares of the baseline."""
 
     steps: int
     best: float

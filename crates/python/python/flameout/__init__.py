@@ -7,6 +7,19 @@
 
 from flameout._native import Curve, Embedder, WordVectors, read_log
 from flameout.diagnosis import Diagnosis
+from flameout.guard import Action, Guard, Stopped
 from flameout.judgement import Event, Judgement, judge
 
-__all__ = ["Curve", "Diagnosis", "Embedder", "Event", "Judgement", "WordVectors", "judge", "read_log"]
+__all__ = [
+    "Action",
+    "Curve",
+    "Diagnosis",
+    "Embedder",
+    "Event",
+    "Guard",
+    "Judgement",
+    "Stopped",
+    "WordVectors",
+    "judge",
+    "read_log",
+]

@@ -100,13 +100,13 @@ def all_of(subject: Subject, moment: Moment, lines: Lines) -> list[Change]:
 
 def _of_batches(moment: Moment, lines: Lines) -> list[Change]:
     found = []
+    if moment.other_step is not None:  # before the suspected one: if any batch will do, that one is not the cause
+        name = f"batch of step {moment.other_step} left out (to compare)"
+        found.append(Change("skip", moment.other_step, name=name))
     if moment.worst_step is not None:
         cause, line = "a harmful batch", f"look at the batch of step {moment.worst_step}; leave it out"
         name = f"batch of step {moment.worst_step} left out"
         found.append(Change("skip", moment.worst_step, name=name, cause=cause, line=line))
-    if moment.other_step is not None:
-        name = f"batch of step {moment.other_step} left out (to compare)"
-        found.append(Change("skip", moment.other_step, name=name))
     if moment.has_smaller:
         name, cause = "smaller batches weighed by their size", "the smaller last batch weighs too much"
         found.append(Change("weigh", name=name, cause=cause, line=lines.weigh()))

@@ -20,22 +20,27 @@ class CurveLog:
         self.loss: list[float] = []
         self.gradient_norm: list[float] = []
         self.learning_rate: list[float] = []
+        #: Steps whose updates a guard left out: they say nothing of the run.
+        self.skipped: set[int] = set()
+        #: The step that the curve is judged from: the first since the run went back.
+        self.since = 1
         self._writer = EventWriter(path) if path is not None else None
 
-    def add(self, loss: float, gradient_norm: float | None, learning_rate: float | None) -> None:
+    def add(self, loss: float, gradient_norm: float | None, learning_rate: float | None, skipped: bool = False) -> None:
         """Add the numbers of the next step; what is not known is `None`."""
         self.loss.append(loss)
         self.gradient_norm.append(np.nan if gradient_norm is None else gradient_norm)
         self.learning_rate.append(np.nan if learning_rate is None else learning_rate)
+        step = len(self.loss)
+        if skipped:
+            self.skipped.add(step)
         if self._writer is None:
             return
-        scalars = [("loss", loss)]
-        if gradient_norm is not None:
-            scalars.append(("grad_norm", gradient_norm))
-        if learning_rate is not None:
-            scalars.append(("lr", learning_rate))
-        self._writer.add(len(self.loss), scalars)
-        if len(self.loss) % FLUSH_EVERY == 0:
+        numbers = {"loss": loss, "grad_norm": gradient_norm, "lr": learning_rate}
+        if skipped:
+            numbers = {"skipped": 1.0}
+        self._writer.add(step, [(name, number) for name, number in numbers.items() if number is not None])
+        if step % FLUSH_EVERY == 0:
             self._writer.flush()
 
     def flush(self) -> None:
@@ -45,8 +50,32 @@ class CurveLog:
 
     def curve(self) -> Curve:
         """Return the numbers so far. Lengths of gradients are left out: a run is judged by its losses here."""
-        steps = np.arange(1, len(self.loss) + 1, dtype=np.uint64)
-        return Curve(steps, np.asarray(self.loss, dtype=np.float64), learning_rate=_known(self.learning_rate))
+        steps = [step for step in range(self.since, len(self.loss) + 1) if step not in self.skipped]
+        rates = [self.learning_rate[step - 1] for step in steps]
+        losses = [self.loss[step - 1] for step in steps]
+        return Curve(np.asarray(steps, dtype=np.uint64), np.asarray(losses, dtype=np.float64), learning_rate=_known(rates))
+
+    def first_not_finite(self) -> int | None:
+        """Return the first step of the judged part whose loss is not finite, and whose update was made."""
+        steps = range(self.since, len(self.loss) + 1)
+        return next((step for step in steps if step not in self.skipped and not np.isfinite(self.loss[step - 1])), None)
+
+    def between(self, first: int, last: int) -> list[float]:
+        """Return the losses of these steps, both included, without those whose updates were left out."""
+        return [self.loss[step - 1] for step in range(max(first, self.since), last + 1) if step not in self.skipped]
+
+    @classmethod
+    def of(cls, curve: Curve) -> CurveLog:
+        """Return the numbers that a file of events holds."""
+        log = cls(None)
+        steps = curve.steps.tolist()
+        for name, known in (("loss", curve.loss), ("gradient_norm", curve.gradient_norm), ("learning_rate", curve.learning_rate)):
+            column = np.full(steps[-1], np.nan)
+            if known is not None:
+                column[np.asarray(steps) - 1] = known
+            setattr(log, name, column.tolist())
+        log.skipped = set(range(1, steps[-1] + 1)) - set(steps)
+        return log
 
 
 def _known(values: list[float]) -> NDArray[np.float64] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 import warnings
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ class Directory:
     def __init__(self, path: Path, framework: Framework) -> None:
         self.path = path
         self._framework = framework
+        #: The step that the curve is judged from.
+        self.since = 1
         #: Steps that the segments begin with.
         self._segments: list[int] = []
         self._full = False
@@ -46,7 +49,8 @@ class Directory:
 
     def write_head(self, verdict: str | None) -> None:
         """Write what made the recording, and the verdict upon the curve if something has gone wrong."""
-        head = {"form": FORM, "framework": self._framework.name, "versions": self._framework.versions(), "verdict": verdict}
+        head = {"form": FORM, "framework": self._framework.name, "versions": self._framework.versions()}
+        head |= {"verdict": verdict, "since": self.since}
         write_atomically(self.path / HEAD, json.dumps(head, indent=1).encode())
 
     def write_state(self, snapshot: Snapshot) -> None:
@@ -65,7 +69,7 @@ class Directory:
                 told["random"].append([len(kept.random.framework), _random.to_json(kept.random)])
                 tensors |= {f"random/{number}/{part}": tensor for part, tensor in enumerate(kept.random.framework)}
             tensors |= {f"{kept.step}/{name}": tensor for name, tensor in kept.batch.tensors.items()}
-            told["steps"].append([kept.step, numbers[kept.random], kept.begins_epoch, kept.batch.skeleton])
+            told["steps"].append([kept.step, numbers[kept.random], kept.begins_epoch, kept.skipped, kept.batch.skeleton])
         first = steps[0].step
         self._save(_steps(first), tensors, {name: json.dumps(value) for name, value in told.items()})
         if first not in self._segments:
@@ -93,6 +97,20 @@ class Directory:
             partial.unlink(missing_ok=True)
             warnings.warn(f"{self.path / name}: {error}; the recording goes on in memory only", RuntimeWarning, stacklevel=2)
 
+    def set_aside(self, number: int, since: int) -> None:
+        """Move states and batches, with a copy of the curve, into a directory of their own beside this one; begin anew."""
+        aside = self.path.with_name(f"{self.path.name}.rolled-back-{number}")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        for file in self.path.glob("events.out.tfevents.*"):
+            shutil.copy(file, aside)
+        shutil.copy(self.path / HEAD, aside)
+        for folder in ("states", "steps"):
+            os.replace(self.path / folder, aside / folder)
+            (self.path / folder).mkdir()
+        self._segments, self.since = [], since
+        self.write_head(None)
+
     def read_head(self) -> None:
         """Check that the directory holds a recording in this framework."""
         path = self.path / HEAD
@@ -102,6 +120,7 @@ class Directory:
         if head.get("form") != FORM or head.get("framework") != self._framework.name:
             found = f"form {head.get('form')} of {head.get('framework')}"
             raise ValueError(f"{path} is {found}; form {FORM} of {self._framework.name} is needed")
+        self.since = int(head["since"])
 
     def read_states(self) -> list[Snapshot]:
         """Read all states, the oldest first."""
@@ -132,10 +151,11 @@ class Directory:
         for name, tensor in tensors.items():
             step, _, rest = name.partition("/")
             of_step.setdefault(step, {})[rest] = tensor
-        return [
-            RecordedStep(step, Tree(of_step.get(str(step), {}), skeleton), randoms[number], begins_epoch)
-            for step, number, begins_epoch, skeleton in json.loads(told["steps"])
-        ]
+        steps = []
+        for step, number, begins_epoch, skipped, skeleton in json.loads(told["steps"]):
+            steps.append(RecordedStep(step, Tree(of_step.get(str(step), {}), skeleton), randoms[number], begins_epoch))
+            steps[-1].skipped = skipped
+        return steps
 
 
 def _state(step: int) -> str:

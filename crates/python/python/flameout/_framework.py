@@ -15,7 +15,7 @@ from flameout._tree import Tree
 class RecordedStep:
     """A step of the run: what went in, and the states of the generators before the forward pass."""
 
-    __slots__ = ("batch", "begins_epoch", "bytes", "random", "step")
+    __slots__ = ("batch", "begins_epoch", "bytes", "random", "skipped", "step")
 
     def __init__(self, step: int, batch: Tree[Any], random: RandomState, begins_epoch: bool = False) -> None:
         self.step = step
@@ -23,6 +23,8 @@ class RecordedStep:
         self.random = random
         #: Whether running metrics start anew at this step.
         self.begins_epoch = begins_epoch
+        #: Whether a guard left its update out.
+        self.skipped = False
         self.bytes = sum(tensor.nbytes for tensor in batch.tensors.values())
 
     @property
@@ -117,6 +119,9 @@ class Framework(Protocol):
 
     def versions(self) -> dict[str, str]:
         """Name what numbers depend on."""
+
+    def is_finite(self, tensor: Any) -> bool:
+        """Say whether all numbers of a tensor are finite."""
 
     def replay_step(self, step: RecordedStep, own_order: bool) -> float:
         """Make a step from where the run is; return the loss before the update."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flameout._native import Curve
 from flameout._recording import Recording
+from flameout.guard import Action, Guard, Sentry
 from flameout.judgement import Judgement, judge
 
 #: Steps between two states that are kept.
@@ -14,6 +15,16 @@ class RecorderBase:
     """What a recorder tells of its recording."""
 
     _recording: Recording
+    _sentry: Sentry | None = None
+
+    def _watch_by(self, guard: Guard | None) -> None:
+        if guard is not None:
+            self._sentry = Sentry(guard, self._recording.directory.path / "guard.jsonl")
+
+    @property
+    def actions(self) -> list[Action]:
+        """What the guard has done; `guard.jsonl` in the directory says the same, a line each."""
+        return [] if self._sentry is None else list(self._sentry.actions)
 
     @property
     def caught(self) -> bool:

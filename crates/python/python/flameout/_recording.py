@@ -21,6 +21,8 @@ from flameout._tree import Tree
 from flameout._watch import Watch
 from flameout.judgement import Judgement, judge
 
+#: Batches since the newest state may take the limit of memory divided by this.
+SLACK = 8
 #: Verdicts upon which a run is written down. `rose-at-the-end` may come back yet.
 _CAUGHT = frozenset({"collapse", "collapse-of-training", "diverged", "not-finite", "lasting-rise", "gradients-exploded"})
 
@@ -78,7 +80,7 @@ class Recording:
             return
         step = self.next_step
         # Batches since the newest state cannot be dropped: before they take too much, a state is kept out of turn.
-        due = self.ring.newest is None or (step - 1) % self.every == 0 or self._bytes_since > self.limit // 8
+        due = self.ring.newest is None or (step - 1) % self.every == 0 or self._bytes_since > self.limit // SLACK
         if due:
             self._take_snapshot(step)
         previous = self._random
@@ -125,7 +127,8 @@ class Recording:
             while self.steps and self.steps[0].step < oldest.step:
                 self._bytes -= self.steps.popleft().bytes
             self.directory.drop_steps_before(oldest.step)
-        for step in self.ring.shrink_to(max(self.limit - self._bytes - incoming, 0)):
+        slack = self.limit // SLACK
+        for step in self.ring.shrink_to(max(self.limit - slack - self._bytes - incoming, 0)):
             self.directory.drop_state(step)
 
     def forget(self) -> None:
@@ -133,14 +136,34 @@ class Recording:
         if not self.caught and self.steps and self.steps[-1].step == self.next_step:
             self._add_bytes(-self.steps.pop().bytes)
 
-    def end(self, loss: float, gradient_norm: float | None, learning_rate: float | None) -> None:
+    def end(self, loss: float, gradient_norm: float | None, learning_rate: float | None, skipped: bool = False) -> None:
         """Take in the numbers of the step that has begun; write the run down if something has gone wrong."""
-        self.curve.add(loss, gradient_norm, learning_rate)
-        if self.caught or not self._watch.is_suspicious(loss):
+        if skipped and not self.caught:
+            self.steps[-1].skipped = True
+        self.curve.add(loss, gradient_norm, learning_rate, skipped)
+        if self.caught or skipped or not self._watch.is_suspicious(loss):
             return
         judgement = judge(self.curve.curve())
         if judgement.verdict in _CAUGHT or not np.isfinite(loss):
             self.write(judgement)
+
+    def sound_state(self) -> Snapshot | None:
+        """Return the newest state whose numbers are all finite from well before the first sign; else from just before it."""
+        onset = self.judgement.onset() if self.judgement is not None else None
+        onset = onset or self.curve.first_not_finite() or self.next_step
+        for last in (onset - self.every, onset):
+            for snapshot in reversed(list(self.ring)):
+                if snapshot.step <= last and all(map(self.framework.is_finite, snapshot.state.tensors.values())):
+                    return snapshot
+        return None
+
+    def begin_anew(self, number: int) -> None:
+        """Go on after the run went back for the `number`th time: what was kept is set aside on disk."""
+        self.directory.set_aside(number, self.next_step)
+        self.ring, self.steps, self._watch = Ring(), deque(), Watch()
+        self.judgement, self._random = None, None
+        self._bytes = self._bytes_since = 0
+        self.curve.since = self.next_step
 
     def write(self, judgement: Judgement) -> None:
         """Write what is not yet in the directory: the steps since the newest state, and the verdict."""
@@ -173,10 +196,5 @@ class Recording:
         curves = read_log(self.directory.path)
         if len(curves) != 1:
             raise ValueError(f"{self.directory.path} holds {len(curves)} curves; must be one")
-        (curve,) = curves
-        self.curve = CurveLog(None)
-        nothing = np.full(len(curve), np.nan)
-        norms = nothing if curve.gradient_norm is None else curve.gradient_norm
-        rates = nothing if curve.learning_rate is None else curve.learning_rate
-        self.curve.loss = curve.loss.tolist()
-        self.curve.gradient_norm, self.curve.learning_rate = norms.tolist(), rates.tolist()
+        self.curve = CurveLog.of(curves[0])
+        self.curve.since = self.directory.since

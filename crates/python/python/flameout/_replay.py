@@ -22,6 +22,8 @@ from flameout.judgement import Judgement, judge
 WINDOW = 20
 #: Steps for which the median must stay above the threshold.
 STAY = 100
+#: Steps of a replay where the control needs longer than in the run's own order to go wrong in others.
+PATIENCE = 3000
 #: Orders of the batches at most: more are asked of the control until its share tells a remedy from chance.
 MOST_ORDERS = 10
 #: Replays of the control where it is not the same to the bit.
@@ -45,50 +47,54 @@ class _End:
     losses: tuple[float, ...]
 
 
-def diagnose(recording: Recording, *, orders: int = 3, lead: int = 100, changes: Sequence[str] | None = None) -> Diagnosis:
-    """Find the cause of what went wrong in a recorded run; the model is left as it was.
+@dataclass(frozen=True)
+class Plan:
+    """How a run is examined."""
 
-    `orders` is the number of orders of the batches, the run's own among them, of which there are more if the control does not
-    go wrong in all; `lead` the steps before the first sign from
-    which replays begin; `changes` the kinds of change to try, all by default.
-    """
+    #: Orders of the batches, the run's own among them; there are more if the control does not go wrong in all.
+    orders: int = 3
+    #: Replays begin at least so many steps before the first sign.
+    lead: int = 100
+    #: The kinds of change to try; all, if nothing is said.
+    changes: Sequence[str] | None = None
+    #: Whether all changes are tried, though a cause is found.
+    everything: bool = False
+
+
+def diagnose(recording: Recording, plan: Plan) -> Diagnosis:
+    """Find the cause of what went wrong in a recorded run; the model is left as it was."""
     judgement = recording.judgement or judge(recording.curve.curve())
     if not judgement.is_wrong:
         return Diagnosis(judgement, None, "The losses show nothing that a cause is needed for.")
-    onset = judgement.onset() or _first_not_finite(recording)
+    onset = judgement.onset() or recording.curve.first_not_finite()
     if onset is None:
         return Diagnosis(judgement, None, "The training loss has no lasting rise, so there is nothing to replay.")
     now = recording.framework.state()
     generators = _random.capture(None, recording.framework.random_tensors(None))
     try:
-        return _Examination(recording, judgement, onset, orders, lead).run(changes)
+        return _Examination(recording, judgement, onset, plan).run()
     finally:
         recording.framework.restore(now)
         _random.restore(generators)
         recording.framework.restore_random(generators.framework)
 
 
-def _first_not_finite(recording: Recording) -> int | None:
-    return next((step for step, loss in enumerate(recording.curve.loss, 1) if not math.isfinite(loss)), None)
-
-
 class _Examination:
-    def __init__(self, recording: Recording, judgement: Judgement, onset: int, orders: int, lead: int) -> None:
+    def __init__(self, recording: Recording, judgement: Judgement, onset: int, plan: Plan) -> None:
         self.recording = recording
         self.framework: Framework = recording.framework
         self.judgement = judgement
         self.onset = onset
-        self.orders = orders
-        self.lead = lead
+        self.plan = plan
 
-    def run(self, kinds: Sequence[str] | None) -> Diagnosis:
+    def run(self) -> Diagnosis:
         birth = self._find_birth()
         if birth is not None and birth.phase == "data":
             reason = "The batch held it before the model saw it; no replay is needed."
             remedy = "leave these rows out, or mend them, before they are batched"
             return self._told("data that are not finite", reason, birth=birth, remedy=remedy)
         ring = self.recording.ring
-        snapshot = ring.at_or_before(max(self.onset - self.lead, 1)) or ring.at_or_before(self.onset)
+        snapshot = ring.at_or_before(max(self.onset - self.plan.lead, 1)) or ring.at_or_before(self.onset)
         if snapshot is None:
             oldest = ring.oldest.step if ring.oldest else "none"
             reason = f"No state from before the onset was kept (the oldest: step {oldest}); give the recorder more memory."
@@ -101,22 +107,21 @@ class _Examination:
         goal = self._goal(snapshot, steps)
         if goal is None:
             return self._told(None, "The loss did not stay up long enough to tell replays apart.", birth=birth)
-        return self._replay(snapshot, steps, goal, birth, kinds)
+        return self._replay(snapshot, steps, goal, birth)
 
     def _told(self, cause: str | None, reason: str, **more: object) -> Diagnosis:
         return Diagnosis(self.judgement, cause, reason, onset=self.onset, **more)  # type: ignore[arg-type]
 
     def _goal(self, snapshot: Snapshot, steps: list[RecordedStep]) -> Goal | None:
         """Half-way from the loss before the onset to the loss after it."""
-        loss = self.recording.curve.loss
-        usual = median(loss[max(self.onset - 201, 0) : max(self.onset - 1, 1)])
-        last = steps[-1].step
-        after = loss[self.onset - 1 : last]
+        curve, last = self.recording.curve, steps[-1].step
+        usual = median(curve.between(self.onset - 200, max(self.onset - 1, 1)) or [curve.loss[self.onset - 1]])
+        after = curve.between(self.onset, last)
         tail = after[-max(len(after) // 2, 1) :]
         # On the way to infinity, the loss of the beginning stands for that of a run that has learnt nothing.
-        level = median(tail) if all(map(math.isfinite, after)) else max(median(loss[:10]), usual * 2)
+        level = median(tail) if all(map(math.isfinite, after)) else max(median(curve.loss[:10]), usual * 2)
         threshold = usual + 0.5 * (level - usual)
-        recorded = self._follow(iter(loss[snapshot.step - 1 : last]), Goal(threshold, last))
+        recorded = self._follow(iter(curve.between(snapshot.step, last)), Goal(threshold, last))
         if not (math.isfinite(threshold) and recorded.wrong):
             return None
         decided = len(recorded.losses)
@@ -145,11 +150,13 @@ class _Examination:
         whole = [kept for kept in steps if kept.step != skip]
         own = order == 0
         while True:
-            turn = whole if own else [whole[index] for index in generator.permutation(len(whole))]
+            turn = whole if own else [whole[index] for index in generator.permutation(len(whole)) if not whole[index].skipped]
             for kept in turn:
                 self.framework.restore_random(kept.random.framework)
                 _random.restore(kept.random)
-                yield self.framework.replay_step(kept, own)
+                loss = self.framework.replay_step(kept, own)
+                if not kept.skipped:
+                    yield loss
             own = False
 
     def _one(
@@ -169,39 +176,38 @@ class _Examination:
         with carried_out:
             return self._follow(self._losses(snapshot, steps, order, skip), goal)
 
-    def _replay(
-        self,
-        snapshot: Snapshot,
-        steps: list[RecordedStep],
-        goal: Goal,
-        birth: Birth | None,
-        kinds: Sequence[str] | None,
-    ) -> Diagnosis:
+    def _replay(self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, birth: Birth | None) -> Diagnosis:
         moment = self._moment(snapshot, steps)
         own = self._one(snapshot, steps, goal, 0, None, moment)
         control, ends = self._control(snapshot, steps, goal, own, moment)
-        ends += [self._one(snapshot, steps, goal, order, None, moment) for order in range(1, self.orders)]
-        while own.wrong and not _can_tell(ends) and len(ends) < MOST_ORDERS:
-            ends.append(self._one(snapshot, steps, goal, len(ends), None, moment))
-        base = Trial(None, sum(end.wrong for end in ends), len(ends), sum(len(end.losses) for end in ends))
-        self.orders = len(ends)
         known = {"begin": snapshot.step, "control": control, "birth": birth}
         if not own.wrong:
             reason = "Replayed with nothing changed, it does not go wrong: replays prove nothing here."
-            return self._told(None, reason, trials=(base,), **known)
-        trials = [base]
+            return self._told(None, reason, trials=(_trial(None, ends, goal),), **known)
+        goal = self._other_orders(snapshot, steps, goal, ends, moment)
+        base, trials = _trial(None, ends, goal), list[Trial]()
         self.framework.restore(snapshot.state)  # some changes are named by what the model is like there
+        named, reason = _conclude(base, trials)
         for change in self.framework.changes(moment):
-            if kinds is None or change.kind in kinds:
-                trials.append(self._try(snapshot, steps, goal, change, moment))
-        named, reason = _conclude(base, trials[1:])
+            if self.plan.changes is None or change.kind in self.plan.changes:
+                trials.append(self._try(snapshot, steps, goal, change, moment, base.of))
+                named, reason = _conclude(base, trials)
+                if named is not None and not self.plan.everything:
+                    break
         cause, remedy = (named.cause, named.line) if named else (None, None)
-        return self._told(cause, reason, trials=tuple(trials), remedy=remedy, named=named, **known)
+        return self._told(cause, reason, trials=(base, *trials), remedy=remedy, named=named, **known)
+
+    def _other_orders(self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, ends: list[_End], moment: Moment) -> Goal:
+        """Add the control in other orders to `ends`, until a remedy can be told from chance; return how long replays are."""
+        patient = Goal(goal.threshold, max(goal.horizon, PATIENCE))
+        while len(ends) < self.plan.orders or (not _can_tell(ends, patient) and len(ends) < MOST_ORDERS):
+            ends.append(self._one(snapshot, steps, patient, len(ends), None, moment))
+        return goal if _can_tell(ends, goal) else patient
 
     def _control(
         self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, own: _End, moment: Moment
     ) -> tuple[Control, list[_End]]:
-        recorded = self.recording.curve.loss[snapshot.step - 1 : steps[-1].step]
+        recorded = self.recording.curve.between(snapshot.step, steps[-1].step)
         differs = next((at for at, pair in enumerate(zip(recorded, own.losses, strict=False)) if not _same(*pair)), None)
         compared = min(len(recorded), len(own.losses))
         if differs is None:
@@ -212,17 +218,17 @@ class _Examination:
             at_step = [end.losses[at] for end in ends if at < len(end.losses)] + [loss]
             if all(map(math.isfinite, at_step)) and loss != 0.0:
                 spread = max(spread, (max(at_step) - min(at_step)) / abs(loss))
-        return Control(False, compared, snapshot.step + differs, CONTROLS, spread), ends
+        made = [kept.step for kept in steps if not kept.skipped]
+        return Control(False, compared, made[differs], CONTROLS, spread), ends
 
-    def _try(self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, change: Change, moment: Moment) -> Trial:
+    def _try(
+        self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, change: Change, moment: Moment, orders: int
+    ) -> Trial:
         """Replay a change in one order after the other, until one goes wrong: then it is no remedy."""
-        of = made = 0
-        for order in range(self.orders):
-            end = self._one(snapshot, steps, goal, order, change, moment)
-            of, made = of + 1, made + len(end.losses)
-            if end.wrong:
-                return Trial(change, 1, of, made)
-        return Trial(change, 0, of, made)
+        ends: list[_End] = []
+        while len(ends) < orders and not any(end.wrong for end in ends):
+            ends.append(self._one(snapshot, steps, goal, len(ends), change, moment))
+        return Trial(change, sum(end.wrong for end in ends), len(ends), sum(len(end.losses) for end in ends))
 
     def _moment(self, snapshot: Snapshot, steps: list[RecordedStep]) -> Moment:
         norms = self._gradient_norms(snapshot, steps)
@@ -264,7 +270,7 @@ class _Examination:
         return norms
 
     def _find_birth(self) -> Birth | None:
-        step = _first_not_finite(self.recording)
+        step = self.recording.curve.first_not_finite()
         if step is None:
             return None
         snapshot = self.recording.ring.at_or_before(step)
@@ -290,9 +296,15 @@ def by_chance(base: Trial, trial: Trial) -> float:
     return math.comb(base.of, base.wrong) / math.comb(base.of + trial.of, base.wrong)
 
 
-def _can_tell(ends: list[_End]) -> bool:
-    wrong, of = sum(end.wrong for end in ends), len(ends)
-    return wrong > 0 and by_chance(Trial(None, wrong, of, 0), Trial(None, 0, of, 0)) <= SIGNIFICANT
+def _trial(change: Change | None, ends: list[_End], goal: Goal) -> Trial:
+    """Count the replays that went wrong within the steps of a goal."""
+    wrong = sum(end.wrong and len(end.losses) <= goal.horizon for end in ends)
+    return Trial(change, wrong, len(ends), sum(len(end.losses) for end in ends))
+
+
+def _can_tell(ends: list[_End], goal: Goal) -> bool:
+    base = _trial(None, ends, goal)
+    return base.wrong > 0 and by_chance(base, Trial(None, 0, base.of, 0)) <= SIGNIFICANT
 
 
 def _conclude(base: Trial, trials: list[Trial]) -> tuple[Change | None, str]:

@@ -53,10 +53,6 @@ class Ring:
         """Drop the oldest snapshot; return its step."""
         return self._drop(0)
 
-    def clear(self) -> list[int]:
-        """Drop all snapshots; return their steps."""
-        return [self._drop(0) for _ in range(len(self))]
-
     def at_or_before(self, step: int) -> Snapshot | None:
         """Return the newest snapshot of this step or an earlier one."""
         return next((snapshot for snapshot in reversed(self._snapshots) if snapshot.step <= step), None)

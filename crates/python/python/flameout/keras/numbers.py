@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def find_birth(run: KerasRun, step: RecordedStep) -> Birth | None:
     """Make a step from where the run is; return the first number in it, in the order of time, that is not finite."""
     for name, tensor in step.batch.tensors.items():
-        if not _is_finite(tensor):
+        if not is_finite(tensor):
             rows = (~np.isfinite(tensor)).reshape(max(len(tensor), 1), -1).any(axis=1) if tensor.ndim else np.zeros(0)
             named = tuple(int(row) for row in np.flatnonzero(rows))
             return Birth(step.step, "data", "", name.removeprefix("b/").replace("batch/", "batch item "), named)
@@ -37,7 +37,7 @@ def find_birth(run: KerasRun, step: RecordedStep) -> Birth | None:
         return Birth(step.step, "loss", "", "the loss; all outputs of layers are finite")
     # Backward goes from the last layer to the first.
     for path in reversed(paths):
-        if not _is_finite(gradients[path]):
+        if not is_finite(gradients[path]):
             module, _, tensor = path.rpartition("/")
             return Birth(step.step, "backward", module, f"gradient of {tensor}")
     return _in_variables(run, step, "update")
@@ -46,7 +46,7 @@ def find_birth(run: KerasRun, step: RecordedStep) -> Birth | None:
 def _in_variables(run: KerasRun, step: RecordedStep, phase: str) -> Birth | None:
     variables = [*run.model.trainable_variables, *run.model.non_trainable_variables]
     for variable, value in zip(variables, [*run.now[0], *run.now[1]], strict=True):
-        if not _is_finite(value):
+        if not is_finite(value):
             module, _, tensor = variable.path.rpartition("/")
             return Birth(step.step, phase, module, tensor)
     return None
@@ -61,7 +61,7 @@ def _watched(model: Any, step: RecordedStep, found: list[Birth]) -> Iterator[Non
         def look(*arguments: Any, **settings: Any) -> Any:
             outputs = call(*arguments, **settings)
             for output in jax.tree_util.tree_leaves(outputs):
-                if not isinstance(output, jax.core.Tracer) and not _is_finite(output):
+                if not isinstance(output, jax.core.Tracer) and not is_finite(output):
                     found.append(Birth(step.step, "forward", layer.path, "output"))
             return outputs
 
@@ -76,6 +76,7 @@ def _watched(model: Any, step: RecordedStep, found: list[Birth]) -> Iterator[Non
             object.__delattr__(layer, "call")
 
 
-def _is_finite(tensor: Any) -> bool:
+def is_finite(tensor: Any) -> bool:
+    """Say whether all numbers of an array are finite."""
     values = np.asarray(tensor)
     return not np.issubdtype(values.dtype, np.inexact) or bool(np.isfinite(values).all())

@@ -10,7 +10,7 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import keras
@@ -24,6 +24,43 @@ from flameout.keras import changes, numbers
 
 #: Trained variables, other variables, the optimiser's, and those of metrics: what `fit` hands from step to step.
 State = tuple[list[Any], list[Any], list[Any], list[Any]]
+#: No finite length is longer.
+LONGEST = float(np.finfo(np.float32).max)
+
+
+class Functions(NamedTuple):
+    """What a model does with a state and a batch."""
+
+    #: The model's own step; returns logs and the new state.
+    step: Callable[[State, Any], Any]
+    #: Returns the loss and the gradients of the trained variables.
+    gradients: Callable[[State, Any], Any]
+    #: The model's own step if the gradient is no longer than a limit; returns logs, the state, that length, and the loss.
+    guarded: Callable[[State, Any, Any], Any]
+
+
+def _functions_of(model: Any) -> Functions:
+    def step(state: State, data: Any) -> Any:
+        return model.train_step(state, data)
+
+    def gradients(state: State, data: Any) -> Any:
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+        trained, others, optimizer, metrics = state
+        both = jax.value_and_grad(model.compute_loss_and_updates, has_aux=True)
+        settings = {"training": True, "optimizer_variables": optimizer}
+        (_, (loss, *_)), found = both(trained, others, metrics, x, y, weights, **settings)
+        return loss, found
+
+    def guarded(state: State, data: Any, limit: Any) -> Any:
+        # XLA sees that the step makes the same gradients, and makes them once.
+        loss, found = gradients(state, data)
+        length = jax.numpy.sqrt(sum(jax.numpy.sum(jax.numpy.square(g.astype("float32"))) for g in found))
+        logs, new = model.train_step(state, data)
+        new, old = (tuple(map(list, whole)) for whole in (new, state))
+        kept = jax.tree_util.tree_map(lambda one, other: jax.numpy.where(length <= limit, one, other), new, old)
+        return logs, kept, length, loss
+
+    return Functions(step, gradients, guarded)
 
 
 class KerasRun:
@@ -51,7 +88,9 @@ class KerasRun:
         self.whole_rows: int | None = None
         #: What is done to the trained variables after each update; it gets those of before and of after.
         self.after_update: Callable[[list[Any], list[Any]], list[Any]] | None = None
-        self._functions: dict[int, tuple[Any, Any]] = {}
+        #: Whether steps are those of a guard, which leaves the state as it is if the gradient is too long or not finite.
+        self.guarded = False
+        self._functions: dict[int, Functions] = {}
 
     def enter(self, state: State, begins_epoch: bool) -> None:
         """Take the state that a step of `fit` starts from."""
@@ -74,7 +113,7 @@ class KerasRun:
         """Copy the state."""
         names = ("trained", "others", "optimizer", "metrics")
         nested: dict[str, Any] = {name: list(part) for name, part in zip(names, self.now, strict=True)}
-        nested |= {"fresh-metrics": self.fresh_metrics, "kernels-at-start": self.kernels_at_start}
+        nested |= {"fresh-metrics": self.fresh_metrics, "kernels-at-start": self.kernels_at_start, "guarded": self.guarded}
         # `fit` gives the memory of a state away with the next step.
         return Tree.of(nested, lambda value: np.array(value) if _is_array(value) else None, "state")
 
@@ -85,6 +124,7 @@ class KerasRun:
             _require_shapes(nested["trained"], self.model.trainable_variables)
         self.now = (nested["trained"], nested["others"], nested["optimizer"], nested["metrics"])
         self.fresh_metrics, self.kernels_at_start = nested["fresh-metrics"], nested["kernels-at-start"]
+        self.guarded = nested["guarded"]
 
     def copy_batch(self, data: Any, rate: float) -> Tree[NDArray[Any]]:
         """Keep a batch, with the learning rate; nothing writes to a batch, so on the CPU it is no copy."""
@@ -111,6 +151,10 @@ class KerasRun:
         """Return the loss of the step that was made since `before`; a `train_step` that tracks none says it in its logs."""
         total, count = self.running_loss()
         return (total - before[0]) / (count - before[1]) if count > before[1] else float(logs["loss"])
+
+    def is_finite(self, tensor: Any) -> bool:
+        """Say whether all numbers of a tensor are finite."""
+        return numbers.is_finite(tensor)
 
     def random_tensors(self, previous: tuple[Any, ...] | None) -> tuple[Any, ...]:
         """Return nothing: the states of Keras' generators are variables of the model."""
@@ -140,7 +184,12 @@ class KerasRun:
         self.now = self.before(step, own_order)
         data, weight = self._weighed(step)
         trained, sums = self.now[0], self.running_loss()
-        logs, state = self._step_function()(self.now, data)
+        if self.guarded:
+            logs, state, _, loss = self.guarded_step(self.now, data, -1.0 if step.skipped else LONGEST)
+            if step.skipped:
+                return float(loss)
+        else:
+            logs, state = self._compiled().step(self.now, data)
         self.now = state if self.after_update is None else (self.after_update(trained, state[0]), *state[1:])
         return self.loss_since(sums, logs) / weight
 
@@ -162,9 +211,7 @@ class KerasRun:
 
     def gradients(self, step: RecordedStep) -> list[Any]:
         """Return the gradients of the trained variables in a step from where the run is."""
-        key = id(self.model.optimizer)
-        self._step_function()
-        return list(self._functions[key][1](self.before(step, True), self._data(step)))
+        return list(self._compiled().gradients(self.before(step, True), self._data(step))[1])
 
     def changes(self, moment: Moment) -> Sequence[Change]:
         """Name the changes that can be made, the most specific cause first."""
@@ -199,24 +246,30 @@ class KerasRun:
         weight = step.rows / self.whole_rows
         return (x, y, np.full(step.rows, weight, np.float32) if weights is None else weights * weight), weight
 
-    def _step_function(self) -> Any:
-        """Return the compiled step of the optimiser of now; and keep the gradient's function beside it."""
+    def guarded_step(self, state: State, data: Any, limit: float) -> tuple[Any, State, float, float]:
+        """Make a step if its gradient is not longer than `limit`; return logs, state, that length, and the loss."""
+        logs, state, length, loss = self._compiled().guarded(state, data, np.float32(limit))
+        return logs, state, float(length), float(loss)
+
+    def back_at(self, state: Tree[NDArray[Any]], factor: float) -> State:
+        """Return a state for `fit` to go on from, with its learning rate multiplied."""
+        nested = state.together()
+        optimizer, at = list(nested["optimizer"]), self._rate_index()
+        if at is not None:
+            optimizer[at] = optimizer[at] * optimizer[at].dtype.type(factor)
+        parts = (nested["trained"], nested["others"], optimizer, self.fresh_metrics)
+        trained, others, optimizer, metrics = ([jax.numpy.array(value, copy=True) for value in part] for part in parts)
+        return trained, others, optimizer, metrics
+
+    def _compiled(self) -> Functions:
+        """Return the compiled functions of the optimiser of now."""
         model = self.model
         key = id(model.optimizer)
         if key not in self._functions:
-
-            def step(state: State, data: Any) -> Any:
-                return model.train_step(state, data)
-
-            def gradients(state: State, data: Any) -> Any:
-                x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-                trained, others, optimizer, metrics = state
-                loss = jax.grad(model.compute_loss_and_updates, has_aux=True)
-                return loss(trained, others, metrics, x, y, weights, training=True, optimizer_variables=optimizer)[0]
-
+            functions = _functions_of(model)
             plain = model.run_eagerly or not model.jit_compile
-            self._functions[key] = (step, gradients) if plain else (jax.jit(step), jax.jit(gradients))
-        return self._functions[key][0]
+            self._functions[key] = functions if plain else Functions(*map(jax.jit, functions))
+        return self._functions[key]
 
     def forget_functions(self, optimizer: Any) -> None:
         """Drop what was compiled for an optimiser."""

@@ -18,7 +18,7 @@ def find_birth(run: TorchRun, step_function: Callable[..., Any], step: RecordedS
     """Make a step from where the run is; return the first number in it, in the order of time, that is not finite."""
     batch = run.prepare(step)
     for name, tensor in step.batch.tensors.items():
-        if not _is_finite(tensor):
+        if not is_finite(tensor):
             rows = (~torch.isfinite(tensor)).reshape(max(len(tensor), 1), -1).any(dim=1) if tensor.dim() else None
             named = () if rows is None else tuple(int(row) for row in rows.nonzero().flatten())
             return Birth(step.step, "data", "", name.removeprefix("b/").replace("batch/", "batch item "), named)
@@ -28,18 +28,18 @@ def find_birth(run: TorchRun, step_function: Callable[..., Any], step: RecordedS
         loss = step_function(*batch)
     if before is not None:
         return before
-    if not found and isinstance(loss, torch.Tensor) and not _is_finite(loss.detach()):
+    if not found and isinstance(loss, torch.Tensor) and not is_finite(loss.detach()):
         return Birth(step.step, "loss", "", "the loss; all outputs of modules are finite")
     # The loss is made between forward and backward.
     forward = next((birth for birth in found if birth.phase == "forward"), None)
-    if forward is None and isinstance(loss, torch.Tensor) and not _is_finite(loss.detach()):
+    if forward is None and isinstance(loss, torch.Tensor) and not is_finite(loss.detach()):
         return Birth(step.step, "loss", "", "the loss; all outputs of modules are finite")
     return found[0] if found else _in_parameters(run, step, "update")
 
 
 def _in_parameters(run: TorchRun, step: RecordedStep, phase: str) -> Birth | None:
     for name, parameter in run.model.named_parameters():
-        if not _is_finite(parameter.detach()):
+        if not is_finite(parameter.detach()):
             module, _, tensor = name.rpartition(".")
             return Birth(step.step, phase, module, tensor)
     return None
@@ -53,7 +53,7 @@ def _hooked(model: torch.nn.Module, step: RecordedStep, found: list[Birth]) -> I
     def on_output(name: str) -> Callable[..., None]:
         def look(_module: torch.nn.Module, _inputs: Any, outputs: Any) -> None:
             for output in _tensors(outputs):
-                if not _is_finite(output.detach()):
+                if not is_finite(output.detach()):
                     found.append(Birth(step.step, "forward", name, "output"))
                 elif output.requires_grad:
                     output.register_hook(on_gradient(name, "gradient of the output"))
@@ -62,7 +62,7 @@ def _hooked(model: torch.nn.Module, step: RecordedStep, found: list[Birth]) -> I
 
     def on_gradient(module: str, what: str) -> Callable[[torch.Tensor], None]:
         def look(gradient: torch.Tensor) -> None:
-            if not _is_finite(gradient):
+            if not is_finite(gradient):
                 found.append(Birth(step.step, "backward", module, what))
 
         return look
@@ -91,6 +91,7 @@ def _tensors(nested: Any) -> Iterator[torch.Tensor]:
             yield from _tensors(item)
 
 
-def _is_finite(tensor: torch.Tensor) -> bool:
+def is_finite(tensor: torch.Tensor) -> bool:
+    """Say whether all numbers of a tensor are finite."""
     floating = tensor.is_floating_point() or tensor.is_complex()
     return not floating or bool(torch.isfinite(tensor).all())

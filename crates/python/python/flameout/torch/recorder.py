@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,16 +13,22 @@ import torch
 
 from flameout._recorder import EVERY, RecorderBase
 from flameout._recording import Recording
-from flameout._replay import diagnose
+from flameout._replay import Plan, diagnose
 from flameout.diagnosis import Diagnosis
+from flameout.guard import Action, Guard, Sentry, Stopped
 from flameout.torch.run import StepFunction, TorchRun
 
 
 class Step:
     """A step in the making."""
 
-    def __init__(self) -> None:
+    def __init__(self, indices: Any) -> None:
         self.value: torch.Tensor | float | None = None
+        self.indices = indices
+        #: The length of the gradient that the optimiser got.
+        self.gradient_norm: torch.Tensor | None = None
+        #: Whether the guard left the update out.
+        self.skipped = False
 
     def loss(self, value: torch.Tensor) -> torch.Tensor:
         """Take the loss, a tensor with one number, and return it."""
@@ -48,17 +55,20 @@ class Recorder(RecorderBase):
         out: str | os.PathLike[str] = "crash",
         memory: int | str = "1 GiB",
         every: int = EVERY,
+        guard: Guard | None = None,
     ) -> None:
         """Record the training of `model` by `optimizer`.
 
         `scheduler` and `scaler` have `state_dict` and `load_state_dict`. States and batches take at most `memory`, such as
-        `"1 GiB"`; a state is kept `every` so many steps.
+        `"1 GiB"`; a state is kept `every` so many steps. A `guard` leaves updates out, goes back, or stops, as it is told.
         """
+        if guard is not None and guard.roll_back and _is_distributed():
+            raise ValueError("roll_back is for one process; under torch.distributed each would go back by its own loss")
         self._run = TorchRun(model, optimizer, scheduler, scaler)
         self._recording = Recording(self._run, out, memory, every)
-        self._gradient_norm: torch.Tensor | None = None
-        self._in_step = False
-        self._hook = optimizer.register_step_pre_hook(self._measure_gradient)
+        self._watch_by(guard)
+        self._step: Step | None = None
+        self._hook = optimizer.register_step_pre_hook(self._before_update)
 
     @classmethod
     def read(
@@ -77,28 +87,38 @@ class Recorder(RecorderBase):
         return recorder
 
     @contextmanager
-    def step(self, *batch: Any) -> Iterator[Step]:
+    def step(self, *batch: Any, indices: Any = None) -> Iterator[Step]:
         """Record a step of training on a batch: tensors, numbers and text, in lists, tuples and dictionaries.
 
         The step is over when the block ends: it must have called `Step.loss`. One that ends by an exception is dropped.
+        `indices` say which samples the batch holds; the log of the guard names them.
         """
         if not self.caught:
             self._recording.begin(self._run.copy_batch(batch))
-        step = Step()
-        self._gradient_norm, self._in_step = None, True
+        step = self._step = Step(indices)
         rate = self._run.learning_rate()
         try:
             yield step
+        except Stopped:
+            # The run is wrong from this step on, whatever its loss was.
+            self._end(step, math.nan, rate)
+            raise
         except BaseException:
             self._recording.forget()
             raise
         finally:
-            self._in_step = False
+            self._step = None
         if step.value is None:
             self._recording.forget()
             raise RuntimeError("the step has told no loss; write `loss = step.loss(loss_fn(model(x), y))`")
-        norm = None if self._gradient_norm is None else float(self._gradient_norm)
-        self._recording.end(float(step.value), norm, rate)
+        was_caught = self.caught
+        self._end(step, float(step.value), rate)
+        if self._sentry is not None and self.caught and not was_caught:
+            self._go_back_or_stop(self._sentry, step)
+
+    def _end(self, step: Step, loss: float, rate: float) -> None:
+        norm = None if step.gradient_norm is None else float(step.gradient_norm)
+        self._recording.end(loss, norm, rate, step.skipped)
 
     def watch(self, step_function: StepFunction) -> Callable[..., Any]:
         """Return a function that makes a step by `step_function(*batch)` and records it.
@@ -124,12 +144,14 @@ class Recorder(RecorderBase):
         orders: int = 3,
         lead: int = 100,
         changes: Sequence[str] | None = None,
+        everything: bool = False,
     ) -> Diagnosis:
         """Replay what went wrong, and name its cause; the model is left as it was.
 
         `step_function(*batch)` makes a whole step of training and returns the loss, as for `watch`. Each change is replayed
         in so many `orders` of the batches, the run's own among them, from a state at least `lead` steps before the onset.
-        `changes` names the kinds to try, such as `["learning-rate", "clip"]`.
+        `changes` names the kinds to try, such as `["learning-rate", "clip"]`. Once a cause is found, no more is tried, unless
+        `everything` is asked for.
         """
         self._run.step_function = step_function or self._run.step_function
         judgement = self.judgement
@@ -139,7 +161,7 @@ class Recorder(RecorderBase):
                 "makes the update, sets gradients to zero, and returns the loss."
             )
             return Diagnosis(judgement, None, reason, onset=judgement.onset())
-        found = diagnose(self._recording, orders=orders, lead=lead, changes=changes)
+        found = diagnose(self._recording, Plan(orders, lead, changes, everything))
         if self.caught:
             self._recording.write_diagnosis(found.to_json())
         return found
@@ -149,12 +171,51 @@ class Recorder(RecorderBase):
         self._recording.curve.flush()
         self._hook.remove()
 
-    def _measure_gradient(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        if not self._in_step:
+    def _before_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        step = self._step
+        if step is None:
             return
-        groups = optimizer.param_groups
-        gradients = [p.grad.detach() for group in groups for p in group["params"] if p.grad is not None]
+        gradients = [p.grad.detach() for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         norms = [torch.linalg.vector_norm(gradient) for gradient in gradients if not gradient.is_sparse]
-        if norms:
-            device = norms[0].device
-            self._gradient_norm = torch.linalg.vector_norm(torch.stack([norm.float().to(device) for norm in norms]))
+        if not norms:
+            return
+        device = norms[0].device
+        step.gradient_norm = torch.linalg.vector_norm(torch.stack([norm.float().to(device) for norm in norms]))
+        if self._sentry is not None:
+            self._object(self._sentry, step, step.gradient_norm)
+
+    def _object(self, sentry: Sentry, step: Step, norm: torch.Tensor) -> None:
+        """Leave an update out, or stop before it is made, if the guard has something against it."""
+        guard, number = sentry.guard, self._recording.next_step
+        reason = sentry.objection(float(norm))
+        if _is_distributed():
+            # All ranks leave an update out, or none does.
+            objects = torch.tensor(float(reason is not None), device=norm.device)
+            torch.distributed.all_reduce(objects, torch.distributed.ReduceOp.MAX)
+            reason = reason or ("another rank objects" if float(objects) else None)
+        if reason is None:
+            return
+        if guard.skip:
+            step.skipped = True
+            self._run.leave_update_out()
+            sentry.add(Action(number, "skip", reason, step.indices))
+        elif guard.stop and not sentry.may_go_back:
+            sentry.add(Action(number, "stop", reason, step.indices))
+            raise Stopped(f"step {number}: {reason}; the weights are as before it")
+
+    def _go_back_or_stop(self, sentry: Sentry, step: Step) -> None:
+        number = len(self._recording.curve.loss)
+        reason = f"the curve says: {self.judgement.verdict}"
+        sound = self._recording.sound_state() if sentry.may_go_back else None
+        if sound is not None:
+            self._run.restore(sound.state)
+            rate = self._run.lower_rates(sentry.guard.lower)
+            sentry.add(Action(number, "roll-back", reason, step.indices, sound.step, rate))
+            self._recording.begin_anew(sentry.times_back)
+        elif sentry.guard.stop:
+            sentry.add(Action(number, "stop", reason, step.indices))
+            raise Stopped(f"step {number}: {reason}")
+
+
+def _is_distributed() -> bool:
+    return bool(torch.distributed.is_available() and torch.distributed.is_initialized())

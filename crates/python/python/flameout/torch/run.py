@@ -83,6 +83,10 @@ class TorchRun:
         """Return the learning rate of the first group of parameters."""
         return float(self.optimizer.param_groups[0]["lr"])
 
+    def is_finite(self, tensor: Any) -> bool:
+        """Say whether all numbers of a tensor are finite."""
+        return numbers.is_finite(tensor)
+
     def random_tensors(self, previous: tuple[Any, ...] | None) -> tuple[torch.Tensor, ...]:
         """Copy the states of the generators of the CPU and, if CUDA is in use, of each device."""
         now = [torch.get_rng_state()]
@@ -114,10 +118,32 @@ class TorchRun:
     def replay_step(self, step: RecordedStep, own_order: bool) -> float:
         """Make a step from where the run is, at the learning rate of the record; return the loss."""
         assert self.step_function is not None
-        loss = self.step_function(*self.prepare(step))
+        batch = self.prepare(step)
+        hook = self.optimizer.register_step_pre_hook(lambda *_: self.leave_update_out()) if step.skipped else None
+        try:
+            loss = self.step_function(*batch)
+        finally:
+            if hook is not None:
+                hook.remove()
         if loss is None:
             raise TypeError("the step function returned nothing; it must return the loss")
         return float(loss.detach() if isinstance(loss, torch.Tensor) else loss)
+
+    def leave_update_out(self) -> None:
+        """Take the gradients away: the optimiser passes over what has none."""
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+    def lower_rates(self, factor: float) -> float:
+        """Multiply the learning rates by a number, also those that a scheduler begins with; return that of the first group."""
+        for group in self.optimizer.param_groups:
+            for name in ("lr", "initial_lr"):
+                if name in group:
+                    group[name] = group[name] * factor
+        if hasattr(self.scheduler, "base_lrs"):
+            self.scheduler.base_lrs = [rate * factor for rate in self.scheduler.base_lrs]
+        return self.learning_rate()
 
     def prepare(self, step: RecordedStep) -> tuple[Any, ...]:
         """Bring mode and learning rates to what they were before a step; return copies of its batch."""
