@@ -24,7 +24,7 @@ WINDOW = 20
 STAY = 100
 #: Steps of a replay where the control needs longer than in the run's own order to go wrong in others.
 PATIENCE = 3000
-#: Orders of the batches at most: more are asked of the control until its share tells a remedy from chance.
+#: Orders of the batches where the control does not go wrong in all of a few.
 MOST_ORDERS = 10
 #: Replays of the control where it is not the same to the bit.
 CONTROLS = 5
@@ -198,9 +198,17 @@ class _Examination:
         return self._told(cause, reason, trials=(base, *trials), remedy=remedy, named=named, **known)
 
     def _other_orders(self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, ends: list[_End], moment: Moment) -> Goal:
-        """Add the control in other orders to `ends`, until a remedy can be told from chance; return how long replays are."""
+        """Add the control in other orders to `ends`; return how long replays are.
+
+        If it does not go wrong in all of a few orders as soon as in the run's own, it hangs on chance as well: then more orders
+        and longer replays tell a remedy from chance, and few would not.
+        """
         patient = Goal(goal.threshold, max(goal.horizon, PATIENCE))
-        while len(ends) < self.plan.orders or (not _can_tell(ends, patient) and len(ends) < MOST_ORDERS):
+        while len(ends) < self.plan.orders:
+            ends.append(self._one(snapshot, steps, patient, len(ends), None, moment))
+        if _can_tell(ends, goal):
+            return goal
+        while len(ends) < MOST_ORDERS:
             ends.append(self._one(snapshot, steps, patient, len(ends), None, moment))
         return goal if _can_tell(ends, goal) else patient
 
