@@ -51,7 +51,7 @@ def test_a_run_with_updates_left_out_is_replayed_to_the_bit(tmp_path):
 
 
 def test_a_run_goes_back_to_a_sound_state_at_a_lower_rate_and_goes_on(tmp_path):
-    model, recorder, losses = trained(tmp_path, 150, [RaisedRate()], guard=flameout.Guard(roll_back=True))
+    model, recorder, losses = trained(tmp_path, 100, [RaisedRate()], guard=flameout.Guard(roll_back=True))
     (action,) = recorder.actions
     assert action.kind == "roll-back" and action.to_step <= 551
     assert float(model.optimizer.learning_rate) == pytest.approx(0.0015) == action.learning_rate

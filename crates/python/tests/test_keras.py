@@ -94,6 +94,25 @@ def test_a_second_fit_goes_on_with_the_recording(tmp_path):
     assert len(recorder.curve()) == 16
 
 
+class Interrupted(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 3:
+            raise KeyboardInterrupt
+
+
+def test_a_fit_that_was_interrupted_is_gone_on_with(tmp_path):
+    recorder, model = flameout.keras.Recorder(out=tmp_path / "crash"), network()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, batch_size=64, verbose=0, callbacks=[recorder, Interrupted()])
+    model.fit(X, Y, batch_size=64, verbose=0, callbacks=[recorder])
+    assert len(recorder.curve()) == 4 + 8
+    other = flameout.keras.Recorder(out=tmp_path / "other")
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, batch_size=64, verbose=0, callbacks=[recorder, Interrupted()])
+    model.fit(X, Y, batch_size=64, verbose=0, callbacks=[other])
+    assert len(recorder.curve()) == 16 and len(other.curve()) == 8
+
+
 def spoiled(model, x, tmp_path, y=Y):
     recorder = flameout.keras.Recorder(out=tmp_path / "crash", stop=True)
     model.fit(x, y, batch_size=64, epochs=30, verbose=0, shuffle=False, callbacks=[recorder])
@@ -141,8 +160,7 @@ def networks():
     return {"mlp": mlp, "cnn": keras.Sequential([keras.Input((16,)), *convolution]), "transformer": transformer}
 
 
-@pytest.mark.parametrize("name", ["mlp", "cnn", "transformer"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("name", "seed"), [("mlp", 0), ("cnn", 1), ("transformer", 2)])
 def test_healthy_runs_are_no_alarm(tmp_path, name, seed):
     keras.utils.set_random_seed(seed)
     model = networks()[name]

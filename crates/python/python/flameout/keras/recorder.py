@@ -71,7 +71,11 @@ class Recorder(RecorderBase, keras.callbacks.Callback):  # type: ignore[misc]
                 "to be recorded, a model needs model.compile(…, steps_per_execution=1)"
             )
         self._run.model = self.model
-        self._original = self.model.train_function
+        original = self.model.train_function
+        # A `fit` that was interrupted has not called `on_train_end`.
+        while isinstance(getattr(original, "__self__", None), Recorder):
+            original = original.__self__._original
+        self._original = original
         self.model.train_function = self._recorded
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:

@@ -1,0 +1,133 @@
+"""Spoils small trainings in PyTorch in known ways, asks for the cause, and makes them again with the remedy; and healthy ones.
+
+    python crates/python/benchmarks/zoo.py --seeds 0 1 2 3 4 --rows target/zoo.jsonl
+    python crates/python/benchmarks/zoo.py --table --rows target/zoo.jsonl
+
+Each run is a line of the file of rows; what is there already is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import flameout.torch
+import torch
+from faults import FAULTS, STEPS, Fault, Training
+from flameout.diagnosis import Diagnosis
+
+HEALTHY = ("mlp", "cnn", "transformer")
+#: Healthy runs of each network for each seed.
+RUNS = 2
+
+
+def main() -> None:
+    """Make the runs that are asked for, or print the table of those that were made."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--kinds", nargs="+", default=[*FAULTS, *HEALTHY], choices=[*FAULTS, *HEALTHY])
+    parser.add_argument("--rows", type=Path, required=True, help="the file of rows, JSON lines")
+    parser.add_argument("--table", action="store_true")
+    options = parser.parse_args()
+    rows = [json.loads(line) for line in options.rows.read_text().splitlines()] if options.rows.exists() else []
+    if options.table:
+        print(table(rows))
+        return
+    torch.set_num_threads(1)
+    made = {(row["kind"], row["seed"]) for row in rows}
+    for seed in options.seeds:
+        for kind in options.kinds:
+            if (kind, seed) not in made:
+                begun = time.process_time()
+                row = faulty(FAULTS[kind], seed) if kind in FAULTS else healthy(kind, seed)
+                row = {"kind": kind, "seed": seed} | row | {"seconds": round(time.process_time() - begun, 1)}
+                with options.rows.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
+                print(json.dumps(row), flush=True)
+
+
+def faulty(fault: Fault, seed: int) -> dict[str, Any]:
+    """Make a run with a fault; say whether its cause is named, and whether the remedy repairs it."""
+    with tempfile.TemporaryDirectory() as folder:
+        training = Training(seed, fault)
+        recorder = flameout.torch.Recorder(
+            training.model, training.optimizer, scheduler=training.scheduler, out=Path(folder) / "crash", every=20
+        )
+        training.run(recorder.watch(training.step), lambda: recorder.caught)
+        row: dict[str, Any] = {"caught": recorder.caught}
+        if not recorder.caught:
+            return row
+        found = recorder.diagnose()
+        row |= {"curve": found.judgement.verdict, "onset": found.onset, "verdict": found.verdict, "remedy": found.remedy}
+        row["birth"] = None if found.birth is None else str(found.birth)
+        row["control"] = None if found.control is None else found.control.equal
+        row["right"] = fault.is_right(found)
+    return row | {"repaired": repaired(fault, seed, found)}
+
+
+def repaired(fault: Fault, seed: int, found: Diagnosis) -> bool | None:
+    """Make the run again with the remedy; say whether it learns. Nothing, if no remedy is named."""
+    if found.remedy is None:
+        return None
+    training = Training(seed, fault, found)
+    losses = training.run(training.step, lambda: False)
+    return all(map(math.isfinite, losses)) and median(losses[-50:]) < 0.1
+
+
+def healthy(kind: str, seed: int) -> dict[str, Any]:
+    """Make healthy runs; count the false alarms."""
+    alarms = 0
+    for number in range(RUNS):
+        torch.manual_seed(1000 * number + seed)
+        model = network(kind)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
+        x = torch.randn(256, 16)
+        labels = (x @ torch.randn(16, 4)).argmax(dim=1)
+        with tempfile.TemporaryDirectory() as folder:
+            recorder = flameout.torch.Recorder(model, optimizer, out=Path(folder) / "crash")
+            for _ in range(STEPS // 8):
+                for rows in torch.randperm(256).split(32):
+                    with recorder.step(x[rows], labels[rows]) as step:
+                        step.loss(torch.nn.functional.cross_entropy(model(x[rows]), labels[rows])).backward()
+                        optimizer.step()
+                        optimizer.zero_grad()
+            alarms += recorder.caught or recorder.diagnose().verdict != "nothing wrong"
+    return {"runs": RUNS, "alarms": alarms}
+
+
+def network(kind: str) -> torch.nn.Module:
+    """Make one of the healthy networks: 16 numbers to 4 classes."""
+    if kind == "mlp":
+        return torch.nn.Sequential(torch.nn.Linear(16, 32), torch.nn.ReLU(), torch.nn.Linear(32, 4))
+    if kind == "cnn":
+        picture = [torch.nn.Unflatten(1, (1, 4, 4)), torch.nn.Conv2d(1, 8, 3), torch.nn.ReLU()]
+        return torch.nn.Sequential(*picture, torch.nn.Flatten(), torch.nn.Linear(32, 4))
+    layer = torch.nn.TransformerEncoderLayer(4, 2, 16, batch_first=True)
+    return torch.nn.Sequential(torch.nn.Unflatten(1, (4, 4)), layer, torch.nn.Flatten(), torch.nn.Linear(16, 4))
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return a table of the faulty runs, and a line on the healthy ones."""
+    lines = ["| fault | runs | caught | right | repaired | verdicts |", "| --- | ---: | ---: | ---: | ---: | --- |"]
+    for kind, fault in FAULTS.items():
+        runs = [row for row in rows if row["kind"] == kind]
+        caught = [row for row in runs if row["caught"]]
+        right = sum(row["right"] for row in caught)
+        mended = [row["repaired"] for row in caught if row["repaired"] is not None]
+        verdicts = Counter(row["verdict"] for row in caught)
+        told = "; ".join(f"{verdict} ({count})" for verdict, count in verdicts.most_common())
+        lines.append(f"| {fault.name} | {len(runs)} | {len(caught)} | {right} | {sum(mended)} of {len(mended)} | {told} |")
+    sound = [row for row in rows if row["kind"] in HEALTHY]
+    lines.append(f"\n{sum(row['runs'] for row in sound)} healthy runs: {sum(row['alarms'] for row in sound)} false alarms")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
