@@ -22,6 +22,7 @@ mod parts;
 mod planned;
 mod rise;
 mod series;
+mod slow;
 mod verdict;
 
 use crate::curve::Curve;

@@ -35,7 +35,7 @@ pub use curve::{Columns, Curve, EpochPoint, Format, Measure, Other, Point, Sourc
 pub use error::Error;
 pub use logs::Names;
 pub use outcome::{Baseline, Outcome, Symptom};
-pub use printable::{printable, printable_lines};
+pub use printable::{argument, printable, printable_lines};
 pub use record::{EpochRecord, Record, StepRecord};
 pub use stats::median;
 

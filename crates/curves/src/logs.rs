@@ -64,6 +64,7 @@ mod tensorboard;
 mod text;
 mod tfrecord;
 mod unnamed;
+mod xy;
 
 use std::io::Read;
 use std::path::Path;
@@ -147,6 +148,13 @@ fn read_text(path: &Path, names: &Names, text: &[u8], first_line: &[u8]) -> Resu
     let may_be_literals = first_line.iter().any(|byte| b"[{".contains(byte)) || beginning.starts_with(">>>");
     if may_be_literals && let Some(logs) = json::read_literals(path, names)? {
         return Ok(logs);
+    }
+    // A line alone may be one of values as well as one of names.
+    if !is_object && beginning.lines().filter(|line| !line.trim().is_empty()).count() == 1 {
+        let log = text::read(path, names, &beginning)?;
+        if log.judged() > 0 {
+            return Ok(vec![log]);
+        }
     }
     if !is_object && let Some(shape) = table::recognise(&beginning, names) {
         return table::read(path, names, shape);

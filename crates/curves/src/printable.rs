@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::path::Path;
 
 /// Escapes what could steer a terminal in a text of one line, such as a name: control characters (escape sequences, the
 /// bell, line ends, C1), and characters that turn the direction of writing.
@@ -22,6 +23,29 @@ pub fn printable_lines(text: &str) -> Cow<'_, str> {
 fn steers(c: char) -> bool {
     let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}');
     c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// Writes a path as an argument of a command line: quoted as shells ask for, and not to be taken for an option.
+///
+/// Most characters stand in single quotes. What could steer a terminal, or is no UTF-8, is written as bytes in `$'…'`, which
+/// bash, zsh and ksh read.
+#[must_use]
+pub fn argument(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let dot = if bytes.starts_with(b"-") { "./" } else { "" };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@%+=,".contains(&byte);
+    match str::from_utf8(bytes) {
+        Ok(text) if !text.is_empty() && text.bytes().all(plain) => format!("{dot}{text}"),
+        Ok(text) if !text.contains(steers) => format!("'{dot}{}'", text.replace('\'', r"'\''")),
+        _ => {
+            let written = bytes.iter().map(|&byte| match byte {
+                b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+                b' '..=b'~' => char::from(byte).to_string(),
+                _ => format!("\\x{byte:02x}"),
+            });
+            format!("$'{dot}{}'", written.collect::<String>())
+        }
+    }
 }
 
 fn escaped(text: &str, must: impl Fn(char) -> bool) -> Cow<'_, str> {
@@ -51,6 +75,39 @@ mod tests {
             assert!(matches!(printable(harmless), Cow::Borrowed(text) if text == harmless));
         }
         assert_eq!(printable_lines("one\n\ttwo"), "one\n\ttwo");
+    }
+
+    #[test]
+    fn paths_are_quoted_for_a_shell() {
+        for (path, written) in [
+            ("runs/first-1.0", "runs/first-1.0"),
+            ("my runs/é", "'my runs/é'"),
+            ("odd $dir 'q'", r"'odd $dir '\''q'\'''"),
+            ("-x", "./-x"),
+            ("-x y", "'./-x y'"),
+            ("", "''"),
+            ("a\nb\\'", r"$'a\x0ab\\\''"),
+            ("a\u{202e}b", r"$'a\xe2\x80\xaeb'"),
+            ("~/a", "'~/a'"),
+        ] {
+            assert_eq!(argument(Path::new(path)), written, "{path:?}");
+        }
+    }
+
+    /// A shell gives back what was quoted.
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_reads_back_what_was_quoted() {
+        use std::os::unix::ffi::OsStrExt;
+
+        let all = b"$HOME `ls` \"q\" 'q' \\ !x #y * [a] {b,c} ; & | < > ( ) ~ ?";
+        for bytes in [&b"a b"[..], all, b"a\n\x1b[31m\xff'\\", "日本 ü".as_bytes(), b"-n -e"] {
+            let path = Path::new(std::ffi::OsStr::from_bytes(bytes));
+            let script = format!("printf %s {}", argument(path));
+            let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+            let read = output.stdout.strip_prefix(b"./").unwrap_or(&output.stdout);
+            assert_eq!(read.escape_ascii().to_string(), bytes.escape_ascii().to_string());
+        }
     }
 
     /// No character is left that a terminal might take for an order, and JSON stays what it was.

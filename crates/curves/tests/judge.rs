@@ -269,3 +269,49 @@ fn a_log_of_few_finite_numbers_is_not_sound() {
         }
     }
 }
+
+/// A mean since the start hides a collapse: it rises row by row to the end, by less than half.
+#[test]
+fn a_mean_since_the_start_that_rises_is_not_cleared() {
+    for (rows, at) in [(300_usize, 200_usize), (300, 270), (60, 40), (3000, 2300)] {
+        let (mut sum, mut means) = (0.0, Vec::new());
+        for row in 0..rows {
+            sum += if row < at { 0.3 + 2.0 * (-5.0 * row as f64 / rows as f64).exp() } else { 2.3 };
+            means.push(sum / (row + 1) as f64);
+        }
+        let judgement = judge(&curve(means.clone()));
+        assert!(
+            matches!(judgement.verdict, Verdict::Collapse | Verdict::LastingRise),
+            "{rows} {at}: {:?}",
+            judgement.verdict
+        );
+        let event = judgement.events[0].event;
+        assert_eq!(event.onset, at as u64, "{event:?}");
+        assert!((event.before.unwrap() - means[at - 1]).abs() < 0.01, "{event:?}");
+        // The same mean, of a run without a collapse.
+        let mut sum = 0.0;
+        let healthy = (0..rows).map(|row| {
+            sum += 0.3 + 2.0 * (-5.0 * row as f64 / rows as f64).exp();
+            sum / (row + 1) as f64
+        });
+        assert_eq!(judge(&curve(healthy)).verdict, Verdict::NothingWrong);
+    }
+}
+
+/// From its lowest row on, the loss rises bit by bit: the row after that one is the onset, its loss is what came before.
+#[test]
+fn a_slow_drift_begins_at_its_lowest_row() {
+    for step in [0.004, 0.02, 0.1] {
+        let falls = |row: usize| 0.3 + 2.0 * 0.88_f64.powi(row as i32);
+        let losses: Vec<f64> =
+            (0..100).map(|row| if row <= 30 { falls(row) } else { falls(30) + step * (row - 30) as f64 }).collect();
+        let log = with_tests(curve(losses.clone()), losses.clone());
+        let judgement = judge(&log);
+        let verdict = if step < 0.005 { Verdict::LastingRise } else { Verdict::Collapse };
+        assert_eq!(judgement.verdict, verdict, "{step}: {judgement:?}");
+        for event in &judgement.events {
+            assert_eq!(event.event.onset, 31, "{step}: {event:?}");
+            assert!((event.event.before.unwrap() - losses[30]).abs() < 0.02, "{step}: {event:?}");
+        }
+    }
+}

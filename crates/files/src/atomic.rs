@@ -47,7 +47,7 @@ pub fn replace<E: From<Error>>(path: &Path, write: impl FnOnce(&mut File) -> Res
     // As for any new file: less what the umask takes away. The default is a file for its owner alone.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(directory).map_err(io)?;
+    let mut file = builder.tempfile_in(directory).map_err(|error| E::from(no_room(path, directory, &error)))?;
     // Not through the wrapper, whose errors name the temporary file beside ours.
     write(file.as_file_mut())?;
     file.as_file().sync_all().map_err(io)?;
@@ -57,6 +57,15 @@ pub fn replace<E: From<Error>>(path: &Path, write: impl FnOnce(&mut File) -> Res
         let _ = directory.sync_all();
     }
     Ok(())
+}
+
+/// Why there can be no file beside `path`: without the name of the temporary one, which nobody has asked for.
+fn no_room(path: &Path, directory: &Path, error: &std::io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => Error::format(directory, "no such directory"),
+        ErrorKind::NotADirectory => Error::format(directory, "is no directory"),
+        kind => Error::Io { path: path.into(), reason: kind.into() },
+    }
 }
 
 /// Removes what programs that were killed while they wrote have left in a directory. Whoever writes there at the same time
@@ -93,6 +102,17 @@ mod tests {
         remove_temporaries(directory.path()).unwrap();
         assert!(!left.exists() && others.exists());
         assert_eq!(std::fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let (missing, file) = (directory.path().join("missing"), directory.path().join("file"));
+        std::fs::write(&file, "").unwrap();
+        for (parent, problem) in [(&missing, "no such directory"), (&file, "is no directory")] {
+            let error = write_atomically(&parent.join("x"), &[b"whole"]).unwrap_err();
+            assert_eq!(error.to_string(), format!("{}: {problem}", parent.display()));
+        }
     }
 
     #[cfg(unix)]

@@ -44,3 +44,48 @@ fn a_length_that_the_file_tells_need_not_be_given() {
     let (output, error) = import("keras2-nested.h5", &["--length", "9"]);
     assert!(output.status.success() && error.contains("length 6; --length makes it 9"), "{error}");
 }
+
+/// A file is told by its content, and what cannot be read says what it is and how to make one that can.
+#[test]
+fn foreign_files_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content, expected) in [
+        (
+            "model.pt",
+            &b"\x80\x02\x8A\x0A\x6C\xFC\x9C\x46\xF9\x6A"[..],
+            "safetensors.torch.save_file(model.state_dict(), ",
+        ),
+        ("model.safetensors", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "git lfs pull"),
+        ("model.keras", b"<!DOCTYPE html>\n<html></html>\n", "web page"),
+        ("model.safetensors.index.json", b"{\"weight_map\": {\"a\": \"model-1.safetensors\"}}", "several files"),
+        ("model.onnx", b"\x08\x07\x12\x07pytorch", "is an ONNX model"),
+    ] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, content).unwrap();
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_flameout")).arg("import").arg(&file).args(["--out", "x"]).output();
+        let output = output.unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && error.contains(expected), "{name}: {error}");
+    }
+}
+
+/// The command that is printed can be pasted into a shell, whatever the directory is called.
+#[cfg(unix)]
+#[test]
+fn the_next_command_can_be_pasted() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["plain", "odd $dir 'q' \"w\"", "-x y"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_flameout"))
+            .current_dir(folder.path())
+            .args(["import", &format!("{OPEN}/keras2-nested.h5"), "--alphabet", "$abcde", &format!("--out={name}")])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let command = text.lines().find_map(|line| line.strip_prefix("Next:  flameout ")).expect("a command");
+        let script = format!("'{}' {}", env!("CARGO_BIN_EXE_flameout"), command.replace("WORD…", "abc"));
+        let pasted = Command::new("bash").current_dir(folder.path()).args(["-c", &script]).output().unwrap();
+        assert!(pasted.status.success(), "{script}: {}", String::from_utf8_lossy(&pasted.stderr));
+        assert!(pasted.stdout.starts_with(b"abc "), "{script}");
+    }
+}

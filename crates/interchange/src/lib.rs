@@ -7,6 +7,8 @@
 //! | [`keras`] | yes | yes | HDF5 of Keras 1 to 3, `.keras` archives |
 //!
 //! A [`Model`] is the network and its [`Metadata`]: the alphabet, the length of a word, and what else is to travel.
+//! [`import()`] tells by a file's content which of them it is.
+//!
 //! Networks that a format cannot say are errors that tell why. Of what a file leaves open, each [`Assumption`] is told, or
 //! the file is refused: the [`Choices`] decide then.
 //!
@@ -38,7 +40,9 @@ pub mod choices;
 pub mod error;
 mod file;
 mod floats;
+mod foreign;
 mod gates;
+mod import;
 pub mod keras;
 pub mod metadata;
 pub mod model;
@@ -52,6 +56,7 @@ mod shown;
 
 pub use choices::{Assumption, Choice, Choices, LastStates};
 pub use error::Error;
+pub use import::import;
 pub use metadata::Metadata;
 pub use model::Model;
 pub use open::Imported;

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use flameout_cells::{Activation, Reset};
-use flameout_interchange::{Choice, Choices, Error, Imported, LastStates, keras, safetensors};
+use flameout_interchange::{Choice, Choices, Error, Imported, LastStates, Metadata, Model, onnx};
 use ndarray::Array2;
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ fn path(name: &str) -> PathBuf {
 
 fn read(name: &str, choices: &Choices) -> Result<Imported, Error> {
     let path = path(name);
-    if name.ends_with(".safetensors") { safetensors::read(&path, choices) } else { keras::read(&path, choices) }
+    flameout_interchange::import(&path, choices)
 }
 
 /// The largest difference from what the other program computed.
@@ -67,6 +67,11 @@ fn vectors_are_those_of_the_other_program() {
         ("keras3-functional.keras", &[]),
         ("keras2.weights.h5", &weights),
         ("keras3.weights.h5", &weights),
+        ("keras3-bfloat16.keras", &[]),
+        ("keras3-bfloat16.h5", &[]),
+        ("keras3-bfloat16.weights.h5", &[GateActivation, Order, LastActivation]),
+        ("torch-tied.safetensors", &torch),
+        ("torch-twice.safetensors", &[Order]),
         ("torch-embedding.safetensors", &torch),
         ("torch-embedding-alone.safetensors", &[Order]),
         ("torch-f16.safetensors", &torch),
@@ -99,6 +104,44 @@ fn a_wrong_assumption_is_told_and_a_choice_mends_it() {
         let difference = difference(name, &mut chosen);
         assert!(difference < 1e-5, "{name}: {difference}");
     }
+}
+
+/// The states at the last time step, as PyTorch's `output[:, -1]`, are written as onnxruntime read them: its vectors of these
+/// bytes are those of `torch-last.safetensors.json`, up to 1e-6.
+#[test]
+fn the_last_step_is_what_onnxruntime_ran() {
+    let choices = Choices { bidirectional: Some(LastStates::Last), ..Choices::default() };
+    let network = read("torch-last.safetensors", &choices).unwrap().model.network;
+    let metadata = Metadata { alphabet: Some("$abcde".into()), length: Some(LENGTH), ..Metadata::default() };
+    let bytes = onnx::to_bytes(&Model { network, metadata }).unwrap();
+    assert!(bytes == std::fs::read(path("torch-last.onnx")).unwrap(), "other bytes than onnxruntime ran");
+}
+
+/// A file is told by its content: what it is called does not matter.
+#[test]
+fn a_file_may_have_any_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, other) in
+        [("torch-f16.safetensors", "model.bin"), ("keras2-nested.h5", "weights"), ("keras3-float16.keras", "a.zip")]
+    {
+        let renamed = folder.path().join(other);
+        std::fs::copy(path(name), &renamed).unwrap();
+        assert!(flameout_interchange::import(&renamed, &Choices::default()).is_ok(), "{name}");
+    }
+    for (name, content, what) in [
+        ("a.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "Git LFS pointer"),
+        ("b.keras", "<!DOCTYPE html>", "web page"),
+        ("c.safetensors", "\0\0\0\0\0\0\0\0", "no sound safetensors file"),
+        ("d.h5", "\0\u{1}", "d.h5"),
+        ("e.bin", "\0\u{1}", "neither a file of Keras"),
+    ] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, content).unwrap();
+        let message = flameout_interchange::import(&file, &Choices::default()).unwrap_err().to_string();
+        assert!(message.contains(what), "{message}");
+    }
+    let message = flameout_interchange::import(folder.path(), &Choices::default()).unwrap_err().to_string();
+    assert!(message.contains("is a directory"), "{message}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::mark::MarkKind;
 use crate::plot::{Plot, Scale, Series, Words};
 use crate::run::Run;
 use crate::status::{Gravity, Status};
-use flameout_curves::{printable, printable_lines};
+use flameout_curves::{argument, printable, printable_lines};
 
 /// Heights of a curve's columns.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -190,7 +190,7 @@ fn quality(run: &Run) -> String {
 fn diagnosis(run: &Run, colour: Colour) -> String {
     let Some(diagnosis) = &run.diagnosis else {
         return match run.settings {
-            Some(_) => format!("no diagnosis yet: flameout diagnose {}\n", printable(&run.path.to_string_lossy())),
+            Some(_) => format!("no diagnosis yet: flameout diagnose {}\n", argument(&run.path)),
             None => String::new(),
         };
     };

@@ -198,6 +198,23 @@ pub enum Error {
         numbers: usize,
     },
 
+    /// The first line of words has the names of columns, as pandas writes them.
+    #[error(
+        "{place}: {word:?} and the numbers {first} {} {} … are names of columns, as pandas writes them, and no word: \
+         leave the line out: `sed {}d FILE > NEW`, or `to_csv(…, header=False)`",
+        first + 1,
+        first + 2,
+        line_of(*place)
+    )]
+    ColumnNames {
+        /// The line.
+        place: Place,
+        /// What stands where words are.
+        word: String,
+        /// The first number.
+        first: u64,
+    },
+
     /// Under a header, each word ends in a number: the header's dimensions are too few.
     #[error(
         "{place}: every line has more numbers than the {dim} that the header in line 1 claims: \
@@ -388,6 +405,11 @@ impl From<flameout_files::Error> for Error {
 /// `1 word`, `2 words`.
 fn count(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The number of a line; 1 for what is none.
+fn line_of(place: Place) -> u64 {
+    if let Place::Line(line) = place { line } else { 1 }
 }
 
 /// How to read the first records of a file that has so many whole ones.

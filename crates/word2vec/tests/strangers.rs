@@ -287,3 +287,33 @@ fn a_text_with_a_bad_first_row_is_a_text() {
         }
     }
 }
+
+#[test]
+fn names_of_columns_are_no_word() {
+    let rows = "aan 0.5 1.25 -2 0.5\naar 0.25 1 2 3\n";
+    for (names, line) in [(" 0 1 2 3\n", 1), ("word 0 1 2 3\n", 1), ("3 4\n 0 1 2 3\n", 2), ("\t0\t1\t2\t3\r\n", 1)] {
+        let told = message(format!("{names}{rows}").as_bytes());
+        assert!(told.starts_with(&format!("line {line}: ")) && told.contains("names of columns"), "{names:?}: {told}");
+        assert!(told.contains(&format!("sed {line}d")), "{told}");
+    }
+    let told = message(b"x 1 2 3 4 5 6 7 8\naan 0.5 1 2 3 4 5 6 7\n");
+    assert!(told.contains("names of columns"), "{told}");
+    // Vectors that are whole numbers, or two of them, or none of which the first has consecutive ones, are vectors.
+    for text in [
+        "a 0 1 2\nb 3 4 5\n",
+        "a 0 1\nb 0.5 1.5\n",
+        "a 0.5 1 2\nb 0 1 2\n",
+        "a 0 1 3\nb 0.5 1 2\n",
+        "a 1 2 3\nb 0.5 1 2\n",
+    ] {
+        assert_eq!(words(text.as_bytes()).len(), 2, "{text:?}");
+    }
+    assert!(message(b"word 0 1 2\na 3 4 5\n").contains("names of columns"));
+}
+
+#[test]
+fn a_word_without_a_character_is_told() {
+    let (vectors, report) = read(b"a 1 2\n 3 4\n").unwrap();
+    assert_eq!((vectors.words(), report.is_clean()), (&["a".to_owned(), String::new()][..], false));
+    assert_eq!(report.empty.examples, [(String::new(), Place::Line(2))]);
+}

@@ -2,6 +2,7 @@
 
 use super::band::{Band, Window, windows};
 use super::numbers::{Kind, Numbers, Scale, least_noise};
+use super::slow;
 use crate::onset::EventKind;
 
 /// Rows a rise must last at the end of a log to be called lasting, by a share of the log's.
@@ -16,6 +17,11 @@ const COLLAPSE: f64 = 0.25;
 const SIGN_NOISE: f64 = 3.0;
 const SIGN_FACTOR: f64 = 1.5;
 const SIGN_SHARE: f64 = 0.25;
+/// Rows whose noise tells whether they climb to the first sign, and the deviations that each of them then rises.
+const SLOPE: usize = 25;
+const CLIMB: f64 = 2.0;
+/// How much more than ever before they have then risen.
+const NEWS: f64 = 1.5;
 /// Standard error that the level before an event may have, as a factor or a share of the rise.
 const PRECISION: f64 = 0.03;
 /// Deviations above the lowest level that are back; and by which that must be sure.
@@ -70,13 +76,16 @@ pub(super) fn rises(numbers: &Numbers) -> Vec<Rise> {
             }
             let step = numbers.level(rise.sign, settled) - rise.before;
             let mut rest = Scan { numbers, band: Band::new(numbers), windows: scan.windows.clone(), next: settled };
-            let larger = rest.rise().filter(|next| !next.back && next.after - next.before > LARGER * step);
+            let larger = |next: &Rise| !next.back && next.after - next.before > LARGER * step;
+            // What goes on rising bit by bit is one rise.
+            let goes_on = |next: &Rise| slow::is_steady(&numbers.height[rise.sign..next.certain]);
+            let larger = rest.rise().filter(|next| larger(next) && !goes_on(next));
             rises.push(rise);
             let Some(next) = larger else { break };
             let rise = rises.last_mut().unwrap_or(&mut rise);
             rise.after = numbers.level(rise.sign, next.sign);
             rise.end = next.sign;
-            rise.kind = lost_kind(numbers, rise);
+            rise.kind = lost_kind(numbers, rise.after, rise.before);
             rises.push(next);
             break;
         }
@@ -85,13 +94,33 @@ pub(super) fn rises(numbers: &Numbers) -> Vec<Rise> {
     rises
 }
 
-/// What a rise that does not come back is called.
-fn lost_kind(numbers: &Numbers, rise: &Rise) -> EventKind {
+/// What a rise that does not come back is called, by the heights after it and before it.
+pub(super) fn lost_kind(numbers: &Numbers, after: f64, before: f64) -> EventKind {
     let of_loss = numbers.kind != Kind::Gradient;
-    match of_loss && numbers.lost(rise.after, rise.before) >= COLLAPSE {
+    match of_loss && numbers.lost(after, before) >= COLLAPSE {
         true => EventKind::Collapse,
         false => EventKind::Setback,
     }
+}
+
+/// The level of as many rows before an index as noise asks for; of the last of them, if it was still falling.
+pub(super) fn level_before(numbers: &Numbers, sign: usize, noise: f64) -> f64 {
+    // A part of the noise may be the slope of what leads up to the rise.
+    let noise = noise.min(least_noise(&numbers.height[sign.saturating_sub(SLOPE)..sign]));
+    let error = 1.25 * noise / PRECISION;
+    let rows = ((error * error) as usize).clamp(1, (numbers.len() / 8).clamp(3, 25));
+    let level = |rows: usize| numbers.level(sign.saturating_sub(rows.max(1)), sign);
+    if sign == 0 { numbers.height[0] } else { level(rows).min(level(rows / 3)) }
+}
+
+/// The largest rise above what was the lowest until then.
+pub(super) fn largest_rise(heights: &[f64]) -> f64 {
+    let (mut lowest, mut largest) = (f64::INFINITY, 0.0_f64);
+    for &height in heights {
+        lowest = lowest.min(height);
+        largest = largest.max(height - lowest);
+    }
+    largest
 }
 
 /// A walk through a series.
@@ -132,7 +161,7 @@ impl Scan<'_> {
             Some(end) if !back => (end, true, true),
             _ => (end, back, false),
         };
-        let before = self.before(sign);
+        let before = level_before(numbers, sign, self.band.noise());
         let last = (numbers.len() / 20).max(3);
         let after =
             if back { numbers.level(sign, end) } else { numbers.level(end.saturating_sub(last).max(sign), end) };
@@ -141,7 +170,7 @@ impl Scan<'_> {
         rise.kind = match healed {
             true => EventKind::Spike,
             false if !back && rise.rows() < lasting(numbers.len()) => EventKind::Unsettled,
-            false => lost_kind(numbers, &rise),
+            false => lost_kind(numbers, after, before),
         };
         rise
     }
@@ -177,16 +206,19 @@ impl Scan<'_> {
         while sign > begin && numbers.smooth(sign - 1, around) > edge && numbers.height[sign - 1] > base {
             sign -= 1;
         }
-        sign
+        self.bottom(begin, sign)
     }
 
-    /// The level of as many rows before an index as noise asks for; of the last of them, if it was still falling.
-    fn before(&self, sign: usize) -> f64 {
-        let numbers = self.numbers;
-        let error = 1.25 * self.band.noise() / PRECISION;
-        let rows = ((error * error) as usize).clamp(1, (numbers.len() / 8).clamp(3, 25));
-        let level = |rows: usize| numbers.level(sign.saturating_sub(rows.max(1)), sign);
-        if sign == 0 { numbers.height[0] } else { level(rows).min(level(rows / 3)) }
+    /// The row after the lowest, of rows that rise one by one up to a row, higher than any before them.
+    fn bottom(&self, begin: usize, sign: usize) -> usize {
+        let heights = &self.numbers.height;
+        let least = CLIMB * least_noise(&heights[sign.saturating_sub(SLOPE).max(begin)..sign]);
+        let climbs = |index: usize| index > begin + 1 && heights[index - 1] - heights[index - 2] > least;
+        let Some(bottom) = (begin..=sign).rev().find(|&index| !climbs(index)).filter(|&index| index < sign) else {
+            return sign;
+        };
+        let climbed = heights[sign - 1] - heights[bottom - 1];
+        if climbed > NEWS * largest_rise(&heights[begin..bottom]) { bottom } else { sign }
     }
 
     /// Where more than half of what was lost is regained, of a rise that does not come back: if it goes on to fall, or little

@@ -5,6 +5,7 @@ use crate::curve::{Curve, EpochPoint, Measure, Point};
 use super::judgement::{Judged, Overfitting, Series, SeriesEvent, TOO_SHORT};
 use super::numbers::{Kind, Numbers, Scale};
 use super::rise::{Rise, lasting, rises};
+use super::slow;
 use crate::onset::{Detector, Event, EventKind, non_finite, outputs_seen};
 use crate::outcome::Symptom;
 use crate::stats::median;
@@ -116,13 +117,19 @@ impl<'a> Look<'a> {
     /// What went wrong in each series.
     pub(super) fn events(&mut self) -> Vec<SeriesEvent> {
         let (mut events, mut diverged, main) = (Vec::new(), false, self.main());
+        let mut training_is_lost = false;
         for (series, numbers) in &self.numbers {
             // Of many rows few may be finite.
             if self.rows(*series) <= TOO_SHORT || numbers.len() <= TOO_SHORT {
                 continue;
             }
             let from_the_start = from_the_start(numbers);
-            let found = from_the_start.map_or_else(|| rises(numbers), |rise| vec![rise]);
+            let mut found = from_the_start.map_or_else(|| rises(numbers), |rise| vec![rise]);
+            // Of a validation loss beside a sound training loss, a slow rise is overfitting.
+            if (Some(*series) == main || training_is_lost) && found.iter().all(|rise| rise.back) {
+                found.extend(slow::rise(numbers, found.last().map_or(0, |rise| rise.end)));
+            }
+            training_is_lost |= *series == Series::Loss && found.iter().any(|rise| !rise.back);
             if Some(*series) == main {
                 let unlearnt = |rise: &Rise| rise.kind == EventKind::Collapse && !has_learnt(numbers, rise.before);
                 diverged = from_the_start.is_some() || found.iter().any(unlearnt);

@@ -48,7 +48,7 @@ impl Log {
             // A column without a number is none.
             empty.columns.loss = None;
         }
-        let index = Index::of(&rows, figure, self.step_is_wanted());
+        let mut index = Index::of(&rows, figure, self.step_is_wanted());
         self.notes.extend(put_in_order(&mut rows, index));
         let mut runs: Vec<Run> = match by_process(&rows, index) {
             Some(processes) => {
@@ -59,7 +59,16 @@ impl Log {
                 ));
                 processes.into_iter().flat_map(|rows| split(rows, index, &[])).collect()
             }
-            None => split(rows, index, &self.begins),
+            None => {
+                let runs = split(rows.clone(), index, &self.begins);
+                match has_numbers(&runs, index) || self.step_is_wanted() {
+                    true => runs,
+                    false => {
+                        index.main = Main::Nothing;
+                        split(rows, index, &self.begins)
+                    }
+                }
+            }
         };
         let of_runs: Vec<Vec<Other>> = runs.iter().map(|run| others(run, index, &parts)).collect();
         let repeated: Vec<usize> = runs.iter_mut().map(|run| merge(&mut run.rows, index)).collect();
@@ -86,6 +95,19 @@ impl Log {
         });
         Ok(curves.collect())
     }
+}
+
+/// Whether steps number the rows: of those that repeat one another, most would be lost.
+fn has_numbers(runs: &[Run], index: Index) -> bool {
+    let (mut rows, mut repeated) = (0, 0);
+    for run in runs {
+        let mut met = HashSet::new();
+        for row in run.rows.iter().filter(|row| index.is_primary(row) && !row.below) {
+            let number = row.get(index.main.quantity()).unwrap_or(0.0);
+            (rows, repeated) = (rows + 1, repeated + usize::from(!met.insert(number.to_bits())));
+        }
+    }
+    repeated * 2 <= rows
 }
 
 /// The other losses of a run, by the numbers of its rows.
@@ -251,6 +273,7 @@ fn numbering_note(index: Index, unit: Unit, rows: usize) -> Option<String> {
     let numbered = "the log numbers no rows: they were numbered from 0";
     match (index.main, unit) {
         (Main::Epoch, _) | (Main::Step, Unit::Step) => None,
+        (Main::Step, Unit::Epoch) if rows == 1 => Some("the log has no epochs: its only row was taken as one".into()),
         (Main::Step, Unit::Epoch) => Some(format!(
             "the log has no epochs: each of its {rows} rows, which follow each other without gaps, was taken as one"
         )),

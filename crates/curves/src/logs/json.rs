@@ -8,10 +8,11 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::Names;
-use super::names::{Quantity, Scope, meaning, scope, tells_scope};
+use super::names::{Quantity, Scope, meaning, scope, tells_name, tells_scope, tells_value};
 use super::number;
 use super::python::{self, Literals};
 use super::rows::Log;
+use super::xy;
 use crate::curve::Format;
 use crate::error::Error;
 use crate::lines::Lines;
@@ -127,6 +128,9 @@ fn whole(path: &Path) -> Result<Option<Vec<u8>>, Error> {
 }
 
 fn of_values(mut log: Log, values: &[Value]) -> Vec<Log> {
+    if xy::read(&mut log, values) {
+        return vec![log];
+    }
     match values {
         [Value::Array(items)] => list(&mut log, items),
         [Value::Object(object)] => match list_of_objects(object, &log, 0) {
@@ -176,7 +180,8 @@ fn list_of_objects<'a>(object: &'a Map<String, Value>, log: &Log, depth: usize) 
     let has_loss = |item: &Value| {
         let mut values = Vec::new();
         flatten("", item, &mut values);
-        values.iter().any(|(name, _)| log.is_known(name, None))
+        let single = item.as_object().is_some_and(|object| figure(log, object).is_some());
+        single || values.iter().any(|(name, _)| log.is_known(name, None))
     };
     for value in object.values() {
         match value {
@@ -281,8 +286,13 @@ fn of_number(value: &Value) -> Option<f64> {
 fn push(log: &mut Log, line: u64, object: &Map<String, Value>) {
     let mut values = Vec::new();
     let of_row = object.iter().find(|(key, _)| tells_scope(key)).and_then(|(_, value)| scope(value.as_str()?));
-    for (key, value) in object {
-        flatten(key, value, &mut values);
+    match figure(log, object) {
+        Some((name, of_value)) => {
+            for (key, value) in object {
+                flatten(if key == of_value { name } else { key }, value, &mut values);
+            }
+        }
+        None => object.iter().for_each(|(key, value)| flatten(key, value, &mut values)),
     }
     let known: Vec<(usize, Quantity, Option<f64>)> = values
         .iter()
@@ -300,6 +310,13 @@ fn push(log: &mut Log, line: u64, object: &Map<String, Value>) {
             log.value(name, value);
         }
     }
+}
+
+/// Of an object that is a single figure, `{"metricName": "loss", "metricValue": 0.5}`, its name and the key of its value.
+fn figure<'a>(log: &Log, object: &'a Map<String, Value>) -> Option<(&'a str, &'a str)> {
+    let name = object.iter().find_map(|(key, value)| value.as_str().filter(|_| tells_name(key)))?;
+    let value = object.keys().find(|key| tells_value(key))?;
+    log.is_known(name, None).then_some((name, value))
 }
 
 /// Names and numbers; `None` is a `null`. What is neither is passed over.

@@ -137,7 +137,7 @@ const OTHER: [&str; 30] = [
 ];
 
 /// Accepted names, once the words above and `epoch`, `step` are taken away: (words, quantity, added rank).
-const NAMES: [(&str, Quantity, u32); 77] = [
+const NAMES: [(&str, Quantity, u32); 79] = [
     ("loss", Quantity::Loss, 0),
     ("value", Quantity::Loss, VALUE),
     ("cost", Quantity::Loss, FUNCTION),
@@ -180,6 +180,8 @@ const NAMES: [(&str, Quantity, u32); 77] = [
     ("bpc", Quantity::Loss, FUNCTION + 3),
     ("bits_per_char", Quantity::Loss, FUNCTION + 3),
     ("bits_per_byte", Quantity::Loss, FUNCTION + 3),
+    ("language_cross_entropy", Quantity::Loss, FUNCTION),
+    ("language_perplexity", Quantity::Loss, PERPLEXITY),
     ("ppl", Quantity::Loss, PERPLEXITY),
     ("perplexity", Quantity::Loss, PERPLEXITY),
     ("error", Quantity::Loss, ERROR),
@@ -218,7 +220,7 @@ const NAMES: [(&str, Quantity, u32); 77] = [
 ];
 
 /// Names of the index, as a whole.
-const INDICES: [(&str, Quantity, u32); 28] = [
+const INDICES: [(&str, Quantity, u32); 34] = [
     ("step", Quantity::Step, 0),
     ("global_step", Quantity::Step, 0),
     ("steps", Quantity::Step, 1),
@@ -226,6 +228,11 @@ const INDICES: [(&str, Quantity, u32); 28] = [
     ("training_step", Quantity::Step, 1),
     ("train_global_step", Quantity::Step, 1),
     ("trainer_global_step", Quantity::Step, 1),
+    ("current_step", Quantity::Step, 1),
+    ("current_steps", Quantity::Step, 1),
+    ("current_iteration", Quantity::Step, 2),
+    ("train_iteration", Quantity::Step, 2),
+    ("training_iteration", Quantity::Step, 2),
     ("iteration", Quantity::Step, 2),
     ("iterations", Quantity::Step, 2),
     ("iter", Quantity::Step, 2),
@@ -246,6 +253,7 @@ const INDICES: [(&str, Quantity, u32); 28] = [
     ("training_epoch", Quantity::Epoch, 1),
     ("epoch_num", Quantity::Epoch, 1),
     ("n_epoch", Quantity::Epoch, 1),
+    ("current_epoch", Quantity::Epoch, 1),
     ("ep", Quantity::Epoch, 2),
 ];
 
@@ -279,6 +287,10 @@ pub(crate) fn meaning(name: &str) -> Option<Meaning> {
             word => rest.push(word),
         }
         after_data = is_data;
+    }
+    // `Loss/total_loss` says it twice.
+    if rest.iter().filter(|word| **word == "loss").count() > 1 {
+        rest.remove(rest.iter().position(|word| *word == "loss").unwrap_or(0));
     }
     let joined = rest.join("_");
     let listed = NAMES.iter().find(|(known, ..)| *known == joined).map(|&(_, quantity, added)| (quantity, added));
@@ -329,10 +341,22 @@ pub(crate) fn of_training(name: &str) -> bool {
 
 /// Whether a column of this name tells what data its row was measured on.
 pub(crate) fn tells_scope(name: &str) -> bool {
+    let whole = words(name).join("_");
     matches!(
-        words(name).join("_").as_str(),
-        "mode" | "split" | "phase" | "stage" | "subset" | "partition" | "set" | "dataset"
+        whole.trim_start_matches("metric_").trim_start_matches("context_"),
+        "mode" | "split" | "phase" | "stage" | "subset" | "partition" | "set" | "dataset" | "run_context"
     )
+}
+
+/// Whether a column of this name tells what the figure of its row is.
+pub(crate) fn tells_name(name: &str) -> bool {
+    const NAMES: [&str; 8] = ["metric", "metric_name", "variable", "tag", "measure", "quantity", "name", "key"];
+    NAMES.contains(&words(name).join("_").as_str())
+}
+
+/// Whether it is the figure.
+pub(crate) fn tells_value(name: &str) -> bool {
+    matches!(words(name).join("_").as_str(), "value" | "metric_value")
 }
 
 /// Names that are not listed, with a word that tells enough.

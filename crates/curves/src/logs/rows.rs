@@ -410,11 +410,12 @@ impl Log {
             let names = left_out[..left_out.len().min(LISTED)].join(", ");
             let is_loss = quantity == Quantity::Loss as usize || quantity == Quantity::TestLoss as usize;
             let what = match (is_loss, left_out.len()) {
+                (true, 1) => "stands beside the loss that is judged,",
                 (true, _) => "stand beside the loss that is judged,",
                 (false, 1) => "was left out in favour of",
                 (false, _) => "were left out in favour of",
             };
-            let told = if is_loss { ": of them only a collapse or NaN is told" } else { "" };
+            let told = if is_loss { ": of such only a collapse or NaN is told" } else { "" };
             let note = format!("{names}{more} {what} `{}`{told}{option}", printable(&best_name.text));
             self.notes.push(note);
         }
@@ -447,6 +448,7 @@ impl Log {
             }
             rows[row].values[meaning.quantity as usize] = Some(value);
         }
+        parts.retain(|part| part.values.iter().any(|(_, value)| value.is_finite()));
         Ok((rows, parts))
     }
 

@@ -189,7 +189,10 @@ fn bounds(rows: &[Row], index: Index, begins: &[usize]) -> Vec<(usize, Back)> {
                 bounds.push((start, back));
             }
         }
-        last = Some(at);
+        // A summary of an epoch may have no step.
+        if index.main != Main::Step || row.get(Quantity::Step).is_some() || last.is_none() {
+            last = Some(at);
+        }
     }
     bounds
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use csv::{ByteRecord, ReaderBuilder};
 
 use super::Names;
-use super::names::{Quantity, Scope, TIER, meaning, scope, tells_scope};
+use super::names::{Quantity, Scope, TIER, meaning, scope, tells_name, tells_scope, tells_value};
 use super::number;
 use super::rows::{Log, printable};
 use super::text::without_escapes;
@@ -56,6 +56,9 @@ pub(super) fn recognise_unnamed(text: &str) -> Option<Shape> {
         let counts: Vec<usize> = lines.iter().map(|line| cells(line, separator).len()).collect();
         let numeric = |line: &&str| cells(line, separator).iter().all(|cell| number::cell(cell).is_ok());
         let same = counts.iter().all(|&count| count == counts[0]) && (counts.first() == Some(&1) || separator != b' ');
+        let timed =
+            || lines.iter().all(|line| is_timed(&cells(line, separator).iter().map(String::as_bytes).collect()));
+        let same = same || (counts.first() == Some(&3) && timed());
         if same && (separator == b',' || counts[0] > 1) && lines.iter().all(numeric) {
             return Some(Shape { separator, skip: 0, names: Vec::new() });
         }
@@ -379,6 +382,13 @@ impl<'a> Table<'a> {
                 self.columns.extend([column(0, step, false), column(1, loss, false)]);
                 log.note("the columns have no names: the first was taken as the step, the second as the loss");
             }
+            3 if is_timed(record) => {
+                // MLflow's files of metrics.
+                let loss = log.name_as("column 2", Quantity::Loss, 0);
+                let step = log.name_as("column 3", Quantity::Step, 0);
+                self.columns.extend([column(1, loss, false), column(2, step, false)]);
+                log.note("the columns have no names: they were taken as time, loss and step, as MLflow writes them");
+            }
             _ => {}
         }
     }
@@ -435,10 +445,16 @@ impl<'a> Table<'a> {
     }
 }
 
+/// Whether a record is a time in milliseconds, a number and a whole number.
+fn is_timed(record: &ByteRecord) -> bool {
+    let numbers: Vec<f64> = record.iter().filter_map(|cell| number::cell(&text(cell)).ok().flatten()).collect();
+    matches!(numbers[..], [time, _, step] if (1e12..1e13).contains(&time) && time % 1.0 == 0.0 && step % 1.0 == 0.0)
+}
+
 /// The columns of names and values of a table that has a row for each figure.
 fn long(cells: &[String]) -> Option<[usize; 2]> {
-    let place = |names: &[&str]| cells.iter().position(|cell| names.contains(&cell.to_lowercase().as_str()));
-    Some([place(&["metric", "variable", "tag", "measure", "quantity", "name", "key"])?, place(&["value"])?])
+    let place = |tells: fn(&str) -> bool| cells.iter().position(|cell| tells(cell));
+    Some([place(tells_name)?, place(tells_value)?])
 }
 
 /// The run and the metric of a column of an export of Weights & Biases: `sunny-haze-12 - train/loss`.

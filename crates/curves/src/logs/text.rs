@@ -9,10 +9,10 @@ use std::path::Path;
 
 use super::Names;
 use super::commas::Commas;
-use super::names::{Quantity, Scope, meaning, scope};
+use super::names::{Meaning, Quantity, Scope, meaning, scope};
 use super::number;
 use super::rows::Log;
-use super::unnamed::{Bar, bar, bracketed, counted, darknet};
+use super::unnamed::{Bar, bar, batch_of_epoch, bracketed, counted, darknet};
 use crate::curve::Format;
 use crate::error::Error;
 use crate::lines::Lines;
@@ -80,6 +80,8 @@ struct Reader {
     step: Option<(usize, f64)>,
     /// Whether the step is of a line with figures of its own.
     step_of_row: bool,
+    /// Whether it was told since the epoch was.
+    step_of_epoch: bool,
     /// What a line without numbers said of those that follow: `Validating`.
     announced: Option<Scope>,
     bar: Option<Progress>,
@@ -92,10 +94,21 @@ struct Reader {
 impl Reader {
     fn new(log: Log) -> Self {
         let (epoch, step, announced, bar) = (None, None, None, None);
-        Self { log, epoch, step, step_of_row: false, announced, bar, bars: false, states: Some(Vec::new()) }
+        Self {
+            log,
+            epoch,
+            step,
+            step_of_row: false,
+            step_of_epoch: false,
+            announced,
+            bar,
+            bars: false,
+            states: Some(Vec::new()),
+        }
     }
 
     fn line(&mut self, number: u64, text: &str) {
+        let text = without_prefix(text);
         if let Some(bar) = bar(text) {
             self.progress(number, &bar);
             return;
@@ -114,6 +127,7 @@ impl Reader {
             self.flush();
             // The only epoch of each of many fits numbers nothing; an iteration around it may.
             self.epoch = if total == Some(1.0) { self.step.map(|step| step.1) } else { Some(epoch) };
+            self.step_of_epoch = false;
             (self.bars, self.announced) = (false, None);
             return;
         }
@@ -176,8 +190,12 @@ impl Reader {
 
     fn row(&mut self, line: u64, pairs: &[Pair]) {
         let mut known: Vec<(usize, Quantity, f64)> = Vec::new();
-        for (name, scope, value) in pairs {
-            if let Some((name, quantity)) = self.log.name_in(name, *scope)
+        // Of two steps, the one that goes on from epoch to epoch.
+        let is_global = |pair: &&Pair| pair.0.to_lowercase().contains("global");
+        let pairs = || pairs.iter().filter(is_global).chain(pairs.iter().filter(|pair| !is_global(pair)));
+        let announced = self.announced.filter(|_| !pairs().any(|pair| meaning(&pair.0).is_some_and(tells_all)));
+        for (name, scope, value) in pairs() {
+            if let Some((name, quantity)) = self.log.name_in(name, scope.or(announced))
                 && !known.iter().any(|(other, ..)| *other == name && is_index(quantity))
             {
                 known.push((name, quantity, *value));
@@ -188,8 +206,12 @@ impl Reader {
         let epoch = index(Quantity::Epoch).map(|epoch| epoch.1);
         let step = index(Quantity::Step).filter(|step| valid(step.1));
         if known.iter().all(|found| is_index(found.1)) {
-            // What was printed above it belongs to what was said before.
-            self.flush();
+            // What was printed above it belongs to what was said before. Below the only bar, a step says nothing of it.
+            if epoch.is_some() || self.states.as_ref().is_none_or(|states| states.len() <= FEW_STATES) {
+                self.flush();
+            }
+            self.step_of_epoch = step.is_some() || (self.step_of_epoch && epoch.is_none());
+            self.announced = None;
             if epoch.is_some_and(|epoch| self.epoch != Some(epoch)) {
                 (self.bars, self.announced) = (false, None);
             }
@@ -214,7 +236,7 @@ impl Reader {
         }
         if !numbered
             && trained
-            && self.epoch.is_none()
+            && (self.epoch.is_none() || (self.step_of_epoch && !self.step_of_row))
             && let Some((name, step)) = self.step
         {
             self.log.value(name, step);
@@ -225,6 +247,21 @@ impl Reader {
         if trained && step.is_some() {
             (self.step, self.step_of_row) = (step, true);
         }
+    }
+}
+
+/// Whether a name tells by itself to which row it belongs, or of which data it is.
+fn tells_all(meaning: Meaning) -> bool {
+    is_index(meaning.quantity) || matches!(meaning.quantity, Quantity::TestLoss | Quantity::TestAccuracy)
+}
+
+/// The text without what Google's loggers put before a message: `I1129 12:00:00.123456 140737 train.py:48] `.
+fn without_prefix(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let is_one = matches!(bytes, [b'I' | b'W' | b'E' | b'F', rest @ ..] if rest.len() > 5 && rest[..4].iter().all(u8::is_ascii_digit) && rest[4] == b' ');
+    match text.split_once("] ") {
+        Some((prefix, message)) if is_one && !prefix.contains('[') && prefix.contains(':') => message.trim_start(),
+        _ => text,
     }
 }
 
@@ -334,6 +371,10 @@ fn line_pairs(text: &str, log: &Log) -> Vec<Pair> {
     }
     if let Some((step, rest)) = counted(text) {
         return [step].into_iter().chain(pairs(rest, log)).collect();
+    }
+    if let Some((indices, scope, rest)) = batch_of_epoch(text) {
+        let of_data = |(name, own, value): Pair| (name, own.or(Some(scope)), value);
+        return indices.into_iter().chain(pairs(rest, log).into_iter().map(of_data)).collect();
     }
     let Some((mut indices, rest)) = bracketed(text) else { return pairs(text, log) };
     let found = pairs(rest, log);

@@ -1,5 +1,6 @@
 //! Lines whose indices have no name, and what stands before a progress bar.
 
+use super::names::Scope;
 use super::number;
 use super::text::Pair;
 
@@ -23,10 +24,28 @@ pub(super) fn bracketed(text: &str) -> Option<(Vec<Pair>, &str)> {
     None
 }
 
-/// Whether names follow as those of boosted trees: `train-rmse:0.5`, `validation_0-logloss:0.4`, `valid_0's l2: 0.5`.
+/// Whether names follow as those of boosted trees: `train-rmse:0.5`, `validation_0-logloss:0.4`, `valid_0's l2: 0.5`; or as
+/// Flax' metric writers have them: `train_loss=0.5`.
 fn boosts(text: &str) -> bool {
     let name = text.trim_start().split(':').next().unwrap_or_default();
-    name.contains('-') || name.contains("'s ")
+    let equation = text
+        .trim_start()
+        .split_once('=')
+        .is_some_and(|(name, value)| !name.contains([' ', ':']) && number::prefix(value).is_some());
+    name.contains('-') || name.contains("'s ") || equation
+}
+
+/// `TRAIN Batch 3/100 loss 2.5` and `CV Batch 3/100 loss 2.5` of WeNet: the first number is the epoch; batches of tests number
+/// nothing. What follows, and of which data it is.
+pub(super) fn batch_of_epoch(text: &str) -> Option<(Vec<Pair>, Scope, &str)> {
+    let kinds = [("TRAIN Batch ", Scope::Train), ("CV Batch ", Scope::Test)];
+    let (at, scope) = kinds.into_iter().find_map(|(name, scope)| Some((text.find(name)? + name.len(), scope)))?;
+    let (epoch, rest) = text[at..].split_once('/')?;
+    let (batch, _) = rest.split_once(' ')?;
+    let mut indices = vec![("epoch".to_owned(), None, whole(epoch)?)];
+    let batch = ("batch".to_owned(), None, whole(batch)?);
+    indices.extend(Some(batch).filter(|_| scope == Scope::Train));
+    Some((indices, scope, rest))
 }
 
 /// `1000: 2.345, 2.456 avg loss, 0.001 rate, 3.2 seconds, 64000 images`, as darknet prints it.

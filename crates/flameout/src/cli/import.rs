@@ -1,16 +1,16 @@
 //! `flameout import`: a model of another program.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use flameout_cells::{Activation, Reset};
+use flameout_curves::argument;
 use flameout_encoder::{CharEncoder, EncoderSettings};
 use flameout_experiment::run_directory::{ENCODER, LAST_MODEL};
 use flameout_files::write_atomically;
-use flameout_interchange::{Choice, Choices, Error, Imported, LastStates, Model, keras, safetensors};
+use flameout_interchange::{Choice, Choices, Error, Imported, LastStates, Model, import};
 
 use crate::space::{self, Space};
 
@@ -143,17 +143,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     model.network.save(&args.out.join(LAST_MODEL))?;
     let json = serde_json::to_vec_pretty(&encoder)?;
     write_atomically(&args.out.join(ENCODER), &[&json]).with_context(here)?;
-    say!("Next:  flameout embed --model {} WORD…", args.out.display())?;
+    say!("Next:  flameout embed --model {} WORD…", argument(&args.out))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn read(path: &Path, choices: &Choices) -> Result<Imported> {
-    let read = match path.extension().and_then(OsStr::to_str) {
-        Some("safetensors") => safetensors::read(path, choices),
-        Some("h5" | "hdf5" | "keras") => keras::read(path, choices),
-        _ => bail!("{}: its name must end in .safetensors, .h5, .hdf5 or .keras", path.display()),
-    };
-    read.map_err(|error| match error {
+    import(path, choices).map_err(|error| match error {
         Error::Undetermined { choice, .. } => anyhow!("{error}: say it with {}", option(choice)),
         other => other.into(),
     })

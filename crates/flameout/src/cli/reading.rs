@@ -92,6 +92,7 @@ pub fn tell(path: &Path, report: &ReadReport, options: &ReadOptions) {
             "words that end in a number",
             "kept, as the header says how long vectors are",
         ),
+        (&report.empty, "word without a character", "words without a character", "kept"),
     ] {
         let what = if tally.count == 1 { one } else { many };
         if tally.count > 0 {

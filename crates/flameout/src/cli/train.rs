@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use flameout_cells::Activation;
+use flameout_curves::argument;
 use flameout_experiment::run_directory::BEST_MODEL;
 use flameout_experiment::{Begun, Case, Dataset, Ended, Observer, RunOptions, Settings, Summary};
 use flameout_model::{Cell, LayerKind};
@@ -142,7 +143,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let ended = train(&settings, &options, &stop, |begun| observers(args, &settings, &directory, begun))?;
     match ended {
         Ended::Stopped { step } => {
-            tell!("Stopped after step {step}. To go on: flameout train --out {} --resume", directory.display());
+            tell!("Stopped after step {step}. To go on: flameout train --out {} --resume", argument(&directory));
             Ok(ExitCode::from(130))
         }
         Ended::Finished(summary) => {
@@ -330,7 +331,7 @@ fn print(Finished { summary, kept, .. }: &Finished, directory: &Path) -> Result<
     if summary.collapsed {
         say!("The network COLLAPSED at step {}.", summary.onset_step.unwrap_or(0))?;
     }
-    let directory = directory.display();
+    let directory = argument(directory);
     say!("\nNext:  flameout embed --model {directory} WORD…\n       flameout diagnose {directory}")?;
     Ok(())
 }

@@ -162,6 +162,7 @@ struct Info {
     not_finite: u64,
     invalid_utf8: u64,
     ends_in_number: u64,
+    empty: u64,
     /// None if all lengths are infinite or not numbers.
     shortest_vector: Option<f64>,
     longest_vector: Option<f64>,
@@ -188,6 +189,7 @@ impl Info {
             not_finite: report.non_finite.count,
             invalid_utf8: report.invalid_utf8.count,
             ends_in_number: report.ends_in_number.count,
+            empty: report.empty.count,
             shortest_vector: lengths.iter().copied().reduce(f64::min),
             longest_vector: lengths.iter().copied().reduce(f64::max),
             longest_word: vectors.words().iter().map(|word| word.chars().count()).max().unwrap_or(0),
@@ -234,6 +236,9 @@ fn info(file: &Path, words: Option<u64>, reading: Reading, json: bool) -> Result
         info.not_finite,
         info.invalid_utf8
     )?;
+    if info.empty > 0 {
+        say!("                {} words without a character", info.empty)?;
+    }
     if info.ends_in_number > 0 {
         say!("                {} words end in a number after a space: are they words?", info.ends_in_number)?;
     }

@@ -19,6 +19,8 @@ pub(super) struct Hdf5<'a> {
     pub(super) path: &'a Path,
     file: File,
     size: u64,
+    /// Whether the file's configuration says that numbers are `bfloat16`.
+    pub(super) is_bfloat16: bool,
 }
 
 /// A file may be longer than its HDF5 by so much.
@@ -62,7 +64,7 @@ impl<'a> Hdf5<'a> {
             return Err(Error::format(path, format!("has {size} bytes of the {end} that it claims: it was cut short")));
         }
         check_end(path, end, size)?;
-        Ok(Self { path, file, size })
+        Ok(Self { path, file, size, is_bfloat16: false })
     }
 
     /// Whether a file of this name ends where its HDF5 ends, before anything else of it is read.
@@ -145,7 +147,7 @@ impl<'a> Hdf5<'a> {
         if bytes.is_none_or(|bytes| bytes / LARGEST_EXPANSION > self.size) {
             return Err(refuse(format!("claims {rows} × {columns} numbers in a file of {} bytes", self.size)));
         }
-        let values = numbers(&dataset).map_err(refuse)?;
+        let values = numbers(&dataset, self.is_bfloat16).map_err(refuse)?;
         let shape = (rows as usize, columns as usize);
         let values = Array2::from_shape_vec(shape, values).map_err(|error| refuse(error.to_string()))?;
         check_finite(self.path, name, &values)?;
@@ -157,8 +159,9 @@ impl<'a> Hdf5<'a> {
     }
 }
 
-/// Floats of 16, 32 or 64 bits. `bfloat16`, for which HDF5 has no name, is of no type at all, and an attribute tells.
-fn numbers(dataset: &Dataset) -> Result<Vec<f32>, String> {
+/// Floats of 16, 32 or 64 bits. `bfloat16`, for which HDF5 has no name, is of no type at all: an attribute tells, or, in files
+/// that Keras itself cannot read, the configuration.
+fn numbers(dataset: &Dataset, is_told: bool) -> Result<Vec<f32>, String> {
     let text = |error: hdf5_pure::Error| error.to_string();
     let (dtype, datatype) = (dataset.dtype().map_err(text)?, dataset.datatype().map_err(text)?);
     let halves = |convert: fn(u16) -> f32, order: fn([u8; 2]) -> u16| {
@@ -179,7 +182,9 @@ fn numbers(dataset: &Dataset) -> Result<Vec<f32>, String> {
                 _ => Err("has bytes in an order that is unknown here".into()),
             }
         }
-        (_, Datatype::Opaque { size: 2, .. }) if is_bfloat16(dataset) => halves(floats::from_bf16, u16::from_le_bytes),
+        (_, Datatype::Opaque { size: 2, .. }) if is_told || is_bfloat16(dataset) => {
+            halves(floats::from_bf16, u16::from_le_bytes)
+        }
         _ => Err(format!("is of type {dtype}, quantised perhaps: weights are floats of 16, 32 or 64 bits")),
     }
 }

@@ -125,11 +125,12 @@ impl<'a> KerasFile<'a> {
     }
 
     fn of_hdf5(path: &'a Path, bytes: Vec<u8>) -> Result<Self, Error> {
-        let hdf5 = Hdf5::open(path, bytes)?;
+        let mut hdf5 = Hdf5::open(path, bytes)?;
         let root = hdf5.root();
         let text = |name: &str| hdf5.strings(&root, name).map(|found| found.and_then(|list| list.into_iter().next()));
         let config = text("model_config")?;
         let written_by = text("keras_version")?;
+        hdf5.is_bfloat16 = config.as_ref().is_some_and(|config| config.contains("\"bfloat16\""));
         let (group, prefix) = match config {
             Some(_) => (hdf5.group("model_weights")?, "model_weights/"),
             None => (hdf5.root(), ""),

@@ -1,5 +1,6 @@
 //! What the doctor said.
 
+use flameout_curves::argument;
 use flameout_doctor::check::{Check, Grade};
 use flameout_doctor::{Condition, Diagnosis, Finding, Trials, Verdict};
 use maud::{Markup, html};
@@ -18,7 +19,7 @@ pub(super) fn section(run: &Run) -> Markup {
                 Some(diagnosis) => (of(diagnosis)),
                 None => p {
                     "There is no diagnosis. The doctor makes the run again, checks it, and finds the cause by experiment: "
-                    code { "flameout diagnose " (run.path.display()) }
+                    code { "flameout diagnose " (argument(&run.path)) }
                 },
             }
         }

@@ -17,6 +17,13 @@ const COMPACT_BYTES: usize = 16 << 20;
 /// Words, hashes and places for which room is made at once at most; more grow as they come.
 const MAX_EXPECTED_WORDS: usize = 1 << 20;
 
+/// Columns from which consecutive whole numbers may be their names, under a name of words, and under any word; rows beside it
+/// that are looked at; what the column of words is called.
+const FEWEST_COLUMNS: usize = 3;
+const MANY_COLUMNS: usize = 8;
+const OTHERS: usize = 20;
+const NAMES_OF_WORDS: [&str; 8] = ["", "word", "words", "token", "tokens", "index", "key", "label"];
+
 /// A record as parsed, before the policies.
 struct Parsed {
     word: String,
@@ -176,6 +183,9 @@ impl<'o> Loader<'o> {
                 return Ok(());
             }
         }
+        if word.is_empty() {
+            self.report.empty.note(&word, place);
+        }
         self.words.push(word, hash);
         self.places.push(place);
         self.rows.keep(slot);
@@ -219,12 +229,36 @@ impl<'o> Loader<'o> {
         if self.numbers == records {
             return Err(Error::NoWord { line: 1, numbers: dim + 1 });
         }
+        self.check_names()?;
         match self.report.ends_in_number.examples.first() {
             Some((word, place)) if self.report.ends_in_number.count == records => {
                 Err(Error::HeaderDimensions { place: *place, word: excerpt(word.as_bytes()), dim })
             }
             _ => Ok(()),
         }
+    }
+
+    /// Consecutive whole numbers in the first line, where others have fractions, number the columns.
+    fn check_names(&self) -> Result<(), Error> {
+        let (Some(&place @ Place::Line(1 | 2)), Some(word)) = (self.places.first(), self.words.words().first()) else {
+            return Ok(());
+        };
+        let is_first = place == Place::Line(if self.report.claimed.is_some() { 2 } else { 1 });
+        let names = self.rows.row(0);
+        let first = names[0];
+        let consecutive = names.iter().enumerate().all(|(column, &number)| number == first + column as f32);
+        if !is_first || names.len() < FEWEST_COLUMNS || !(first == 0.0 || first == 1.0) || !consecutive {
+            return Ok(());
+        }
+        let others = 1..self.words.words().len().min(OTHERS);
+        let fractions = others.into_iter().any(|row| self.rows.row(row).iter().any(|number| number.fract() != 0.0));
+        let is_named = NAMES_OF_WORDS.contains(&word.to_lowercase().as_str());
+        // pandas counts from 0; a short vector of a word may be 1 2 3.
+        let is_short = names.len() < MANY_COLUMNS;
+        if (is_named && (first == 0.0 || !is_short)) || (fractions && !is_short) {
+            return Err(Error::ColumnNames { place, word: excerpt(word.as_bytes()), first: first as u64 });
+        }
+        Ok(())
     }
 
     /// Applies the policy on duplicates, and removes them.

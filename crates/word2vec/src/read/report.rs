@@ -22,6 +22,8 @@ pub struct ReadReport {
     /// Words of text that end in a number after a space, as `channel 4`: kept, as the header says how many numbers are the
     /// vector's.
     pub ends_in_number: Tally,
+    /// Words without a character: kept.
+    pub empty: Tally,
     /// Words not valid UTF-8: dropped or made valid, as the policy says.
     pub invalid_utf8: Tally,
 }
@@ -37,13 +39,14 @@ impl ReadReport {
             non_finite: Tally::default(),
             duplicate: Tally::default(),
             ends_in_number: Tally::default(),
+            empty: Tally::default(),
             invalid_utf8: Tally::default(),
         }
     }
 
     /// Whether nothing was found wrong. What the filter left out is not wrong.
     pub fn is_clean(&self) -> bool {
-        [&self.non_finite, &self.duplicate, &self.ends_in_number, &self.invalid_utf8]
+        [&self.non_finite, &self.duplicate, &self.ends_in_number, &self.empty, &self.invalid_utf8]
             .iter()
             .all(|tally| tally.count == 0)
     }

@@ -56,6 +56,11 @@ impl Rows {
         self.data.copy_within(from * self.dim..(from + 1) * self.dim, to * self.dim);
     }
 
+    /// A kept row.
+    pub(crate) fn row(&self, index: usize) -> &[f32] {
+        &self.data[index * self.dim..(index + 1) * self.dim]
+    }
+
     /// Removes the rows of repeated words.
     pub(crate) fn remove(&mut self, repeats: &[Repeat]) {
         let mut repeats = repeats.iter().peekable();

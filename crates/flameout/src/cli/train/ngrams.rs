@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use flameout_curves::argument;
 use flameout_experiment::{Case, Dataset, Settings};
 use flameout_files::write_atomically;
 use flameout_ngrams::{Model, Options};
@@ -85,6 +86,6 @@ fn print(args: &Args, dataset: &Dataset, model: &Model, directory: &Path) -> Res
     if let Some(tested) = tested {
         print_scores(&[("not trained on", tested)])?;
     }
-    say!("\nNext:  flameout embed --model {} WORD…", directory.display())?;
+    say!("\nNext:  flameout embed --model {} WORD…", argument(directory))?;
     Ok(())
 }
