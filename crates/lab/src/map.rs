@@ -111,11 +111,11 @@ pub struct Rate {
 /// Fewer networks that trained well show no share.
 const FEWEST: u64 = 3;
 
-/// Rows by the bits of the learning rate, then by seed.
-type Rates<'a> = BTreeMap<u64, BTreeMap<u64, &'a Row>>;
+/// Rows by their seed.
+type Seeds<'a> = BTreeMap<u64, &'a Row>;
 
 fn series(rows: &[Row]) -> Vec<Series> {
-    let mut groups: BTreeMap<(usize, String), Rates<'_>> = BTreeMap::new();
+    let mut groups: BTreeMap<(usize, String), BTreeMap<u64, Seeds<'_>>> = BTreeMap::new();
     for row in rows {
         let Some((case, name, rate)) = identity(&row.settings) else { continue };
         // The bits of positive numbers are in the numbers' order.
@@ -126,7 +126,7 @@ fn series(rows: &[Row]) -> Vec<Series> {
             .or_default()
             .insert(row.settings.seed, row);
     }
-    let rate = |(bits, rows): (u64, BTreeMap<u64, &Row>)| {
+    let rate = |(bits, rows): (u64, Seeds<'_>)| {
         let trained = || rows.values().filter(|row| row.summary.trained_well_step.is_some());
         Rate {
             rate: f64::from_bits(bits),
