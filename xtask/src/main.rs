@@ -39,8 +39,6 @@ enum Task {
     Torture(torture::Args),
     /// Runs every training of a plan: a grid or a list of settings, with several seeds each.
     Hunt(lab::Args),
-    /// Scores the kept curves of runs by a definition of a collapse that asks for no accuracy.
-    Score(lab::Args),
     /// Makes the runs of plans again and measures how the columns of the first recurrent kernel grow.
     Growth(lab::Args),
     /// Draws what the hunts have found, from the rows and curves in the repository; nothing is trained.
@@ -73,7 +71,6 @@ fn carry_out(task: Task) -> Result<ExitCode> {
         Task::Bench(args) => lab::run("bench", &args),
         Task::Torture(args) => torture::run(&args),
         Task::Hunt(args) => lab::run("hunt", &args),
-        Task::Score(args) => lab::run("score", &args),
         Task::Growth(args) => lab::run("growth", &args),
         Task::Map(args) => lab::run("map", &args),
         Task::Docs(args) => lab::run("docs", &args),

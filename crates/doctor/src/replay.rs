@@ -19,6 +19,7 @@ use crate::condition::Condition;
 use crate::course::Course;
 use crate::options::Options;
 use crate::proportion::Proportion;
+use crate::side_by_side::do_all;
 use crate::snapshots::Snapshots;
 use crate::subject::{Subject, begin_with};
 use crate::{Error, targets};
@@ -168,15 +169,14 @@ impl<'a> Replay<'a> {
         Some(Self { subject, from, earlier, until, goal })
     }
 
-    /// Replays with a change: in the run's own order of words and in `orders` others.
+    /// Replays with a change: in the run's own order of words and in `orders` others, side by side.
     ///
     /// # Errors
     /// [`Error::Experiment`] if the settings cannot be changed so; [`Error::Data`] if the change needs other data than the
     /// subject's; [`Error::NoState`] if it needs a state that is not there; [`Error::NoSecondMoment`] likewise.
     pub fn trials(&self, change: &Change, orders: u64) -> Result<Trials, Error> {
-        let own = std::iter::once(None);
-        let trials = own.chain((1..=orders).map(Some)).map(|order| self.trial(change, order, &mut |_| {}));
-        Ok(Trials { change: change.clone(), trials: trials.collect::<Result<_, _>>()? })
+        let trials = do_all(&own_and(orders), |order| self.trial(change, *order, &mut |_| {}), |_| {})?;
+        Ok(Trials { change: change.clone(), trials })
     }
 
     /// Replays with nothing changed, likewise; and whether the first gives the losses that were recorded of the run, bit for bit.
@@ -184,26 +184,38 @@ impl<'a> Replay<'a> {
     /// # Errors
     /// As [`trials`](Self::trials).
     pub fn control(&self, points: &[Point], orders: u64) -> Result<(Trials, bool), Error> {
-        let (mut at, mut exact) = (self.from.step() as usize, true);
-        let own = self.trial(&Change::Nothing, None, &mut |record| {
-            let recorded = points.get(at);
-            exact &= recorded.is_none_or(|recorded| recorded.loss.to_bits() == record.loss.to_bits());
-            at += 1;
-        })?;
-        let mut control = Trials { change: Change::Nothing, trials: vec![own] };
-        for order in 1..=orders {
-            control.trials.push(self.trial(&Change::Nothing, Some(order), &mut |_| {})?);
-        }
-        Ok((control, exact))
+        let control = |order: &Option<u64>| {
+            let (mut at, mut exact) = (self.from.step() as usize, true);
+            let trial = self.trial(&Change::Nothing, *order, &mut |record| {
+                let recorded = points.get(at);
+                exact &= recorded.is_none_or(|recorded| recorded.loss.to_bits() == record.loss.to_bits());
+                at += 1;
+            })?;
+            Ok::<_, Error>((trial, exact))
+        };
+        let (trials, exact): (Vec<Trial>, Vec<bool>) = do_all(&own_and(orders), control, |_| {})?.into_iter().unzip();
+        Ok((Trials { change: Change::Nothing, trials }, exact[0]))
     }
 
-    /// Replays with each of these changes, one after the other; `done` is told after each.
+    /// Replays with each of these changes, side by side; `done` sees them in their order, as they come.
     ///
     /// # Errors
     /// As [`trials`](Self::trials).
     pub fn each(&self, changes: &[Change], orders: u64, done: &mut dyn FnMut(&Trials)) -> Result<Vec<Trials>, Error> {
-        let replay = |change: &Change| self.trials(change, orders).inspect(&mut *done);
-        changes.iter().map(replay).collect()
+        let orders = own_and(orders);
+        let jobs: Vec<(&Change, Option<u64>)> =
+            changes.iter().flat_map(|change| orders.iter().map(move |order| (change, *order))).collect();
+        let mut trials = Vec::with_capacity(orders.len());
+        let mut all = Vec::with_capacity(changes.len());
+        let gather = |trial: &Trial| {
+            trials.push(trial.clone());
+            if trials.len() == orders.len() {
+                all.push(Trials { change: changes[all.len()].clone(), trials: std::mem::take(&mut trials) });
+                done(&all[all.len() - 1]);
+            }
+        };
+        do_all(&jobs, |(change, order)| self.trial(change, *order, &mut |_| {}), gather)?;
+        Ok(all)
     }
 
     /// Replays once; `see` is shown every step.
@@ -279,6 +291,11 @@ impl<'a> Replay<'a> {
         changed.parameters_mut().range(range.clone()).assign(state.parameters().range(range).iter());
         Ok(trainer.restore(dataset, changed)?)
     }
+}
+
+/// The run's own order of words, and others by their seeds.
+fn own_and(orders: u64) -> Vec<Option<u64>> {
+    std::iter::once(None).chain((1..=orders).map(Some)).collect()
 }
 
 /// Multiplies a tensor's second moment.

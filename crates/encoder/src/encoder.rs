@@ -1,7 +1,7 @@
 //! One word to its indices and back.
 
 use crate::alphabet::Alphabet;
-use crate::{EncoderSettings, Error, MARKER_INDEX, MAX_INDICES, Refusal, UnknownPolicy};
+use crate::{EncoderSettings, Error, MARKER_INDEX, MAX_INDICES, Padding, Refusal, UnknownPolicy};
 
 /// Turns words into fixed-length rows of character indices: `$`, the letters, `$` as padding.
 ///
@@ -129,7 +129,19 @@ impl CharEncoder {
             rows.push(found);
         }
         rows.resize(start + self.length(), MARKER_INDEX);
+        if self.settings.padding == Padding::Before {
+            rows[start..].rotate_right(limit - letters);
+        }
         Ok(())
+    }
+
+    /// Says after how many of a row's indices a reader stops: after the last letter with [`Padding::Masked`], after all
+    /// otherwise. At least 1.
+    pub fn word_end(&self, indices: &[u16]) -> usize {
+        match self.settings.padding {
+            Padding::After | Padding::Before => indices.len(),
+            Padding::Masked => indices.iter().rposition(|&index| index != MARKER_INDEX).map_or(1, |last| last + 1),
+        }
     }
 
     /// The word that `indices` stand for, without the opening and padding `$`: what was
@@ -149,10 +161,18 @@ impl CharEncoder {
             [] => return Err(Error::NoLetters),
         };
         let is_marker = |&i: &u16| i == MARKER_INDEX;
+        let skipped = match self.settings.padding {
+            Padding::Before => letters.iter().take_while(|i| is_marker(i)).count(),
+            Padding::After | Padding::Masked => 0,
+        };
+        let letters = &letters[skipped..];
         let end = letters.iter().position(is_marker).unwrap_or(letters.len());
         let (word, padding) = letters.split_at(end);
         if let Some(after) = padding.iter().position(|i| !is_marker(i)) {
-            return Err(Error::LetterAfterPadding { time: 1 + end + after, index: padding[after] });
+            return Err(Error::LetterAfterPadding { time: 1 + skipped + end + after, index: padding[after] });
+        }
+        if self.settings.padding == Padding::Before && !padding.is_empty() && !word.is_empty() {
+            return Err(Error::PaddingAfterLetter { time: 1 + skipped + end });
         }
         if word.is_empty() {
             return Err(Error::NoLetters);
@@ -202,6 +222,35 @@ mod tests {
         let shown: String =
             encoder.encode("football").unwrap().iter().map(|&i| encoder.alphabet()[usize::from(i)]).collect();
         assert_eq!(shown, "$football$$$$$$$$$$");
+    }
+
+    #[test]
+    fn padding_before_a_word_comes_back() {
+        let encoder = CharEncoder::builder().length(6).padding(Padding::Before).build("abc").unwrap();
+        for (word, row) in [("cab", [0, 0, 0, 3, 1, 2]), ("a", [0, 0, 0, 0, 0, 1]), ("abcab", [0, 1, 2, 3, 1, 2])] {
+            assert_eq!(encoder.encode(word).unwrap(), row);
+            assert_eq!(encoder.decode(&row).unwrap(), word);
+            assert_eq!(encoder.word_end(&row), 6);
+        }
+        assert_eq!(encoder.decode(&[0, 0, 1, 0, 0, 0]), Err(Error::PaddingAfterLetter { time: 3 }));
+        assert_eq!(encoder.decode(&[0, 1, 0, 2, 0, 0]), Err(Error::LetterAfterPadding { time: 3, index: 2 }));
+        assert_eq!(encoder.decode(&[0; 6]), Err(Error::NoLetters));
+        assert_eq!(
+            encoder.encode_batch(["a", "cab"]).unwrap().indices,
+            ndarray::array![[0, 0, 0, 0, 0, 1], [0, 0, 0, 3, 1, 2]]
+        );
+    }
+
+    #[test]
+    fn a_masked_word_is_read_to_its_last_letter() {
+        let encoder = CharEncoder::builder().length(6).padding(Padding::Masked).build("abc").unwrap();
+        for (word, row, end) in [("cab", [0, 3, 1, 2, 0, 0], 4), ("abcab", [0, 1, 2, 3, 1, 2], 6)] {
+            assert_eq!(encoder.encode(word).unwrap(), row);
+            assert_eq!(encoder.decode(&row).unwrap(), word);
+            assert_eq!(encoder.word_end(&row), end);
+        }
+        assert_eq!(encoder.word_end(&[0; 6]), 1);
+        assert_eq!(reference().word_end(&reference().encode("cat").unwrap()), 19);
     }
 
     #[test]

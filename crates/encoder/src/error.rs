@@ -183,6 +183,12 @@ pub enum Error {
         /// Its index.
         index: u16,
     },
+    /// Padding follows a letter, where the padding stands before the word.
+    #[error("the `$` at time {time} follows a letter, where the padding stands before the word")]
+    PaddingAfterLetter {
+        /// The place of the `$`, counting from 0.
+        time: usize,
+    },
     /// The one-hot form does not fit in memory.
     #[error(
         "the one-hot form of {rows} words, {length} x {alphabet_len} numbers each, \

@@ -46,7 +46,9 @@ pub use alphabet::{MARKER, MARKER_INDEX, MAX_INDICES, REFERENCE_ALPHABET};
 pub use batch::{Encoded, Skipped};
 pub use encoder::CharEncoder;
 pub use error::{Error, Refusal};
-pub use settings::{CasePolicy, DEFAULT_LENGTH, EncoderSettings, MAX_LENGTH, MIN_LENGTH, TooLongPolicy, UnknownPolicy};
+pub use settings::{
+    CasePolicy, DEFAULT_LENGTH, EncoderSettings, MAX_LENGTH, MIN_LENGTH, Padding, TooLongPolicy, UnknownPolicy,
+};
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

@@ -54,6 +54,20 @@ pub enum TooLongPolicy {
     Skip,
 }
 
+/// Where the `$` go that fill a short word up to the length, and whether they are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+pub enum Padding {
+    /// After the word: `$cat$$`.
+    #[default]
+    After,
+    /// Before the word: `$$$cat`.
+    Before,
+    /// After the word, and not to be read: whoever reads the indices stops where [`CharEncoder::word_end`] says.
+    Masked,
+}
+
 /// The settings of a [`CharEncoder`] apart from its alphabet, and its builder.
 ///
 /// Set the fields, or chain the methods of the same names; then call [`build`](Self::build),
@@ -81,6 +95,15 @@ pub struct EncoderSettings {
     pub unknown: UnknownPolicy,
     /// What happens to a word with more than `length - 1` letters.
     pub too_long: TooLongPolicy,
+    /// Where the `$` go that fill a short word up.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_default"))]
+    pub padding: Padding,
+}
+
+/// Left out, so that an encoder without it is stored as it has always been.
+#[cfg(feature = "serde")]
+fn is_default(padding: &Padding) -> bool {
+    *padding == Padding::default()
 }
 
 impl Default for EncoderSettings {
@@ -90,6 +113,7 @@ impl Default for EncoderSettings {
             case: CasePolicy::default(),
             unknown: UnknownPolicy::default(),
             too_long: TooLongPolicy::default(),
+            padding: Padding::default(),
         }
     }
 }
@@ -120,6 +144,13 @@ impl EncoderSettings {
     #[must_use]
     pub fn too_long(mut self, too_long: TooLongPolicy) -> Self {
         self.too_long = too_long;
+        self
+    }
+
+    /// Sets where the `$` go that fill a short word up, and whether they are read.
+    #[must_use]
+    pub fn padding(mut self, padding: Padding) -> Self {
+        self.padding = padding;
         self
     }
 

@@ -1,6 +1,8 @@
 //! What holds for every word, alphabet and row of indices.
 
-use flameout_encoder::{CasePolicy, CharEncoder, EncoderSettings, Error, Refusal, TooLongPolicy, UnknownPolicy};
+use flameout_encoder::{
+    CasePolicy, CharEncoder, EncoderSettings, Error, Padding, Refusal, TooLongPolicy, UnknownPolicy,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use unicode_normalization::UnicodeNormalization;
@@ -28,11 +30,9 @@ fn settings() -> impl Strategy<Value = EncoderSettings> {
     let case = prop_oneof![Just(CasePolicy::Keep), Just(CasePolicy::Lower)];
     let unknown = prop_oneof![Just(UnknownPolicy::Error), Just(UnknownPolicy::Skip), Just(UnknownPolicy::Map)];
     let too_long = prop_oneof![Just(TooLongPolicy::Error), Just(TooLongPolicy::Skip)];
-    (2..40usize, case, unknown, too_long).prop_map(|(length, case, unknown, too_long)| EncoderSettings {
-        length,
-        case,
-        unknown,
-        too_long,
+    let padding = prop_oneof![Just(Padding::After), Just(Padding::Before), Just(Padding::Masked)];
+    (2..40usize, case, unknown, too_long, padding).prop_map(|(length, case, unknown, too_long, padding)| {
+        EncoderSettings { length, case, unknown, too_long, padding }
     })
 }
 

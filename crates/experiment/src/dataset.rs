@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use flameout_curves::Baseline;
-use flameout_encoder::{CharEncoder, MARKER, Skipped};
+use flameout_encoder::{CharEncoder, MARKER, Padding, Skipped};
 use flameout_kernels::Real;
-use flameout_model::{Loss, LossKind, metrics};
+use flameout_model::{Examples, Loss, LossKind, metrics};
 use flameout_word2vec::{ReadReport, WordVectors};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use ndarray_rand::rand::seq::SliceRandom;
@@ -43,6 +43,8 @@ pub struct Dataset {
 pub struct Batch {
     words: usize,
     indices: Vec<u16>,
+    /// After how many indices each word ends, if the rest is not to be read.
+    ends: Option<Vec<usize>>,
     targets: Vec<f32>,
 }
 
@@ -50,7 +52,7 @@ impl Batch {
     /// Nothing.
     #[must_use]
     pub fn new() -> Self {
-        Self { words: 0, indices: Vec::new(), targets: Vec::new() }
+        Self { words: 0, indices: Vec::new(), ends: None, targets: Vec::new() }
     }
 
     /// Takes the words in these rows.
@@ -61,6 +63,20 @@ impl Batch {
         for &row in rows {
             self.indices.extend(dataset.indices.row(row));
             self.targets.extend(dataset.targets.row(row));
+        }
+        let is_masked = dataset.encoder.settings().padding == Padding::Masked;
+        self.ends = is_masked.then(|| {
+            self.indices.chunks_exact(dataset.encoder.length()).map(|word| dataset.encoder.word_end(word)).collect()
+        });
+    }
+
+    /// What a network is fed with: the indices, and where each word ends if the padding is not to be read.
+    #[must_use]
+    pub fn examples<T>(&self) -> Examples<'_, T> {
+        let examples = Examples::from(self.indices());
+        match &self.ends {
+            Some(ends) => examples.with_lengths(ends),
+            None => examples,
         }
     }
 
@@ -125,7 +141,9 @@ impl Dataset {
         vectors.normalize(settings.data.normalization)?;
         let (words, matrix) = vectors.into_parts();
         let usable = |word: &String| !word.is_empty() && !word.contains(MARKER);
-        let rows: Vec<usize> = (0..words.len()).filter(|&row| usable(&words[row])).collect();
+        let letters = settings.data.letters;
+        let wanted = |word: &String| letters == 0 || word.chars().count() == letters;
+        let rows: Vec<usize> = (0..words.len()).filter(|&row| usable(&words[row]) && wanted(&words[row])).collect();
         let unusable = words.iter().filter(|word| !usable(word)).cloned().collect();
 
         let candidates = || rows.iter().map(|&row| words[row].as_str());
@@ -294,6 +312,18 @@ mod tests {
         assert_eq!(epoch(3, Some(Remainder::Drop)), (whole.0[..6].to_vec(), 2));
         assert_eq!(epoch(7, Some(Remainder::Drop)), (whole.0.clone(), 1), "nothing is left over");
         assert_eq!(epoch(32, Some(Remainder::Drop)), (whole.0, 1), "all the words make no whole batch");
+    }
+
+    #[test]
+    fn words_of_one_length_are_used_and_the_padding_goes_where_it_is_asked_for() {
+        let mut settings = Settings::for_case(Case::LstmSingle);
+        (settings.data.length, settings.data.letters, settings.data.padding) = (6, 3, Padding::Masked);
+        let dataset = Dataset::new(&settings, vectors(&["ant", "eagle", "bee", "ox", "cat"])).unwrap();
+        assert_eq!(dataset.words, ["ant", "bee", "cat"]);
+        assert_eq!(dataset.batch(&[0, 2]).ends, Some(vec![4, 4]));
+        settings.data.padding = Padding::Before;
+        let batch = Dataset::new(&settings, vectors(&["ant", "bee", "cat"])).unwrap().batch(&[1]);
+        assert_eq!((batch.indices().row(0).to_vec()[..3].to_vec(), batch.ends), (vec![0, 0, 0], None));
     }
 
     #[test]

@@ -162,7 +162,7 @@ impl<T: Number> Learner<T> {
         self.targets.clear();
         self.targets.extend(batch.targets().iter().map(|&x| T::from_f64(x.into())));
         let targets = ArrayView2::from_shape(batch.targets().dim(), &self.targets).expect("as many targets");
-        let loss = self.network.forward_backward(batch.indices(), targets, loss)?;
+        let loss = self.network.forward_backward(batch.examples(), targets, loss)?;
         Ok((loss, metrics::keras_accuracy(self.network.predictions(), targets)))
     }
 
@@ -195,7 +195,7 @@ impl<T: Number> Learner<T> {
     /// Predictions and targets of the words in these rows, `(words, outputs)`.
     pub(crate) fn predict(&mut self, dataset: &Dataset, rows: &[usize]) -> (Array2<T>, Array2<T>) {
         let batch = dataset.batch(rows);
-        let predictions = self.network.predict(batch.indices()).expect("the network was made for these words");
+        let predictions = self.network.predict(batch.examples()).expect("the network was made for these words");
         (predictions, batch.targets_in())
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use flameout_cells::{Activation, Distribution, Initialisation};
-use flameout_encoder::{EncoderSettings, TooLongPolicy, UnknownPolicy};
+use flameout_encoder::{EncoderSettings, Padding, TooLongPolicy, UnknownPolicy};
 use flameout_model::{Architecture, Constraint, Flavour, LayerKind, LossKind};
 use flameout_optim::{Clipping, Constant, OptimizerSettings, Schedule};
 use flameout_word2vec::{NonFinitePolicy, Normalization, ReadOptions, Utf8Policy};
@@ -73,8 +73,14 @@ pub struct DataSettings {
     pub test_share: f64,
     /// What the vectors are brought to before training.
     pub normalization: Normalization,
+    /// Use only the words of so many letters; 0 for those of any number. It does not count for `words`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub letters: usize,
     /// Length of an encoded word, the opening `$` included.
     pub length: usize,
+    /// Where the `$` go that fill a short word up, and whether the network reads them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub padding: Padding,
     /// The characters, `$` first; learnt from the words if not given. Words with other characters are left out.
     pub alphabet: Option<String>,
     /// What becomes of words of the file that are not valid UTF-8; the file is refused if not given.
@@ -172,7 +178,9 @@ impl Default for DataSettings {
             words: 0,
             test_share: 0.1,
             normalization: Normalization::CentredThenUnit,
+            letters: 0,
             length: flameout_encoder::DEFAULT_LENGTH,
+            padding: Padding::default(),
             alphabet: None,
             invalid_utf8: Utf8Policy::default(),
             non_finite: NonFinitePolicy::default(),
@@ -191,7 +199,11 @@ impl DataSettings {
 
     /// Of the encoder, apart from its alphabet. Words that it cannot encode are left out.
     pub(crate) fn encoder(&self) -> EncoderSettings {
-        EncoderSettings::default().length(self.length).unknown(UnknownPolicy::Skip).too_long(TooLongPolicy::Skip)
+        EncoderSettings::default()
+            .length(self.length)
+            .unknown(UnknownPolicy::Skip)
+            .too_long(TooLongPolicy::Skip)
+            .padding(self.padding)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::learner::{AnyLearner, Learner, each};
 use crate::non_finite::NonFinite;
 use crate::settings::{Case, Settings};
 use crate::trainer::Trainer;
-use flameout_curves::outcome::{Baseline, Best, BestTest, Symptom};
+use flameout_curves::outcome::{Baseline, Best, BestTest, DEFINITION, Symptom};
 use flameout_curves::record::nan_if_null;
 
 /// The result of a finished run. In JSON a number that is not finite is `null`.
@@ -36,6 +36,9 @@ pub struct Summary {
     pub test: Quality,
     /// What a network that has learnt nothing reaches.
     pub baseline: Baseline,
+    /// Which definition of a collapse the next fields follow, see [`DEFINITION`]; 1 in summaries that do not say.
+    #[serde(default = "first_definition")]
+    pub definition: u32,
     /// The step at which the network had trained well, if it ever did.
     pub trained_well_step: Option<u64>,
     /// Whether it collapsed; [`Outcome`](flameout_curves::Outcome) says what that means.
@@ -62,6 +65,10 @@ pub struct Summary {
     pub identical: f64,
     /// BLAKE3 of the final weights.
     pub weights_blake3: String,
+}
+
+fn first_definition() -> u32 {
+    1
 }
 
 /// How good predictions are.
@@ -102,6 +109,7 @@ impl Summary {
             last,
             test,
             baseline: *outcome.baseline(),
+            definition: DEFINITION,
             trained_well_step: outcome.trained_well_at(),
             collapsed: outcome.collapse_onset().is_some(),
             onset_step: outcome.collapse_onset(),

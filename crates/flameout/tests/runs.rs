@@ -253,6 +253,21 @@ fn what_does_not_fit_is_an_error_and_no_panic() {
 }
 
 #[test]
+fn n_grams_are_fitted_unless_an_option_of_a_network_is_given() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let begin = ["train", "--vectors", VECTORS, "--words", "200", "--out"];
+    ok(&[&begin[..], &[&path("plain"), "--set", "data.test-share=0.2"]].concat());
+    assert!(directory.path().join("plain/ngrams.toml").is_file());
+    let (_, told) = both(&[&begin[..], &[&path("set"), "--set", "training.epochs=1"]].concat());
+    assert!(told.contains("--set training.epochs=1 is of a network: --model bidirectional is trained"), "{told}");
+    for option in [["--units", "3"], ["--epochs", "1"], ["--states", "0"], ["--set", "training.batch=3"]] {
+        let error = fails(&[&begin[..], &[&path("none"), "--model", "ngrams"], &option[..]].concat(), 1);
+        assert!(error.contains(option[0]) && error.contains("--model bidirectional"), "{error}");
+    }
+}
+
+#[test]
 fn the_learning_rate_falls_until_the_last_step_whatever_is_set() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();

@@ -24,7 +24,6 @@ mod hunt;
 mod jobs;
 mod json_lines;
 mod map;
-mod score;
 mod warning;
 mod zoo;
 
@@ -46,7 +45,6 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Task {
     Hunt(hunt::Args),
-    Score(score::Args),
     Growth(growth::Args),
     Map(map::Args),
     Docs(docs::Args),
@@ -67,7 +65,6 @@ fn main() -> ExitCode {
 fn carry_out(task: Task) -> Result<ExitCode> {
     match task {
         Task::Hunt(args) => hunt::run(&args),
-        Task::Score(args) => score::run(&args),
         Task::Growth(args) => growth::run(&args),
         Task::Map(args) => map::run(&args),
         Task::Docs(args) => docs::run(&args),

@@ -1,6 +1,7 @@
 //! `cargo xtask map`: pictures of where, when and how networks collapse, from the rows that hunts have left.
 
 mod chart;
+mod figure;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,24 +10,27 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use flameout_doctor::Proportion;
 use flameout_experiment::{Case, Settings};
+use flameout_files::write_atomically;
 
-use crate::hunt::curve::Point;
+use crate::docs::grouped;
 use crate::hunt::results::{Results, Row};
 use crate::{csv_file, growth, root};
+use figure::Figure;
 
 /// Draws what the hunts have found, from the rows and curves in the repository; nothing is trained.
 ///
 /// - collapse-probability.svg: the share of networks that collapsed after they had trained well, over the learning rate,
 ///   with 95 % Wilson intervals;
 /// - spike-probability.svg: the same of those with a rise as high that came back;
-/// - onset.svg: when they did;
+/// - onset.svg: the steps at which networks collapsed;
+/// - constrained-gru.svg: the same small GRUs without a constraint and with a constrained recurrent kernel;
 /// - collapse-CASE.svg: loss and accuracy of one run of each case that collapsed;
 /// - question-CASE.svg: of the longest run of each case with all of the question's settings;
 /// - many-words-CASE-RATE.svg: of each run of seed 0 on ten thousand training words or more, without a constraint;
 /// - growth-CASE-UNITS.svg: how the recurrent kernel grew (`cargo xtask growth`), and when networks collapsed.
 ///
-/// Only runs with the question's settings but for size, words and learning rate are in the first three. A seed that was run
-/// several times, for more or fewer steps, counts once.
+/// In the first three are the runs that differ from the question's settings in size, words and learning rate alone. A series
+/// has one size and one number of steps, and at least three networks that trained well.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -39,7 +43,7 @@ pub struct Args {
     out: PathBuf,
 }
 
-/// Training words that no network here learns by heart.
+/// Training words that no network here memorises.
 const MANY_WORDS: usize = 10_000;
 
 /// Runs the command.
@@ -51,10 +55,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     ensure!(!rows.is_empty(), "{}: no results yet; `cargo xtask hunt` makes some", args.results.display());
     let series = series(&rows);
     let collapsed = "Share of networks that collapsed after training well (95 % intervals)";
-    chart::shares(&out.join("collapse-probability.svg"), collapsed, &series, |rate| rate.collapsed)?;
-    let spiked = "Share of networks with a spike that healed (95 % intervals)";
-    chart::shares(&out.join("spike-probability.svg"), spiked, &series, |rate| rate.spiked)?;
-    chart::onsets(&out.join("onset.svg"), &series)?;
+    write(&out.join("collapse-probability.svg"), &chart::shares(collapsed, &series, |rate| rate.collapsed))?;
+    let spiked = "Share of networks with a spike, a rise that came back (95 % intervals)";
+    write(&out.join("spike-probability.svg"), &chart::shares(spiked, &series, |rate| rate.spiked))?;
+    write(&out.join("onset.svg"), &chart::onsets(&series))?;
+    constrained(&results, &rows, &out.join("constrained-gru.svg"))?;
     for case in Case::ALL {
         draw(&results, collapsed_run(&results, &rows, case), &out.join(format!("collapse-{}.svg", case.name())))?;
         draw(&results, question_run(&results, &rows, case), &out.join(format!("question-{}.svg", case.name())))?;
@@ -71,15 +76,21 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let plain: Vec<_> = samples.into_iter().filter(|sample| sample.changed.is_empty() && sample.step > 0).collect();
     for of_network in plain.chunk_by(|a, b| a.network == b.network) {
         let name = of_network[0].network.replace(' ', "-");
-        chart::growth(&out.join(format!("growth-{name}.svg")), of_network)?;
+        write(&out.join(format!("growth-{name}.svg")), &chart::growth(of_network))?;
     }
     say!("{} rows drawn in {}", rows.len(), args.out.display());
     Ok(ExitCode::SUCCESS)
 }
 
+fn write(path: &Path, figure: &Figure) -> Result<()> {
+    write_atomically(path, &[figure.svg().as_bytes()]).with_context(|| format!("writing {}", path.display()))
+}
+
 /// Runs that differ in learning rate and seed alone.
 pub struct Series {
     /// Which network.
+    pub case: Case,
+    /// Its size, and the steps of its runs.
     pub name: String,
     /// By rising learning rate.
     pub rates: Vec<Rate>,
@@ -97,18 +108,25 @@ pub struct Rate {
     pub onsets: Vec<u64>,
 }
 
+/// Fewer networks that trained well show no share.
+const FEWEST: u64 = 3;
+
+/// Rows by their seed.
+type Seeds<'a> = BTreeMap<u64, &'a Row>;
+
 fn series(rows: &[Row]) -> Vec<Series> {
-    let mut groups: BTreeMap<String, BTreeMap<u64, BTreeMap<u64, &Row>>> = BTreeMap::new();
+    let mut groups: BTreeMap<(usize, String), BTreeMap<u64, Seeds<'_>>> = BTreeMap::new();
     for row in rows {
-        let Some((name, rate)) = name_and_rate(&row.settings) else { continue };
+        let Some((case, name, rate)) = identity(&row.settings) else { continue };
         // The bits of positive numbers are in the numbers' order.
-        let seeds = groups.entry(name).or_default().entry(rate.to_bits()).or_default();
-        let kept = seeds.entry(row.settings.seed).or_insert(row);
-        if row.summary.steps > kept.summary.steps {
-            *kept = row;
-        }
+        groups
+            .entry((case as usize, name))
+            .or_default()
+            .entry(rate.to_bits())
+            .or_default()
+            .insert(row.settings.seed, row);
     }
-    let rate = |(bits, rows): (u64, BTreeMap<u64, &Row>)| {
+    let rate = |(bits, rows): (u64, Seeds<'_>)| {
         let trained = || rows.values().filter(|row| row.summary.trained_well_step.is_some());
         Rate {
             rate: f64::from_bits(bits),
@@ -117,15 +135,38 @@ fn series(rows: &[Row]) -> Vec<Series> {
             onsets: rows.values().filter_map(|row| row.summary.onset_step).collect(),
         }
     };
-    groups.into_iter().map(|(name, rates)| Series { name, rates: rates.into_iter().map(rate).collect() }).collect()
+    let series = groups.into_iter().map(|((case, name), rates)| {
+        let case = Case::ALL.into_iter().find(|known| *known as usize == case).expect("a case");
+        Series { case, name, rates: rates.into_iter().map(rate).collect() }
+    });
+    series.filter(|series| series.rates.iter().any(|rate| rate.collapsed.of >= FEWEST)).collect()
 }
 
 /// Numbers of words whose runs are drawn: all of the file's, as in the question, and the small networks'. Plans about the
 /// number of words have tables.
 const WORDS: [u64; 2] = [0, 1000];
 
-/// None for runs that differ from the question's in anything else.
-fn name_and_rate(settings: &Settings) -> Option<(String, f64)> {
+/// Words of the file in the repository.
+const OF_THE_FILE: u64 = 4000;
+
+/// A run that trains on for longer after its collapse was made of seeds that were chosen.
+const MOST_AFTERWARDS: u64 = 3000;
+
+/// Case, size with number of steps, and rate. None for runs that differ from the question's in anything else, and for
+/// those that trained on after a collapse: their seeds were chosen.
+fn identity(settings: &Settings) -> Option<(Case, String, f64)> {
+    let rate = plain_rate(settings)?;
+    settings.training.stop_after_collapse.filter(|&steps| steps <= MOST_AFTERWARDS)?;
+    let units = settings.model.units.unwrap_or(settings.case.units()) as u64;
+    let words = if settings.data.words == 0 { OF_THE_FILE } else { settings.data.words };
+    let trained_on = words as f64 * (1.0 - settings.data.test_share);
+    let epoch = (trained_on / settings.training.batch as f64).ceil();
+    let steps = (epoch * settings.training.epochs as f64 / 1000.0).round() as u64 * 1000;
+    Some((settings.case, format!("{} units, {} steps", grouped(units), grouped(steps)), rate))
+}
+
+/// The learning rate of a run that differs from the question's in size, words, rate and length alone.
+fn plain_rate(settings: &Settings) -> Option<f64> {
     let question = Settings::for_case(settings.case).entries();
     let entries = settings.entries();
     let free = [
@@ -138,16 +179,12 @@ fn name_and_rate(settings: &Settings) -> Option<(String, f64)> {
         "training.stop-after-collapse",
     ];
     let same = entries.iter().all(|(key, value)| free.contains(&key.as_str()) || question.get(key) == Some(value));
-    let rate = settings.schedule.learning_rate()?;
-    let units = settings.model.units.unwrap_or(settings.case.units());
-    let words = if settings.data.words == 0 { "all".into() } else { settings.data.words.to_string() };
-    let drawn = same && WORDS.contains(&settings.data.words);
-    drawn.then(|| (format!("{} {units} units, {words} words", settings.case.name()), rate))
+    settings.schedule.learning_rate().filter(|_| same && WORDS.contains(&settings.data.words))
 }
 
-/// The runs of a case that have a curve, and differ from the question's in nothing but what [`name_and_rate`] allows.
+/// The runs of a case that have a curve, and differ from the question's in nothing but what [`plain_rate`] allows.
 fn plain_runs<'a>(results: &Results, rows: &'a [Row], case: Case) -> impl Iterator<Item = &'a Row> {
-    let plain = move |settings: &Settings| settings.case == case && name_and_rate(settings).is_some();
+    let plain = move |settings: &Settings| settings.case == case && plain_rate(settings).is_some();
     rows.iter().filter(move |row| plain(&row.settings) && results.curve(&row.settings).is_file())
 }
 
@@ -171,8 +208,34 @@ fn question_run<'a>(results: &Results, rows: &'a [Row], case: Case) -> Option<&'
 /// Draws the run's curve, if there is one.
 fn draw(results: &Results, row: Option<&Row>, to: &Path) -> Result<()> {
     let Some(row) = row else { return Ok(()) };
-    let points: Vec<Point> = csv_file::read(&results.curve(&row.settings))?;
-    chart::curve(to, row, &points)
+    write(to, &chart::curve(row, csv_file::read(&results.curve(&row.settings))?))
+}
+
+/// The bound of the constrained networks that are drawn.
+const BOUND: f64 = 3.0;
+
+/// Draws the small GRUs with a constrained recurrent kernel beside those of the same seeds that have none and train on after
+/// their collapse, as far as both curves are kept.
+fn constrained(results: &Results, rows: &[Row], to: &Path) -> Result<()> {
+    let read = |row: &Row| -> Result<chart::Run> {
+        let points = csv_file::read(&results.curve(&row.settings))?;
+        Ok(chart::Run { points, baseline: row.summary.baseline.train_loss })
+    };
+    let (mut free, mut held) = (Vec::new(), Vec::new());
+    for row in rows.iter().filter(|row| row.plan == "gru-constraint") {
+        let constraint = row.settings.constraint.as_ref();
+        let drawn = constraint.is_some_and(|of| of.tensor == "recurrent_kernel" && of.max_norm == BOUND);
+        let without = rows.iter().find(|other| other.plan == "afterwards" && other.settings.seed == row.settings.seed);
+        let kept = |row: &Row| results.curve(&row.settings).is_file();
+        if let Some(without) = without.filter(|without| drawn && kept(row) && kept(without)) {
+            held.push(read(row)?);
+            free.push(read(without)?);
+        }
+    }
+    if held.is_empty() {
+        return Ok(());
+    }
+    write(to, &chart::constrained("GRU, 64 units, learning rate 0.0125, 900 training words", &free, &held, BOUND))
 }
 
 #[cfg(test)]
@@ -184,7 +247,10 @@ mod tests {
     fn a_seed_counts_once() {
         let results = Results::open(&root().join("docs/hunt")).unwrap();
         let all = series(&results.rows());
-        let gru = all.iter().find(|series| series.name == "gru-single 64 units, 1000 words").unwrap();
+        let gru = all
+            .iter()
+            .find(|series| series.case == Case::GruSingle && series.name == "64 units, 30,000 steps")
+            .unwrap();
         let rate = gru.rates.iter().find(|rate| rate.rate == 0.0125).unwrap();
         assert_eq!((rate.collapsed.count, rate.collapsed.of, rate.onsets.len()), (10, 10, 10));
     }
@@ -194,9 +260,11 @@ mod tests {
         let mut settings = Settings::for_case(Case::GruSingle);
         settings.set("model.units", "64").unwrap();
         settings.set("schedule.learning-rate", "0.0125").unwrap();
-        let (name, rate) = name_and_rate(&settings).unwrap();
-        assert!(name.contains("gru-single 64 units") && rate == 0.0125, "{name} {rate}");
+        settings.set("training.stop-after-collapse", "1500").unwrap();
+        settings.set("data.words", "1000").unwrap();
+        settings.set("training.epochs", "1035").unwrap();
+        assert_eq!(identity(&settings), Some((Case::GruSingle, "64 units, 30,000 steps".into(), 0.0125)));
         settings.set("optimizer.amsgrad", "true").unwrap();
-        assert!(name_and_rate(&settings).is_none());
+        assert!(identity(&settings).is_none());
     }
 }

@@ -105,7 +105,7 @@ fn worst_block(subject: &Subject, snapshot: &Snapshot) -> Option<(String, f64)> 
     let (at, targets, loss) =
         (snapshot.parameters().to_vec(), batch.targets_in::<f64>(), subject.settings.training.loss);
     exact.parameters_mut().copy_from_slice(&at);
-    exact.forward_backward(batch.indices(), targets.view(), loss).expect("a batch fits its network");
+    exact.forward_backward(batch.examples(), targets.view(), loss).expect("a batch fits its network");
     let rounding: Vec<f64> = own.iter().zip(exact.gradients()).map(|(own, exact)| own - exact).collect();
     let length = norm(&at);
     let mut loss_at = |indices: &[usize], step: f64| {
@@ -113,7 +113,7 @@ fn worst_block(subject: &Subject, snapshot: &Snapshot) -> Option<(String, f64)> 
         for &index in indices {
             exact.parameters_mut()[index] += step * gradient[index];
         }
-        exact.forward_backward(batch.indices(), targets.view(), loss).expect("a batch fits its network")
+        exact.forward_backward(batch.examples(), targets.view(), loss).expect("a batch fits its network")
     };
     let total: f64 = gradient.iter().map(|x| x * x).sum();
     let mut worst: Option<(String, f64)> = None;

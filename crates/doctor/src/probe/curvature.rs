@@ -43,7 +43,7 @@ impl<'a, T: Real> Curvature<'a, T> {
     #[must_use]
     pub fn new(model: &'a mut Sequential<T>, batch: &'a Batch, loss: LossKind) -> Self {
         let targets = batch.targets_in::<T>();
-        let value = model.forward_backward(batch.indices(), targets.view(), loss).expect("a batch fits its network");
+        let value = model.forward_backward(batch.examples(), targets.view(), loss).expect("a batch fits its network");
         let parameters = model.parameters().to_vec();
         let gradient = model.gradients().to_vec();
         Self { model, batch, targets, loss_kind: loss, loss: value, parameters, gradient }
@@ -90,7 +90,7 @@ impl<'a, T: Real> Curvature<'a, T> {
             T::from_f64(theta.to_f64() + h * d.to_f64())
         });
         self.model
-            .forward_backward(self.batch.indices(), self.targets.view(), self.loss_kind)
+            .forward_backward(self.batch.examples(), self.targets.view(), self.loss_kind)
             .expect("a batch fits its network");
         self.model.gradients()
     }

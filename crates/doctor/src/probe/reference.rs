@@ -110,7 +110,7 @@ impl<T: Real> Reference<T> {
     #[must_use]
     pub fn measure(&mut self, model: &Sequential<T>) -> Measured {
         self.scratch.parameters_mut().copy_from_slice(model.parameters());
-        self.scratch.forward(self.batch.indices()).expect("a batch fits its network");
+        self.scratch.forward(self.batch.examples()).expect("a batch fits its network");
         let saturation: Vec<Saturation> = self.activations.iter().map(|of| of.saturation(&self.scratch)).collect();
         let (predictions, targets) = (self.scratch.predictions(), self.targets.view());
         let parameters = model.parameters();

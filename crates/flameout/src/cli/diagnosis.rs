@@ -17,7 +17,7 @@ pub fn print(diagnosis: &Diagnosis, settings: &Settings) -> std::io::Result<()> 
         Condition::Healthy => say!("\nThe run trained well, and neither collapsed nor had a spike.")?,
         Condition::NeverTrained => {
             say!(
-                "\nThe run never trained well: that takes at most 70 % of the loss of predicting the mean, on training words."
+                "\nThe run never trained well: that takes at most 75 % of the loss of predicting the mean, on training words."
             )?;
             if settings.training.patience.is_some() {
                 say!(

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
+use flameout_encoder::Padding;
 use flameout_interchange::{Metadata, Model, keras, onnx, safetensors};
 use flameout_word2vec::{Format, WordVectors};
 
@@ -68,6 +69,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let network = embedder.into_network();
         let (network, encoder) =
             network.context("a model of n-grams is no network; --to word2vec writes its vectors")?;
+        ensure!(
+            encoder.settings().padding == Padding::After,
+            "the network was trained with a data.padding that the file would not tell; --to word2vec writes its vectors"
+        );
         let alphabet = Some(encoder.alphabet().iter().collect());
         let metadata = Metadata { alphabet, length: Some(encoder.length()), other: space.into_iter().collect() };
         let model = Model { network, metadata };

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use flameout_cells::Activation;
 use flameout_curves::argument;
+use flameout_doctor::snapshots::DEFAULT_LIMIT;
 use flameout_experiment::run_directory::BEST_MODEL;
 use flameout_experiment::{Begun, Case, Dataset, Ended, Observer, RunOptions, Settings, Summary};
 use flameout_model::{Cell, LayerKind};
@@ -27,10 +28,11 @@ use crate::Embedder;
 /// The vectors may be a file of word2vec (binary or text), GloVe or fastText, gzipped or not. A tenth of the words is kept
 /// for testing.
 ///
-/// --model ngrams fits a vector to each letter n-gram. It takes seconds to minutes, and on 45,000 English words it does far
-/// better at unseen words than the networks here. Of --set it knows the settings of the data.
+/// Without --model it fits a vector to each letter n-gram (--model ngrams). That takes seconds to minutes, and on 45,000
+/// English words it does far better at unseen words than the networks here. Of --set it knows the settings of the data.
 ///
-/// The other models are networks. Training ends when the test words no longer gain. The network with the lowest test loss is
+/// The other models are networks. An option that only a network has (--units, --epochs, --states, --set of anything but data)
+/// trains --model bidirectional. Training ends when the test words no longer gain. The network with the lowest test loss is
 /// kept, and the scores at the end are of that network. The settings are chosen for quality: an LSTM from either end of the
 /// word, cosine loss, a learning rate that rises for a tenth of an epoch and then falls to zero along a cosine, and clipped
 /// gradients. Clipping and the falling rate prevent a collapse.
@@ -42,9 +44,9 @@ use crate::Embedder;
 ///
 /// Examples:
 ///
-///   flameout train --vectors my-vectors.bin --model ngrams --out runs/ngrams
-///   flameout train --vectors my-vectors.bin --out runs/first
-///   flameout train --vectors glove.6B.100d.txt --words 50000 --units 512 --epochs 30
+///   flameout train --vectors my-vectors.bin --out runs/ngrams
+///   flameout train --vectors my-vectors.bin --model bidirectional --out runs/first
+///   flameout train --vectors glove.6B.100d.txt --words 50000 --model bidirectional --units 512
 ///   flameout train --vectors my-vectors.bin --model my-layers.toml --set training.batch=128
 ///   flameout train --out runs/first --resume
 ///
@@ -61,17 +63,17 @@ pub struct Args {
     #[arg(long, value_name = "FILE", required_unless_present_any = ["resume", "settings"])]
     vectors: Option<PathBuf>,
 
-    /// What is trained: bidirectional, lstm-single, gru-single, lstm-double, a file of layers; or ngrams.
-    #[arg(long, value_name = "NAME|FILE.toml", default_value = "bidirectional")]
-    model: String,
+    /// What is trained: ngrams, bidirectional, lstm-single, gru-single, lstm-double, or a file of layers [default: ngrams].
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    model: Option<String>,
 
     /// Length of the hidden state of each recurrent layer [default: 256].
     #[arg(long, value_name = "N")]
     units: Option<usize>,
 
-    /// Passes over the words, at most.
-    #[arg(long, value_name = "N", default_value_t = 30)]
-    epochs: u64,
+    /// Passes of a network over the words, at most [default: 30].
+    #[arg(long, value_name = "N")]
+    epochs: Option<u64>,
 
     /// Only the first so many words of the file [default: all].
     #[arg(long, value_name = "N", value_parser = some_words)]
@@ -100,9 +102,10 @@ pub struct Args {
     #[arg(long)]
     resume: bool,
 
-    /// Memory for states on the way, in MiB: should the network collapse, `flameout diagnose` need not make the run again. 0: none.
-    #[arg(long, value_name = "MIB", default_value_t = flameout_doctor::snapshots::DEFAULT_LIMIT >> 20)]
-    states: usize,
+    /// Memory for states on the way, in MiB: should the network collapse, `flameout diagnose` need not make the run again. 0: none
+    /// [default: 1024].
+    #[arg(long, value_name = "MIB")]
+    states: Option<usize>,
 
     /// Print the summary as JSON.
     #[arg(long)]
@@ -120,7 +123,7 @@ fn some_words(text: &str) -> Result<u64, String> {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    if args.model == ngrams::NAME && !args.resume {
+    if args.is_of_ngrams() {
         return ngrams::run(args);
     }
     let settings = match (&args.out, args.resume) {
@@ -159,6 +162,30 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
 }
 
+impl Args {
+    /// Whether n-grams are fitted. They are, unless something is asked for that only a network has.
+    fn is_of_ngrams(&self) -> bool {
+        match &self.model {
+            _ if self.resume || self.settings.is_some() => false,
+            Some(model) => model == ngrams::NAME,
+            None => {
+                let of_network = self.of_network();
+                if let Some(option) = &of_network {
+                    tell!("{option} is of a network: --model bidirectional is trained (without it: n-grams)");
+                }
+                of_network.is_none()
+            }
+        }
+    }
+
+    /// An option that only a network has, as it is written.
+    fn of_network(&self) -> Option<String> {
+        let given = [self.units.map(|_| "--units"), self.epochs.map(|_| "--epochs"), self.states.map(|_| "--states")];
+        let set = || self.set.iter().find(|change| !change.trim().starts_with("data."));
+        given.into_iter().flatten().next().map(str::to_owned).or_else(|| Some(format!("--set {}", set()?)))
+    }
+}
+
 /// What the arguments ask for.
 fn settings(args: &Args) -> Result<Settings> {
     let mut settings = match &args.settings {
@@ -173,7 +200,7 @@ fn settings(args: &Args) -> Result<Settings> {
     if args.settings.is_none() {
         settings.data.words = args.words.unwrap_or(0);
         settings.seed = args.seed;
-        settings.training.epochs = args.epochs;
+        settings.training.epochs = args.epochs.unwrap_or(30);
         // The schedule ends with the last epoch: words and batches decide how many steps that takes.
         let decides =
             |change: &&String| ["data.", "training."].iter().any(|section| change.trim().starts_with(section));
@@ -188,10 +215,11 @@ fn settings(args: &Args) -> Result<Settings> {
 
 /// Settings that train well, and do not collapse: docs/quality/vectors.md has what they were chosen by.
 fn for_quality(args: &Args) -> Result<Settings> {
-    let case = Case::ALL.into_iter().find(|case| case.name() == args.model);
+    let model = args.model.as_deref().unwrap_or("bidirectional");
+    let case = Case::ALL.into_iter().find(|case| case.name() == model);
     let mut settings = Settings::for_case(case.unwrap_or(Case::LstmSingle));
     let units = args.units.unwrap_or(256);
-    match (case, args.model.as_str()) {
+    match (case, model) {
         (Some(_), _) => settings.model.units = Some(units),
         (None, "bidirectional") => settings.model.layers = Some(vec![bidirectional(units)]),
         (None, file) => {
@@ -228,7 +256,7 @@ struct Layers {
 fn read_layers(path: &Path) -> Result<Vec<LayerKind>> {
     let text = flameout_files::read_text(path, flameout_files::TOML).with_context(|| {
         format!(
-            "--model {}: is neither bidirectional, lstm-single, gru-single nor lstm-double, and no file that can be read",
+            "--model {}: is neither ngrams, bidirectional, lstm-single, gru-single nor lstm-double, and no file that can be read",
             path.display()
         )
     })?;
@@ -265,7 +293,7 @@ fn observers(args: &Args, settings: &Settings, directory: &Path, begun: &Begun<'
             dataset.encoder.max_word_len()
         );
     }
-    let limit = args.states.saturating_mul(1 << 20);
+    let limit = args.states.map_or(DEFAULT_LIMIT, |states| states.saturating_mul(1 << 20));
     let mut observers = Vec::new();
     if limit > 0 {
         observers.extend(keeper(settings, begun, directory, limit));

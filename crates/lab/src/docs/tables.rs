@@ -3,6 +3,7 @@
 mod cost;
 mod line;
 mod plans;
+mod test_loss;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 use super::pages::Page;
 use crate::hunt::results::Results;
+pub use line::grouped;
 use line::{Column, Line};
 
 const SPECIFICATIONS: &str = "docs/hunt/tables.toml";
@@ -37,11 +39,13 @@ pub fn read(root: &Path) -> Result<BTreeMap<String, String>> {
     let path = root.join(SPECIFICATIONS);
     let text = read_text(&path, TOML).with_context(|| format!("reading {}", path.display()))?;
     let specifications: BTreeMap<String, Specification> = toml::from_str(&text).context(SPECIFICATIONS)?;
-    let rows = Results::open(&root.join("docs/hunt"))?.rows();
+    let results = Results::open(&root.join("docs/hunt"))?;
+    let rows = results.rows();
     let plans = plans::read(root)?;
     let mut tables = BTreeMap::from([
         ("plans".into(), plans::costs(&plans, &rows)),
         ("unfinished-plans".into(), plans::unfinished(&plans, &rows)),
+        ("test-losses".into(), test_loss::table(&results)?),
     ]);
     for (name, specification) in specifications {
         let table = filled_table(&specification, &plans, &rows).with_context(|| format!("table {name}"))?;

@@ -1,6 +1,7 @@
 //! A plan's results by setting: the runs that differ only in their seed belong together.
 
 use flameout::cli::table;
+use flameout_curves::median;
 use flameout_experiment::{Settings, Summary};
 
 use super::plan::Plan;
@@ -50,6 +51,13 @@ pub fn result(summary: &Summary) -> String {
     format!("{trained}, {end}, {} spikes; {best}, in the end {:.6}", summary.spikes.len(), summary.last.loss)
 }
 
+/// The median of the runs' lowest test losses over the mean predictor's, of those of which it is known.
+fn best_test(rows: &[&Row]) -> Option<f64> {
+    let ratio = |row: &&Row| Some(row.summary.best_test?.loss / row.summary.baseline.test_loss);
+    let ratios: Vec<f64> = rows.iter().filter_map(ratio).collect();
+    median(&ratios)
+}
+
 /// A line for each combination of settings.
 pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
     say!("\n{}\nquestion: {}\nexpected: {}", plan.name, plan.question, plan.expected);
@@ -67,6 +75,7 @@ pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
         "dips",
         "best loss",
         "final loss",
+        "best test / mean",
     ]);
     for (label, rows) in cells {
         let rows: Vec<&Row> = rows.into_iter().flatten().collect();
@@ -92,6 +101,7 @@ pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
             known(dips.iter().map(|dips| dips.len()).sum()),
             format!("{:.6}", mean(|summary| summary.best.map_or(f64::NAN, |best| best.loss))),
             format!("{:.6}", mean(|summary| summary.last.loss)),
+            best_test(&rows).map_or(String::new(), |ratio| format!("{ratio:.2}")),
         ]);
     }
     say!("{table}");

@@ -30,6 +30,9 @@ pub struct Point {
     pub update_norm_max: f64,
     /// Loss on the test words.
     pub test_loss: Option<f64>,
+    /// Accuracy on the test words. Not known of curves that were kept before it was.
+    #[serde(default)]
+    pub test_accuracy: Option<f64>,
     /// Spread of the outputs over the test words.
     pub spread: Option<f64>,
     /// Share of test words with the most common output.
@@ -52,6 +55,7 @@ impl Point {
             gradient_norm_max: fold(|step| step.gradient_norm, f64::max),
             update_norm_max: fold(|step| step.update_norm, f64::max),
             test_loss: epoch.map(|epoch| epoch.test_loss),
+            test_accuracy: epoch.map(|epoch| epoch.test_accuracy),
             spread: epoch.map(|epoch| epoch.spread),
             identical: epoch.map(|epoch| epoch.identical),
         }

@@ -9,6 +9,7 @@ use flameout_experiment::{Settings, Summary};
 use flameout_files::write_atomically;
 use serde::{Deserialize, Serialize};
 
+use super::rescore::verdict;
 use crate::json_lines;
 
 /// What is kept of a run.
@@ -37,7 +38,7 @@ impl Results {
     /// Reads what is there; the directory is made if need be.
     pub fn open(directory: &Path) -> Result<Self> {
         std::fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
-        let rows = json_lines::read(&directory.join("results.jsonl"))?;
+        let rows = read(&directory.join("results.jsonl"))?;
         Ok(Self { directory: directory.into(), rows: Mutex::new(rows) })
     }
 
@@ -46,9 +47,12 @@ impl Results {
         self.lock().clone()
     }
 
-    /// Whether a run with these settings is over.
-    pub fn holds(&self, settings: &Settings) -> bool {
-        self.lock().iter().any(|row| row.settings == *settings)
+    /// Whether a run with these settings is over, and its row tells what became of it.
+    pub fn holds(&self, settings: &Settings) -> Result<bool> {
+        match self.lock().iter().find(|row| row.settings == *settings) {
+            Some(row) => Ok(verdict(row, &self.curve(settings))?.is_some()),
+            None => Ok(false),
+        }
     }
 
     /// Adds a row to both files. Another hunt may have added some meanwhile: they are taken in.
@@ -56,7 +60,7 @@ impl Results {
         let mut rows = self.lock();
         let path = self.directory.join("results.jsonl");
         json_lines::append(&path, &row)?;
-        *rows = json_lines::read(&path)?;
+        *rows = read(&path)?;
         let path = self.directory.join("results.csv");
         write_atomically(&path, &[&csv(&rows)?]).with_context(|| format!("writing {}", path.display()))
     }
@@ -69,6 +73,18 @@ impl Results {
     fn lock(&self) -> MutexGuard<'_, Vec<Row>> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Reads rows. A run that was made again has two: the later one is taken, in the place of the first.
+fn read(path: &Path) -> Result<Vec<Row>> {
+    let mut rows: Vec<Row> = Vec::new();
+    for row in json_lines::read::<Row>(path)? {
+        match rows.iter_mut().find(|earlier| earlier.settings == row.settings) {
+            Some(earlier) => *earlier = row,
+            None => rows.push(row),
+        }
+    }
+    Ok(rows)
 }
 
 /// Every setting that differs between any two rows, or is not the question's in all of them, is a column.

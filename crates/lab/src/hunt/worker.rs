@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, Result};
 use flameout_curves::Curve;
 use flameout_curves::onset;
-use flameout_experiment::{Ended, RunOptions, Settings, Summary};
+use flameout_curves::outcome::DEFINITION;
+use flameout_experiment::{Ended, RunDirectory, RunOptions, Settings, Summary};
 
 use super::curve;
 use super::display::Display;
@@ -33,7 +34,11 @@ impl Worker<'_> {
     /// Begins or goes on with a run, and appends its row when it is over; not if it was stopped before.
     pub fn carry_out(&self, settings: &Settings) -> Result<()> {
         let directory = self.runs.join(format!("{}-{}", settings.case.name(), &settings.hash()[..12]));
-        let resume = directory.join("settings.toml").is_file();
+        let mut resume = directory.join("settings.toml").is_file();
+        if resume && is_judged_by_an_earlier_definition(&directory)? {
+            std::fs::remove_dir_all(&directory).with_context(|| format!("removing {}", directory.display()))?;
+            resume = false;
+        }
         let options = RunOptions { directory: directory.clone(), resume, base: root() };
         let bar = self.display.begin(settings);
         let ended = train(settings, &options, self.stop, |begun| bar.observers(begun));
@@ -55,6 +60,12 @@ impl Worker<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a run is over, and its summary was written by an earlier definition of a collapse.
+fn is_judged_by_an_earlier_definition(directory: &Path) -> Result<bool> {
+    let summary = RunDirectory::open(directory)?.summary()?;
+    Ok(summary.is_some_and(|summary| summary.definition < DEFINITION))
 }
 
 /// The first steps of a run's dips, once it had trained well.

@@ -1,245 +1,194 @@
-//! The pictures.
-
-use std::path::Path;
-
-use anyhow::{Result, anyhow};
-use plotters::coord::{CoordTranslate, Shift};
-use plotters::prelude::*;
+//! The pictures: what of the rows and curves is drawn, and how it is named.
 
 use flameout_doctor::Proportion;
+use flameout_experiment::Case;
 
+use super::figure::{Axis, Figure, Panel, Series as Drawn, Shape};
 use super::{Rate, Series};
+use crate::docs::grouped;
 use crate::growth::Sample;
 use crate::hunt::curve::Point;
 use crate::hunt::results::Row;
 
-const SIZE: (u32, u32) = (860, 440);
-const FONT: (&str, u32) = ("sans-serif", 15);
-const TITLE: (&str, u32) = ("sans-serif", 18);
+/// Okabe and Ito's colours, which people with colour-blindness can tell apart.
+const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444"];
+const TRAINING: &str = COLOURS[0];
+const TEST: &str = COLOURS[1];
+const GREY: &str = "#6e6e6e";
 
-/// At more, they overlap.
-const RATE_LABELS: usize = 6;
-/// Room for the half of an axis' last label that lies beyond it.
-const LAST_LABEL: u32 = 30;
-
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-
-fn area(path: &Path) -> Result<Area<'_>> {
-    let area = SVGBackend::new(path, SIZE).into_drawing_area();
-    area.fill(&WHITE).map_err(drawing)?;
-    Ok(area)
-}
-
-/// plotters' errors borrow from what is drawn.
-fn drawing<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> anyhow::Error {
-    anyhow!("drawing: {error}")
-}
-
-/// A rate as one would write it: the ticks of a logarithmic axis are sums.
-fn rounded(rate: &f64) -> String {
-    format!("{}", (rate * 1e6).round() / 1e6)
-}
-
-/// A step.
-fn whole(step: &f64) -> String {
-    format!("{step:.0}")
-}
-
-/// The names of what has been drawn.
-fn legend<'a, D: DrawingBackend + 'a, C: CoordTranslate>(
-    chart: &mut ChartContext<'a, D, C>,
-    place: SeriesLabelPosition,
-) -> Result<()> {
-    let mut labels = chart.configure_series_labels();
-    labels.position(place);
-    labels.background_style(WHITE.mix(0.8)).border_style(BLACK).label_font(FONT).draw().map_err(drawing)
-}
-
-fn rates(series: &[Series]) -> std::ops::Range<f64> {
-    let rates = || series.iter().flat_map(|series| series.rates.iter().map(|rate| rate.rate));
-    // With room for the names on the right.
-    rates().fold(f64::INFINITY, f64::min) / 1.2..rates().fold(0.0, f64::max) * 7.0
-}
-
-/// A share of the runs with its interval, over the learning rate.
-pub fn shares(path: &Path, title: &str, series: &[Series], share: impl Fn(&Rate) -> Proportion) -> Result<()> {
-    let area = area(path)?;
-    let mut chart = ChartBuilder::on(&area)
-        .caption(title, TITLE)
-        .margin(12)
-        .x_label_area_size(45)
-        .y_label_area_size(55)
-        .build_cartesian_2d(rates(series).log_scale(), 0.0..1.02)
-        .map_err(drawing)?;
-    chart
-        .configure_mesh()
-        .x_desc("learning rate (the question's: 0.001)")
-        .x_labels(RATE_LABELS)
-        .x_label_formatter(&rounded)
-        .label_style(FONT)
-        .draw()
-        .map_err(drawing)?;
-    for (index, of) in series.iter().enumerate() {
-        let color = Palette99::pick(index).to_rgba();
-        let seen = || of.rates.iter().map(|rate| (rate.rate, share(rate))).filter(|(_, share)| share.of > 0);
-        chart
-            .draw_series(LineSeries::new(seen().map(|(rate, share)| (rate, share.share())), color.stroke_width(2)))
-            .map_err(drawing)?
-            .label(of.name.clone())
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
-        chart
-            .draw_series(seen().map(|(rate, share)| {
-                let (low, high) = share.wilson();
-                ErrorBar::new_vertical(rate, low, share.share(), high, color.filled(), 7)
-            }))
-            .map_err(drawing)?;
+fn network(case: Case) -> &'static str {
+    match case {
+        Case::LstmSingle => "LSTM",
+        Case::GruSingle => "GRU",
+        Case::LstmDouble => "deep network",
     }
-    legend(&mut chart, SeriesLabelPosition::MiddleRight)?;
-    area.present().map_err(drawing)
 }
 
-/// When they did, over the learning rate.
-pub fn onsets(path: &Path, series: &[Series]) -> Result<()> {
+/// A panel for each case, with a colour for each name of a series.
+fn by_case(series: &[Series], y: &dyn Fn() -> Axis, shape: &dyn Fn(&Series) -> Shape) -> Vec<Panel> {
+    let mut names: Vec<&str> = series.iter().map(|of| of.name.as_str()).collect();
+    names.dedup();
+    let mut names: Vec<&str> =
+        names.iter().enumerate().filter(|(at, name)| !names[..*at].contains(name)).map(|(_, name)| *name).collect();
+    names.sort_unstable();
+    let rates = || series.iter().flat_map(|of| of.rates.iter().map(|rate| rate.rate));
+    let (first, last) = (rates().fold(f64::INFINITY, f64::min), rates().fold(0.0, f64::max));
+    let panel = |case: Case| {
+        let of_case = series.iter().filter(|of| of.case == case);
+        let drawn = of_case.map(|of| Drawn {
+            name: of.name.clone(),
+            colour: COLOURS[names.iter().position(|name| *name == of.name).unwrap_or_default() % COLOURS.len()],
+            shape: shape(of),
+        });
+        Panel {
+            title: network(case).into(),
+            x: Axis { name: "learning rate".into(), from: first / 1.3, to: last * 1.3, logarithmic: true },
+            y: y(),
+            height: 250.0,
+            series: drawn.collect(),
+        }
+    };
+    Case::ALL.map(panel).into()
+}
+
+/// A share of the networks with its interval, over the learning rate.
+pub fn shares(title: &str, series: &[Series], share: impl Fn(&Rate) -> Proportion) -> Figure {
+    let y = || Axis { name: "share of networks".into(), from: -0.02, to: 1.02, logarithmic: false };
+    let shape = |of: &Series| {
+        let seen = of.rates.iter().map(|rate| (rate.rate, share(rate))).filter(|(_, share)| share.of > 0);
+        Shape::Intervals(
+            seen.map(|(rate, share)| (rate, [share.wilson().0, share.share(), share.wilson().1])).collect(),
+        )
+    };
+    Figure { title: title.into(), columns: 3, panels: by_case(series, &y, &shape) }
+}
+
+/// When networks collapsed, over the learning rate.
+pub fn onsets(series: &[Series]) -> Figure {
     let steps =
         || series.iter().flat_map(|of| of.rates.iter().flat_map(|rate| rate.onsets.iter().map(|&step| step as f64)));
-    let (first, last) = (steps().fold(f64::INFINITY, f64::min), steps().fold(0.0, f64::max));
-    if !first.is_finite() {
-        return Ok(());
-    }
-    let area = area(path)?;
-    let mut chart = ChartBuilder::on(&area)
-        .caption("When they collapsed", TITLE)
-        .margin(12)
-        .x_label_area_size(45)
-        .y_label_area_size(75)
-        .build_cartesian_2d(rates(series).log_scale(), (first / 1.5..last * 1.5).log_scale())
-        .map_err(drawing)?;
-    chart
-        .configure_mesh()
-        .x_desc("learning rate")
-        .x_labels(RATE_LABELS)
-        .x_label_formatter(&rounded)
-        .y_desc("step of the onset")
-        .label_style(FONT)
-        .draw()
-        .map_err(drawing)?;
-    for (index, of) in series.iter().enumerate().filter(|(_, of)| of.rates.iter().any(|rate| !rate.onsets.is_empty())) {
-        let color = Palette99::pick(index).to_rgba();
+    let y = || Axis::around("step of the onset", steps(), true);
+    let shape = |of: &Series| {
         let points = of.rates.iter().flat_map(|rate| rate.onsets.iter().map(|&step| (rate.rate, step as f64)));
-        chart
-            .draw_series(points.map(|point| Circle::new(point, 4, color.filled())))
-            .map_err(drawing)?
-            .label(of.name.clone())
-            .legend(move |(x, y)| Circle::new((x + 9, y), 4, color.filled()));
-    }
-    legend(&mut chart, SeriesLabelPosition::MiddleRight)?;
-    area.present().map_err(drawing)
+        Shape::Dots(points.collect())
+    };
+    Figure { title: "When networks collapsed".into(), columns: 3, panels: by_case(series, &y, &shape) }
 }
 
-/// The length of the recurrent kernel's columns over the steps of each run of a network, with a point where it collapsed.
-/// Steps are above 0.
-pub fn growth(path: &Path, samples: &[Sample]) -> Result<()> {
-    let steps = || samples.iter().map(|sample| sample.step);
-    let (first, last) = (steps().min().unwrap_or(1), steps().max().unwrap_or(1));
-    let longest = samples.iter().map(|sample| sample.length).fold(0.0, f64::max);
-    let area = area(path)?;
-    let title = format!("{} units: the recurrent kernel, and where networks collapsed", samples[0].network);
-    let mut chart = ChartBuilder::on(&area)
-        .caption(title, TITLE)
-        .margin(12)
-        .x_label_area_size(45)
-        .y_label_area_size(55)
-        .build_cartesian_2d((first as f64..last as f64 * 1.2).log_scale(), 0.0..longest * 1.05)
-        .map_err(drawing)?;
-    chart
-        .configure_mesh()
-        .x_desc("step")
-        .x_label_formatter(&whole)
-        .y_desc("mean length of a column")
-        .label_style(FONT)
-        .draw()
-        .map_err(drawing)?;
+/// The column norm of the recurrent kernel over the steps of each run of a network, with a dot where it collapsed. Steps are
+/// above 0.
+pub fn growth(samples: &[Sample]) -> Figure {
+    let mut series = Vec::new();
     for (index, of_rate) in samples.chunk_by(|a, b| a.rate == b.rate).enumerate() {
-        let color = Palette99::pick(index).to_rgba();
-        for (number, run) in of_rate.chunk_by(|a, b| a.seed == b.seed).enumerate() {
+        let colour = COLOURS[index % COLOURS.len()];
+        let name = format!("rate {}", (of_rate[0].rate * 1e4).round() / 1e4);
+        for run in of_rate.chunk_by(|a, b| a.seed == b.seed) {
             let points: Vec<_> = run.iter().map(|sample| (sample.step as f64, sample.length)).collect();
             let end = points.last().copied().filter(|_| run[0].onset.is_some());
-            let line = chart.draw_series(LineSeries::new(points, color.stroke_width(1))).map_err(drawing)?;
-            if number == 0 {
-                line.label(format!("rate {}", rounded(&run[0].rate)))
-                    .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
-            }
-            chart.draw_series(end.map(|end| Circle::new(end, 5, color.filled()))).map_err(drawing)?;
+            series.push(Drawn { name: name.clone(), colour, shape: Shape::Line(points) });
+            series.push(Drawn { name: String::new(), colour, shape: Shape::Dots(end.into_iter().collect()) });
         }
     }
-    legend(&mut chart, SeriesLabelPosition::UpperLeft)?;
-    area.present().map_err(drawing)
+    series.push(Drawn { name: "collapse".into(), colour: GREY, shape: Shape::Dots(Vec::new()) });
+    let x = Axis::around("step", samples.iter().map(|sample| sample.step as f64), true);
+    let highest = samples.iter().map(|sample| sample.length).fold(0.0, f64::max);
+    let y = Axis { name: "mean column L2 norm".into(), from: 0.0, to: highest * 1.05, logarithmic: false };
+    let panel = Panel { title: String::new(), x, y, height: 300.0, series };
+    let title = format!("{} units: growth of the recurrent kernel", samples[0].network);
+    Figure { title, columns: 1, panels: vec![panel] }
+}
+
+/// A run's curve, and the loss of predicting the mean.
+pub struct Run {
+    pub points: Vec<Point>,
+    pub baseline: f64,
+}
+
+type Values = Vec<(f64, f64)>;
+
+impl Run {
+    fn values(&self, value: impl Fn(&Point) -> Option<f64>) -> Values {
+        self.points.iter().filter_map(|point| Some((point.step as f64, value(point)?))).collect()
+    }
+
+    fn train_loss(&self) -> Values {
+        self.values(|point| Some(point.loss_mean))
+    }
+
+    fn test_loss(&self) -> Values {
+        self.values(|point| point.test_loss)
+    }
+
+    fn last(&self) -> f64 {
+        self.points.last().map_or(1, |point| point.step) as f64
+    }
+}
+
+/// A panel of losses and one of accuracies, of one or more runs.
+fn loss_and_accuracy(title: &str, runs: &[&Run], losses: Axis, last: f64, highest: f64) -> [Panel; 2] {
+    let steps = || Axis { name: "step".into(), from: 0.0, to: last, logarithmic: false };
+    let line = |name: &str, colour, points| Drawn { name: name.into(), colour, shape: Shape::Line(points) };
+    let mut loss: Vec<Drawn> = runs.iter().map(|run| line("test words", TEST, run.test_loss())).collect();
+    loss.extend(runs.iter().map(|run| line("training words", TRAINING, run.train_loss())));
+    let baseline = runs.first().map_or(f64::NAN, |run| run.baseline);
+    let mean = Shape::Dashes(vec![(0.0, baseline), (last, baseline)]);
+    loss.push(Drawn { name: "predicting the mean".into(), colour: GREY, shape: mean });
+    let mut accuracy: Vec<Drawn> =
+        runs.iter().map(|run| line("test words", TEST, run.values(|point| point.test_accuracy))).collect();
+    accuracy
+        .extend(runs.iter().map(|run| line("training words", TRAINING, run.values(|point| Some(point.accuracy_mean)))));
+    let accuracies = Axis { name: "accuracy".into(), from: 0.0, to: highest * 1.08, logarithmic: false };
+    [
+        Panel { title: title.into(), x: steps(), y: losses, height: 190.0, series: loss },
+        Panel { title: String::new(), x: steps(), y: accuracies, height: 110.0, series: accuracy },
+    ]
+}
+
+/// The losses of runs. Where all lie near the baseline, a linear axis shows them, and what is far above is cut off.
+fn losses(runs: &[&Run]) -> Axis {
+    let values: Vec<f64> =
+        runs.iter().flat_map(|run| run.train_loss().into_iter().chain(run.test_loss())).map(|(_, loss)| loss).collect();
+    let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let baseline = runs.first().map_or(1.0, |run| run.baseline);
+    if lowest < 0.5 * baseline {
+        return Axis::around("loss", values.into_iter(), true);
+    }
+    Axis::around("loss", values.into_iter().map(|loss| loss.min(1.5 * baseline)), false)
+}
+
+fn highest_accuracy(runs: &[&Run]) -> f64 {
+    runs.iter().flat_map(|run| &run.points).map(|point| point.accuracy_mean).fold(0.05, f64::max)
 }
 
 /// Loss and accuracy of a run.
-pub fn curve(path: &Path, row: &Row, points: &[Point]) -> Result<()> {
-    let area = area(path)?;
-    let (upper, lower) = area.split_vertically(SIZE.1 * 3 / 5);
-    let last = points.last().map_or(1, |point| point.step) as f64;
-    let baseline = row.summary.baseline.train_loss;
+pub fn curve(row: &Row, points: Vec<Point>) -> Figure {
     let settings = &row.settings;
     let end = match row.summary.onset_step {
-        Some(step) => format!("collapsed at step {step}"),
-        None => format!("{} steps", row.summary.steps),
+        Some(step) => format!("collapse at step {}", grouped(step)),
+        None => format!("{} steps", grouped(row.summary.steps)),
     };
     let title = format!(
         "{}, {} units, learning rate {}, seed {}: {end}",
-        settings.case.name(),
-        settings.model.units.unwrap_or(settings.case.units()),
+        network(settings.case),
+        grouped(settings.model.units.unwrap_or(settings.case.units()) as u64),
         settings.entries()["schedule.learning-rate"],
         settings.seed,
     );
-    let finite = |value: f64| value.is_finite().then_some(value);
-    let train = || points.iter().filter_map(|point| Some((point.step as f64, finite(point.loss_mean)?)));
-    let test = || points.iter().filter_map(|point| Some((point.step as f64, finite(point.test_loss?)?)));
-    let values = || train().chain(test()).map(|(_, loss)| loss);
-    let range = values().fold(f64::INFINITY, f64::min) / 1.1..values().fold(0.0, f64::max) * 1.1;
+    let run = Run { points, baseline: row.summary.baseline.train_loss };
+    let panels = loss_and_accuracy("", &[&run], losses(&[&run]), run.last(), highest_accuracy(&[&run]));
+    Figure { title, columns: 1, panels: panels.into() }
+}
 
-    let mut chart = ChartBuilder::on(&upper)
-        .caption(title, TITLE)
-        .margin(12)
-        .margin_right(LAST_LABEL)
-        .x_label_area_size(25)
-        .y_label_area_size(65)
-        .build_cartesian_2d(0.0..last, range.log_scale())
-        .map_err(drawing)?;
-    chart.configure_mesh().y_desc("loss").x_label_formatter(&whole).label_style(FONT).draw().map_err(drawing)?;
-    let mut line = |points: Vec<(f64, f64)>, name: &str, color: RGBColor| -> Result<()> {
-        chart
-            .draw_series(LineSeries::new(points, color.stroke_width(2)))
-            .map_err(drawing)?
-            .label(name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
-        Ok(())
+/// The same networks without a constraint, on the left, and with one.
+pub fn constrained(title: &str, free: &[Run], held: &[Run], bound: f64) -> Figure {
+    let all: Vec<&Run> = free.iter().chain(held).collect();
+    let last = held.iter().map(Run::last).fold(1.0, f64::max);
+    let seeds = |runs: &[Run], what: &str| format!("{what}, {} seeds", runs.len());
+    let side = |runs: &[Run], what: &str| {
+        let runs_of: Vec<&Run> = runs.iter().collect();
+        loss_and_accuracy(&seeds(runs, what), &runs_of, losses(&all), last, highest_accuracy(&all))
     };
-    line(test().collect(), "test words", RGBColor(230, 120, 20))?;
-    line(train().collect(), "training words", RGBColor(30, 90, 180))?;
-    line(vec![(0.0, baseline), (last, baseline)], "predicting the mean", RGBColor(130, 130, 130))?;
-    legend(&mut chart, SeriesLabelPosition::LowerLeft)?;
-
-    let accuracy = points.iter().map(|point| (point.step as f64, point.accuracy_mean));
-    let highest = accuracy.clone().fold(0.05, |highest: f64, (_, value)| highest.max(value));
-    let mut chart = ChartBuilder::on(&lower)
-        .margin(12)
-        .margin_right(LAST_LABEL)
-        .x_label_area_size(40)
-        .y_label_area_size(65)
-        .build_cartesian_2d(0.0..last, 0.0..highest * 1.1)
-        .map_err(drawing)?;
-    chart
-        .configure_mesh()
-        .x_desc("step")
-        .x_label_formatter(&whole)
-        .y_desc("accuracy")
-        .y_labels(4)
-        .label_style(FONT)
-        .draw()
-        .map_err(drawing)?;
-    chart.draw_series(LineSeries::new(accuracy, RGBColor(30, 90, 180).stroke_width(2))).map_err(drawing)?;
-    area.present().map_err(drawing)
+    let [loss, accuracy] = side(free, "no constraint");
+    let [held_loss, held_accuracy] = side(held, &format!("recurrent kernel's columns constrained to {bound}"));
+    Figure { title: title.into(), columns: 2, panels: vec![loss, held_loss, accuracy, held_accuracy] }
 }

@@ -61,7 +61,7 @@ fn verdict(diagnosis: &Diagnosis) -> Markup {
     let event = match diagnosis.condition {
         Condition::Healthy => "The run trained well, and neither collapsed nor had a spike.".into(),
         Condition::NeverTrained => {
-            "The run never trained well: that takes at most 70 % of the loss of predicting the mean, on training words."
+            "The run never trained well: that takes at most 75 % of the loss of predicting the mean, on training words."
                 .into()
         }
         Condition::Rose { onset } => format!("The loss rose from step {} on.", whole(onset)),

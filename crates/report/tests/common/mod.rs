@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flameout_curves::Symptom;
-use flameout_curves::outcome::{Baseline, Best};
+use flameout_curves::outcome::{Baseline, Best, DEFINITION};
 use flameout_experiment::run_directory::Environment;
 use flameout_experiment::summary::Quality;
 use flameout_experiment::{Case, EpochRecord, Record, Settings, StepRecord, Summary};
@@ -89,6 +89,7 @@ fn summary(steps: u64, onset: u64) -> Summary {
         last: quality,
         test: Quality { words: 100, ..quality },
         baseline: Baseline { train_loss: 0.01, test_loss: 0.01, accuracy: 0.03, spread: 0.1 },
+        definition: DEFINITION,
         trained_well_step: Some(onset / 4),
         collapsed: true,
         onset_step: Some(onset),

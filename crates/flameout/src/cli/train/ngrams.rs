@@ -34,6 +34,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let dataset = Dataset::open(&settings, &base())?;
     super::tell_what_was_read(&dataset, &settings);
+    // Before minutes are spent on what cannot be kept.
+    let here = || format!("writing {}", directory.display());
+    std::fs::create_dir_all(&directory).with_context(here)?;
     let words: Vec<&str> = dataset.train.iter().map(|&row| dataset.words[row].as_str()).collect();
     let (fitted, tested) = (words.len() as u64, dataset.test.len());
     let spinner = progress::spinner(&format!(
@@ -42,8 +45,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     ));
     let model = Model::fit(&words, dataset.targets.select(Axis(0), &dataset.train).view(), &Options::default())?;
     spinner.finish_and_clear();
-    let here = || format!("writing {}", directory.display());
-    std::fs::create_dir_all(&directory).with_context(here)?;
     write_atomically(&directory.join(NGRAMS_DATA), &[toml::to_string(&data)?.as_bytes()]).with_context(here)?;
     model.save(&directory.join(NGRAMS))?;
     print(args, &dataset, &model, &directory)?;
@@ -51,16 +52,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn settings(args: &Args) -> Result<Settings> {
-    let vectors = args.vectors.as_ref().context("--model ngrams needs --vectors")?;
+    let vectors = args.vectors.as_ref().context("a model of n-grams needs --vectors")?;
     let mut settings = Settings { seed: args.seed, ..Settings::for_case(Case::LstmSingle) };
     settings.data.vectors = std::path::absolute(vectors).context("the path of the vectors")?;
     settings.data.words = args.words.unwrap_or(0);
     args.reading.apply(&mut settings.data);
+    if let Some(option) = args.of_network() {
+        bail!("{option}: a model of n-grams has none but settings of its data; --model bidirectional trains a network");
+    }
     for change in &args.set {
         let (key, value) = setting::pair(change)?;
-        if !key.starts_with("data.") {
-            bail!("--set {change}: a model of n-grams has settings of its data alone");
-        }
         settings.set(key, value)?;
     }
     settings.check()?;

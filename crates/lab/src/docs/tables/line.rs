@@ -45,6 +45,7 @@ pub enum Column {
     BestLoss,
     FinalLoss,
     FinalTestLoss,
+    FinalHits,
 }
 
 impl Column {
@@ -65,6 +66,7 @@ impl Column {
             Self::BestLoss => "best loss, mean",
             Self::FinalLoss => "final loss, mean",
             Self::FinalTestLoss => "final test loss, mean",
+            Self::FinalHits => "hit@10 of test words in the end, mean",
         }
     }
 
@@ -102,6 +104,7 @@ impl Column {
             Self::BestLoss => loss(mean(summaries().filter_map(|summary| Some(summary.best?.loss)))),
             Self::FinalLoss => loss(mean(summaries().map(|summary| summary.last.loss))),
             Self::FinalTestLoss => loss(mean(summaries().map(|summary| summary.test.loss))),
+            Self::FinalHits => format!("{:.1} %", 100.0 * mean(summaries().map(|summary| summary.test.hit_at_10))),
         }
     }
 }
