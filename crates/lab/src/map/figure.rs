@@ -280,7 +280,7 @@ mod tests {
             ["0.001", "0.002", "0.005", "0.01", "0.02"]
         );
         assert_eq!(
-            axis(0.0, 30_000.0, false).ticks().iter().map(|t| number(*t)).collect::<Vec<_>>(),
+            axis(0.0, 30_015.0, false).ticks().iter().map(|t| number(*t)).collect::<Vec<_>>(),
             ["0", "10,000", "20,000", "30,000"]
         );
         for (from, to) in [(1e-6, 10.0), (0.0076, 0.0099), (0.004, 0.5), (900.0, 140_000.0), (0.5, 1e9)] {
