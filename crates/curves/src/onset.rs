@@ -46,7 +46,8 @@ const START: [usize; 2] = [3, 10];
 ///
 /// With a baseline, a collapse is what [`Outcome`](crate::Outcome) calls so, or one by numbers that are not
 /// finite or divergence where the network had not trained well before. Without, a lasting rise to half the loss at the
-/// start is one too. Where losses are negative, only numbers that are not finite are found: the other ways compare ratios.
+/// start is one too. The workspace itself calls it for [`dips`] alone, with a baseline: logs of other programs are
+/// [judged](mod@crate::judge). Where losses are negative, only numbers that are not finite are found: the other ways compare ratios.
 #[must_use]
 pub fn find(curve: &Curve, baseline: Option<&Baseline>) -> Vec<Event> {
     let not_finite = non_finite::events(curve);

@@ -154,13 +154,10 @@ def _raise_rate(factor: float) -> Callable[[Training, int], None]:
     return meddle
 
 
-def _overwrite(value: float) -> Callable[[Training, int], None]:
-    def meddle(training: Training, number: int) -> None:
-        if number == SPOILT:
-            with torch.no_grad():
-                training.model[0].weight.mul_(value)
-
-    return meddle
+def _overwrite_by_nan(training: Training, number: int) -> None:
+    if number == SPOILT:
+        with torch.no_grad():
+            training.model[0].weight.fill_(math.nan)
 
 
 def _weigh_by_nothing(loss: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
@@ -174,7 +171,7 @@ FAULTS: dict[str, Fault] = {
     "nan-module": Fault("logarithm of a number below 0", phase="forward", model=lambda m: m.append(Logarithm()) and None),
     "nan-gradient": Fault("NaN in a gradient, behind a sound loss", phase="backward", model=lambda m: m.append(Root()) and None),
     "nan-loss": Fault("0 / 0 in the loss", phase="loss", loss=_weigh_by_nothing),
-    "nan-weights": Fault("weights overwritten by NaN", phase="parameters", meddle=_overwrite(math.nan)),
+    "nan-weights": Fault("weights overwritten by NaN", phase="parameters", meddle=_overwrite_by_nan),
     "rate-raised": Fault("learning rate raised a thousandfold", ("hold-rate",), meddle=_raise_rate(1000.0)),
     "warm-up-too-far": Fault(
         "learning rate that rises too far by its schedule",
@@ -187,5 +184,4 @@ FAULTS: dict[str, Fault] = {
     ),
     "long-gradients": Fault("a wrong target in every 40th batch, SGD", ("clip",), adam=False, rate=0.05, batch=_every(40, 3e4)),
     "wrong-targets": Fault("targets in a wrong order from a step on", ("unknown",), batch=_shuffled),
-    "overwritten": Fault("weights multiplied by 50 by the program", ("unknown",), meddle=_overwrite(50.0)),
 }

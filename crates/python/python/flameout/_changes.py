@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from flameout._framework import Change, Moment
+from flameout._framework import FAR, Change, Moment
 
 #: Replays hold recurrent kernels' columns to this share of the longest that there is.
 HOLD = 0.75
@@ -84,11 +84,11 @@ def all_of(subject: Subject, moment: Moment, lines: Lines) -> list[Change]:
         name, cause = f"learning rate held at {subject.rate:g}", "the learning rate was changed"
         line = f"leave the learning rate at {subject.rate:g}; look at the schedule"
         found.append(Change("hold-rate", subject.rate, name=name, cause=cause, line=line))
-    found += _of_kernels(subject, lines) + _of_rates(subject, lines)
-    if moment.usual_gradient:
-        limit = float(f"{moment.usual_gradient:.3g}")
-        name, cause = f"gradients clipped at their usual length ({limit:g})", "single long gradients"
-        found.append(Change("clip", limit, name=name, cause=cause, line=lines.clip(limit)))
+    found += _of_kernels(subject, lines)
+    # A lower rate weakens what a long gradient does; it speaks for itself only where none stands out.
+    stands_out = moment.longest_gradient is not None and moment.longest_gradient >= FAR
+    clip, rates = _of_clipping(moment, lines), _of_rates(subject, lines)
+    found += clip + rates if stands_out else rates + clip
     if subject.can_amsgrad:
         cause = "the second moment has forgotten how long gradients can be"
         found.append(Change("amsgrad", name="AMSGrad", cause=cause, line=lines.amsgrad()))
@@ -124,6 +124,14 @@ def _of_kernels(subject: Subject, lines: Lines) -> list[Change]:
         "the recurrent kernel has grown too long",
     )
     return [Change("hold", limit, None, name, cause, lines.hold(grown[0].name, from_start), from_start)]
+
+
+def _of_clipping(moment: Moment, lines: Lines) -> list[Change]:
+    if not moment.usual_gradient:
+        return []
+    limit = float(f"{moment.usual_gradient:.3g}")
+    name, cause = f"gradients clipped at their usual length ({limit:g})", "single long gradients"
+    return [Change("clip", limit, name=name, cause=cause, line=lines.clip(limit))]
 
 
 def _of_rates(subject: Subject, lines: Lines) -> list[Change]:

@@ -11,6 +11,9 @@ from typing import Any, Protocol
 from flameout._random import RandomState
 from flameout._tree import Tree
 
+#: A gradient that is so many times longer than usual stands out.
+FAR = 10.0
+
 
 class RecordedStep:
     """A step of the run: what went in, and the states of the generators before the forward pass."""
@@ -62,7 +65,9 @@ class Moment:
     begin: int
     #: The usual length of the gradient before the onset, if known.
     usual_gradient: float | None
-    #: The step near the onset with the longest gradient, if known.
+    #: The longest gradient near the onset, as a multiple of the usual one, if known.
+    longest_gradient: float | None
+    #: The first step near the onset whose gradient is far longer than usual; the one with the longest, if none is.
     worst_step: int | None
     #: Another step near it.
     other_step: int | None

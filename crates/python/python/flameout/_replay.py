@@ -12,7 +12,7 @@ from statistics import median
 import numpy as np
 
 from flameout import _random
-from flameout._framework import Birth, Change, Framework, Moment, RecordedStep
+from flameout._framework import FAR, Birth, Change, Framework, Moment, RecordedStep
 from flameout._recording import Recording
 from flameout._ring import Snapshot
 from flameout.diagnosis import Control, Diagnosis, Trial
@@ -243,14 +243,18 @@ class _Examination:
         before = [norm for norm in norms[max(self.onset - 201, 0) : self.onset - 1] if math.isfinite(norm)]
         near = range(max(self.onset - 10, snapshot.step), min(self.onset + 3, steps[-1].step + 1))
         measured = [step for step in near if not math.isnan(norms[step - 1])]
-        worst = max(measured, key=lambda step: norms[step - 1], default=None)
+        usual = median(before) if before else None
+        longest = max(measured, key=lambda step: norms[step - 1], default=None)
+        # What comes after a harmful update may have longer gradients still.
+        worst = next((step for step in measured if usual and not norms[step - 1] < FAR * usual), longest)
         others = [step for step in range(max(self.onset - 30, snapshot.step), self.onset - 10) if step != worst]
         rows = [kept.rows for kept in steps]
         usual_rows = int(median(rows))
         rates = self.recording.curve.learning_rate[snapshot.step - 1 : self.onset]
         return Moment(
             begin=snapshot.step,
-            usual_gradient=median(before) if before else None,
+            usual_gradient=usual,
+            longest_gradient=norms[longest - 1] / usual if usual and longest is not None else None,
             worst_step=worst,
             other_step=others[0] if others else None,
             usual_rows=usual_rows,

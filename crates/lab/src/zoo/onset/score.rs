@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use comfy_table::{Table, presets};
 use flameout::cli::table;
 use flameout_curves::Symptom;
+use flameout_curves::onset::EventKind;
 use flameout_doctor::Proportion;
 
 use super::log::Log;
@@ -14,15 +15,26 @@ use crate::zoo::specimen::Kind;
 /// definition itself smooths over up to as many, and the doctor goes back as far before it replays.
 const TOLERANCE: u64 = 100;
 
+/// Kinds of events that the definition lacks. It has a rise at the end of the log, but one that reaches where a collapse begins.
+const OTHER_KINDS: &str = "a rise that stays but loses little (setback), and one at the end of the log (unsettled)";
+
+fn is_defined(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Collapse | EventKind::Spike)
+}
+
 /// What each log was worth for each kind of run, and then for all.
 pub fn print(rows: &[Looked]) {
-    say!("Of each kind: true events that were found / true events, + found events that are not true.");
+    say!(
+        "Of each kind: true events that were found / true events, + found events that are not true, (those of other kinds)."
+    );
+    say!("Other kinds are {OTHER_KINDS}: the definition has none, so they are neither true nor false.");
     say!("{}", by_kind(rows));
     let counted: Vec<&Looked> = rows.iter().filter(|row| row.counts()).collect();
     let mut table = table::new([
         "log",
         "recall",
         "precision",
+        "of other kinds",
         "steps from the true onset",
         "first sign after a late fault",
         "kind is right",
@@ -72,8 +84,10 @@ impl Looked {
 struct Score {
     /// True events that were found.
     found: Proportion,
-    /// Found events that are true.
+    /// Found events that are true, of those whose kind the definition has.
     precise: Proportion,
+    /// Found events of a kind that the definition lacks: it says neither that they are true nor that they are not.
+    unnamed: u64,
     /// Steps between the onset that was found and the true one.
     errors: Vec<u64>,
     /// Steps from a fault to the first sign of the event that it caused; negative if that came before.
@@ -105,7 +119,14 @@ impl Score {
             proportion.count += u64::from(holds);
         };
         row.truth.iter().enumerate().for_each(|(at, _)| one(&mut self.found, pairs.iter().any(|pair| pair.0 == at)));
-        found.iter().enumerate().for_each(|(at, _)| one(&mut self.precise, pairs.iter().any(|pair| pair.1 == at)));
+        for (at, event) in found.iter().enumerate() {
+            let is_true = pairs.iter().any(|pair| pair.1 == at);
+            if is_true || is_defined(event.kind) {
+                one(&mut self.precise, is_true);
+            } else {
+                self.unnamed += 1;
+            }
+        }
         for &(truth, found_at) in &pairs {
             let (truth, found) = (&row.truth[truth], &found[found_at]);
             self.errors.push(truth.onset.abs_diff(found.onset));
@@ -122,13 +143,15 @@ impl Score {
     fn counts(&self) -> String {
         let false_ones = self.precise.of - self.precise.count;
         let more = if false_ones > 0 { format!(" +{false_ones}") } else { String::new() };
-        format!("{}/{}{more}", self.found.count, self.found.of)
+        let others = if self.unnamed > 0 { format!(" ({})", self.unnamed) } else { String::new() };
+        format!("{}/{}{more}{others}", self.found.count, self.found.of)
     }
 
-    fn cells(&self) -> [String; 7] {
+    fn cells(&self) -> [String; 8] {
         [
             shown(self.found),
             shown(self.precise),
+            self.unnamed.to_string(),
             spread(&self.errors),
             spread(&self.delays),
             shown(self.kinds),
@@ -189,7 +212,7 @@ mod tests {
     use crate::zoo::late::Late;
     use crate::zoo::onset::Told;
     use crate::zoo::specimen::Specimen;
-    use flameout_curves::onset::{Detector, EventKind};
+    use flameout_curves::onset::Detector;
     use flameout_experiment::Case;
 
     fn truth(onset: u64, kind: EventKind, symptom: Option<Symptom>) -> Truth {
@@ -233,6 +256,16 @@ mod tests {
         assert_eq!((score.errors, score.delays), (vec![20], vec![25]));
         let (none, one) = (Proportion { count: 0, of: 1 }, Proportion { count: 1, of: 1 });
         assert_eq!((score.kinds, score.told, score.symptoms), (none, one, one));
+    }
+
+    #[test]
+    fn kinds_that_the_definition_lacks_are_counted_by_themselves() {
+        use EventKind::{Setback, Spike, Unsettled};
+        let events = vec![found(300, Setback, None), found(1000, Unsettled, None), found(2000, Spike, None)];
+        let row = row(vec![truth(1000, Unsettled, None)], events);
+        let score = Score::of(&[&row], Log::Losses);
+        assert_eq!((score.precise, score.unnamed), (Proportion { count: 1, of: 2 }, 1));
+        assert_eq!(score.counts(), "1/1 +1 (1)");
     }
 
     #[test]
