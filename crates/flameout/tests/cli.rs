@@ -424,7 +424,7 @@ fn each_mistake_gets_a_line() {
         (&["report", &path("empty")], 1, "empty"),
         (&["vectors", "info", &path("none.bin")], 1, "none.bin"),
         (&["export", "--model", run(), "--to", "onnx", "--out", &path("no/such.onnx")], 1, "such.onnx"),
-        (&["import", &path("noise.bin"), "--out", &path("model")], 1, "must end in"),
+        (&["import", &path("noise.bin"), "--out", &path("model")], 1, "neither a file of Keras"),
         (&["import", &path("none.keras"), "--out", &path("model")], 1, "none.keras"),
     ];
     for (arguments, code, expected) in cases {

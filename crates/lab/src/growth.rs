@@ -17,7 +17,7 @@ use crate::hunt::cells::changes;
 use crate::hunt::plan::Plan;
 use crate::{csv_file, jobs, root};
 
-/// Makes the runs of plans again and measures, on the way, the mean length of the columns of the first layer's recurrent
+/// Makes the runs of plans again and measures, on the way, the mean column L2 norm of the first layer's recurrent
 /// kernel: of the weights that lead from all units to one.
 ///
 /// A run ends when it has collapsed. The table has the length about a hundred steps before the onset, or at the end of runs

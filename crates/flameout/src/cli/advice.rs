@@ -26,7 +26,8 @@ pub fn next_steps(verdict: Verdict, curve: &Curve) -> Vec<Step> {
         | Verdict::LastingRise
         | Verdict::RoseAtTheEnd
         | Verdict::Spikes => {
-            vec![keep_the_best(), lower_rate(curve, 3.0), clip(curve)]
+            // What helped small networks most, in the order of docs/how-to/fix-a-collapse.md.
+            vec![keep_the_best(), falling_rate(curve), whole_batches()]
         }
         Verdict::Diverged => vec![lower_rate(curve, 10.0), clip(curve), one_batch()],
         Verdict::GradientsExploded => vec![clip(curve), lower_rate(curve, 3.0), keep_the_best()],
@@ -58,6 +59,23 @@ fn lower_rate(curve: &Curve, by: f64) -> Step {
         format!("Lower the learning rate to a {} of what it is.", if by > 5.0 { "tenth" } else { "third" }),
         keras_rate(curve, 1.0 / by),
         pytorch_rate(curve, 1.0 / by),
+    )
+}
+
+fn falling_rate(curve: &Curve) -> Step {
+    let rate = rate(curve).map_or("rate".into(), |rate| format!("{rate:.1e}"));
+    step(
+        "From the start again: let the learning rate fall to zero by the last step, or use a third of it.",
+        format!("keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay({rate}, steps))"),
+        "torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)  # scheduler.step() after each",
+    )
+}
+
+fn whole_batches() -> Step {
+    step(
+        "Leave out the smaller batch at the end of an epoch: each of its rows weighs more than the others.",
+        "dataset.batch(32, drop_remainder=True)",
+        "torch.utils.data.DataLoader(data, batch_size=32, shuffle=True, drop_last=True)",
     )
 }
 

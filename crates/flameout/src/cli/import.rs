@@ -19,8 +19,8 @@ use crate::space::{self, Space};
 /// A word is spelt for it as flameout does: `$`, its letters, `$` up to the length. A file that flameout has written says
 /// with which letters and what length; of another file you must say so.
 ///
-/// A file of weights alone does not tell the program that they are of. What is assumed is said on standard error, with the
-/// option that changes it; what cannot be assumed is an error that names the option. Compare a vector or two with those of
+/// A file of weights alone does not say which network they belong to. Each assumption is printed on standard error, with the
+/// option that changes it. What cannot be assumed is an error that names the option. Compare a vector or two with those of
 /// your own program before you trust the others.
 ///
 /// Examples:
