@@ -187,8 +187,8 @@ fn a_divergence_begins_where_the_loss_first_rose() {
 fn noise_does_not_end_a_collapse() {
     // Ten steps an epoch, so that the definition smooths over ten: four of them take it below half-way, in whose middle the
     // loss is back up.
-    let dips = [(2, 0.0001), (2, 0.0105), (2, 0.0001)];
-    let (before, after) = ([(100, 0.01), (200, 0.002), (300, 0.0105)], [(1500, 0.0105)]);
+    let dips = [(2, 0.0001), (2, 0.0102), (2, 0.0001)];
+    let (before, after) = ([(100, 0.01), (200, 0.0025), (300, 0.0102)], [(1500, 0.0102)]);
     let records = records(&[&before[..], &dips, &after].concat());
     assert_eq!(outcome(&records).spikes().len(), 1);
     let events = onset::find(&Curve::from_records(&records), None);
