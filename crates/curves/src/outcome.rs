@@ -138,7 +138,7 @@ impl Outcome {
         }
     }
 
-    /// Takes note of a step. Where its accuracy is not known, the loss decides alone.
+    /// Takes note of a step. An accuracy that is not known counts as 1 in the mean that [`best`](Self::best) has.
     pub fn step(&mut self, point: &Point) {
         if !point.is_finite() {
             self.non_finite = true;

@@ -1,8 +1,8 @@
 //! Text from files, fit for a terminal.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fmt::Write;
-use std::path::Path;
 
 /// Escapes what could steer a terminal in a text of one line, such as a name: control characters (escape sequences, the
 /// bell, line ends, C1), and characters that turn the direction of writing.
@@ -25,13 +25,13 @@ fn steers(c: char) -> bool {
     c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Writes a path as an argument of a command line: quoted as shells ask for, and not to be taken for an option.
+/// Writes a path or a text as an argument of a command line: quoted as shells ask for, and not to be taken for an option.
 ///
 /// Most characters stand in single quotes. What could steer a terminal, or is no UTF-8, is written as bytes in `$'…'`, which
 /// bash, zsh and ksh read.
 #[must_use]
-pub fn argument(path: &Path) -> String {
-    let bytes = path.as_os_str().as_encoded_bytes();
+pub fn argument(text: impl AsRef<OsStr>) -> String {
+    let bytes = text.as_ref().as_encoded_bytes();
     let dot = if bytes.starts_with(b"-") { "./" } else { "" };
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@%+=,".contains(&byte);
     match str::from_utf8(bytes) {
@@ -63,6 +63,8 @@ fn escaped(text: &str, must: impl Fn(char) -> bool) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]

@@ -65,8 +65,7 @@ impl Prescription {
 
 /// `--set KEY=VALUE`, quoted where a shell would take it apart.
 fn argument(key: &str, value: &str) -> String {
-    let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "-+._".contains(c));
-    if plain { format!("--set {key}={value}") } else { format!("--set '{key}={value}'") }
+    format!("--set {}", flameout_curves::argument(format!("{key}={value}")))
 }
 
 /// In Keras and PyTorch, the setting of this name as it is in `settings`.

@@ -13,6 +13,9 @@ const ROUNDING: f64 = 1e-4;
 const ZERO_START: f64 = 0.05;
 const ROUNDED: f64 = 1e-3;
 const GROWN: f64 = 5.0;
+/// Parts of a steady rise, each of which must be above the one before it; and by how many standard errors.
+const PARTS: usize = 6;
+const SURE: f64 = 2.0;
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,6 +100,16 @@ impl Numbers {
         median(&self.height[begin..end]).unwrap_or(0.0)
     }
 
+    /// Whether a height is below the start by more than a trifle.
+    pub(super) fn has_learnt(&self, height: f64) -> bool {
+        let below = self.scale.height(self.start) - height;
+        let matters = match self.scale {
+            Scale::Ratio { .. } => libm::log(1.1),
+            Scale::Difference => 0.1 * self.start.abs(),
+        };
+        below > matters
+    }
+
     /// The share of what was learnt that is lost at a height, if the best was at another.
     pub(super) fn lost(&self, height: f64, best: f64) -> f64 {
         let (now, best) = (self.scale.raw(height), self.scale.raw(best));
@@ -124,6 +137,18 @@ impl Scale {
 pub(super) fn noise(heights: &[f64]) -> f64 {
     let rises = heights.windows(2).map(|pair| pair[1] - pair[0]).collect();
     quantile(rises, 0.9).max(0.0) / (PERCENTILE_90 * std::f64::consts::SQRT_2)
+}
+
+/// Whether each part is above the one before it, beyond its noise.
+pub(super) fn is_steady(heights: &[f64]) -> bool {
+    let length = heights.len().div_ceil(PARTS).max(1);
+    let levels: Vec<f64> = heights.chunks(length).map(mean).collect();
+    let error = std::f64::consts::SQRT_2 * least_noise(heights) / libm::sqrt(length as f64);
+    levels.windows(2).all(|pair| pair[1] - pair[0] > SURE * error)
+}
+
+fn mean(heights: &[f64]) -> f64 {
+    heights.iter().sum::<f64>() / heights.len() as f64
 }
 
 /// Noise to which neither a trend nor a few jumps add.

@@ -8,7 +8,7 @@ use crate::outcome::Symptom;
 use super::judgement::{Judged, PartEvent, Series, TOO_SHORT};
 use super::numbers::{Kind, Numbers};
 use super::rise::{lasting, rises};
-use super::series::{has_learnt, lost};
+use super::series::lost;
 
 /// Words of losses that rise when all is well: of two networks against each other, and of penalties.
 const BY_DESIGN: [&str; 16] = [
@@ -63,7 +63,7 @@ fn collapse(other: &Other) -> Option<Event> {
     }
     let found = rises(&numbers);
     let is_lost = |kind: EventKind| kind == EventKind::Collapse;
-    let rise = found.iter().find(|rise| is_lost(rise.kind) && has_learnt(&numbers, rise.before))?;
+    let rise = found.iter().find(|rise| is_lost(rise.kind) && numbers.has_learnt(rise.before))?;
     if numbers.len() - rise.sign < lasting(numbers.len()) {
         return None;
     }

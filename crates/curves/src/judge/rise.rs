@@ -1,8 +1,7 @@
 //! Rises of a series: where they begin, whether they come back, and what is lost.
 
 use super::band::{Band, Window, windows};
-use super::numbers::{Kind, Numbers, Scale, least_noise};
-use super::slow;
+use super::numbers::{Kind, Numbers, Scale, is_steady, least_noise};
 use crate::onset::EventKind;
 
 /// Rows a rise must last at the end of a log to be called lasting, by a share of the log's.
@@ -78,7 +77,7 @@ pub(super) fn rises(numbers: &Numbers) -> Vec<Rise> {
             let mut rest = Scan { numbers, band: Band::new(numbers), windows: scan.windows.clone(), next: settled };
             let larger = |next: &Rise| !next.back && next.after - next.before > LARGER * step;
             // What goes on rising bit by bit is one rise.
-            let goes_on = |next: &Rise| slow::is_steady(&numbers.height[rise.sign..next.certain]);
+            let goes_on = |next: &Rise| is_steady(&numbers.height[rise.sign..next.certain]);
             let larger = rest.rise().filter(|next| larger(next) && !goes_on(next));
             rises.push(rise);
             let Some(next) = larger else { break };

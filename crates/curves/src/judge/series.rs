@@ -131,7 +131,7 @@ impl<'a> Look<'a> {
             }
             training_is_lost |= *series == Series::Loss && found.iter().any(|rise| !rise.back);
             if Some(*series) == main {
-                let unlearnt = |rise: &Rise| rise.kind == EventKind::Collapse && !has_learnt(numbers, rise.before);
+                let unlearnt = |rise: &Rise| rise.kind == EventKind::Collapse && !numbers.has_learnt(rise.before);
                 diverged = from_the_start.is_some() || found.iter().any(unlearnt);
             }
             let mut found: Vec<SeriesEvent> = found.iter().map(|rise| self.event(*series, numbers, rise)).collect();
@@ -401,16 +401,6 @@ fn from_the_start(numbers: &Numbers) -> Option<Rise> {
         before: numbers.height[lowest],
         after,
     })
-}
-
-/// Whether a height is below the start by more than a trifle.
-pub(super) fn has_learnt(numbers: &Numbers, height: f64) -> bool {
-    let below = numbers.scale.height(numbers.start) - height;
-    let matters = match numbers.scale {
-        Scale::Ratio { .. } => libm::log(1.1),
-        Scale::Difference => 0.1 * numbers.start.abs(),
-    };
-    below > matters
 }
 
 /// Whether most of a rise from a row on is done within a few rows.

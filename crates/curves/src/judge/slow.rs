@@ -1,15 +1,11 @@
 //! Rises so slow that no row stands out: a loss that drifts up, or a mean since the start that hides a collapse.
 
-use super::numbers::{Kind, Numbers, Scale, least_noise};
+use super::numbers::{Kind, Numbers, Scale, is_steady};
 use super::rise::{Rise, largest_rise, level_before, lost_kind};
-use super::series::has_learnt;
 
 /// Rows that such a rise has at the least, and its share of the log.
 const FEWEST: usize = 8;
 const SHARE: usize = 12;
-/// Parts of the rise, each of which must be above the one before it; and by how many standard errors.
-const PARTS: usize = 6;
-const SURE: f64 = 2.0;
 /// Share of what was learnt that is lost in the end, and factor by which the loss is then above its lowest.
 const LOST: f64 = 0.08;
 const FACTOR: f64 = 1.15;
@@ -31,7 +27,7 @@ pub(super) fn rise(numbers: &Numbers, from: usize) -> Option<Rise> {
         Scale::Ratio { .. } => libm::log(FACTOR),
         Scale::Difference => 0.0,
     };
-    let matters = has_learnt(numbers, before) && numbers.lost(after, before) >= LOST && after - before > factor;
+    let matters = numbers.has_learnt(before) && numbers.lost(after, before) >= LOST && after - before > factor;
     if !matters
         || !is_steady(&numbers.height[lowest..])
         || largest_rise(&smooth[..lowest - from]) > SEEN * (after - before)
@@ -45,16 +41,4 @@ pub(super) fn rise(numbers: &Numbers, from: usize) -> Option<Rise> {
     let before = level_before(numbers, sign, numbers.noise);
     let kind = lost_kind(numbers, after, before);
     Some(Rise { sign, certain: count - 1, end: count, back: false, half: false, kind, before, after })
-}
-
-/// Whether each part is above the one before it, beyond its noise.
-pub(super) fn is_steady(heights: &[f64]) -> bool {
-    let length = heights.len().div_ceil(PARTS).max(1);
-    let levels: Vec<f64> = heights.chunks(length).map(mean).collect();
-    let error = std::f64::consts::SQRT_2 * least_noise(heights) / libm::sqrt(length as f64);
-    levels.windows(2).all(|pair| pair[1] - pair[0] > SURE * error)
-}
-
-fn mean(heights: &[f64]) -> f64 {
-    heights.iter().sum::<f64>() / heights.len() as f64
 }

@@ -57,16 +57,15 @@ impl Log {
                      of each step are run 1, and so on",
                     processes.len()
                 ));
-                processes.into_iter().flat_map(|rows| split(rows, index, &[])).collect()
+                processes.into_iter().flat_map(|rows| split(&rows, index, &[])).collect()
             }
             None => {
-                let runs = split(rows.clone(), index, &self.begins);
-                match has_numbers(&runs, index) || self.step_is_wanted() {
-                    true => runs,
-                    false => {
-                        index.main = Main::Nothing;
-                        split(rows, index, &self.begins)
-                    }
+                let runs = split(&rows, index, &self.begins);
+                if has_numbers(&runs, index) || self.step_is_wanted() {
+                    runs
+                } else {
+                    index.main = Main::Nothing;
+                    split(&rows, index, &self.begins)
                 }
             }
         };

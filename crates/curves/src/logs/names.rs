@@ -46,6 +46,9 @@ pub(crate) enum Scope {
     Test,
 }
 
+/// A value of a line of text, with the name before it and what the line says of its data.
+pub(crate) type Pair = (String, Option<Scope>, f64);
+
 /// Ranks of a tier: a figure of a lower tier is used before one of a higher, however plain their names are.
 pub(crate) const TIER: u32 = 100;
 /// Losses by the name of their function.

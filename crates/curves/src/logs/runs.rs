@@ -158,8 +158,8 @@ enum Back {
 }
 
 /// Takes the rows apart, in the order of the log. `begins` are rows before which the log has a second line of names.
-pub(super) fn split(rows: Vec<Row>, index: Index, begins: &[usize]) -> Vec<Run> {
-    let bounds = bounds(&rows, index, begins);
+pub(super) fn split(rows: &[Row], index: Index, begins: &[usize]) -> Vec<Run> {
+    let bounds = bounds(rows, index, begins);
     let mut splitter = Splitter::new(index);
     let mut from = 0;
     for (number, &(start, back)) in bounds.iter().enumerate() {

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::Names;
 use super::commas::Commas;
-use super::names::{Meaning, Quantity, Scope, meaning, scope};
+use super::names::{Meaning, Pair, Quantity, Scope, meaning, scope};
 use super::number;
 use super::rows::Log;
 use super::unnamed::{Bar, bar, batch_of_epoch, bracketed, counted, darknet};
@@ -41,9 +41,6 @@ pub(super) fn read(path: &Path, names: &Names, beginning: &str) -> Result<Log, E
     }
     Ok(reader.finish())
 }
-
-/// A value and the name before it.
-pub(super) type Pair = (String, Option<Scope>, f64);
 
 /// The last state of a progress bar.
 #[derive(Clone)]

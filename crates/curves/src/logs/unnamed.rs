@@ -1,8 +1,7 @@
 //! Lines whose indices have no name, and what stands before a progress bar.
 
-use super::names::Scope;
+use super::names::{Pair, Scope};
 use super::number;
-use super::text::Pair;
 
 /// Indices in brackets at the beginning of a line, and what follows them: `[1,  2000] loss: 2.173`, as in PyTorch's tutorial,
 /// are epoch and batch; `[10]` is an iteration where names follow as XGBoost and LightGBM write them.
