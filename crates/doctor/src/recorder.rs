@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use flameout_curves::{Baseline, Curve, Unit, onset};
-use flameout_experiment::checkpoints::{Origin, files};
+use flameout_experiment::Origin;
+use flameout_experiment::checkpoints::files;
 use flameout_experiment::{Dataset, Observer, RunDirectory, Settings, Snapshot, StepRecord, Trainer};
 
 use crate::Error;

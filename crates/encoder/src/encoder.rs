@@ -144,6 +144,12 @@ impl CharEncoder {
         }
     }
 
+    /// Says it of each row of a batch, `rows` one after the other; `None` if all indices are to be read.
+    pub fn word_ends(&self, rows: &[u16]) -> Option<Vec<usize>> {
+        let is_masked = self.settings.padding == Padding::Masked;
+        is_masked.then(|| rows.chunks_exact(self.length()).map(|row| self.word_end(row)).collect())
+    }
+
     /// The word that `indices` stand for, without the opening and padding `$`: what was
     /// encoded, normalised and with its case treated. The unknown symbol shows as U+FFFD.
     ///

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use flameout_files::checkpoint::{self, Container};
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::floats::Number;
 use crate::metrics_file::{Extent, has_lines};
-use crate::settings::{Precision, Settings};
+use crate::origin::Origin;
+use crate::settings::Precision;
 use crate::snapshot::{Guarded, Snapshot, Stored};
 
 /// Version of what a checkpoint's payload means.
@@ -25,23 +25,6 @@ const GUARDED: u32 = 4;
 const WITHOUT_HASH: u32 = 2;
 /// Checkpoints kept.
 const KEPT: usize = 2;
-
-/// What a run's numbers depend on, as hashes: a checkpoint of another origin is not gone on from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
-    /// See [`Settings::hash`](crate::Settings::hash).
-    pub settings: String,
-    /// See [`Dataset::blake3`](crate::Dataset::blake3).
-    pub data: String,
-}
-
-impl Origin {
-    /// Of a run with these settings on these words.
-    #[must_use]
-    pub fn of(settings: &Settings, dataset: &Dataset) -> Self {
-        Self { settings: settings.hash(), data: dataset.blake3(settings.model.precision) }
-    }
-}
 
 /// A checkpoint file's payload in version 2. In version 3 the hash of the metrics follows.
 #[derive(Debug, Serialize, Deserialize)]

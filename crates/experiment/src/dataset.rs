@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flameout_curves::Baseline;
-use flameout_encoder::{CharEncoder, MARKER, Padding, Skipped};
+use flameout_encoder::{CharEncoder, MARKER, Skipped};
 use flameout_kernels::Real;
 use flameout_model::{Examples, Loss, LossKind, metrics};
 use flameout_word2vec::{ReadReport, WordVectors};
@@ -64,10 +64,7 @@ impl Batch {
             self.indices.extend(dataset.indices.row(row));
             self.targets.extend(dataset.targets.row(row));
         }
-        let is_masked = dataset.encoder.settings().padding == Padding::Masked;
-        self.ends = is_masked.then(|| {
-            self.indices.chunks_exact(dataset.encoder.length()).map(|word| dataset.encoder.word_end(word)).collect()
-        });
+        self.ends = dataset.encoder.word_ends(&self.indices);
     }
 
     /// What a network is fed with: the indices, and where each word ends if the padding is not to be read.
@@ -268,6 +265,7 @@ fn split(count: usize, settings: &Settings) -> (Vec<usize>, Vec<usize>) {
 mod tests {
     use super::*;
     use crate::settings::{Case, Remainder};
+    use flameout_encoder::Padding;
 
     fn vectors(words: &[&str]) -> WordVectors {
         let matrix = Array2::from_shape_fn((words.len(), 3), |(i, j)| ((i * 7 + j * 5 + i * j) % 11) as f32);

@@ -7,7 +7,7 @@ use flameout_optim::l2_norm;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::snapshot::{AnyWeights, Weights};
+use crate::weights::{AnyWeights, Weights};
 
 /// Parameters, gradients or moments, flat, to read. As `f64` they are exact.
 #[derive(Debug, Clone, Copy, PartialEq)]

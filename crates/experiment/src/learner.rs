@@ -12,7 +12,7 @@ use crate::floats::{Floats, Number};
 use crate::guard::Guard;
 use crate::intervention::Intervention;
 use crate::settings::{Precision, Settings};
-use crate::snapshot::{AnyWeights, Weights};
+use crate::weights::{AnyWeights, Weights};
 
 /// A network and the optimiser that moves it.
 #[derive(Debug)]

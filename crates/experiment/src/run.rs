@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::checkpoints::{Checkpoints, Origin};
+use crate::checkpoints::Checkpoints;
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::metrics_file::{Extent, MetricsWriter};
 use crate::observer::Observer;
+use crate::origin::Origin;
 use crate::run_directory::{BEST_MODEL, ENCODER, LAST_MODEL, METRICS, RunDirectory, SUMMARY};
 use crate::settings::Settings;
 use crate::summary::Summary;

@@ -21,8 +21,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoints::{Checkpoints, Origin};
+use crate::checkpoints::Checkpoints;
 use crate::error::Error;
+use crate::origin::Origin;
 use crate::settings::{Precision, Settings};
 use crate::snapshot::Snapshot;
 use crate::summary::Summary;

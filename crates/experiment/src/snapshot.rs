@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use flameout_files::checkpoint::{self, Container};
-use flameout_optim::{AnyOptimizer, LearningRate};
+use flameout_optim::LearningRate;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::checkpoints::Origin;
 use crate::error::Error;
 use crate::floats::{Floats, FloatsMut, Number};
 use crate::guard::Guard;
+use crate::origin::Origin;
 use crate::settings::Precision;
+use crate::weights::{AnyWeights, Weights};
 use flameout_curves::Outcome;
 
 /// Version of a file that holds a state and its origin.
@@ -32,25 +33,6 @@ pub(crate) struct Progress {
     pub(crate) loss_sum: f64,
     pub(crate) accuracy_sum: f64,
     pub(crate) outcome: Outcome,
-}
-
-/// A network's parameters and its optimiser.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Weights<T> {
-    pub(crate) parameters: Vec<T>,
-    pub(crate) optimizer: AnyOptimizer<T>,
-    /// What the guard remembers, if there is one; see [`Snapshot`]'s `Serialize`.
-    #[serde(skip)]
-    pub(crate) guard: Option<Guard<T>>,
-}
-
-/// In the precision of the network. A file does not say which: the settings do.
-#[derive(Debug, Clone)]
-pub enum AnyWeights {
-    /// Of single precision.
-    F32(Weights<f32>),
-    /// Of double precision.
-    F64(Weights<f64>),
 }
 
 /// Does the same with weights of either precision.
@@ -174,13 +156,6 @@ impl Snapshot {
             Precision::F32 => read::<f32>(path, origin),
             Precision::F64 => read::<f64>(path, origin),
         }
-    }
-}
-
-impl<T: Number> Weights<T> {
-    /// How many numbers they are.
-    fn len(&self) -> usize {
-        self.parameters.len() + self.optimizer.state_len() + self.guard.as_ref().map_or(0, Guard::len)
     }
 }
 

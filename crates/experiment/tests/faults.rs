@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flameout_experiment::checkpoints::Origin;
+use flameout_experiment::Origin;
 use flameout_experiment::{
     Begun, Case, Dataset, Ended, Error, Observer, RunDirectory, RunOptions, Settings, StepRecord, Summary, Trainer,
     train,

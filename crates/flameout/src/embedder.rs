@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use flameout_encoder::{CharEncoder, Padding, Refusal};
+use flameout_encoder::{CharEncoder, Refusal};
 use flameout_experiment::run_directory::{BEST_MODEL, ENCODER, LAST_MODEL};
 use flameout_model::metrics::norm;
 use flameout_model::{Examples, Sequential};
@@ -179,11 +179,13 @@ fn with_network<S: AsRef<str>>(network: &mut Sequential<f32>, encoder: &CharEnco
     let vectors = if kept.is_empty() {
         Array2::zeros((0, network.architecture().outputs()))
     } else {
+        let ends = encoder.word_ends(&rows);
         let indices = Array2::from_shape_vec((kept.len(), encoder.length()), rows).expect("whole rows");
-        let ends: Vec<usize> = indices.rows().into_iter().map(|word| encoder.word_end(&word.to_vec())).collect();
-        let masked = encoder.settings().padding == Padding::Masked;
         let examples = Examples::from(indices.view());
-        let examples = if masked { examples.with_lengths(&ends) } else { examples };
+        let examples = match &ends {
+            Some(ends) => examples.with_lengths(ends),
+            None => examples,
+        };
         network.predict(examples).expect("the encoder's indices lie in the network's alphabet")
     };
     Embedded { vectors, kept, refused }

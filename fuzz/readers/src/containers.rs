@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use flameout_experiment::checkpoints::Origin;
+use flameout_experiment::Origin;
 use flameout_experiment::metrics_file::Extent;
 use flameout_experiment::run_directory::METRICS;
 use flameout_experiment::{Case, Dataset, RunDirectory, Settings, Trainer};
