@@ -44,6 +44,9 @@ pub enum Error {
         /// The tensor.
         tensor: String,
     },
+    /// Replays side by side need threads.
+    #[error(transparent)]
+    Threads(#[from] crate::side_by_side::NoThreads),
     /// From an experiment: its settings, data, run directory or training.
     #[error(transparent)]
     Experiment(#[from] flameout_experiment::Error),

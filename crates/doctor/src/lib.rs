@@ -53,7 +53,7 @@ pub mod proportion;
 pub mod recorder;
 pub mod remedies;
 pub mod replay;
-mod side_by_side;
+pub mod side_by_side;
 pub mod snapshots;
 mod spikes;
 pub mod subject;

@@ -19,7 +19,7 @@ use crate::condition::Condition;
 use crate::course::Course;
 use crate::options::Options;
 use crate::proportion::Proportion;
-use crate::side_by_side::do_all;
+use crate::side_by_side::in_this_pool;
 use crate::snapshots::Snapshots;
 use crate::subject::{Subject, begin_with};
 use crate::{Error, targets};
@@ -175,8 +175,8 @@ impl<'a> Replay<'a> {
     /// [`Error::Experiment`] if the settings cannot be changed so; [`Error::Data`] if the change needs other data than the
     /// subject's; [`Error::NoState`] if it needs a state that is not there; [`Error::NoSecondMoment`] likewise.
     pub fn trials(&self, change: &Change, orders: u64) -> Result<Trials, Error> {
-        let trials = do_all(&own_and(orders), |order| self.trial(change, *order, &mut |_| {}), |_| {})?;
-        Ok(Trials { change: change.clone(), trials })
+        let mut each = self.each(std::slice::from_ref(change), orders, &mut |_| {})?;
+        Ok(each.remove(0))
     }
 
     /// Replays with nothing changed, likewise; and whether the first gives the losses that were recorded of the run, bit for bit.
@@ -193,7 +193,8 @@ impl<'a> Replay<'a> {
             })?;
             Ok::<_, Error>((trial, exact))
         };
-        let (trials, exact): (Vec<Trial>, Vec<bool>) = do_all(&own_and(orders), control, |_| {})?.into_iter().unzip();
+        let (trials, exact): (Vec<Trial>, Vec<bool>) =
+            in_this_pool(&own_and(orders), control, |_| {})?.into_iter().unzip();
         Ok((Trials { change: Change::Nothing, trials }, exact[0]))
     }
 
@@ -214,7 +215,7 @@ impl<'a> Replay<'a> {
                 done(&all[all.len() - 1]);
             }
         };
-        do_all(&jobs, |(change, order)| self.trial(change, *order, &mut |_| {}), gather)?;
+        in_this_pool(&jobs, |(change, order)| self.trial(change, *order, &mut |_| {}), gather)?;
         Ok(all)
     }
 

@@ -13,7 +13,6 @@ use anyhow::{Context, Result};
 use flameout_files::write_atomically;
 
 use crate::root;
-pub use tables::grouped;
 
 /// Fills the tables of the documentation from the kept rows, and checks what people read.
 ///

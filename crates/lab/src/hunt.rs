@@ -123,5 +123,5 @@ fn hunt(args: &Args, plan: &Plan, runs: &[Settings], results: &Results, stop: &A
     let display = Display::new(plan, runs.len(), due.len());
     let worker = Worker { plan, results, runs: root().join(&args.runs), display: &display, stop };
     let threads = (jobs::cores()? / workers).max(1);
-    jobs::do_all(due, workers, threads, stop, |settings| worker.carry_out(settings))
+    jobs::do_all(&due, workers, threads, stop, |settings| worker.carry_out(settings))
 }

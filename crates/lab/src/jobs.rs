@@ -1,11 +1,10 @@
 //! Long work in several threads, one job after the other in each.
 
-use std::collections::VecDeque;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
+use flameout_doctor::side_by_side;
 
 /// Cores of the machine.
 pub fn cores() -> Result<usize> {
@@ -17,62 +16,45 @@ pub fn at_a_time(asked: Option<NonZeroUsize>, jobs: usize) -> Result<usize> {
     Ok(asked.map_or(cores()?, NonZeroUsize::get).min(jobs))
 }
 
-/// Does the jobs in their order, `workers` at a time, each with `threads` threads of its own. After `stop` is set, or a job has
-/// failed, which sets it, no job is begun.
-pub fn do_all<J: Send>(
-    jobs: impl IntoIterator<Item = J>,
+/// Does the jobs, see [`side_by_side::do_all`].
+pub fn do_all<J: Sync>(
+    jobs: &[J],
     workers: usize,
     threads: usize,
     stop: &AtomicBool,
-    carry_out: impl Fn(J) -> Result<()> + Sync,
+    carry_out: impl Fn(&J) -> Result<()> + Sync,
 ) -> Result<()> {
-    let queue: Mutex<VecDeque<J>> = Mutex::new(jobs.into_iter().collect());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-    let work = || {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("starting the threads")?;
-        while !stop.load(Ordering::Relaxed)
-            && let Some(job) = next()
-        {
-            let done = pool.install(|| carry_out(job));
-            if done.is_err() {
-                stop.store(true, Ordering::Relaxed);
-            }
-            done?;
-        }
-        anyhow::Ok(())
-    };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().expect("a worker does not panic"))
-    })
+    side_by_side::do_all(jobs, workers, threads, stop, carry_out, |()| {}).map(drop)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
     fn every_job_is_done_once() {
         let (stop, sum) = (AtomicBool::new(false), AtomicU64::new(0));
-        let add = |job: u64| {
+        let jobs: Vec<u64> = (1..=100).collect();
+        let add = |job: &u64| {
             assert_eq!(rayon::current_num_threads(), 2);
-            sum.fetch_add(job, Ordering::Relaxed);
+            sum.fetch_add(*job, Ordering::Relaxed);
             Ok(())
         };
-        do_all(1..=100, 3, 2, &stop, add).unwrap();
+        do_all(&jobs, 3, 2, &stop, add).unwrap();
         assert_eq!(sum.into_inner(), 5050);
     }
 
     #[test]
     fn a_failure_stops_what_has_not_begun() {
         let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
-        let fail_at_3 = |job: u64| {
-            anyhow::ensure!(job != 3, "job 3 fails");
+        let jobs: Vec<u64> = (1..=100).collect();
+        let fail_at_3 = |job: &u64| {
+            anyhow::ensure!(*job != 3, "job 3 fails");
             done.fetch_add(1, Ordering::Relaxed);
             Ok(())
         };
-        let error = do_all(1..=100, 1, 1, &stop, fail_at_3).unwrap_err();
+        let error = do_all(&jobs, 1, 1, &stop, fail_at_3).unwrap_err();
         assert_eq!((error.to_string().as_str(), done.into_inner()), ("job 3 fails", 2));
         assert!(stop.into_inner());
     }

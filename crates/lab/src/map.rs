@@ -12,10 +12,10 @@ use flameout_doctor::Proportion;
 use flameout_experiment::{Case, Settings};
 use flameout_files::write_atomically;
 
-use crate::docs::grouped;
 use crate::hunt::results::{Results, Row};
 use crate::{csv_file, growth, root};
 use figure::Figure;
+use flameout::report::whole;
 
 /// Draws what the hunts have found, from the rows and curves in the repository; nothing is trained.
 ///
@@ -162,7 +162,7 @@ fn identity(settings: &Settings) -> Option<(Case, String, f64)> {
     let trained_on = words as f64 * (1.0 - settings.data.test_share);
     let epoch = (trained_on / settings.training.batch as f64).ceil();
     let steps = (epoch * settings.training.epochs as f64 / 1000.0).round() as u64 * 1000;
-    Some((settings.case, format!("{} units, {} steps", grouped(units), grouped(steps)), rate))
+    Some((settings.case, format!("{} units, {} steps", whole(units), whole(steps)), rate))
 }
 
 /// The learning rate of a run that differs from the question's in size, words, rate and length alone.

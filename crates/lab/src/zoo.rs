@@ -179,7 +179,7 @@ fn make_rows<R: Row + Send>(
     let workers = jobs::at_a_time(args.jobs, due.len())?;
     let bar = progress_bar(specimens.len(), due.len());
     // Small networks gain nothing by several threads.
-    let done = jobs::do_all(due, workers, 1, stop, |specimen| {
+    let done = jobs::do_all(&due, workers, 1, stop, |&specimen| {
         rows.append(make(specimen).with_context(|| specimen.to_string())?)?;
         bar.inc(1);
         Ok(())

@@ -14,7 +14,6 @@ use serde::Deserialize;
 
 use super::pages::Page;
 use crate::hunt::results::Results;
-pub use line::grouped;
 use line::{Column, Line};
 
 const SPECIFICATIONS: &str = "docs/hunt/tables.toml";

@@ -5,10 +5,10 @@ use flameout_experiment::Case;
 
 use super::figure::{Axis, Figure, Panel, Series as Drawn, Shape};
 use super::{Rate, Series};
-use crate::docs::grouped;
 use crate::growth::Sample;
 use crate::hunt::curve::Point;
 use crate::hunt::results::Row;
+use flameout::report::whole;
 
 /// Okabe and Ito's colours, which people with colour-blindness can tell apart.
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444"];
@@ -164,13 +164,13 @@ fn highest_accuracy(runs: &[&Run]) -> f64 {
 pub fn curve(row: &Row, points: Vec<Point>) -> Figure {
     let settings = &row.settings;
     let end = match row.summary.onset_step {
-        Some(step) => format!("collapse at step {}", grouped(step)),
-        None => format!("{} steps", grouped(row.summary.steps)),
+        Some(step) => format!("collapse at step {}", whole(step)),
+        None => format!("{} steps", whole(row.summary.steps)),
     };
     let title = format!(
         "{}, {} units, learning rate {}, seed {}: {end}",
         network(settings.case),
-        grouped(settings.model.units.unwrap_or(settings.case.units()) as u64),
+        whole(settings.model.units.unwrap_or(settings.case.units()) as u64),
         settings.entries()["schedule.learning-rate"],
         settings.seed,
     );

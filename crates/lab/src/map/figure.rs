@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::docs::grouped;
+use flameout::report::whole;
 
 const WIDTH: f64 = 860.0;
 /// Room for the numbers and the name of a y axis, and of an x axis.
@@ -104,7 +104,7 @@ impl Axis {
 /// A tick as one would write it.
 fn number(value: f64) -> String {
     let rounded = (value * 1e9).round() / 1e9;
-    if rounded >= 1000.0 { grouped(rounded as u64) } else { format!("{rounded}") }
+    if rounded >= 1000.0 { whole(rounded as u64) } else { format!("{rounded}") }
 }
 
 fn escaped(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! A line of a table: the runs that it counts, and what it says of them.
 
 use anyhow::{Context, Result, ensure};
+use flameout::report::whole;
 use flameout_doctor::Proportion;
 use flameout_experiment::Settings;
 use serde::Deserialize;
@@ -80,18 +81,18 @@ impl Column {
         let collapsed = Proportion::of(trained().map(|summary| summary.collapsed));
         let mut onsets: Vec<u64> = summaries().filter_map(|summary| summary.onset_step).collect();
         onsets.sort_unstable();
-        let onset = |step: Option<&u64>| grouped(step.copied().unwrap_or_default());
+        let onset = |step: Option<&u64>| whole(step.copied().unwrap_or_default());
         let dips: Option<Vec<&Vec<u64>>> = rows.iter().map(|row| row.dips.as_ref()).collect();
         let of_dips = |said: fn(&[&Vec<u64>]) -> String| dips.as_deref().map_or("not counted".into(), said);
         match self {
-            Self::Steps => grouped(summaries().map(|summary| summary.steps).max().unwrap_or_default()),
+            Self::Steps => whole(summaries().map(|summary| summary.steps).max().unwrap_or_default()),
             Self::Trained => format!("{} of {}", trained().count(), rows.len()),
             Self::Collapsed if collapsed.of == 0 => "–".into(),
             Self::Collapsed => format!("{} of {}", collapsed.count, collapsed.of),
             Self::Interval if collapsed.of == 0 => "–".into(),
             Self::Interval => interval(&collapsed),
             Self::Onsets => listed(onsets),
-            Self::OnsetRange if onsets.len() < 2 => onsets.iter().map(|&step| grouped(step)).collect(),
+            Self::OnsetRange if onsets.len() < 2 => onsets.iter().map(|&step| whole(step)).collect(),
             Self::OnsetRange => format!("{} to {}", onset(onsets.first()), onset(onsets.last())),
             Self::Spikes => summaries().map(|summary| summary.spikes.len()).sum::<usize>().to_string(),
             Self::SpikeSteps => listed(summaries().flat_map(|summary| summary.spikes.iter().copied())),
@@ -161,31 +162,18 @@ fn distances(dips: &[&Vec<u64>]) -> String {
     let mut steps: Vec<u64> = dips.iter().flat_map(|dips| dips.windows(2).map(|two| two[1] - two[0])).collect();
     steps.sort_unstable();
     let [least, .., most] = steps[..] else { return "–".into() };
-    format!("{} ({} to {})", grouped(steps[steps.len() / 2]), grouped(least), grouped(most))
+    format!("{} ({} to {})", whole(steps[steps.len() / 2]), whole(least), whole(most))
 }
 
 /// Steps, with commas between them.
 fn listed(steps: impl IntoIterator<Item = u64>) -> String {
-    steps.into_iter().map(grouped).collect::<Vec<_>>().join(", ")
+    steps.into_iter().map(whole).collect::<Vec<_>>().join(", ")
 }
 
 /// Wilson's 95 % interval, in per cent.
 fn interval(share: &Proportion) -> String {
     let (low, high) = share.wilson();
     format!("{:.0}–{:.0} %", 100.0 * low, 100.0 * high)
-}
-
-/// A number with commas between thousands.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A loss with four decimals, a small one with two digits that say something.
@@ -208,7 +196,7 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_people_do() {
-        assert_eq!([5, 5385, 1_234_567].map(grouped), ["5", "5,385", "1,234,567"]);
+        assert_eq!([5, 5385, 1_234_567].map(whole), ["5", "5,385", "1,234,567"]);
         assert_eq!([0.00447, 0.000486, 0.000005].map(loss), ["0.0045", "0.00049", "0.0000050"]);
         assert!(same("4.166666666666667e-3", "0.004166666666666667") && !same("", "0") && same("drop", "drop"));
     }

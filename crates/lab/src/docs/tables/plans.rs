@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use flameout::report::whole;
 use flameout_experiment::Settings;
 
-use super::line::grouped;
 use super::{cost, markdown};
 use crate::hunt::plan::Plan;
 use crate::hunt::results::Row;
@@ -42,11 +42,12 @@ impl Planned {
     /// The rows of those runs that are made.
     pub fn rows<'a>(&self, rows: &'a [Row]) -> impl Iterator<Item = &'a Row> {
         self.runs.iter().filter_map(|run| {
-            let epochs = |row: &Row| if self.measured { run.training.epochs } else { row.settings.training.epochs };
+            let mut wanted = run.clone();
             rows.iter().find(|row| {
-                let mut same = run.clone();
-                same.training.epochs = epochs(row);
-                row.settings == same
+                if !self.measured {
+                    wanted.training.epochs = row.settings.training.epochs;
+                }
+                row.settings == wanted
             })
         })
     }
@@ -64,9 +65,10 @@ pub fn costs(plans: &[Planned], rows: &[Row]) -> String {
     let lines = plans.iter().map(|plan| {
         let made: Vec<&Row> = plan.rows(rows).collect();
         let steps: u64 = made.iter().map(|row| row.summary.steps).sum();
-        let hours: f64 = made.iter().map(|row| cost::hours(&row.settings) * row.summary.steps as f64).sum();
+        // From zero: the sum of no numbers is -0.0.
+        let hours = made.iter().fold(0.0, |sum, row| sum + cost::hours(&row.settings) * row.summary.steps as f64);
         let hours = if hours < 10.0 { format!("{hours:.1}") } else { format!("{hours:.0}") };
-        vec![link(plan), plan.question.clone(), made.len().to_string(), grouped(steps), hours]
+        vec![link(plan), plan.question.clone(), made.len().to_string(), whole(steps), hours]
     });
     let lines: Vec<_> = lines.collect();
     markdown(&["plan", "question", "runs made", "steps", "CPU hours, estimated"], |index| index > 1, &lines)

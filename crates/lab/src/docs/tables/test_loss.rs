@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use flameout::report::whole;
 use flameout_word2vec::Normalization;
 
-use super::line::grouped;
 use super::markdown;
 use crate::csv_file;
 use crate::hunt::curve::Point;
@@ -41,7 +41,7 @@ pub fn table(results: &Results) -> Result<String> {
         let lowest = falls.iter().map(|fall| fall.lowest).fold(f64::INFINITY, f64::min);
         let below = falls.iter().filter(|fall| fall.last < 1.0).count();
         vec![
-            grouped(words as u64),
+            whole(words as u64),
             falls.len().to_string(),
             format!("{lowest:.2}"),
             format!("{below} of {}", falls.len()),
