@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from question import CASES
+from rows import add_arguments, append, read
 
 
 def main() -> None:
@@ -26,14 +27,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("case", nargs="?", choices=CASES)
     parser.add_argument("framework", nargs="?", choices=["torch", "keras"])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    add_arguments(parser)
     parser.add_argument("--rate", type=float, help="a learning rate other than the case's")
-    parser.add_argument("--rows", type=Path, required=True, help="the file of rows, JSON lines")
     parser.add_argument("--crashes", type=Path, help="where crash directories are kept; else they are removed")
     parser.add_argument("--no-remedy", action="store_true", help="do not train again with the remedy")
-    parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
-    rows = [json.loads(line) for line in options.rows.read_text().splitlines()] if options.rows.exists() else []
+    rows = read(options.rows)
     if options.table:
         print(table(rows))
         return
@@ -44,8 +43,7 @@ def main() -> None:
         known["rate"] = options.rate or CASES[options.case].rate
         if not any(known.items() <= row.items() for row in rows):
             row = known | run(known, options.crashes, not options.no_remedy)
-            with options.rows.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+            append(options.rows, row)
             print(json.dumps({key: value for key, value in row.items() if key != "trials"}), flush=True)
 
 

@@ -22,6 +22,7 @@ import flameout.torch
 import torch
 from faults import FAULTS, STEPS, Fault, Training
 from flameout.diagnosis import Diagnosis
+from rows import add_arguments, append, read
 
 HEALTHY = ("mlp", "cnn", "transformer")
 #: Healthy runs of each network for each seed.
@@ -31,12 +32,10 @@ RUNS = 2
 def main() -> None:
     """Make the runs that are asked for, or print the table of those that were made."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    add_arguments(parser)
     parser.add_argument("--kinds", nargs="+", default=[*FAULTS, *HEALTHY], choices=[*FAULTS, *HEALTHY])
-    parser.add_argument("--rows", type=Path, required=True, help="the file of rows, JSON lines")
-    parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
-    rows = [json.loads(line) for line in options.rows.read_text().splitlines()] if options.rows.exists() else []
+    rows = read(options.rows)
     if options.table:
         print(table(rows))
         return
@@ -48,8 +47,7 @@ def main() -> None:
                 begun = time.process_time()
                 row = faulty(FAULTS[kind], seed) if kind in FAULTS else healthy(kind, seed)
                 row = {"kind": kind, "seed": seed} | row | {"seconds": round(time.process_time() - begun, 1)}
-                with options.rows.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
+                append(options.rows, row)
                 print(json.dumps(row), flush=True)
 
 

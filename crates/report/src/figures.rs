@@ -19,8 +19,9 @@ fn trimmed(digits: &str) -> &str {
     if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits }
 }
 
-/// A whole number with a comma before every three digits.
-pub(crate) fn whole(value: u64) -> String {
+/// Writes a whole number with a comma before every three digits.
+#[must_use]
+pub fn whole(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

@@ -38,6 +38,7 @@ use std::path::Path;
 
 pub use chart::Chart;
 pub use error::Error;
+pub use figures::whole;
 pub use mark::{Mark, MarkKind};
 pub use page::compare::compare;
 pub use page::run::html;

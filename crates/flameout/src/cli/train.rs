@@ -126,6 +126,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.is_of_ngrams() {
         return ngrams::run(args);
     }
+    if let (true, Some(option)) = (args.is_open(), args.of_network()) {
+        tell!("{option} is of a network: --model bidirectional is trained (without it: n-grams)");
+    }
     let settings = match (&args.out, args.resume) {
         (Some(out), true) => {
             let begun = Settings::read(&out.join("settings.toml")).context("no run to go on with")?;
@@ -165,17 +168,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 impl Args {
     /// Whether n-grams are fitted. They are, unless something is asked for that only a network has.
     fn is_of_ngrams(&self) -> bool {
-        match &self.model {
-            _ if self.resume || self.settings.is_some() => false,
-            Some(model) => model == ngrams::NAME,
-            None => {
-                let of_network = self.of_network();
-                if let Some(option) = &of_network {
-                    tell!("{option} is of a network: --model bidirectional is trained (without it: n-grams)");
-                }
-                of_network.is_none()
-            }
-        }
+        let named = self.model.as_deref() == Some(ngrams::NAME) && !self.resume && self.settings.is_none();
+        named || (self.is_open() && self.of_network().is_none())
+    }
+
+    /// Whether nothing says by itself what is trained.
+    fn is_open(&self) -> bool {
+        self.model.is_none() && !self.resume && self.settings.is_none()
     }
 
     /// An option that only a network has, as it is written.
