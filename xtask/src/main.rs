@@ -41,6 +41,8 @@ enum Task {
     Hunt(lab::Args),
     /// Makes the runs of plans again and measures how the columns of the first recurrent kernel grow.
     Growth(lab::Args),
+    /// Makes the runs of plans again and measures how much the recurrent layer stretches differences of its state.
+    Stretch(lab::Args),
     /// Draws what the hunts have found, from the rows and curves in the repository; nothing is trained.
     Map(lab::Args),
     /// Fills the tables of the documentation from the kept rows, and checks what people read.
@@ -72,6 +74,7 @@ fn carry_out(task: Task) -> Result<ExitCode> {
         Task::Torture(args) => torture::run(&args),
         Task::Hunt(args) => lab::run("hunt", &args),
         Task::Growth(args) => lab::run("growth", &args),
+        Task::Stretch(args) => lab::run("stretch", &args),
         Task::Map(args) => lab::run("map", &args),
         Task::Docs(args) => lab::run("docs", &args),
         Task::Zoo(args) => lab::run("zoo", &args),

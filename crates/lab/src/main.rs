@@ -24,6 +24,7 @@ mod hunt;
 mod jobs;
 mod json_lines;
 mod map;
+mod stretch;
 mod warning;
 mod zoo;
 
@@ -46,6 +47,7 @@ struct Cli {
 enum Task {
     Hunt(hunt::Args),
     Growth(growth::Args),
+    Stretch(stretch::Args),
     Map(map::Args),
     Docs(docs::Args),
     Zoo(zoo::Args),
@@ -66,6 +68,7 @@ fn carry_out(task: Task) -> Result<ExitCode> {
     match task {
         Task::Hunt(args) => hunt::run(&args),
         Task::Growth(args) => growth::run(&args),
+        Task::Stretch(args) => stretch::run(&args),
         Task::Map(args) => map::run(&args),
         Task::Docs(args) => docs::run(&args),
         Task::Zoo(args) => zoo::run(&args),

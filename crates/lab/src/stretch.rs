@@ -1,0 +1,262 @@
+//! `cargo xtask stretch`: how much the recurrent layer stretches differences of its state on the way to a collapse.
+
+mod jacobian;
+mod score;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use flameout::cli::interrupt::stop_on_ctrl_c;
+use flameout_doctor::probe::mean_column_length;
+use flameout_experiment::{Dataset, Settings, Trainer};
+use serde::{Deserialize, Serialize};
+
+use crate::hunt::cells::changes;
+use crate::hunt::plan::Plan;
+use crate::{jobs, json_lines, root};
+use jacobian::{Probe, Stretch};
+
+/// Makes the runs of plans again and measures, on the way, by which factor a small difference of the state grows until it
+/// reaches the output: over the letters of a word, over the `$` behind it, and over both.
+///
+/// The factor is the largest singular value of the product of the steps' Jacobians, computed in double precision for
+/// training words that lie evenly spread. The command also measures by which factor the gradient of each word's loss grows
+/// on its way back, and the mean column L2 norm of the recurrent kernel. All factors are natural logarithms.
+///
+/// Each run is made twice: first to learn when it collapses, then to be measured, more often just before its onset.
+/// Finished runs are kept in a file, a line each, and not repeated. The tables show each group of runs, and how well each
+/// quantity tells whether a run collapses within the next steps (area under the ROC curve: 0.5 is chance, 1 is certain).
+///
+/// Examples:
+///
+///   cargo xtask stretch docs/hunt/plans/gru-ten-seeds.toml docs/hunt/plans/padding-kind.toml --case gru-single
+///   cargo xtask stretch --table
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The plans.
+    #[arg(required_unless_present = "table", value_name = "PLAN.toml")]
+    plans: Vec<PathBuf>,
+
+    /// Only runs of this network.
+    #[arg(long, value_name = "CASE")]
+    case: Option<String>,
+
+    /// Only runs with these seeds.
+    #[arg(long, value_name = "SEED", num_args = 1..)]
+    seeds: Vec<u64>,
+
+    /// Steps between measurements; in the last steps before an onset a tenth of it.
+    #[arg(long, value_name = "STEPS", default_value_t = 500)]
+    every: u64,
+
+    /// Training words that are measured.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    words: usize,
+
+    /// Runs at a time, each on one core [default: one a core].
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+
+    /// Where the runs are kept.
+    #[arg(long, value_name = "FILE", default_value = "docs/hunt/stretch.jsonl")]
+    out: PathBuf,
+
+    /// Run nothing; print what is known so far.
+    #[arg(long, conflicts_with = "plans")]
+    table: bool,
+}
+
+/// A run that was measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Which network, with its number of units.
+    pub network: String,
+    /// What differs from the question, but for units, words and learning rate; nothing in most runs.
+    pub changed: String,
+    /// The learning rate; where it falls, the first.
+    pub rate: f64,
+    /// The seed.
+    pub seed: u64,
+    /// Steps until the run ended.
+    pub steps: u64,
+    /// The first step of the collapse, if there was one.
+    pub onset: Option<u64>,
+    /// What was measured, in the order of the steps.
+    pub readings: Vec<Reading>,
+}
+
+/// The network at a step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Steps made.
+    pub step: u64,
+    /// Mean column L2 norm of the recurrent kernel.
+    pub norm: f64,
+    /// Over the letters.
+    pub letters: Words,
+    /// Over the padding, if it is read.
+    pub padding: Option<Words>,
+    /// Over both.
+    pub whole: Words,
+    /// Growth of the gradient on its way back.
+    pub gradient: Words,
+}
+
+/// The median, the 90 % quantile and the maximum over the words.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Words(pub f64, pub f64, pub f64);
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let path = root().join(&args.out);
+    let stop = stop_on_ctrl_c()?;
+    if !args.table {
+        let known: Vec<Run> = json_lines::read(&path)?;
+        let due = due(args, &known)?;
+        let workers = jobs::at_a_time(args.jobs, due.len())?;
+        jobs::do_all(&due, workers, 1, &stop, |settings| {
+            let Some(run) = measure(settings, args, &stop)? else { return Ok(()) };
+            tell!("{} {} {} seed {}: {:?}", run.network, run.changed, run.rate, run.seed, run.onset);
+            json_lines::append(&path, &run)
+        })?;
+    }
+    score::print(&json_lines::read(&path)?);
+    Ok(if stop.load(Ordering::Relaxed) { ExitCode::from(130) } else { ExitCode::SUCCESS })
+}
+
+/// The runs of the plans that were not measured yet.
+fn due(args: &Args, known: &[Run]) -> Result<Vec<Settings>> {
+    let mut due: Vec<Settings> = Vec::new();
+    for path in &args.plans {
+        for mut settings in Plan::read(path)?.runs(&root())? {
+            settings.training.stop_after_collapse = Some(0);
+            let wanted = args.case.as_ref().is_none_or(|case| case == settings.case.name())
+                && (args.seeds.is_empty() || args.seeds.contains(&settings.seed));
+            let is_known = known.iter().any(|run| run.is_of(&settings));
+            if wanted && !is_known && !due.contains(&settings) {
+                due.push(settings);
+            }
+        }
+    }
+    Ok(due)
+}
+
+impl Run {
+    fn begin(settings: &Settings) -> Self {
+        Self {
+            network: format!("{} {}", settings.case.name(), settings.model.units.unwrap_or(settings.case.units())),
+            changed: changes(settings, &["model.units", "data.words", "schedule.learning-rate"]),
+            rate: settings.schedule.learning_rate().unwrap_or(f64::NAN),
+            seed: settings.seed,
+            steps: 0,
+            onset: None,
+            readings: Vec::new(),
+        }
+    }
+
+    fn is_of(&self, settings: &Settings) -> bool {
+        let other = Self::begin(settings);
+        self.is_like(&other) && self.seed == other.seed
+    }
+
+    /// Whether it differs in its seed alone.
+    fn is_like(&self, other: &Self) -> bool {
+        (&self.network, &self.changed, self.rate) == (&other.network, &other.changed, other.rate)
+    }
+}
+
+/// Makes a run and measures it; None if it was stopped.
+fn measure(settings: &Settings, args: &Args, stop: &AtomicBool) -> Result<Option<Run>> {
+    let dataset = Dataset::open(settings, &root())?;
+    let mut first = Trainer::new(settings, &dataset)?;
+    while !first.finished() {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        first.advance(&dataset, &mut ())?;
+    }
+    let onset = first.outcome().collapse_onset();
+    let mut run = Run { steps: first.steps(), onset, ..Run::begin(settings) };
+
+    let mut trainer = Trainer::new(settings, &dataset)?;
+    let mut probe = Probe::new(trainer.architecture(), &dataset, args.words)?;
+    let kernel = trainer.tensors().iter().find(|tensor| tensor.name.ends_with("recurrent_kernel")).cloned();
+    let kernel = kernel.context("the network has no recurrent layer")?;
+    let end = onset.unwrap_or(run.steps);
+    while trainer.steps() < end && !trainer.finished() {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        trainer.advance(&dataset, &mut ())?;
+        let step = trainer.steps();
+        let near = onset.is_some_and(|onset| step + args.every >= onset);
+        let every = if near { (args.every / 10).max(1) } else { args.every };
+        if step.is_multiple_of(every) {
+            let words = probe.measure(&trainer)?;
+            run.readings.push(Reading::new(step, mean_column_length(&kernel, trainer.parameters()), &words));
+        }
+    }
+    Ok(Some(run))
+}
+
+impl Reading {
+    fn new(step: u64, norm: f64, words: &[Stretch]) -> Self {
+        let over = |value: fn(&Stretch) -> f64| Words::of(words.iter().map(value).collect());
+        let padding: Option<Vec<f64>> = words.iter().map(|word| word.padding).collect();
+        Self {
+            step,
+            norm: rounded(norm),
+            letters: over(|word| word.letters),
+            padding: padding.map(Words::of),
+            whole: over(|word| word.whole),
+            gradient: over(|word| word.gradient),
+        }
+    }
+}
+
+impl Words {
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |share: f64| rounded(values[((values.len() - 1) as f64 * share).round() as usize]);
+        Self(at(0.5), at(0.9), at(1.0))
+    }
+}
+
+/// Three digits after the point are more than is known.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_measured_up_to_its_onset() {
+        let mut settings = Settings::for_case(flameout_experiment::Case::GruSingle);
+        for (key, value) in [("model.units", "6"), ("data.words", "64"), ("training.epochs", "15")] {
+            settings.set(key, value).unwrap();
+        }
+        let args = Args {
+            plans: Vec::new(),
+            case: None,
+            seeds: Vec::new(),
+            every: 10,
+            words: 5,
+            jobs: None,
+            out: PathBuf::new(),
+            table: false,
+        };
+        let run = measure(&settings, &args, &AtomicBool::new(false)).unwrap().unwrap();
+        assert!(run.is_of(&settings) && run.onset.is_none());
+        assert_eq!(run.readings.len() as u64, run.steps / 10);
+        assert!(run.readings.iter().all(|reading| {
+            let Words(median, most, maximum) = reading.whole;
+            median <= most && most <= maximum && reading.gradient.0 <= maximum && reading.padding.is_some()
+        }));
+    }
+}

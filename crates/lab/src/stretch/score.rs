@@ -1,0 +1,135 @@
+//! What the measured runs come to.
+
+use flameout::cli::table;
+
+use super::{Reading, Run};
+
+/// A run counts as about to collapse if its onset is at most so many steps away.
+const AHEAD: u64 = 500;
+
+/// What may tell that a collapse is near, by name.
+const QUANTITIES: [(&str, fn(&Run, &Reading) -> Option<f64>); 8] = [
+    ("learning rate", |run, _| Some(run.rate)),
+    ("column norm", |_, reading| Some(reading.norm)),
+    ("letters, maximum", |_, reading| Some(reading.letters.2)),
+    ("padding, maximum", |_, reading| reading.padding.map(|words| words.2)),
+    ("both, median", |_, reading| Some(reading.whole.0)),
+    ("both, maximum", |_, reading| Some(reading.whole.2)),
+    ("gradient, maximum", |_, reading| Some(reading.gradient.2)),
+    ("both, maximum, and ln rate", |run, reading| Some(reading.whole.2 + run.rate.ln())),
+];
+
+/// A line for each network, change and rate; then one for each quantity.
+pub fn print(runs: &[Run]) {
+    let mut runs = runs.to_vec();
+    runs.sort_by(|a, b| {
+        let key = |run: &Run| (run.network.clone(), run.changed.clone(), run.rate.to_bits(), run.seed);
+        key(a).cmp(&key(b))
+    });
+    let mut groups = table::new([
+        "network",
+        "changed",
+        "learning rate",
+        "runs",
+        "collapsed",
+        "column norm",
+        "letters",
+        "padding",
+        "both",
+        "gradient",
+    ]);
+    for group in runs.chunk_by(Run::is_like) {
+        let (first, collapsed) = (&group[0], group.iter().filter(|run| run.onset.is_some()).count());
+        let last = |value: fn(&Reading) -> Option<f64>| {
+            range(group.iter().filter_map(|run| run.before_onset().and_then(value)).collect())
+        };
+        groups.add_row([
+            first.network.clone(),
+            first.changed.clone(),
+            format!("{:.4}", first.rate),
+            group.len().to_string(),
+            collapsed.to_string(),
+            last(|reading| Some(reading.norm)),
+            last(|reading| Some(reading.letters.2)),
+            last(|reading| reading.padding.map(|words| words.2)),
+            last(|reading| Some(reading.whole.2)),
+            last(|reading| Some(reading.gradient.2)),
+        ]);
+    }
+    say!(
+        "Medians over the runs (and lowest to highest) of each word's maximum, in the last reading at least 50 steps before"
+    );
+    say!("the onset, or at the end:\n{groups}");
+
+    let mut quantities =
+        table::new(["quantity", "intervals before an onset", "other intervals", "area under the curve"]);
+    for (name, value) in QUANTITIES {
+        let (mut near, mut far) = (Vec::new(), Vec::new());
+        for run in &runs {
+            for reading in run.intervals() {
+                let onset_is_near = run.onset.is_some_and(|onset| onset <= reading.step + AHEAD);
+                if let Some(value) = value(run, reading) {
+                    if onset_is_near { near.push(value) } else { far.push(value) }
+                }
+            }
+        }
+        let area = area(&near, &far).map_or("unknown".into(), |area| format!("{area:.3}"));
+        quantities.add_row([name.into(), near.len().to_string(), far.len().to_string(), area]);
+    }
+    say!("How well a quantity tells whether an onset comes within {AHEAD} steps:\n{quantities}");
+}
+
+impl Run {
+    /// The last reading that the onset itself has not touched.
+    fn before_onset(&self) -> Option<&Reading> {
+        let until = self.onset.map_or(u64::MAX, |onset| onset.saturating_sub(50));
+        self.readings.iter().rev().find(|reading| reading.step <= until)
+    }
+
+    /// One reading of every interval.
+    fn intervals(&self) -> impl Iterator<Item = &Reading> {
+        self.readings.iter().filter(|reading| reading.step.is_multiple_of(AHEAD))
+    }
+}
+
+/// The chance that a value of the first is above one of the second; equal ones count half. None if there is none of either.
+fn area(above: &[f64], below: &[f64]) -> Option<f64> {
+    let pairs = (above.len() * below.len()) as f64;
+    let won = |a: &f64| -> f64 {
+        below
+            .iter()
+            .map(|b| {
+                if a > b {
+                    1.0
+                } else if a == b {
+                    0.5
+                } else {
+                    0.0
+                }
+            })
+            .sum()
+    };
+    (pairs > 0.0).then(|| above.iter().map(won).sum::<f64>() / pairs)
+}
+
+fn range(mut values: Vec<f64>) -> String {
+    values.sort_by(f64::total_cmp);
+    match values[..] {
+        [] => String::new(),
+        [low, .., high] => format!("{:.1} ({low:.1} to {high:.1})", values[values.len() / 2]),
+        [one] => format!("{one:.1}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_area_counts_pairs() {
+        assert_eq!(area(&[2.0, 3.0], &[0.0, 1.0]), Some(1.0));
+        assert_eq!(area(&[1.0], &[1.0]), Some(0.5));
+        assert_eq!(area(&[0.0, 2.0], &[1.0]), Some(0.5));
+        assert_eq!(area(&[], &[1.0]), None);
+    }
+}
