@@ -1,5 +1,8 @@
-//! `cargo xtask stretch`: how much the recurrent layer stretches differences of its state on the way to a collapse.
+//! `cargo xtask stretch`: how much the recurrent layer stretches differences of its state on the way to a collapse, and how
+//! much each update changes the outputs.
 
+mod close_up;
+mod effect;
 mod jacobian;
 mod score;
 
@@ -17,6 +20,8 @@ use serde::{Deserialize, Serialize};
 use crate::hunt::cells::changes;
 use crate::hunt::plan::Plan;
 use crate::{jobs, json_lines, root};
+use close_up::CloseUp;
+use effect::{Effect, Effects};
 use jacobian::{Probe, Stretch};
 
 /// Makes the runs of plans again and measures, on the way, by which factor a small difference of the state grows until it
@@ -24,7 +29,8 @@ use jacobian::{Probe, Stretch};
 ///
 /// The factor is the largest singular value of the product of the steps' Jacobians, computed in double precision for
 /// training words that lie evenly spread. The command also measures by which factor the gradient of each word's loss grows
-/// on its way back, and the mean column L2 norm of the recurrent kernel. All factors are natural logarithms.
+/// on its way back, and the mean column L2 norm of the recurrent kernel. All factors are natural logarithms. And it
+/// measures by how much each update of the epoch that follows changes the network's outputs.
 ///
 /// Each run is made twice: first to learn when it collapses, then to be measured, more often just before its onset.
 /// Finished runs are kept in a file, a line each, and not repeated. The tables show each group of runs, and how well each
@@ -33,6 +39,7 @@ use jacobian::{Probe, Stretch};
 /// Examples:
 ///
 ///   cargo xtask stretch docs/hunt/plans/gru-ten-seeds.toml docs/hunt/plans/padding-kind.toml --case gru-single
+///   cargo xtask stretch docs/hunt/plans/gru-ten-seeds.toml --seeds 0 --close-up 60
 ///   cargo xtask stretch --table
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -50,11 +57,11 @@ pub struct Args {
     seeds: Vec<u64>,
 
     /// Steps between measurements; in the last steps before an onset a tenth of it.
-    #[arg(long, value_name = "STEPS", default_value_t = 500)]
+    #[arg(long, value_name = "STEPS", default_value_t = 1000)]
     every: u64,
 
-    /// Training words that are measured.
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    /// Training words whose stretch is measured; a tenth of them for the effect of an update.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
     words: usize,
 
     /// Runs at a time, each on one core [default: one a core].
@@ -64,6 +71,14 @@ pub struct Args {
     /// Where the runs are kept.
     #[arg(long, value_name = "FILE", default_value = "docs/hunt/stretch.jsonl")]
     out: PathBuf,
+
+    /// Instead, look at the last steps before each onset one by one, at the words of each step's own batch.
+    #[arg(long, value_name = "STEPS")]
+    close_up: Option<u64>,
+
+    /// Where these steps are kept.
+    #[arg(long, value_name = "FILE", default_value = "docs/hunt/close-up.jsonl")]
+    close_up_out: PathBuf,
 
     /// Run nothing; print what is known so far.
     #[arg(long, conflicts_with = "plans")]
@@ -86,6 +101,7 @@ pub struct Run {
     /// The first step of the collapse, if there was one.
     pub onset: Option<u64>,
     /// What was measured, in the order of the steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readings: Vec<Reading>,
 }
 
@@ -104,27 +120,47 @@ pub struct Reading {
     pub whole: Words,
     /// Growth of the gradient on its way back.
     pub gradient: Words,
+    /// Change of the outputs by an update, as a share of their spread: over the updates of the next epoch.
+    pub effect: Words,
+    /// How far that change is from a straight line, 0 if it is one.
+    pub bend: Words,
 }
 
-/// The median, the 90 % quantile and the maximum over the words.
+/// The median, the 99 % quantile and the maximum over the words, or over updates.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Words(pub f64, pub f64, pub f64);
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let path = root().join(&args.out);
+    let (path, close_ups) = (root().join(&args.out), root().join(&args.close_up_out));
     let stop = stop_on_ctrl_c()?;
     if !args.table {
-        let known: Vec<Run> = json_lines::read(&path)?;
+        let known: Vec<Run> = match args.close_up {
+            None => json_lines::read(&path)?,
+            Some(_) => json_lines::read(&close_ups)?.into_iter().map(|close_up: CloseUp| close_up.run).collect(),
+        };
         let due = due(args, &known)?;
-        let workers = jobs::at_a_time(args.jobs, due.len())?;
-        jobs::do_all(&due, workers, 1, &stop, |settings| {
-            let Some(run) = measure(settings, args, &stop)? else { return Ok(()) };
-            tell!("{} {} {} seed {}: {:?}", run.network, run.changed, run.rate, run.seed, run.onset);
-            json_lines::append(&path, &run)
+        jobs::do_all(&due, jobs::at_a_time(args.jobs, due.len())?, 1, &stop, |settings| {
+            let Some((steps, onset)) = first(settings, &stop)? else { return Ok(()) };
+            match args.close_up {
+                None => match measure(settings, args, steps, onset, &stop)? {
+                    Some(run) => json_lines::append(&path, &run)?,
+                    None => return Ok(()),
+                },
+                Some(before) => match onset {
+                    Some(onset) => {
+                        let close_up = close_up::look(settings, onset, before, args.words.div_ceil(10))?;
+                        json_lines::append(&close_ups, &close_up)?;
+                    }
+                    None => return Ok(()),
+                },
+            }
+            tell!("{} seed {}: onset {onset:?}", settings.case.name(), settings.seed);
+            Ok(())
         })?;
     }
     score::print(&json_lines::read(&path)?);
+    close_up::print(&json_lines::read(&close_ups)?);
     Ok(if stop.load(Ordering::Relaxed) { ExitCode::from(130) } else { ExitCode::SUCCESS })
 }
 
@@ -158,6 +194,12 @@ impl Run {
         }
     }
 
+    /// By network, change, rate and seed.
+    fn order(&self, other: &Self) -> std::cmp::Ordering {
+        let key = |run: &Self| (run.network.clone(), run.changed.clone(), run.rate.to_bits(), run.seed);
+        key(self).cmp(&key(other))
+    }
+
     fn is_of(&self, settings: &Settings) -> bool {
         let other = Self::begin(settings);
         self.is_like(&other) && self.seed == other.seed
@@ -169,35 +211,50 @@ impl Run {
     }
 }
 
-/// Makes a run and measures it; None if it was stopped.
-fn measure(settings: &Settings, args: &Args, stop: &AtomicBool) -> Result<Option<Run>> {
+/// Makes a run without measuring it: its steps, and its onset. None if it was stopped.
+fn first(settings: &Settings, stop: &AtomicBool) -> Result<Option<(u64, Option<u64>)>> {
     let dataset = Dataset::open(settings, &root())?;
-    let mut first = Trainer::new(settings, &dataset)?;
-    while !first.finished() {
+    let mut trainer = Trainer::new(settings, &dataset)?;
+    while !trainer.finished() {
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        first.advance(&dataset, &mut ())?;
+        trainer.advance(&dataset, &mut ())?;
     }
-    let onset = first.outcome().collapse_onset();
-    let mut run = Run { steps: first.steps(), onset, ..Run::begin(settings) };
+    Ok(Some((trainer.steps(), trainer.outcome().collapse_onset())))
+}
 
+/// Makes a run again and measures it; None if it was stopped.
+fn measure(settings: &Settings, args: &Args, steps: u64, onset: Option<u64>, stop: &AtomicBool) -> Result<Option<Run>> {
+    let mut run = Run { steps, onset, ..Run::begin(settings) };
+    let dataset = Dataset::open(settings, &root())?;
     let mut trainer = Trainer::new(settings, &dataset)?;
     let mut probe = Probe::new(trainer.architecture(), &dataset, args.words)?;
     let kernel = trainer.tensors().iter().find(|tensor| tensor.name.ends_with("recurrent_kernel")).cloned();
     let kernel = kernel.context("the network has no recurrent layer")?;
+    let mut effects = Effects::new(trainer.architecture(), &dataset, args.words.div_ceil(10));
+    let epoch = dataset.steps_per_epoch(settings) as usize;
+    let (mut begun, mut made): (Option<Reading>, Vec<Effect>) = (None, Vec::new());
     let end = onset.unwrap_or(run.steps);
     while trainer.steps() < end && !trainer.finished() {
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
         trainer.advance(&dataset, &mut ())?;
+        if begun.is_some() {
+            made.extend(effects.measure(&trainer)?);
+            if made.len() == epoch {
+                run.readings.extend(begun.take().map(|reading| reading.with(&made)));
+            }
+        }
         let step = trainer.steps();
         let near = onset.is_some_and(|onset| step + args.every >= onset);
         let every = if near { (args.every / 10).max(1) } else { args.every };
-        if step.is_multiple_of(every) {
+        if begun.is_none() && step.is_multiple_of(every) {
             let words = probe.measure(&trainer)?;
-            run.readings.push(Reading::new(step, mean_column_length(&kernel, trainer.parameters()), &words));
+            begun = Some(Reading::new(step, mean_column_length(&kernel, trainer.parameters()), &words));
+            made.clear();
+            effects.begin(&trainer)?;
         }
     }
     Ok(Some(run))
@@ -214,7 +271,14 @@ impl Reading {
             padding: padding.map(Words::of),
             whole: over(|word| word.whole),
             gradient: over(|word| word.gradient),
+            effect: Words(f64::NAN, f64::NAN, f64::NAN),
+            bend: Words(f64::NAN, f64::NAN, f64::NAN),
         }
+    }
+
+    fn with(self, effects: &[Effect]) -> Self {
+        let over = |value: fn(&Effect) -> f64| Words::of(effects.iter().map(value).collect());
+        Self { effect: over(|effect| effect.size), bend: over(|effect| effect.bend), ..self }
     }
 }
 
@@ -222,7 +286,7 @@ impl Words {
     fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let at = |share: f64| rounded(values[((values.len() - 1) as f64 * share).round() as usize]);
-        Self(at(0.5), at(0.9), at(1.0))
+        Self(at(0.5), at(0.99), at(1.0))
     }
 }
 
@@ -238,25 +302,37 @@ mod tests {
     #[test]
     fn a_run_is_measured_up_to_its_onset() {
         let mut settings = Settings::for_case(flameout_experiment::Case::GruSingle);
-        for (key, value) in [("model.units", "6"), ("data.words", "64"), ("training.epochs", "15")] {
+        for (key, value) in [("model.units", "6"), ("data.words", "64"), ("training.epochs", "60")] {
             settings.set(key, value).unwrap();
         }
         let args = Args {
             plans: Vec::new(),
             case: None,
             seeds: Vec::new(),
-            every: 10,
+            every: 20,
             words: 5,
             jobs: None,
             out: PathBuf::new(),
+            close_up: None,
+            close_up_out: PathBuf::new(),
             table: false,
         };
-        let run = measure(&settings, &args, &AtomicBool::new(false)).unwrap().unwrap();
+        let stop = AtomicBool::new(false);
+        let (steps, onset) = first(&settings, &stop).unwrap().unwrap();
+        let run = measure(&settings, &args, steps, onset, &stop).unwrap().unwrap();
         assert!(run.is_of(&settings) && run.onset.is_none());
-        assert_eq!(run.readings.len() as u64, run.steps / 10);
+        let close_up = close_up::look(&settings, 60, 20, 5).unwrap();
+        let numbers: Vec<u64> = close_up.steps.iter().map(|step| step.step).collect();
+        assert_eq!(numbers, (41..=90).collect::<Vec<_>>());
+        assert_eq!(run.readings.len() as u64, run.steps / 20 - 1);
         assert!(run.readings.iter().all(|reading| {
             let Words(median, most, maximum) = reading.whole;
-            median <= most && most <= maximum && reading.gradient.0 <= maximum && reading.padding.is_some()
+            median <= most
+                && most <= maximum
+                && reading.gradient.0 <= maximum
+                && reading.padding.is_some()
+                && reading.effect.0 > 0.0
+                && reading.bend.2 < 1.0
         }));
     }
 }

@@ -5,27 +5,28 @@ use flameout::cli::table;
 use super::{Reading, Run};
 
 /// A run counts as about to collapse if its onset is at most so many steps away.
-const AHEAD: u64 = 500;
+const AHEAD: u64 = 1000;
 
-/// What may tell that a collapse is near, by name.
-const QUANTITIES: [(&str, fn(&Run, &Reading) -> Option<f64>); 8] = [
+/// What may tell that a collapse is near.
+type Quantity = fn(&Run, &Reading) -> Option<f64>;
+const QUANTITIES: [(&str, Quantity); 11] = [
     ("learning rate", |run, _| Some(run.rate)),
     ("column norm", |_, reading| Some(reading.norm)),
+    ("learning rate times column norm", |run, reading| Some(run.rate * reading.norm)),
     ("letters, maximum", |_, reading| Some(reading.letters.2)),
     ("padding, maximum", |_, reading| reading.padding.map(|words| words.2)),
     ("both, median", |_, reading| Some(reading.whole.0)),
     ("both, maximum", |_, reading| Some(reading.whole.2)),
     ("gradient, maximum", |_, reading| Some(reading.gradient.2)),
-    ("both, maximum, and ln rate", |run, reading| Some(reading.whole.2 + run.rate.ln())),
+    ("effect of an update, median", |_, reading| Some(reading.effect.0)),
+    ("effect of an update, maximum", |_, reading| Some(reading.effect.2)),
+    ("bend of an update, maximum", |_, reading| Some(reading.bend.2)),
 ];
 
 /// A line for each network, change and rate; then one for each quantity.
 pub fn print(runs: &[Run]) {
     let mut runs = runs.to_vec();
-    runs.sort_by(|a, b| {
-        let key = |run: &Run| (run.network.clone(), run.changed.clone(), run.rate.to_bits(), run.seed);
-        key(a).cmp(&key(b))
-    });
+    runs.sort_by(Run::order);
     let mut groups = table::new([
         "network",
         "changed",
@@ -37,6 +38,8 @@ pub fn print(runs: &[Run]) {
         "padding",
         "both",
         "gradient",
+        "effect",
+        "bend",
     ]);
     for group in runs.chunk_by(Run::is_like) {
         let (first, collapsed) = (&group[0], group.iter().filter(|run| run.onset.is_some()).count());
@@ -54,6 +57,8 @@ pub fn print(runs: &[Run]) {
             last(|reading| reading.padding.map(|words| words.2)),
             last(|reading| Some(reading.whole.2)),
             last(|reading| Some(reading.gradient.2)),
+            last(|reading| Some(reading.effect.2)),
+            last(|reading| Some(reading.bend.2)),
         ]);
     }
     say!(
@@ -80,10 +85,9 @@ pub fn print(runs: &[Run]) {
 }
 
 impl Run {
-    /// The last reading that the onset itself has not touched.
+    /// The last reading: it ended before the onset.
     fn before_onset(&self) -> Option<&Reading> {
-        let until = self.onset.map_or(u64::MAX, |onset| onset.saturating_sub(50));
-        self.readings.iter().rev().find(|reading| reading.step <= until)
+        self.readings.last()
     }
 
     /// One reading of every interval.
@@ -116,8 +120,8 @@ fn range(mut values: Vec<f64>) -> String {
     values.sort_by(f64::total_cmp);
     match values[..] {
         [] => String::new(),
-        [low, .., high] => format!("{:.1} ({low:.1} to {high:.1})", values[values.len() / 2]),
-        [one] => format!("{one:.1}"),
+        [low, .., high] => format!("{:.2} ({low:.2} to {high:.2})", values[values.len() / 2]),
+        [one] => format!("{one:.2}"),
     }
 }
 

@@ -1,0 +1,71 @@
+//! How much one update changes what a network predicts.
+
+use anyhow::Result;
+use flameout_experiment::dataset::Batch;
+use flameout_experiment::{Dataset, Trainer};
+use flameout_model::{Architecture, Sequential, metrics};
+use ndarray::Array2;
+
+/// Measures the updates of networks of one architecture, always on the same words.
+pub struct Effects {
+    network: Sequential<f64>,
+    batch: Batch,
+    last: Option<Predicted>,
+}
+
+/// A network at a moment.
+struct Predicted {
+    parameters: Vec<f64>,
+    outputs: Array2<f64>,
+}
+
+/// What an update has done.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Effect {
+    /// The root mean square of the change of the outputs, as a share of the spread that the outputs had between words.
+    pub size: f64,
+    /// How far the change is from a straight line: the second difference of the outputs before, halfway and after, over
+    /// their difference. 0 for a linear change.
+    pub bend: f64,
+}
+
+impl Effects {
+    /// For the networks of a run, on at most `count` training words that lie evenly spread in the data set.
+    pub fn new(architecture: &Architecture, dataset: &Dataset, count: usize) -> Self {
+        let count = count.min(dataset.train.len());
+        let rows: Vec<usize> = (0..count).map(|i| dataset.train[i * dataset.train.len() / count]).collect();
+        Self { network: Sequential::of(architecture.clone()), batch: dataset.batch(&rows), last: None }
+    }
+
+    /// Looks at the network before the first of some updates.
+    pub fn begin(&mut self, trainer: &Trainer) -> Result<()> {
+        let parameters: Vec<f64> = trainer.parameters().iter().collect();
+        let outputs = self.outputs(&parameters)?;
+        self.last = Some(Predicted { parameters, outputs });
+        Ok(())
+    }
+
+    /// Measures the update since it looked last; None if it has not looked.
+    pub fn measure(&mut self, trainer: &Trainer) -> Result<Option<Effect>> {
+        let Some(before) = self.last.take() else { return Ok(None) };
+        let parameters: Vec<f64> = trainer.parameters().iter().collect();
+        let halfway: Vec<f64> = before.parameters.iter().zip(&parameters).map(|(a, b)| 0.5 * (a + b)).collect();
+        let middle = self.outputs(&halfway)?;
+        let outputs = self.outputs(&parameters)?;
+        let change = norm(&(&outputs - &before.outputs));
+        let second = norm(&(&outputs - 2.0 * &middle + &before.outputs));
+        let spread = metrics::spread(before.outputs.view());
+        let size = (change * change / before.outputs.len() as f64).sqrt() / spread;
+        self.last = Some(Predicted { parameters, outputs });
+        Ok(Some(Effect { size, bend: second / change }))
+    }
+
+    fn outputs(&mut self, parameters: &[f64]) -> Result<Array2<f64>> {
+        self.network.parameters_mut().copy_from_slice(parameters);
+        Ok(self.network.predict(self.batch.examples())?)
+    }
+}
+
+fn norm(matrix: &Array2<f64>) -> f64 {
+    matrix.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
