@@ -13,7 +13,8 @@ use flameout_experiment::{Case, Settings};
 use flameout_files::write_atomically;
 
 use crate::hunt::results::{Results, Row};
-use crate::{csv_file, growth, root};
+use crate::stretch::CloseUp;
+use crate::{csv_file, growth, json_lines, root};
 use figure::Figure;
 use flameout::report::whole;
 
@@ -27,6 +28,7 @@ use flameout::report::whole;
 /// - collapse-CASE.svg: loss and accuracy of one run of each case that collapsed;
 /// - question-CASE.svg: of the longest run of each case with all of the question's settings;
 /// - many-words-CASE-RATE.svg: of each run of seed 0 on ten thousand training words or more, without a constraint;
+/// - close-up-CASE-UNITS.svg: the last steps before the onset of a run with seed 0 (`cargo xtask stretch --close-up`);
 /// - growth-CASE-UNITS.svg: how the recurrent kernel grew (`cargo xtask growth`), and when networks collapsed.
 ///
 /// In the first three are the runs that differ from the question's settings in size, words and learning rate alone. A series
@@ -77,6 +79,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     for of_network in plain.chunk_by(|a, b| a.network == b.network) {
         let name = of_network[0].network.replace(' ', "-");
         write(&out.join(format!("growth-{name}.svg")), &chart::growth(of_network))?;
+    }
+    for close_up in json_lines::read::<CloseUp>(&root().join(&args.results).join("close-up.jsonl"))? {
+        if close_up.run.seed == 0 && close_up.run.changed.is_empty() {
+            let name = close_up.run.network.replace(' ', "-");
+            write(&out.join(format!("close-up-{name}.svg")), &chart::close_up(&close_up))?;
+        }
     }
     say!("{} rows drawn in {}", rows.len(), args.out.display());
     Ok(ExitCode::SUCCESS)

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::hunt::cells::changes;
 use crate::hunt::plan::Plan;
 use crate::{jobs, json_lines, root};
-use close_up::CloseUp;
+pub use close_up::{CloseUp, Step};
 use effect::{Effect, Effects};
 use jacobian::{Probe, Stretch};
 

@@ -8,6 +8,7 @@ use super::{Rate, Series};
 use crate::growth::Sample;
 use crate::hunt::curve::Point;
 use crate::hunt::results::Row;
+use crate::stretch::{CloseUp, Step};
 use flameout::report::whole;
 
 /// Okabe and Ito's colours, which people with colour-blindness can tell apart.
@@ -191,4 +192,51 @@ pub fn constrained(title: &str, free: &[Run], held: &[Run], bound: f64) -> Figur
     let [loss, accuracy] = side(free, "no constraint");
     let [held_loss, held_accuracy] = side(held, &format!("recurrent kernel's columns constrained to {bound}"));
     Figure { title: title.into(), columns: 2, panels: vec![loss, held_loss, accuracy, held_accuracy] }
+}
+
+/// The last steps of a run before its onset, one by one.
+pub fn close_up(close_up: &CloseUp) -> Figure {
+    let steps = &close_up.steps;
+    let onset = close_up.run.onset.unwrap_or(0);
+    let line = |name: &str, colour, value: &dyn Fn(&Step) -> f64| Drawn {
+        name: name.into(),
+        colour,
+        shape: Shape::Line(steps.iter().map(|step| (step.step as f64 - onset as f64, value(step))).collect()),
+    };
+    let panel = |name: &str, drawn: Vec<Drawn>| {
+        let values = drawn.iter().flat_map(|series| match &series.shape {
+            Shape::Line(points) => points.iter().map(|&(_, y)| y).collect::<Vec<_>>(),
+            _ => Vec::new(),
+        });
+        let first = steps.first().map_or(0.0, |step| step.step as f64 - onset as f64);
+        let last = steps.last().map_or(1.0, |step| step.step as f64 - onset as f64);
+        let x = Axis { name: "steps since the onset".into(), from: first, to: last, logarithmic: false };
+        Panel { title: String::new(), x, y: Axis::around(name, values, true), height: 110.0, series: drawn }
+    };
+    let run = &close_up.run;
+    Figure {
+        title: format!(
+            "{}, learning rate {}, seed {}: onset at step {}",
+            run.network,
+            run.rate,
+            run.seed,
+            whole(onset)
+        ),
+        columns: 1,
+        panels: vec![
+            panel(
+                "stretch",
+                vec![
+                    line("over the padding, of the word whose gradient grows most", COLOURS[1], &|step| {
+                        step.padding.map_or(f64::NAN, f64::exp)
+                    }),
+                    line("over its letters", COLOURS[0], &|step| step.letters.exp()),
+                ],
+            ),
+            panel("gradient norm", vec![line("", COLOURS[6], &|step| step.gradient_norm)]),
+            panel("update norm", vec![line("", COLOURS[6], &|step| step.update_norm)]),
+            panel("effect", vec![line("", COLOURS[6], &|step| step.effect)]),
+            panel("loss", vec![line("", COLOURS[6], &|step| step.loss)]),
+        ],
+    }
 }
