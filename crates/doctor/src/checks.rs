@@ -9,7 +9,7 @@
 //! | 5 | Are the predictions all the same? | [`curve`] |
 //! | 6 | Are the batches balanced? | [`batches`] |
 //! | 7 | Are data and initial weights of the right scale? | [`scale`] |
-//! | 8 | Was a NaN or an exploding gradient behind it? | [`curve`] |
+//! | 8 | Was a NaN or an exploding gradient behind it, and whose? | [`curve`] |
 
 pub mod batches;
 mod builder;
@@ -17,6 +17,7 @@ pub mod curve;
 pub mod data;
 pub mod gradient;
 pub mod growth;
+mod outlier;
 pub mod scale;
 pub mod slice;
 pub mod spelling;

@@ -82,7 +82,7 @@ fn checks(
         curve::check_predictions(course),
         batches::check(&subject.settings, &subject.dataset),
         scale::check(subject)?,
-        curve::check_explosion(condition, course),
+        curve::check_explosion(subject, condition, course),
     ])
 }
 

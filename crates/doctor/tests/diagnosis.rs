@@ -334,6 +334,8 @@ fn a_real_collapse_is_explained() {
     assert!(growth[1].ends_with("constraint = { tensor = \"recurrent_kernel\", max-norm = 1.6 }"), "{growth:?}");
     assert_eq!((weights.number, weights.grade), (3, Grade::Suspect));
     assert_eq!((batches.number, batches.grade), (6, Grade::Suspect), "900 words in batches of 32 leave four");
+    let explosion = &diagnosis.checks[7].evidence;
+    assert!(explosion.last().unwrap().starts_with("the first outlying gradient is that of step"), "{explosion:?}");
 
     let mut changes = 0;
     let options = Options { orders: 0, hold: 50, ..options };

@@ -60,8 +60,8 @@ pub struct Args {
     #[arg(long, value_name = "STEPS", default_value_t = 1000)]
     every: u64,
 
-    /// Training words whose stretch is measured; a tenth of them for the effect of an update.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    /// Training words that are measured.
+    #[arg(long, value_name = "N", default_value_t = 100)]
     words: usize,
 
     /// Runs at a time, each on one core [default: one a core].
@@ -84,6 +84,9 @@ pub struct Args {
     #[arg(long, conflicts_with = "plans")]
     table: bool,
 }
+
+/// The margin is measured of one update in so many.
+const MARGIN_EVERY: usize = 5;
 
 /// A run that was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -124,6 +127,8 @@ pub struct Reading {
     pub effect: Words,
     /// How far that change is from a straight line, 0 if it is one.
     pub bend: Words,
+    /// How many such updates at once lose what was learnt: the smallest, the median and the largest of every fifth update.
+    pub margin: Words,
 }
 
 /// The median, the 99 % quantile and the maximum over the words, or over updates.
@@ -149,7 +154,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 },
                 Some(before) => match onset {
                     Some(onset) => {
-                        let close_up = close_up::look(settings, onset, before, args.words.div_ceil(10))?;
+                        let close_up = close_up::look(settings, onset, before, args.words)?;
                         json_lines::append(&close_ups, &close_up)?;
                     }
                     None => return Ok(()),
@@ -232,7 +237,7 @@ fn measure(settings: &Settings, args: &Args, steps: u64, onset: Option<u64>, sto
     let mut probe = Probe::new(trainer.architecture(), &dataset, args.words)?;
     let kernel = trainer.tensors().iter().find(|tensor| tensor.name.ends_with("recurrent_kernel")).cloned();
     let kernel = kernel.context("the network has no recurrent layer")?;
-    let mut effects = Effects::new(trainer.architecture(), &dataset, args.words.div_ceil(10));
+    let mut effects = Effects::new(trainer.architecture(), &dataset, settings, args.words);
     let epoch = dataset.steps_per_epoch(settings) as usize;
     let (mut begun, mut made): (Option<Reading>, Vec<Effect>) = (None, Vec::new());
     let end = onset.unwrap_or(run.steps);
@@ -242,7 +247,7 @@ fn measure(settings: &Settings, args: &Args, steps: u64, onset: Option<u64>, sto
         }
         trainer.advance(&dataset, &mut ())?;
         if begun.is_some() {
-            made.extend(effects.measure(&trainer)?);
+            made.extend(effects.measure(&trainer, made.len().is_multiple_of(MARGIN_EVERY))?);
             if made.len() == epoch {
                 run.readings.extend(begun.take().map(|reading| reading.with(&made)));
             }
@@ -273,12 +278,16 @@ impl Reading {
             gradient: over(|word| word.gradient),
             effect: Words(f64::NAN, f64::NAN, f64::NAN),
             bend: Words(f64::NAN, f64::NAN, f64::NAN),
+            margin: Words(f64::NAN, f64::NAN, f64::NAN),
         }
     }
 
     fn with(self, effects: &[Effect]) -> Self {
         let over = |value: fn(&Effect) -> f64| Words::of(effects.iter().map(value).collect());
-        Self { effect: over(|effect| effect.size), bend: over(|effect| effect.bend), ..self }
+        let mut margins: Vec<f64> = effects.iter().filter_map(|effect| effect.margin).map(rounded).collect();
+        margins.sort_by(f64::total_cmp);
+        let margin = Words(margins[0], margins[margins.len() / 2], margins[margins.len() - 1]);
+        Self { effect: over(|effect| effect.size), bend: over(|effect| effect.bend), margin, ..self }
     }
 }
 

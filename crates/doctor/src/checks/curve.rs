@@ -5,6 +5,7 @@ use flameout_optim::OptimizerSettings::{Adam, RmsProp};
 use flameout_optim::{AdamSettings, RmsPropSettings};
 
 use super::builder::{Builder, Checked};
+use super::outlier::Outlier;
 use super::slice::Slice;
 use crate::cause::Cause;
 use crate::change::Change;
@@ -107,7 +108,7 @@ pub fn check_predictions(course: &Course) -> Checked {
 
 /// Check 8: was a NaN or an exploding gradient behind it?
 #[must_use]
-pub fn check_explosion(condition: Condition, course: &Course) -> Checked {
+pub fn check_explosion(subject: &Subject, condition: Condition, course: &Course) -> Checked {
     let mut check = Builder::new(8, "Was a NaN or an exploding gradient behind it?");
     match condition {
         Condition::NonFinite { step } => {
@@ -116,17 +117,19 @@ pub fn check_explosion(condition: Condition, course: &Course) -> Checked {
             let norm = last.map_or("none".to_owned(), |(step, norm)| format!("{norm:.1e} at step {step}"));
             check.grade(Grade::Fail, format!("step {step} is not finite; the last finite gradient norm is {norm}"));
         }
-        Condition::Rose { onset } => match explosion(&course.curve.points, onset) {
-            Some((step, factor)) => {
-                check.grade(
+        Condition::Rose { onset } => {
+            match explosion(&course.curve.points, onset) {
+                Some((step, factor)) => check.grade(
                     Grade::Suspect,
                     format!("the gradient of step {step} is {factor:.0} times as long as usual before"),
-                );
+                ),
+                None => {
+                    check
+                        .note(format!("no gradient near step {onset} is {EXPLODING:.0} times as long as usual before"));
+                }
             }
-            None => {
-                check.note(format!("no gradient near step {onset} is {EXPLODING:.0} times as long as usual before"))
-            }
-        },
+            Outlier::find(subject, course, onset).into_iter().for_each(|outlier| check.note(outlier.to_string()));
+        }
         Condition::Healthy | Condition::NeverTrained => check.note("every number was finite".into()),
     }
     check.done()

@@ -61,7 +61,7 @@ pub struct Step {
 pub fn look(settings: &Settings, onset: u64, before: u64, words: usize) -> Result<CloseUp> {
     let dataset = Dataset::open(settings, &root())?;
     let mut trainer = Trainer::new(settings, &dataset)?;
-    let mut effects = Effects::new(trainer.architecture(), &dataset, words);
+    let mut effects = Effects::new(trainer.architecture(), &dataset, settings, words);
     let epoch = dataset.steps_per_epoch(settings);
     let mut steps = Vec::new();
     while trainer.steps() < onset + AFTER && !trainer.finished() {
@@ -78,7 +78,7 @@ pub fn look(settings: &Settings, onset: u64, before: u64, words: usize) -> Resul
         let (&row, most) = batch.iter().zip(stretches).max_by(by_gradient).context("a batch has words")?;
         effects.begin(&trainer)?;
         let (record, _) = trainer.advance(&dataset, &mut ())?;
-        let effect = effects.measure(&trainer)?.context("the network was seen before the update")?;
+        let effect = effects.measure(&trainer, false)?.context("the network was seen before the update")?;
         steps.push(Step {
             step: record.step,
             words: record.words,

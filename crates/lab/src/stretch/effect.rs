@@ -2,14 +2,18 @@
 
 use anyhow::Result;
 use flameout_experiment::dataset::Batch;
-use flameout_experiment::{Dataset, Trainer};
-use flameout_model::{Architecture, Sequential, metrics};
+use flameout_experiment::{Dataset, Settings, Trainer};
+use flameout_model::{Architecture, Loss, LossKind, Sequential, metrics};
 use ndarray::Array2;
 
 /// Measures the updates of networks of one architecture, always on the same words.
 pub struct Effects {
     network: Sequential<f64>,
     batch: Batch,
+    targets: Array2<f64>,
+    loss: LossKind,
+    /// The loss of predicting the mean.
+    lost: f64,
     last: Option<Predicted>,
 }
 
@@ -27,14 +31,28 @@ pub struct Effect {
     /// How far the change is from a straight line: the second difference of the outputs before, halfway and after, over
     /// their difference. 0 for a linear change.
     pub bend: f64,
+    /// How many such updates, made at once, bring the loss above that of predicting the mean; of some updates.
+    pub margin: Option<f64>,
 }
+
+/// Updates are multiplied by powers of this, up to [`MOST`], until the loss is lost.
+const FINE: f64 = 1.189_207_115_002_721;
+const MOST: f64 = 4096.0;
 
 impl Effects {
     /// For the networks of a run, on at most `count` training words that lie evenly spread in the data set.
-    pub fn new(architecture: &Architecture, dataset: &Dataset, count: usize) -> Self {
+    pub fn new(architecture: &Architecture, dataset: &Dataset, settings: &Settings, count: usize) -> Self {
         let count = count.min(dataset.train.len());
         let rows: Vec<usize> = (0..count).map(|i| dataset.train[i * dataset.train.len() / count]).collect();
-        Self { network: Sequential::of(architecture.clone()), batch: dataset.batch(&rows), last: None }
+        let batch = dataset.batch(&rows);
+        Self {
+            network: Sequential::of(architecture.clone()),
+            targets: batch.targets_in(),
+            batch,
+            loss: settings.training.loss,
+            lost: dataset.baseline(settings).train_loss,
+            last: None,
+        }
     }
 
     /// Looks at the network before the first of some updates.
@@ -45,8 +63,9 @@ impl Effects {
         Ok(())
     }
 
-    /// Measures the update since it looked last; None if it has not looked.
-    pub fn measure(&mut self, trainer: &Trainer) -> Result<Option<Effect>> {
+    /// Measures the update since it looked last; None if it has not looked. The margin is infinite if no multiple of the
+    /// update up to 4,096 loses what was learnt.
+    pub fn measure(&mut self, trainer: &Trainer, with_margin: bool) -> Result<Option<Effect>> {
         let Some(before) = self.last.take() else { return Ok(None) };
         let parameters: Vec<f64> = trainer.parameters().iter().collect();
         let halfway: Vec<f64> = before.parameters.iter().zip(&parameters).map(|(a, b)| 0.5 * (a + b)).collect();
@@ -56,8 +75,22 @@ impl Effects {
         let second = norm(&(&outputs - 2.0 * &middle + &before.outputs));
         let spread = metrics::spread(before.outputs.view());
         let size = (change * change / before.outputs.len() as f64).sqrt() / spread;
+        let margin = if with_margin { Some(self.margin(&before.parameters, &parameters)?) } else { None };
         self.last = Some(Predicted { parameters, outputs });
-        Ok(Some(Effect { size, bend: second / change }))
+        Ok(Some(Effect { size, bend: second / change, margin }))
+    }
+
+    fn margin(&mut self, from: &[f64], to: &[f64]) -> Result<f64> {
+        let mut times = 1.0;
+        while times < MOST {
+            let moved: Vec<f64> = from.iter().zip(to).map(|(from, to)| from + times * (to - from)).collect();
+            let outputs = self.outputs(&moved)?;
+            if self.loss.value(outputs.view(), self.targets.view()) > self.lost {
+                return Ok(times);
+            }
+            times *= FINE;
+        }
+        Ok(f64::INFINITY)
     }
 
     fn outputs(&mut self, parameters: &[f64]) -> Result<Array2<f64>> {

@@ -9,7 +9,7 @@ const AHEAD: u64 = 1000;
 
 /// What may tell that a collapse is near.
 type Quantity = fn(&Run, &Reading) -> Option<f64>;
-const QUANTITIES: [(&str, Quantity); 11] = [
+const QUANTITIES: [(&str, Quantity); 12] = [
     ("learning rate", |run, _| Some(run.rate)),
     ("column norm", |_, reading| Some(reading.norm)),
     ("learning rate times column norm", |run, reading| Some(run.rate * reading.norm)),
@@ -21,6 +21,7 @@ const QUANTITIES: [(&str, Quantity); 11] = [
     ("effect of an update, median", |_, reading| Some(reading.effect.0)),
     ("effect of an update, maximum", |_, reading| Some(reading.effect.2)),
     ("bend of an update, maximum", |_, reading| Some(reading.bend.2)),
+    ("margin, median: the smaller, the nearer", |_, reading| Some(-reading.margin.1)),
 ];
 
 /// A line for each network, change and rate; then one for each quantity.
@@ -40,6 +41,7 @@ pub fn print(runs: &[Run]) {
         "gradient",
         "effect",
         "bend",
+        "margin",
     ]);
     for group in runs.chunk_by(Run::is_like) {
         let (first, collapsed) = (&group[0], group.iter().filter(|run| run.onset.is_some()).count());
@@ -59,6 +61,7 @@ pub fn print(runs: &[Run]) {
             last(|reading| Some(reading.gradient.2)),
             last(|reading| Some(reading.effect.2)),
             last(|reading| Some(reading.bend.2)),
+            last(|reading| Some(reading.margin.1)),
         ]);
     }
     say!(
