@@ -13,8 +13,7 @@ use flameout_experiment::{Case, Settings};
 use flameout_files::write_atomically;
 
 use crate::hunt::results::{Results, Row};
-use crate::stretch::CloseUp;
-use crate::{csv_file, growth, json_lines, root};
+use crate::{csv_file, growth, root, stretch};
 use figure::Figure;
 use flameout::report::whole;
 
@@ -80,7 +79,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let name = of_network[0].network.replace(' ', "-");
         write(&out.join(format!("growth-{name}.svg")), &chart::growth(of_network))?;
     }
-    for close_up in json_lines::read::<CloseUp>(&root().join(&args.results).join("close-up.jsonl"))? {
+    for close_up in stretch::read_close_ups(&root().join(&args.results).join("close-up.jsonl"))? {
         if close_up.run.seed == 0 && close_up.run.changed.is_empty() {
             let name = close_up.run.network.replace(' ', "-");
             write(&out.join(format!("close-up-{name}.svg")), &chart::close_up(&close_up))?;

@@ -1,18 +1,19 @@
 //! `cargo xtask stretch`: how much the recurrent layer stretches differences of its state on the way to a collapse, and how
 //! much each update changes the outputs.
 
-mod close_up;
+pub mod close_up;
 mod effect;
 mod jacobian;
-mod score;
+pub mod score;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use flameout::cli::interrupt::stop_on_ctrl_c;
+use flameout::cli::table;
 use flameout_doctor::probe::mean_column_length;
 use flameout_experiment::{Dataset, Settings, Trainer};
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::hunt::cells::changes;
 use crate::hunt::plan::Plan;
 use crate::{jobs, json_lines, root};
-pub use close_up::{CloseUp, Step};
+use close_up::CloseUp;
 use effect::{Effect, Effects};
 use jacobian::{Probe, Stretch};
 
@@ -164,9 +165,49 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Ok(())
         })?;
     }
-    score::print(&json_lines::read(&path)?);
-    close_up::print(&json_lines::read(&close_ups)?);
+    let (runs, close_ups) = (read(&path)?, read_close_ups(&close_ups)?);
+    say!(
+        "The last reading before the onset, or at the end: median over the runs (lowest to highest) of the maximum over"
+    );
+    say!("words or updates, of the margin of the median over updates.\n{}", score::groups(&runs).table());
+    say!("How well a quantity tells whether an onset comes within 1,000 steps:\n{}", score::quantities(&runs).table());
+    say!(
+        "The first step before each onset whose gradient norm is at least five times the median of the steps before it;"
+    );
+    say!("gradient and update in times that median:\n{}", close_up::triggers(&close_ups).table());
     Ok(if stop.load(Ordering::Relaxed) { ExitCode::from(130) } else { ExitCode::SUCCESS })
+}
+
+/// The measured runs of a file, in the order of their settings.
+pub fn read(path: &Path) -> Result<Vec<Run>> {
+    let mut runs: Vec<Run> = json_lines::read(path)?;
+    runs.sort_by(Run::order);
+    Ok(runs)
+}
+
+/// The close-ups of a file, in the order of their settings.
+pub fn read_close_ups(path: &Path) -> Result<Vec<CloseUp>> {
+    let mut close_ups: Vec<CloseUp> = json_lines::read(path)?;
+    close_ups.sort_by(|a, b| a.run.order(&b.run));
+    Ok(close_ups)
+}
+
+/// A table, for the terminal and for the documentation.
+pub struct Listing {
+    /// Titles of its columns.
+    pub titles: Vec<&'static str>,
+    /// How many columns, from the first, are no numbers.
+    pub texts: usize,
+    /// Its cells.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Listing {
+    fn table(&self) -> comfy_table::Table {
+        let mut table = table::new([]);
+        table.set_header(&self.titles).add_rows(&self.rows);
+        table
+    }
 }
 
 /// The runs of the plans that were not measured yet.

@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::pages::Page;
 use crate::hunt::results::Results;
+use crate::stretch::{self, Listing, close_up, score};
 use line::{Column, Line};
 
 const SPECIFICATIONS: &str = "docs/hunt/tables.toml";
@@ -38,13 +39,18 @@ pub fn read(root: &Path) -> Result<BTreeMap<String, String>> {
     let path = root.join(SPECIFICATIONS);
     let text = read_text(&path, TOML).with_context(|| format!("reading {}", path.display()))?;
     let specifications: BTreeMap<String, Specification> = toml::from_str(&text).context(SPECIFICATIONS)?;
-    let results = Results::open(&root.join("docs/hunt"))?;
+    let hunt = root.join("docs/hunt");
+    let results = Results::open(&hunt)?;
+    let measured = stretch::read(&hunt.join("stretch.jsonl"))?;
     let rows = results.rows();
     let plans = plans::read(root)?;
     let mut tables = BTreeMap::from([
         ("plans".into(), plans::costs(&plans, &rows)),
         ("unfinished-plans".into(), plans::unfinished(&plans, &rows)),
         ("test-losses".into(), test_loss::table(&results)?),
+        ("first-outliers".into(), listed(&close_up::triggers(&stretch::read_close_ups(&hunt.join("close-up.jsonl"))?))),
+        ("stretch-groups".into(), listed(&score::groups(&measured))),
+        ("stretch-areas".into(), listed(&score::quantities(&measured))),
     ]);
     for (name, specification) in specifications {
         let table = filled_table(&specification, &plans, &rows).with_context(|| format!("table {name}"))?;
@@ -70,6 +76,10 @@ fn filled_table(
         index >= specification.labels.len() && specification.columns[index - specification.labels.len()].is_number()
     };
     Ok(markdown(&titles, numbers, &lines))
+}
+
+fn listed(listing: &Listing) -> String {
+    markdown(&listing.titles, |index| index >= listing.texts, &listing.rows)
 }
 
 /// A table, with its numbers to the right.

@@ -8,7 +8,7 @@ use super::{Rate, Series};
 use crate::growth::Sample;
 use crate::hunt::curve::Point;
 use crate::hunt::results::Row;
-use crate::stretch::{CloseUp, Step};
+use crate::stretch::close_up::{CloseUp, Step};
 use flameout::report::whole;
 
 /// Okabe and Ito's colours, which people with colour-blindness can tell apart.

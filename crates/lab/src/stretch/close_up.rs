@@ -1,16 +1,14 @@
 //! The last steps before an onset, one by one.
 
-use std::cmp::Ordering;
-
 use anyhow::{Context, Result};
-use flameout::cli::table;
+use flameout::report::whole;
 use flameout_curves::median;
 use flameout_experiment::{Dataset, Settings, Trainer};
 use serde::{Deserialize, Serialize};
 
 use super::effect::Effects;
 use super::jacobian::{Probe, Stretch};
-use super::{Run, rounded};
+use super::{Listing, Run, rounded};
 use crate::root;
 
 /// Steps after the onset.
@@ -113,36 +111,12 @@ impl CloseUp {
 }
 
 /// A line for each run: the first unusual gradient before its onset, and what it did.
-pub fn print(close_ups: &[CloseUp]) {
-    let mut close_ups: Vec<&CloseUp> = close_ups.iter().collect();
-    close_ups.sort_by(|a, b| a.run.order(&b.run).then(Ordering::Equal));
-    let mut table = table::new([
-        "network",
-        "changed",
-        "learning rate",
-        "seed",
-        "onset",
-        "steps before it",
-        "words",
-        "gradient, times the usual",
-        "update, times the usual",
-        "effect",
-        "word",
-        "letters",
-        "padding",
-        "gradient",
-    ]);
-    for close_up in close_ups {
+pub fn triggers(close_ups: &[CloseUp]) -> Listing {
+    let row = |close_up: &CloseUp| {
         let run = &close_up.run;
-        let mut row = vec![
-            run.network.clone(),
-            run.changed.clone(),
-            format!("{:.4}", run.rate),
-            run.seed.to_string(),
-            run.onset.map_or(String::new(), |onset| onset.to_string()),
-        ];
-        if let Some((step, gradient, update)) = close_up.trigger() {
-            row.extend([
+        let mut row = vec![run.network.clone(), run.seed.to_string(), run.onset.map_or(String::new(), whole)];
+        match close_up.trigger() {
+            Some((step, gradient, update)) => row.extend([
                 (run.onset.unwrap_or(step.step) - step.step).to_string(),
                 step.words.to_string(),
                 format!("{gradient:.1}"),
@@ -151,15 +125,23 @@ pub fn print(close_ups: &[CloseUp]) {
                 step.word.clone(),
                 format!("{:.1}", step.letters),
                 step.padding.map_or(String::new(), |padding| format!("{padding:.1}")),
-                format!("{:.1}", step.gradient),
-            ]);
-        } else {
-            row.extend(["none".to_string()]);
+            ]),
+            None => row.extend(std::iter::repeat_n("none".to_owned(), 8)),
         }
-        table.add_row(row);
-    }
-    say!(
-        "The first step before each onset whose gradient norm is at least {UNUSUAL} times the median of the steps before it:"
-    );
-    say!("{table}");
+        row
+    };
+    let titles = vec![
+        "network",
+        "seed",
+        "onset",
+        "steps before it",
+        "words",
+        "gradient",
+        "update",
+        "effect",
+        "word",
+        "letters",
+        "padding",
+    ];
+    Listing { titles, texts: 1, rows: close_ups.iter().map(row).collect() }
 }

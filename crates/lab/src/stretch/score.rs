@@ -1,8 +1,6 @@
 //! What the measured runs come to.
 
-use flameout::cli::table;
-
-use super::{Reading, Run};
+use super::{Listing, Reading, Run};
 
 /// A run counts as about to collapse if its onset is at most so many steps away.
 const AHEAD: u64 = 1000;
@@ -24,56 +22,49 @@ const QUANTITIES: [(&str, Quantity); 12] = [
     ("margin, median: the smaller, the nearer", |_, reading| Some(-reading.margin.1)),
 ];
 
-/// A line for each network, change and rate; then one for each quantity.
-pub fn print(runs: &[Run]) {
-    let mut runs = runs.to_vec();
-    runs.sort_by(Run::order);
-    let mut groups = table::new([
-        "network",
-        "changed",
-        "learning rate",
-        "runs",
-        "collapsed",
-        "column norm",
-        "letters",
-        "padding",
-        "both",
-        "gradient",
-        "effect",
-        "bend",
-        "margin",
-    ]);
+/// A line for each network, change and rate.
+pub fn groups(runs: &[Run]) -> Listing {
+    let mut rows = Vec::new();
     for group in runs.chunk_by(Run::is_like) {
         let (first, collapsed) = (&group[0], group.iter().filter(|run| run.onset.is_some()).count());
         let last = |value: fn(&Reading) -> Option<f64>| {
             range(group.iter().filter_map(|run| run.before_onset().and_then(value)).collect())
         };
-        groups.add_row([
+        rows.push(vec![
             first.network.clone(),
             first.changed.clone(),
             format!("{:.4}", first.rate),
-            group.len().to_string(),
-            collapsed.to_string(),
+            format!("{collapsed} of {}", group.len()),
             last(|reading| Some(reading.norm)),
             last(|reading| Some(reading.letters.2)),
             last(|reading| reading.padding.map(|words| words.2)),
             last(|reading| Some(reading.whole.2)),
-            last(|reading| Some(reading.gradient.2)),
             last(|reading| Some(reading.effect.2)),
             last(|reading| Some(reading.bend.2)),
             last(|reading| Some(reading.margin.1)),
         ]);
     }
-    say!(
-        "Medians over the runs (and lowest to highest) of each word's maximum, in the last reading at least 50 steps before"
-    );
-    say!("the onset, or at the end:\n{groups}");
+    let titles = vec![
+        "network",
+        "changed",
+        "rate",
+        "collapsed",
+        "column norm",
+        "letters",
+        "padding",
+        "both",
+        "effect",
+        "bend",
+        "margin",
+    ];
+    Listing { titles, texts: 2, rows }
+}
 
-    let mut quantities =
-        table::new(["quantity", "intervals before an onset", "other intervals", "area under the curve"]);
-    for (name, value) in QUANTITIES {
+/// A line for each quantity: how well it tells whether an onset comes soon.
+pub fn quantities(runs: &[Run]) -> Listing {
+    let row = |(name, value): (&str, Quantity)| {
         let (mut near, mut far) = (Vec::new(), Vec::new());
-        for run in &runs {
+        for run in runs {
             for reading in run.intervals() {
                 let onset_is_near = run.onset.is_some_and(|onset| onset <= reading.step + AHEAD);
                 if let Some(value) = value(run, reading) {
@@ -81,10 +72,12 @@ pub fn print(runs: &[Run]) {
                 }
             }
         }
-        let area = area(&near, &far).map_or("unknown".into(), |area| format!("{area:.3}"));
-        quantities.add_row([name.into(), near.len().to_string(), far.len().to_string(), area]);
-    }
-    say!("How well a quantity tells whether an onset comes within {AHEAD} steps:\n{quantities}");
+        let area = area(&near, &far).map_or("unknown".into(), |area| format!("{area:.2}"));
+        vec![name.into(), near.len().to_string(), far.len().to_string(), area]
+    };
+    let titles =
+        vec!["quantity", "readings within 1,000 steps of an onset", "other readings", "area under the ROC curve"];
+    Listing { titles, texts: 1, rows: QUANTITIES.into_iter().map(row).collect() }
 }
 
 impl Run {
