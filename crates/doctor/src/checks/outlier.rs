@@ -1,7 +1,7 @@
 //! Part of check 8: the first outlying gradient before an onset, and the word that it comes from.
 //!
 //! In the small GRUs a collapse begins so: the state of one word is stretched, its gradient is ten times as long as that of
-//! a whole batch usually is, and Adam answers with ten long updates (docs/results/stretch.md).
+//! a whole batch usually is, and Adam answers with ten long updates (docs/results/how-it-begins.md).
 
 use std::fmt;
 

@@ -3,7 +3,8 @@
 use anyhow::{Context, Result};
 use flameout::report::whole;
 use flameout_curves::median;
-use flameout_experiment::{Dataset, Settings, Trainer};
+use flameout_experiment::dataset::Batch;
+use flameout_experiment::{Dataset, Intervention, Settings, Trainer};
 use serde::{Deserialize, Serialize};
 
 use super::effect::Effects;
@@ -11,8 +12,9 @@ use super::jacobian::{Probe, Stretch};
 use super::{Listing, Run, rounded};
 use crate::root;
 
-/// Steps after the onset.
+/// Steps after the onset that are looked at, and that replays are given.
 const AFTER: u64 = 30;
+const REPLAYED: u64 = 1100;
 /// A gradient is unusual from this factor on, above the median of the steps before it.
 const UNUSUAL: f64 = 5.0;
 /// Steps before the first that may be called unusual.
@@ -25,6 +27,33 @@ pub struct CloseUp {
     pub run: Run,
     /// Its steps.
     pub steps: Vec<Step>,
+    /// Replays from before the first unusual gradient: with all words of its batch, without the word, without another.
+    #[serde(default)]
+    pub replays: Vec<Replay>,
+}
+
+/// The same run, but for a word that one batch lacks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Replay {
+    /// The word, if one is left out.
+    pub without: Option<String>,
+    /// The first step of the collapse, if there is one within 1,100 steps after the run's own.
+    pub onset: Option<u64>,
+}
+
+/// Leaves a row out of one batch.
+struct Without<'a> {
+    dataset: &'a Dataset,
+    step: u64,
+    rows: Vec<usize>,
+}
+
+impl Intervention for Without<'_> {
+    fn batch(&mut self, number: u64, batch: &mut Batch) {
+        if number == self.step {
+            batch.fill(self.dataset, &self.rows);
+        }
+    }
 }
 
 /// A step, with the word of its batch whose gradient grows most on its way back.
@@ -60,18 +89,14 @@ pub fn look(settings: &Settings, onset: u64, before: u64, words: usize) -> Resul
     let dataset = Dataset::open(settings, &root())?;
     let mut trainer = Trainer::new(settings, &dataset)?;
     let mut effects = Effects::new(trainer.architecture(), &dataset, settings, words);
-    let epoch = dataset.steps_per_epoch(settings);
     let mut steps = Vec::new();
     while trainer.steps() < onset + AFTER && !trainer.finished() {
-        let done = trainer.steps();
-        if done + before < onset {
+        if trainer.steps() + before < onset {
             trainer.advance(&dataset, &mut ())?;
             continue;
         }
-        let order = dataset.epoch_order(&settings.training, settings.seed, done / epoch);
-        let from = (done % epoch) as usize * settings.training.batch;
-        let batch = &order[from..(from + settings.training.batch).min(order.len())];
-        let stretches = Probe::of_rows(trainer.architecture(), &dataset, batch)?.measure(&trainer)?;
+        let batch = rows(settings, &dataset, trainer.steps() + 1);
+        let stretches = Probe::of_rows(trainer.architecture(), &dataset, &batch)?.measure(&trainer)?;
         let by_gradient = |a: &(&usize, Stretch), b: &(&usize, Stretch)| a.1.gradient.total_cmp(&b.1.gradient);
         let (&row, most) = batch.iter().zip(stretches).max_by(by_gradient).context("a batch has words")?;
         effects.begin(&trainer)?;
@@ -91,7 +116,45 @@ pub fn look(settings: &Settings, onset: u64, before: u64, words: usize) -> Resul
             gradient: rounded(most.gradient),
         });
     }
-    Ok(CloseUp { run: Run { steps: trainer.steps(), onset: Some(onset), ..Run::begin(settings) }, steps })
+    let run = Run { steps: trainer.steps(), onset: Some(onset), ..Run::begin(settings) };
+    let mut close_up = CloseUp { run, steps, replays: Vec::new() };
+    if let Some((step, ..)) = close_up.trigger() {
+        close_up.replays = replays(settings, &dataset, step, onset)?;
+    }
+    Ok(close_up)
+}
+
+/// The rows of a step's batch.
+fn rows(settings: &Settings, dataset: &Dataset, step: u64) -> Vec<usize> {
+    let epoch = dataset.steps_per_epoch(settings);
+    let order = dataset.epoch_order(&settings.training, settings.seed, (step - 1) / epoch);
+    let from = ((step - 1) % epoch) as usize * settings.training.batch;
+    order[from..(from + settings.training.batch).min(order.len())].to_vec()
+}
+
+/// Makes the run again from before a step: with its whole batch, without its word, and without another.
+fn replays(settings: &Settings, dataset: &Dataset, step: &Step, onset: u64) -> Result<Vec<Replay>> {
+    let mut trainer = Trainer::new(settings, dataset)?;
+    while trainer.steps() + 1 < step.step {
+        trainer.advance(dataset, &mut ())?;
+    }
+    let (before, batch) = (trainer.snapshot(), rows(settings, dataset, step.step));
+    let word = batch.iter().position(|&row| dataset.words[row] == step.word).context("the word is in its batch")?;
+    let mut replays = Vec::new();
+    for left_out in [None, Some(word), Some((word + 1) % batch.len())] {
+        trainer.restore(dataset, before.clone())?;
+        let kept = batch.iter().enumerate().filter(|&(index, _)| Some(index) != left_out);
+        let mut without = Without { dataset, step: step.step, rows: kept.map(|(_, &row)| row).collect() };
+        while trainer.steps() < onset + REPLAYED && trainer.outcome().collapse_onset().is_none() && !trainer.finished()
+        {
+            trainer.advance(dataset, &mut without)?;
+        }
+        replays.push(Replay {
+            without: left_out.map(|index| dataset.words[batch[index]].clone()),
+            onset: trainer.outcome().collapse_onset(),
+        });
+    }
+    Ok(replays)
 }
 
 impl CloseUp {
@@ -128,6 +191,10 @@ pub fn triggers(close_ups: &[CloseUp]) -> Listing {
             ]),
             None => row.extend(std::iter::repeat_n("none".to_owned(), 8)),
         }
+        let onset = |index: usize| {
+            close_up.replays.get(index).map_or(String::new(), |replay| replay.onset.map_or("none".into(), whole))
+        };
+        row.extend([onset(1), onset(2)]);
         row
     };
     let titles = vec![
@@ -142,6 +209,8 @@ pub fn triggers(close_ups: &[CloseUp]) -> Listing {
         "word",
         "letters",
         "padding",
+        "onset without the word",
+        "onset without another",
     ];
     Listing { titles, texts: 1, rows: close_ups.iter().map(row).collect() }
 }
