@@ -175,6 +175,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         "The first step before each onset whose gradient norm is at least five times the median of the steps before it;"
     );
     say!("gradient and update in times that median:\n{}", close_up::triggers(&close_ups).table());
+    say!("From some steps before the onset on, the words in other orders:\n{}", close_up::decided(&close_ups).table());
     Ok(if stop.load(Ordering::Relaxed) { ExitCode::from(130) } else { ExitCode::SUCCESS })
 }
 

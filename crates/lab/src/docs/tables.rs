@@ -41,6 +41,7 @@ pub fn read(root: &Path) -> Result<BTreeMap<String, String>> {
     let specifications: BTreeMap<String, Specification> = toml::from_str(&text).context(SPECIFICATIONS)?;
     let hunt = root.join("docs/hunt");
     let results = Results::open(&hunt)?;
+    let close_ups = stretch::read_close_ups(&hunt.join("close-up.jsonl"))?;
     let measured = stretch::read(&hunt.join("stretch.jsonl"))?;
     let rows = results.rows();
     let plans = plans::read(root)?;
@@ -48,7 +49,8 @@ pub fn read(root: &Path) -> Result<BTreeMap<String, String>> {
         ("plans".into(), plans::costs(&plans, &rows)),
         ("unfinished-plans".into(), plans::unfinished(&plans, &rows)),
         ("test-losses".into(), test_loss::table(&results)?),
-        ("first-outliers".into(), listed(&close_up::triggers(&stretch::read_close_ups(&hunt.join("close-up.jsonl"))?))),
+        ("first-outliers".into(), listed(&close_up::triggers(&close_ups))),
+        ("decided".into(), listed(&close_up::decided(&close_ups))),
         ("stretch-groups".into(), listed(&score::groups(&measured))),
         ("stretch-areas".into(), listed(&score::quantities(&measured))),
     ]);

@@ -15,6 +15,9 @@ use crate::root;
 /// Steps after the onset that are looked at, and that replays are given.
 const AFTER: u64 = 30;
 const REPLAYED: u64 = 1100;
+/// So many steps before the onset the words are given other orders, so many each time.
+const BACK: [u64; 5] = [30, 60, 100, 200, 500];
+const ORDERS: u64 = 5;
 /// A gradient is unusual from this factor on, above the median of the steps before it.
 const UNUSUAL: f64 = 5.0;
 /// Steps before the first that may be called unusual.
@@ -30,6 +33,20 @@ pub struct CloseUp {
     /// Replays from before the first unusual gradient: with all words of its batch, without the word, without another.
     #[serde(default)]
     pub replays: Vec<Replay>,
+    /// How many replays collapse that go on from earlier with their words in other orders.
+    #[serde(default)]
+    pub orders: Vec<Orders>,
+}
+
+/// Replays of a run from some steps before its onset, with the rest of the words in other orders.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Orders {
+    /// Steps before the onset.
+    pub back: u64,
+    /// How many collapse within 1,100 steps after the run's own onset.
+    pub collapsed: u64,
+    /// Of how many.
+    pub of: u64,
 }
 
 /// The same run, but for a word that one batch lacks.
@@ -117,7 +134,8 @@ pub fn look(settings: &Settings, onset: u64, before: u64, words: usize) -> Resul
         });
     }
     let run = Run { steps: trainer.steps(), onset: Some(onset), ..Run::begin(settings) };
-    let mut close_up = CloseUp { run, steps, replays: Vec::new() };
+    let orders = orders(settings, &dataset, onset)?;
+    let mut close_up = CloseUp { run, steps, replays: Vec::new(), orders };
     if let Some((step, ..)) = close_up.trigger() {
         close_up.replays = replays(settings, &dataset, step, onset)?;
     }
@@ -145,16 +163,43 @@ fn replays(settings: &Settings, dataset: &Dataset, step: &Step, onset: u64) -> R
         trainer.restore(dataset, before.clone())?;
         let kept = batch.iter().enumerate().filter(|&(index, _)| Some(index) != left_out);
         let mut without = Without { dataset, step: step.step, rows: kept.map(|(_, &row)| row).collect() };
-        while trainer.steps() < onset + REPLAYED && trainer.outcome().collapse_onset().is_none() && !trainer.finished()
-        {
-            trainer.advance(dataset, &mut without)?;
-        }
-        replays.push(Replay {
-            without: left_out.map(|index| dataset.words[batch[index]].clone()),
-            onset: trainer.outcome().collapse_onset(),
-        });
+        let onset = collapses(&mut trainer, dataset, onset, &mut without)?;
+        replays.push(Replay { without: left_out.map(|index| dataset.words[batch[index]].clone()), onset });
     }
     Ok(replays)
+}
+
+/// Makes the run again from before its onset, with other orders of the words.
+fn orders(settings: &Settings, dataset: &Dataset, onset: u64) -> Result<Vec<Orders>> {
+    let mut trainer = Trainer::new(settings, dataset)?;
+    let mut found = Vec::new();
+    for back in BACK.into_iter().rev().filter(|&back| back < onset) {
+        while trainer.steps() + back < onset {
+            trainer.advance(dataset, &mut ())?;
+        }
+        let (before, mut collapsed) = (trainer.snapshot(), 0);
+        for order in 0..ORDERS {
+            trainer.restore(dataset, before.clone())?;
+            trainer.reorder(order);
+            collapsed += u64::from(collapses(&mut trainer, dataset, onset, &mut ())?.is_some());
+        }
+        trainer.restore(dataset, before)?;
+        found.push(Orders { back, collapsed, of: ORDERS });
+    }
+    Ok(found)
+}
+
+/// Goes on until it is certain whether the network collapses soon after a step.
+fn collapses(
+    trainer: &mut Trainer,
+    dataset: &Dataset,
+    onset: u64,
+    intervention: &mut dyn Intervention,
+) -> Result<Option<u64>> {
+    while trainer.steps() < onset + REPLAYED && trainer.outcome().collapse_onset().is_none() && !trainer.finished() {
+        trainer.advance(dataset, intervention)?;
+    }
+    Ok(trainer.outcome().collapse_onset())
 }
 
 impl CloseUp {
@@ -213,4 +258,27 @@ pub fn triggers(close_ups: &[CloseUp]) -> Listing {
         "onset without another",
     ];
     Listing { titles, texts: 1, rows: close_ups.iter().map(row).collect() }
+}
+
+/// A line for each network and number of steps: how many replays with other orders of the words collapse.
+pub fn decided(close_ups: &[CloseUp]) -> Listing {
+    let mut rows = Vec::new();
+    for group in close_ups.chunk_by(|a, b| a.run.is_like(&b.run)) {
+        for back in BACK.into_iter().rev() {
+            let orders =
+                || group.iter().flat_map(|close_up| &close_up.orders).filter(move |orders| orders.back == back);
+            let (collapsed, of): (u64, u64) = (orders().map(|o| o.collapsed).sum(), orders().map(|o| o.of).sum());
+            let all = orders().filter(|orders| orders.collapsed == orders.of).count();
+            if of > 0 {
+                rows.push(vec![
+                    group[0].run.network.clone(),
+                    back.to_string(),
+                    format!("{collapsed} of {of}"),
+                    format!("{all} of {}", orders().count()),
+                ]);
+            }
+        }
+    }
+    let titles = vec!["network", "steps before the onset", "replays that collapse", "runs of which all do"];
+    Listing { titles, texts: 1, rows }
 }
