@@ -28,6 +28,7 @@ const RUNS: &str = "runs/hunt";
 ///   cargo xtask hunt --rescore
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
+#[group(skip)] // its name would be that of the arguments within it
 #[command(mut_arg("plans", |plans| plans.required(false).required_unless_present("rescore")))]
 #[command(mut_arg("results", |results| results.help(format!("Where results are kept [default: {RESULTS}]"))))]
 #[command(mut_arg("runs", |runs| runs.help(format!("Where the runs' own files go [default: {RUNS}]"))))]
