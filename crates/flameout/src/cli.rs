@@ -15,11 +15,18 @@ macro_rules! tell {
     ($($text:tt)*) => { $crate::cli::terminal::tell(format_args!($($text)*)) };
 }
 
+/// Prints a line on standard output, as [`work::say`]: long work goes on without it.
+macro_rules! show {
+    ($($text:tt)*) => { $crate::cli::work::say(format_args!($($text)*)) };
+}
+
 #[cfg(feature = "cli")]
 mod advice;
 #[cfg(feature = "cli")]
 mod analogy;
 pub mod course;
+#[cfg(feature = "cli")]
+pub mod csv_file;
 #[cfg(feature = "cli")]
 pub mod diagnose;
 #[cfg(feature = "cli")]
@@ -34,6 +41,10 @@ mod export;
 #[cfg(feature = "cli")]
 mod import;
 pub mod interrupt;
+#[cfg(feature = "cli")]
+pub mod jobs;
+#[cfg(feature = "cli")]
+pub mod json_lines;
 #[cfg(feature = "cli")]
 pub mod known;
 #[cfg(feature = "cli")]
@@ -58,6 +69,8 @@ mod report;
 pub mod repro;
 pub mod setting;
 pub mod start;
+#[cfg(feature = "cli")]
+pub mod sweep;
 pub mod table;
 pub mod terminal;
 #[cfg(feature = "cli")]
@@ -107,6 +120,7 @@ enum Command {
     Replay(replay::Args),
     Logger(logger::Args),
     Repro(repro::Args),
+    Sweep(sweep::Args),
     Report(report::Args),
     Compare(report::CompareArgs),
     Export(export::Args),
@@ -154,6 +168,7 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Logger(args)) => logger::run(&args),
         Some(Command::Repro(args)) => repro::run(&args, &base()).and_then(work::unless_lost),
+        Some(Command::Sweep(args)) => sweep::run(&args, &base()).and_then(work::unless_lost),
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::Compare(args)) => report::compare(&args),
         Some(Command::Export(args)) => export::run(&args),

@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let stop = stop_on_ctrl_c()?;
     let runs = runs(&args.plans)?;
     let measured = Mutex::new(Vec::new());
-    jobs::do_all(&runs, jobs::at_a_time(args.jobs, runs.len())?, 1, &stop, |settings| {
+    jobs::do_all(&runs, jobs::at_a_time(args.jobs, runs.len()), 1, &stop, |settings| {
         // A run that never trained well cannot collapse, and says nothing.
         if let Some(samples) = measure(settings)? {
             let last = samples.last().context("a run has at least one step")?;

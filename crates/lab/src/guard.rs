@@ -93,7 +93,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let due: Vec<(u64, Kind)> = (0..args.seeds).flat_map(|seed| kinds.clone().map(move |kind| (seed, kind))).collect();
     let stop = stop_on_ctrl_c()?;
     let rows = Mutex::new(Vec::new());
-    jobs::do_all(&due, jobs::at_a_time(args.jobs, due.len())?, 1, &stop, |&(seed, kind)| {
+    jobs::do_all(&due, jobs::at_a_time(args.jobs, due.len()), 1, &stop, |&(seed, kind)| {
         let row = row(args, seed, kind)?;
         tell!("{row:?}");
         rows.lock().unwrap_or_else(PoisonError::into_inner).push(row);

@@ -15,14 +15,11 @@ macro_rules! tell {
 
 mod baselines;
 mod bench;
-mod csv_file;
 mod docs;
 mod early;
 mod growth;
 mod guard;
 mod hunt;
-mod jobs;
-mod json_lines;
 mod map;
 mod stretch;
 mod warning;
@@ -33,7 +30,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use flameout::cli::{start, work};
+use flameout::cli::{csv_file, jobs, json_lines, start, work};
 
 /// The project's research.
 #[derive(Debug, Parser)]

@@ -146,7 +146,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Some(_) => json_lines::read(&close_ups)?.into_iter().map(|close_up: CloseUp| close_up.run).collect(),
         };
         let due = due(args, &known)?;
-        jobs::do_all(&due, jobs::at_a_time(args.jobs, due.len())?, 1, &stop, |settings| {
+        jobs::do_all(&due, jobs::at_a_time(args.jobs, due.len()), 1, &stop, |settings| {
             let Some((steps, onset)) = first(settings, &stop)? else { return Ok(()) };
             match args.close_up {
                 None => match measure(settings, args, steps, onset, &stop)? {

@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let stop = stop_on_ctrl_c()?;
     let finished = args.runs.iter().map(|directory| Run::read(directory)).collect::<Result<Vec<_>>>()?;
     let runs = Mutex::new(finished);
-    jobs::do_all(&due, jobs::at_a_time(args.jobs, due.len())?, 1, &stop, |settings| {
+    jobs::do_all(&due, jobs::at_a_time(args.jobs, due.len()), 1, &stop, |settings| {
         let run = Run::of(settings.seed, early::run(settings)?);
         tell!("seed {}, {:?}: {run}", settings.seed, settings.schedule);
         runs.lock().unwrap_or_else(PoisonError::into_inner).push(run);

@@ -176,7 +176,7 @@ fn make_rows<R: Row + Send>(
     stop: &AtomicBool,
 ) -> Result<()> {
     let due: Vec<Specimen> = specimens.iter().copied().filter(|&specimen| !rows.hold(specimen)).collect();
-    let workers = jobs::at_a_time(args.jobs, due.len())?;
+    let workers = jobs::at_a_time(args.jobs, due.len());
     let bar = progress_bar(specimens.len(), due.len());
     // Small networks gain nothing by several threads.
     let done = jobs::do_all(&due, workers, 1, stop, |&specimen| {

@@ -1,10 +1,5 @@
 //! `flameout repro`: trains the question's networks and shows what becomes of them.
 
-/// Prints a line on standard output, as [`work::say`](super::work::say).
-macro_rules! show {
-    ($($text:tt)*) => { $crate::cli::work::say(format_args!($($text)*)) };
-}
-
 mod beside;
 mod collapse;
 mod report;

@@ -1,6 +1,6 @@
 //! A plan: what to vary, why, and what is expected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -9,7 +9,10 @@ use flameout_files::{TOML, read_text};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-/// As it stands in its file.
+/// Runs that a plan may ask for: a grid of a few lists can ask for more than memory holds.
+const MOST_RUNS: usize = 100_000;
+
+/// A plan, as it stands in its file.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Plan {
@@ -35,6 +38,9 @@ pub struct Plan {
 
 impl Plan {
     /// Reads a plan.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is no plan.
     pub fn read(path: &Path) -> Result<Self> {
         let text = read_text(path, TOML).with_context(|| format!("reading {}", path.display()))?;
         let mut plan: Self = toml::from_str(&text).with_context(|| path.display().to_string())?;
@@ -43,11 +49,14 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The settings of all runs: each combination with the first seed, then each with the second, and so on. `base` is
-    /// where relative paths in the settings begin.
+    /// Lists the settings of all runs: each combination with the first seed, then each with the second, and so on. `base`
+    /// is where relative paths in the settings begin.
+    ///
+    /// # Errors
+    /// If there are no such settings, or the words that they name cannot be read.
     pub fn runs(&self, base: &Path) -> Result<Vec<Settings>> {
         let mut epoch_lengths = EpochLengths::default();
-        let mut runs = Vec::new();
+        let (mut runs, mut seen) = (Vec::new(), BTreeSet::new());
         for &seed in &self.seeds {
             for changes in self.changes()? {
                 let mut settings = self.with(changes)?;
@@ -56,7 +65,7 @@ impl Plan {
                     settings.training.epochs = steps.div_ceil(epoch_lengths.of(&settings, base)?);
                 }
                 settings.check()?;
-                if !runs.contains(&settings) {
+                if seen.insert(settings.hash()) {
                     runs.push(settings);
                 }
             }
@@ -64,7 +73,10 @@ impl Plan {
         Ok(runs)
     }
 
-    /// The settings of all runs, in the same order, with the epochs of the question: no words are read.
+    /// Lists the settings of all runs, in the same order, with the epochs of the question: no words are read.
+    ///
+    /// # Errors
+    /// If there are no such settings.
     pub fn without_epochs(&self) -> Result<Vec<Settings>> {
         let mut runs = Vec::new();
         for &seed in &self.seeds {
@@ -80,6 +92,9 @@ impl Plan {
         let mut changes = if self.list.is_empty() { vec![Table::new()] } else { self.list.clone() };
         let mut axes = Vec::new();
         collect_axes(&self.grid, &mut Vec::new(), &mut axes)?;
+        let lengths = [self.seeds.len(), changes.len()].into_iter().chain(axes.iter().map(|(_, values)| values.len()));
+        let runs = lengths.fold(1_usize, usize::saturating_mul);
+        ensure!(runs <= MOST_RUNS, "it asks for {runs} runs; a plan may ask for {MOST_RUNS}: make several of it");
         for (path, values) in axes {
             changes = values
                 .iter()
@@ -154,7 +169,11 @@ fn merged(mut below: Table, above: Table) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::root;
+
+    /// The repository's root.
+    fn root() -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    }
 
     fn plan(text: &str) -> Plan {
         let head = "question = 'q'\nexpected = 'e'\n";
@@ -197,6 +216,10 @@ mod tests {
         assert!(unknown.unwrap_err().to_string().contains("bath"));
         let single = plan("seeds = [0]\n[settings]\ncase = 'lstm-single'\n[grid]\ntraining.batch = 1").runs(&root());
         assert!(single.unwrap_err().to_string().contains("training.batch"));
+        let list: Vec<u32> = (1..=400).collect();
+        let grid = format!("[grid]\ntraining.batch = {list:?}\nmodel.units = {list:?}");
+        let many = plan(&format!("seeds = [0]\n[settings]\ncase = 'lstm-single'\n{grid}")).runs(&root());
+        assert!(many.unwrap_err().to_string().contains("160000 runs"));
         let no_case = plan("seeds = [0]\n[settings]\n").runs(&root());
         assert!(no_case.unwrap_err().to_string().contains("case"));
     }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use flameout_experiment::{EpochRecord, Record, RunDirectory, StepRecord};
 use serde::{Deserialize, Serialize};
 
-use crate::csv_file;
+use crate::cli::csv_file;
 
 /// Points of a thinned curve.
 const POINTS: usize = 400;
@@ -63,7 +63,7 @@ impl Point {
 }
 
 /// Thins the metrics of a run's directory into a CSV file.
-pub fn write(directory: &Path, to: &Path) -> Result<()> {
+pub(super) fn write(directory: &Path, to: &Path) -> Result<()> {
     let records = RunDirectory::read_metrics(directory)?;
     let parent = to.parent().expect("a file in a directory");
     std::fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;

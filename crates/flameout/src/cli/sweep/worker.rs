@@ -11,10 +11,10 @@ use flameout_experiment::{Ended, RunDirectory, RunOptions, Settings, Summary};
 
 use super::curve;
 use super::display::Display;
+use super::machine::Machine;
 use super::plan::Plan;
 use super::results::{Results, Row};
-use crate::root;
-use flameout::cli::training::train;
+use crate::cli::training::train;
 
 /// Carries out runs, on the threads that it is called from.
 pub struct Worker<'a> {
@@ -24,6 +24,8 @@ pub struct Worker<'a> {
     pub results: &'a Results,
     /// Where the runs' directories are.
     pub runs: PathBuf,
+    /// Where relative paths in settings begin.
+    pub base: PathBuf,
     /// Who shows how far they are.
     pub display: &'a Display,
     /// Ends a run before its time.
@@ -39,7 +41,7 @@ impl Worker<'_> {
             std::fs::remove_dir_all(&directory).with_context(|| format!("removing {}", directory.display()))?;
             resume = false;
         }
-        let options = RunOptions { directory: directory.clone(), resume, base: root() };
+        let options = RunOptions { directory: directory.clone(), resume, base: self.base.clone() };
         let bar = self.display.begin(settings);
         let ended = train(settings, &options, self.stop, |begun| bar.observers(begun));
         self.display.end(&bar);
@@ -52,7 +54,8 @@ impl Worker<'_> {
         self.display.finished(settings, &summary);
         let dips = Some(dips(&directory, &summary)?);
         let plan = self.plan.name.clone();
-        self.results.append(Row { plan, settings: settings.clone(), summary: *summary, dips })?;
+        let (settings, made_by) = (settings.clone(), Some(Machine::current()));
+        self.results.append(Row { plan, settings, summary: *summary, dips, made_by })?;
         // What could resume a run that is over only fills the disk.
         match std::fs::remove_dir_all(directory.join("checkpoints")) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("removing checkpoints")?,

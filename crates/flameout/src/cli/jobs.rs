@@ -3,20 +3,27 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use flameout_doctor::side_by_side;
 
-/// Cores of the machine.
-pub fn cores() -> Result<usize> {
-    Ok(std::thread::available_parallelism().context("counting the cores")?.get())
+use super::start;
+
+/// Cores that jobs may use: `RAYON_NUM_THREADS`, or all that the system lets the program have.
+#[must_use]
+pub fn cores() -> usize {
+    start::cores()
 }
 
 /// How many jobs to do at a time: so many as were asked for, or one a core, and never more than there are.
-pub fn at_a_time(asked: Option<NonZeroUsize>, jobs: usize) -> Result<usize> {
-    Ok(asked.map_or(cores()?, NonZeroUsize::get).min(jobs))
+#[must_use]
+pub fn at_a_time(asked: Option<NonZeroUsize>, jobs: usize) -> usize {
+    asked.map_or(cores(), NonZeroUsize::get).min(jobs)
 }
 
 /// Does the jobs, see [`side_by_side::do_all`].
+///
+/// # Errors
+/// The first of the jobs' errors.
 pub fn do_all<J: Sync>(
     jobs: &[J],
     workers: usize,

@@ -1,11 +1,12 @@
-//! What a hunt shows while it goes on.
+//! What a sweep shows while it goes on.
 
+use flameout_curves::printable;
 use flameout_experiment::{Begun, EpochRecord, Observer, Settings, StepRecord, Summary, Trainer};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::cells;
 use super::plan::Plan;
-use flameout_curves::printable;
+use crate::cli::progress;
 
 /// Steps between two redraws of a run's line: the steps of small networks take less time than drawing.
 const REDRAW_EVERY: u64 = 50;
@@ -20,6 +21,9 @@ impl Display {
     /// Of a plan of so many runs, of which `due` are not over yet.
     pub fn new(plan: &Plan, runs: usize, due: usize) -> Self {
         let lines = MultiProgress::new();
+        if progress::is_silent() {
+            lines.set_draw_target(ProgressDrawTarget::hidden());
+        }
         let style = ProgressStyle::with_template("{prefix}: {bar:20} run {pos} of {len}  {elapsed} gone, {eta} left");
         let bar = ProgressBar::new(runs as u64).with_style(style.expect("a fixed template"));
         let bar = lines.add(bar.with_prefix(printable(&plan.name).into_owned()).with_position((runs - due) as u64));
@@ -46,7 +50,7 @@ impl Display {
         self.plan.inc(1);
         let text = format!("{}: {}", cells::label(settings), cells::result(summary));
         // Where there is no terminal the lines show nothing.
-        if self.lines.is_hidden() { tell!("{text}") } else { self.plan.suspend(|| tell!("{text}")) }
+        if self.lines.is_hidden() { progress::note(text) } else { self.plan.suspend(|| tell!("{text}")) }
     }
 }
 

@@ -1,11 +1,13 @@
 //! A plan's results by setting: the runs that differ only in their seed belong together.
 
-use flameout::cli::table;
+use std::collections::HashMap;
+
 use flameout_curves::median;
 use flameout_experiment::{Settings, Summary};
 
 use super::plan::Plan;
 use super::results::Row;
+use crate::cli::table;
 
 /// A few words that tell a run from the question's.
 pub fn label(settings: &Settings) -> String {
@@ -58,10 +60,11 @@ fn best_test(rows: &[&Row]) -> Option<f64> {
     median(&ratios)
 }
 
-/// A line for each combination of settings.
-pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
-    say!("\n{}\nquestion: {}\nexpected: {}", plan.name, plan.question, plan.expected);
-    let cells = by_setting(runs.iter().map(|run| (run, rows.iter().find(|row| row.settings == *run))));
+/// Prints a line for each combination of settings.
+pub(super) fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
+    show!("\n{}\nquestion: {}\nexpected: {}", plan.name, plan.question, plan.expected);
+    let known: HashMap<String, &Row> = rows.iter().map(|row| (row.settings.hash(), row)).collect();
+    let cells = by_setting(runs.iter().map(|run| (run, known.get(&run.hash()).copied())));
     let missing = cells.iter().flat_map(|(_, rows)| rows).filter(|row| row.is_none()).count();
     let mut table = table::new([
         "settings",
@@ -104,8 +107,8 @@ pub fn print(plan: &Plan, runs: &[Settings], rows: &[Row]) {
             best_test(&rows).map_or(String::new(), |ratio| format!("{ratio:.2}")),
         ]);
     }
-    say!("{table}");
+    show!("{table}");
     if missing > 0 {
-        say!("{missing} of {} runs are still to be made.", runs.len());
+        show!("{missing} of {} runs are still to be made.", runs.len());
     }
 }
