@@ -315,3 +315,27 @@ fn a_slow_drift_begins_at_its_lowest_row() {
         }
     }
 }
+
+/// What comes back from a spike to many times its level, and stays there, has not come back.
+#[test]
+fn a_spike_that_settles_far_above_its_level_is_a_lasting_rise() {
+    for rows in [40, 300, 3000] {
+        let (at, wobble) = (rows / 2, |row: usize| 1.0 + 0.02 * ((row * 7919 % 13) as f64 / 6.0 - 1.0));
+        let falls = |row: usize| 0.02 + 2.3 * (-12.0 * row as f64 / rows as f64).exp();
+        let settling = |level: f64| {
+            move |row: usize| {
+                let spike = if row >= at { 200.0 * 0.3_f64.powi((row - at) as i32) } else { 0.0 };
+                (spike + if row < at { falls(row) } else { level }) * wobble(row)
+            }
+        };
+        let lasting = judge(&curve((0..rows).map(settling(0.3))));
+        assert_eq!(lasting.verdict, Verdict::LastingRise, "{rows}: {lasting:?}");
+        assert_eq!(lasting.events[0].event.onset, at as u64, "{rows}: {lasting:?}");
+        let back = judge(&curve((0..rows).map(settling(0.02))));
+        assert_eq!(back.verdict, Verdict::Spikes, "{rows}: {back:?}");
+        // The same of validation alone.
+        let tests =
+            judge(&with_tests(curve((0..rows).map(|row| falls(row) * wobble(row))), (0..rows).map(settling(0.3))));
+        assert_eq!(tests.verdict, Verdict::LastingRise, "{rows}: {tests:?}");
+    }
+}

@@ -167,7 +167,7 @@ struct Score {
     off: Vec<u64>,
 }
 
-fn score(noise: Noise, what: Fault, baseline: Option<&Baseline>, runs: u64) -> Score {
+fn score(noise: Noise, what: Fault, runs: u64) -> Score {
     let within = match what {
         Fault::Spike(_) => 20,
         Fault::Collapse | Fault::Setback => 10,
@@ -178,7 +178,7 @@ fn score(noise: Noise, what: Fault, baseline: Option<&Baseline>, runs: u64) -> S
     let mut score = Score { found: 0, right_kind: 0, others: 0, off: Vec::new() };
     for seed in 0..runs {
         let (losses, last_good) = faulty(seed, noise, what);
-        let events = onset::find(&curve(losses), baseline);
+        let events = onset::find(&curve(losses), &BASELINE);
         let near = |event: &Event| (last_good.saturating_sub(20)..=last_good + within).contains(&event.first_sign);
         score.others += events.iter().filter(|event| !near(event)).count();
         if let Some(event) = events.iter().find(|event| near(event)) {
@@ -205,28 +205,20 @@ const FAULTS: [Fault; 8] = [
 #[test]
 #[ignore = "prints a table; takes a minute"]
 fn the_table() {
-    println!(
-        "| fault | noise | baseline | found of 40 | right kind | other events | first sign off by: median, worst |"
-    );
+    println!("| fault | noise | found of 40 | right kind | other events | first sign off by: median, worst |");
     for what in FAULTS {
         for noise in NOISES {
-            for (baseline, known) in [(Some(&BASELINE), "known"), (None, "from the start")] {
-                let Score { found, right_kind, others, off } = score(noise, what, baseline, 40);
-                let (median, worst) = (off.get(off.len() / 2), off.last());
-                println!(
-                    "| {what:?} | {noise:?} | {known} | {found} | {right_kind} | {others} | {median:?}, {worst:?} |"
-                );
-            }
+            let Score { found, right_kind, others, off } = score(noise, what, 40);
+            let (median, worst) = (off.get(off.len() / 2), off.last());
+            println!("| {what:?} | {noise:?} | {found} | {right_kind} | {others} | {median:?}, {worst:?} |");
         }
     }
-    println!("| healthy, noise | runs of 800 with an event: baseline known | from the start |");
+    println!("| healthy, noise | runs of 800 with an event |");
     for noise in NOISES {
-        let count = |baseline: Option<&Baseline>| {
-            let runs = SHAPES.iter().flat_map(|shape| (0..200).map(move |seed| (shape, seed)));
-            let curves = runs.map(|(&shape, seed)| curve(healthy(seed, shape, noise, 3000)));
-            curves.filter(|curve| !onset::find(curve, baseline).is_empty()).count()
-        };
-        println!("| {noise:?} | {} | {} |", count(Some(&BASELINE)), count(None));
+        let runs = SHAPES.iter().flat_map(|shape| (0..200).map(move |seed| (shape, seed)));
+        let curves = runs.map(|(&shape, seed)| curve(healthy(seed, shape, noise, 3000)));
+        let count = curves.filter(|curve| !onset::find(curve, &BASELINE).is_empty()).count();
+        println!("| {noise:?} | {count} |");
     }
 }
 
@@ -234,17 +226,15 @@ fn the_table() {
 fn faults_are_found_where_they_begin_and_called_by_their_name() {
     for what in FAULTS {
         for noise in [Noise::None, Noise::Log(0.1), Noise::Log(0.3), Noise::Wandering(0.15)] {
-            for baseline in [Some(&BASELINE), None] {
-                let score = score(noise, what, baseline, 8);
-                let message = format!("{what:?} {noise:?} {baseline:?}: {score:?}");
-                assert!((score.found, score.right_kind, score.others) == (8, 8, 0), "{message}");
-                let late = match what {
-                    Fault::SlowCollapse => 100,
-                    Fault::Divergence => 15,
-                    _ => 6,
-                };
-                assert!(score.off.last() <= Some(&late), "{message}");
-            }
+            let score = score(noise, what, 8);
+            let message = format!("{what:?} {noise:?}: {score:?}");
+            assert!((score.found, score.right_kind, score.others) == (8, 8, 0), "{message}");
+            let late = match what {
+                Fault::SlowCollapse => 100,
+                Fault::Divergence => 15,
+                _ => 6,
+            };
+            assert!(score.off.last() <= Some(&late), "{message}");
         }
     }
 }
@@ -253,7 +243,7 @@ fn faults_are_found_where_they_begin_and_called_by_their_name() {
 fn large_rises_are_found_in_noise_as_large_as_the_loss() {
     for what in [Fault::Spike(2000.0), Fault::Collapse, Fault::Divergence, Fault::NonFinite] {
         for noise in [Noise::Log(0.6), Noise::Log(1.0), Noise::HardBatches(0.2)] {
-            let score = score(noise, what, Some(&BASELINE), 8);
+            let score = score(noise, what, 8);
             assert!((score.found, score.right_kind, score.others) == (8, 8, 0), "{what:?} {noise:?}: {score:?}");
         }
     }
@@ -267,20 +257,15 @@ proptest! {
         noise in prop::sample::select(vec![Noise::None, Noise::Log(0.02), Noise::Log(0.1), Noise::Log(0.3), Noise::Wandering(0.1)]),
         count in 1usize..3000,
     ) {
-        let curve = curve(healthy(seed, shape, noise, count));
-        for baseline in [Some(&BASELINE), None] {
-            let events = onset::find(&curve, baseline);
-            prop_assert!(events.is_empty(), "{:?}", events);
-        }
+        let events = onset::find(&curve(healthy(seed, shape, noise, count)), &BASELINE);
+        prop_assert!(events.is_empty(), "{:?}", events);
     }
 
     #[test]
     fn healthy_epochs_have_no_events(seed: u64, shape in prop::sample::select(SHAPES.to_vec()), count in 1usize..300) {
         let curve = Curve::from_losses(Unit::Epoch, healthy(seed, shape, Noise::Log(0.05), count));
-        for baseline in [Some(&BASELINE), None] {
-            let events = onset::find(&curve, baseline);
-            prop_assert!(events.is_empty(), "{:?}", events);
-        }
+        let events = onset::find(&curve, &BASELINE);
+        prop_assert!(events.is_empty(), "{:?}", events);
     }
 
     #[test]
@@ -289,16 +274,13 @@ proptest! {
             Just(f64::MIN_POSITIVE), 1e-6..1e3f64], 0..200),
         unit in prop::sample::select(vec![Unit::Step, Unit::Epoch]),
     ) {
-        let curve = Curve::from_losses(unit, losses);
-        for baseline in [Some(&BASELINE), None] {
-            let events = onset::find(&curve, baseline);
-            for event in &events {
-                prop_assert!(event.first_sign <= event.onset && event.recovered.is_none_or(|step| step > event.first_sign), "{:?}", event);
-                prop_assert_eq!(event.kind == EventKind::Spike, event.recovered.is_some());
-            }
-            for pair in events.windows(2) {
-                prop_assert!(pair[0].recovered.is_none_or(|step| step <= pair[1].first_sign), "{:?}", pair);
-            }
+        let events = onset::find(&Curve::from_losses(unit, losses), &BASELINE);
+        for event in &events {
+            prop_assert!(event.first_sign <= event.onset && event.recovered.is_none_or(|step| step > event.first_sign), "{:?}", event);
+            prop_assert_eq!(event.kind == EventKind::Spike, event.recovered.is_some());
+        }
+        for pair in events.windows(2) {
+            prop_assert!(pair[0].recovered.is_none_or(|step| step <= pair[1].first_sign), "{:?}", pair);
         }
     }
 
@@ -306,7 +288,10 @@ proptest! {
     fn a_change_of_unit_changes_nothing(seed: u64, scale in prop::sample::select(vec![1e-6, 1e-3, 1e4])) {
         let (losses, _) = faulty(seed, Noise::Log(0.2), Fault::Spike(100.0));
         let scaled = losses.iter().map(|loss| loss * scale).collect();
-        let steps = |losses| onset::find(&curve(losses), None).iter().map(|event| (event.first_sign, event.kind)).collect::<Vec<_>>();
-        prop_assert_eq!(steps(losses), steps(scaled));
+        let steps = |losses, train_loss| {
+            let events = onset::find(&curve(losses), &Baseline { train_loss, ..BASELINE });
+            events.iter().map(|event| (event.first_sign, event.kind)).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(steps(losses, 1.0), steps(scaled, scale));
     }
 }

@@ -317,3 +317,173 @@ fn a_cost_in_seconds_is_no_loss() {
     let (_, judgement) = judged(&text);
     assert!(judgement.events.is_empty(), "{judgement:?}");
 }
+
+/// Each form, and the number of its first row.
+#[test]
+fn forms_of_consoles_and_trackers_are_read() {
+    let table =
+        |top: &str, rule: &str, row: &dyn Fn(usize, f64, f64) -> String| format!("{top}\n{rule}\n{}", rows(row));
+    let upright = |row: usize, loss: f64, val: f64| format!("│ {row:>5} │ {loss:>10} │ {val:>8} │\n");
+    let forms: Vec<(u64, String)> = vec![
+        // Tables of rich and tabulate.
+        (
+            0,
+            table(
+                "┏━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━┓\n┃ Epoch ┃ Train Loss ┃ Val Loss ┃",
+                "┡━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━┩",
+                &upright,
+            ),
+        ),
+        (
+            0,
+            table(
+                "╒═══════╤════════════╤══════════╕\n│ Epoch │ Train Loss │ Val Loss │",
+                "╞═══════╪════════════╪══════════╡",
+                &|row, loss, val| upright(row, loss, val) + "├───────┼────────────┼──────────┤\n",
+            ),
+        ),
+        (
+            0,
+            table(
+                "+-------+------------+----------+\n| epoch | train_loss | val_loss |",
+                "+=======+============+==========+",
+                &|row, loss, val| format!("| {row} | {loss} | {val} |\n+-------+------------+----------+\n"),
+            ),
+        ),
+        // Two lines of names.
+        (0, table(",loss,loss", ",train,val", &|row, loss, val| format!("{row},{loss},{val}\n"))),
+        (0, table(",train,val", ",loss,loss", &|row, loss, val| format!("{row},{loss},{val}\n"))),
+        // Keras prints the bar once more below what a callback says.
+        (
+            1,
+            rows(|row, loss, val| {
+                let epoch = row + 1;
+                format!(
+                    "Epoch {epoch}/30\n99/100 [====>.] - ETA: 0s - loss: 9.0\nEpoch {epoch}: val_loss improved from 2.5 to \
+                 {val}, saving model to m.keras\n100/100 [=====] - 1s 6ms/step - loss: {loss} - val_loss: {val}\n"
+                )
+            }),
+        ),
+        (
+            1,
+            rows(|row, loss, val| {
+                let better = if row < GOOD {
+                    "Validation loss decreased (2.5 --> 2.4).  Saving model ...\n"
+                } else {
+                    "EarlyStopping counter: 3 out of 20\n"
+                };
+                format!("[{:>2}/30] train_loss: {loss} valid_loss: {val}\n{better}", row + 1)
+            }),
+        ),
+        (0, rows(|row, loss, val| format!("E{row:03} loss {loss} val_loss {val}\n"))),
+        (1, rows(|row, loss, val| format!("Epoch #{}: loss={loss}, val_loss={val}\n", row + 1))),
+        (1, rows(|row, loss, val| format!("Epoch ({}/30) loss={loss}, val_loss={val}\n", row + 1))),
+        // Poutyne counts steps of tests before the loss of training.
+        (
+            1,
+            rows(|row, loss, val| {
+                format!("Epoch: {:>2}/30 Train steps: 100 Val steps: 20 1.23s loss: {loss} val_loss: {val}\n", row + 1)
+            }),
+        ),
+        // Tacotron 2: the first number is the iteration.
+        (
+            0,
+            rows(|row, loss, val| {
+                format!("Train loss {row} {loss} Grad Norm 1.5 1.23s/it\nValidation loss {row}: {val:>9}  \n")
+            }),
+        ),
+        // ClearML's table.
+        (
+            0,
+            "Title,Series,Iteration,Value\n".to_owned()
+                + &rows(|row, loss, val| format!("loss,train,{row},{loss}\nloss,validation,{row},{val}\n")),
+        ),
+        // Sacred.
+        (0, {
+            let steps = (0..30).map(|step| step.to_string()).collect::<Vec<_>>().join(",");
+            let of = |losses: String| format!("{{\"steps\": [{steps}], \"values\": [{losses}]}}");
+            let (losses, tests) =
+                (list(|row| row.0, |loss| loss.to_string()), list(|row| row.1, |loss| loss.to_string()));
+            format!("{{\"train.loss\": {}, \"val.loss\": {}}}", of(losses), of(tests))
+        }),
+    ];
+    for (first, text) in forms {
+        let (_, judgement) = judged(&text);
+        assert_eq!(judgement.verdict, Verdict::Collapse, "{text}");
+        assert_eq!(onsets(&judgement), [Some(GOOD as u64 + first); 2], "{text}");
+    }
+}
+
+/// Batches are counted through the epochs: the collapse begins with the 18th.
+#[test]
+fn forms_with_batches_of_epochs_are_read() {
+    for text in [
+        // PyTorch's quickstart.
+        rows(|row, loss, val| {
+            format!(
+                "Epoch {row}\n-------\nloss: {loss}  [   64/ 1000]\nloss: {loss}  [  564/ 1000]\nTest Error: \n Accuracy: 50.9%, \
+                 Avg loss: {val} \n\n"
+            )
+        }),
+        // timm
+        rows(|row, loss, val| {
+            format!(
+                "Train: {row} [   0/1000 (  0%)]  Loss: {loss} ({loss})  Time: 0.5s\nTrain: {row} [ 500/1000 ( 50%)]  Loss: {loss} \
+                 ({loss})  Time: 0.5s\nTest: [   0/19]  Time: 0.3 (0.3)  Loss:  {val} ({val})  Acc@1: 10.0 (10.0)\n"
+            )
+        }),
+        // Swin
+        rows(|row, loss, val| {
+            format!(
+                "[2024-01-02 swin] (main.py 223): INFO Train: [{row}/30][0/1000]\tloss {loss} ({loss})\n[2024-01-02 swin] (main.py \
+                 223): INFO Train: [{row}/30][500/1000]\tloss {loss} ({loss})\n[2024-01-02 swin] (main.py 260): INFO Test: \
+                 [0/10]\tLoss {val} ({val})\n"
+            )
+        }),
+        rows(|row, loss, val| {
+            format!("[{row}/30][0/1000] loss: {loss}\n[{row}/30][500/1000] loss: {loss}\nval_loss: {val}\n")
+        }),
+    ] {
+        let (curve, judgement) = judged(&text);
+        assert_eq!((curve.points.len(), curve.epochs.len()), (60, 30), "{text}");
+        assert_eq!(judgement.verdict, Verdict::Collapse, "{judgement:?} {text}");
+        let onset = onsets(&judgement)[0].unwrap();
+        assert_eq!(curve.epoch_starts.iter().position(|start| *start == onset), Some(GOOD), "{onset} {text}");
+    }
+}
+
+/// Rows whose loss is told without its name.
+#[test]
+fn losses_without_a_name_are_read_where_the_form_is_known() {
+    for text in [
+        rows(|row, loss, _| format!("{} {}% (0m {row}s) {loss:.4} Smith / English ✗ (Scottish)\n", 1000 * row, row)),
+        rows(|row, loss, _| format!("0m {row}s (- 13m 5s) ({} {row}%) {loss:.4}\n", 1000 * row)),
+        rows(|row, loss, _| {
+            format!("INFO o.d.o.l.ScoreIterationListener - Score at iteration {} is {loss}\n", 1000 * row)
+        }),
+    ] {
+        let (_, judgement) = judged(&text);
+        assert_eq!(onsets(&judgement)[0], Some(1000 * GOOD as u64), "{text}");
+    }
+    // A typeset minus, and an area under a curve.
+    let (_, judgement) =
+        judged(&("epoch,loss\n".to_owned() + &rows(|row, loss, _| format!("{row},\u{2212}{:.4}\n", 3.0 - loss))));
+    assert_eq!((judgement.verdict, onsets(&judgement)[0]), (Verdict::Collapse, Some(GOOD as u64)));
+    let (curve, judgement) = judged(&rows(|row, loss, _| format!("epoch {row} auc {:.4}\n", 1.0 - 0.2 * loss)));
+    assert_eq!((curve.columns.accuracy.as_deref(), judgement.verdict), (Some("auc"), Verdict::Collapse));
+}
+
+/// What would leave one row of many, or one of two columns, is refused.
+#[test]
+fn names_that_tell_too_little_are_refused() {
+    for (text, says) in [
+        (rows(|row, loss, _| format!("fold{row}_loss: {loss}\n")), "names the loss otherwise in each row"),
+        (
+            "epoch,loss,loss\n".to_owned() + &rows(|row, loss, val| format!("{row},{loss},{val}\n")),
+            "two columns named `loss`",
+        ),
+    ] {
+        let error = read(&text).unwrap_err().to_string();
+        assert!(error.contains(says), "{text}: {error}");
+    }
+}

@@ -221,7 +221,7 @@ impl Scan<'_> {
     }
 
     /// Where more than half of what was lost is regained, of a rise that does not come back: if it goes on to fall, or little
-    /// is lost in the end.
+    /// is lost in the end and the loss does not stay out of its band.
     fn half_way_back(&self, outside: usize, certain: usize, window: Window) -> Option<usize> {
         let numbers = self.numbers;
         let (count, scale) = (numbers.len(), numbers.scale);
@@ -235,7 +235,8 @@ impl Scan<'_> {
         }
         let (middle, end) = (numbers.level(until, until + width), numbers.level(count - width, count));
         let falls = middle < half && middle - end > 0.05 * (risen - base);
-        if end >= half || !(falls || numbers.lost(end, base) < COLLAPSE) {
+        let stays = end - base > self.band.matters(false).max(SIGN_NOISE * self.band.noise());
+        if end >= half || !(falls || (numbers.lost(end, base) < COLLAPSE && !stays)) {
             return None;
         }
         (certain + 1..count - width).find(|&index| numbers.level(index, index + width) <= half)

@@ -73,7 +73,8 @@ impl Log {
         let repeated: Vec<usize> = runs.iter_mut().map(|run| merge(&mut run.rows, index)).collect();
         let longest = runs.iter().max_by_key(|run| run.rows.len());
         let unit = Unit::of(longest.map_or(&[], |run| &run.rows), index);
-        if let Some(note) = numbering_note(index, unit, longest.map_or(0, |run| run.rows.len())) {
+        let of_epochs = longest.is_some_and(|run| run.rows.iter().any(|row| row.get(Quantity::Epoch).is_some()));
+        if let Some(note) = numbering_note(index, unit, longest.map_or(0, |run| run.rows.len()), of_epochs) {
             self.notes.push(note);
         }
         let total = runs.iter().filter(|run| !run.superseded).count();
@@ -268,8 +269,11 @@ fn follow(rows: &[Row]) -> bool {
         && rows.windows(2).all(|pair| number(&pair[1]) == number(&pair[0]) + 1.0)
 }
 
-fn numbering_note(index: Index, unit: Unit, rows: usize) -> Option<String> {
-    let numbered = "the log numbers no rows: they were numbered from 0";
+fn numbering_note(index: Index, unit: Unit, rows: usize, of_epochs: bool) -> Option<String> {
+    let numbered = match of_epochs {
+        true => "the log has several rows in an epoch, and no steps that tell them apart: they were numbered from 0",
+        false => "the log numbers no rows: they were numbered from 0",
+    };
     match (index.main, unit) {
         (Main::Epoch, _) | (Main::Step, Unit::Step) => None,
         (Main::Step, Unit::Epoch) if rows == 1 => Some("the log has no epochs: its only row was taken as one".into()),

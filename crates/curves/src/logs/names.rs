@@ -140,7 +140,7 @@ const OTHER: [&str; 30] = [
 ];
 
 /// Accepted names, once the words above and `epoch`, `step` are taken away: (words, quantity, added rank).
-const NAMES: [(&str, Quantity, u32); 79] = [
+const NAMES: [(&str, Quantity, u32); 87] = [
     ("loss", Quantity::Loss, 0),
     ("value", Quantity::Loss, VALUE),
     ("cost", Quantity::Loss, FUNCTION),
@@ -209,6 +209,15 @@ const NAMES: [(&str, Quantity, u32); 79] = [
     ("top1_accuracy", Quantity::Accuracy, 2),
     ("top_1_accuracy", Quantity::Accuracy, 2),
     ("accuracy_top1", Quantity::Accuracy, 2),
+    // Shares of 1, like an accuracy: of use where there is none.
+    ("auc", Quantity::Accuracy, TIER),
+    ("auroc", Quantity::Accuracy, TIER),
+    ("roc_auc", Quantity::Accuracy, TIER),
+    ("f1", Quantity::Accuracy, TIER + 1),
+    ("f1_score", Quantity::Accuracy, TIER + 1),
+    ("f1_macro", Quantity::Accuracy, TIER + 1),
+    ("macro_f1", Quantity::Accuracy, TIER + 1),
+    ("micro_f1", Quantity::Accuracy, TIER + 1),
     ("grad_norm", Quantity::GradientNorm, 0),
     ("gradient_norm", Quantity::GradientNorm, 0),
     ("gradnorm", Quantity::GradientNorm, 0),

@@ -37,6 +37,11 @@ pub(super) fn is_unit(text: &str) -> bool {
 
 /// The number that a text begins with, and its length in bytes.
 pub(super) fn prefix(text: &str) -> Option<(f64, usize)> {
+    // As typeset text has it.
+    if let Some(positive) = text.strip_prefix('\u{2212}') {
+        let (value, length) = prefix(positive).filter(|_| !positive.starts_with(['-', '+', '\u{2212}']))?;
+        return Some((-value, text.len() - positive.len() + length));
+    }
     let bytes = text.as_bytes();
     let sign = usize::from(matches!(bytes.first(), Some(b'-' | b'+')));
     let negative = bytes.first() == Some(&b'-');
@@ -126,6 +131,7 @@ mod tests {
             ("1e400", f64::INFINITY),
             ("-1.#INF", f64::NEG_INFINITY),
             ("-Infinity", f64::NEG_INFINITY),
+            ("\u{2212}0.5", -0.5),
         ] {
             assert_eq!(cell(text), Ok(Some(value)), "{text}");
         }
@@ -135,7 +141,21 @@ mod tests {
         for text in ["", "NA", "No log", "-", "None", "<NA>"] {
             assert_eq!(cell(text), Ok(None), "{text}");
         }
-        for text in ["abc", "info", "5k", "1.2.3", "2018-01-01", "0,5", "1:30", "e5", ".", "+", "3 of 5"] {
+        for text in [
+            "abc",
+            "info",
+            "5k",
+            "1.2.3",
+            "2018-01-01",
+            "0,5",
+            "1:30",
+            "e5",
+            ".",
+            "+",
+            "\u{2212}",
+            "\u{2212}-1",
+            "3 of 5",
+        ] {
             assert_eq!(cell(text), Err(()), "{text}");
         }
     }

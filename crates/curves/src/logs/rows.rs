@@ -20,6 +20,8 @@ const LONGEST_NAME: usize = 60;
 const MOST_PARTS: usize = 20;
 /// Names that one note lists.
 pub(super) const LISTED: usize = 6;
+/// Values up to which a name may be one of a single row.
+const FEW_VALUES: usize = 3;
 /// A name with less than this share of the values of another of the same meaning is not chosen.
 const RARE: usize = 10;
 
@@ -290,8 +292,32 @@ impl Log {
             chosen[quantity] = self.best(quantity, &counts);
         }
         let chosen = Chosen(chosen);
+        self.refuse_names_of_rows(chosen)?;
         self.tell_left_out(chosen);
         Ok(chosen)
+    }
+
+    /// Refuses a log whose loss has another name in each row, such as `fold3_epoch7_loss`: by name, all but one row would be lost.
+    fn refuse_names_of_rows(&self, chosen: Chosen) -> Result<(), Error> {
+        for quantity in [Quantity::Loss, Quantity::TestLoss] {
+            let Some(best) = chosen.0[quantity as usize].map(|best| &self.names[best]) else { continue };
+            let is_one = |name: usize| {
+                let of = &self.names[name];
+                of.meaning.quantity == quantity && of.values <= FEW_VALUES
+            };
+            let rows: HashSet<usize> =
+                self.cells.iter().filter(|cell| is_one(cell.name)).map(|cell| cell.row).collect();
+            if best.wanted || best.values > FEW_VALUES || rows.len() <= 2 * FEW_VALUES {
+                continue;
+            }
+            let problem = format!(
+                "names the loss otherwise in each row (`{}` and others): write one name in all, and what tells the rows \
+                 apart before it, such as `epoch 3 loss 0.5`",
+                printable(&best.text)
+            );
+            return Err(Error::Log { path: self.path.clone(), problem });
+        }
+        Ok(())
     }
 
     fn best(&self, quantity: usize, counts: &[usize]) -> Option<usize> {

@@ -1,13 +1,14 @@
 //! Tables of values with a line of names: Keras' `CSVLogger`, Lightning, exports of Weights & Biases, TensorBoard's
 //! "download as CSV", what notebooks and model cards show, columns by spaces, numbers alone.
 
+use std::borrow::Cow;
 use std::io::BufRead;
 use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
 
 use super::Names;
-use super::names::{Quantity, Scope, TIER, meaning, scope, tells_name, tells_scope, tells_value};
+use super::names::{Meaning, Quantity, Scope, TIER, meaning, scope, tells_name, tells_scope, tells_value};
 use super::number;
 use super::rows::{Log, printable};
 use super::text::without_escapes;
@@ -73,10 +74,16 @@ fn shape(text: &str, known: impl Fn(&[String]) -> usize) -> Option<Shape> {
         lines.insert(0, (0, names));
     }
     for (at, &(before, line)) in lines.iter().enumerate() {
-        let next = lines[at + 1..].iter().map(|line| line.1).find(|next| !is_rule(next) && *next != line);
+        let mut below = lines[at + 1..].iter().filter(|(_, next)| !is_rule(next) && *next != line);
+        let first = below.next();
+        let third = below.find(|(_, next)| next.contains(|digit: char| digit.is_ascii_digit()));
         let mut best = (0, 0);
         for separator in SEPARATORS {
-            let names = cells(line, separator);
+            let (names, next) = match first.and_then(|(_, first)| both(line, first, separator)) {
+                Some(names) => (names, third),
+                None => (cells(line, separator), first),
+            };
+            let next = next.map(|next| next.1);
             let wanted = if at == 0 { 1 } else { 2 };
             let found = known(&names);
             let numbers = names.iter().any(|cell| matches!(number::cell(cell), Ok(Some(_))));
@@ -88,15 +95,30 @@ fn shape(text: &str, known: impl Fn(&[String]) -> usize) -> Option<Shape> {
                 best = (found, separator);
             }
         }
-        if best.0 > 0 && (at == 0 || next.is_some()) {
+        if best.0 > 0 && (at == 0 || first.is_some()) {
+            if let Some((before, second)) = first
+                && let Some(names) = both(line, second, best.1)
+            {
+                return Some(Shape { separator: best.1, skip: before + 1, names });
+            }
             let mut names = cells(line, best.1);
-            if next.is_some_and(|next| has_index(&names, next, best.1)) {
+            if first.is_some_and(|(_, next)| has_index(&names, next, best.1)) {
                 names.insert(0, String::new());
             }
             return Some(Shape { separator: best.1, skip: before + 1, names });
         }
     }
     None
+}
+
+/// The names that two lines make together, as pandas writes columns of two levels: `loss,loss` above `train,val`, or the other
+/// way round.
+fn both(line: &str, next: &str, separator: u8) -> Option<Vec<String>> {
+    let (one, two) = (cells(line, separator), cells(next, separator));
+    let scopes = |cells: &[String]| cells.iter().filter(|cell| scope(cell).is_some()).count();
+    let numbers = two.iter().any(|cell| matches!(number::cell(cell), Ok(Some(_))));
+    let fits = separator != b' ' && one.len() == two.len() && !numbers && (scopes(&one) > 1) != (scopes(&two) > 1);
+    fits.then(|| one.iter().zip(two).map(|(one, two)| format!("{one} {two}").trim().to_owned()).collect())
 }
 
 /// Whether a line can be the first row below these names.
@@ -137,7 +159,23 @@ fn lines(text: &str) -> impl Iterator<Item = (u64, &str)> {
 
 /// Whether a line only separates the names from the rows.
 fn is_rule(line: &str) -> bool {
-    line.chars().all(|character| "-=+:| \t".contains(character))
+    line.chars().all(|character| "-=+:| \t".contains(character) || is_of_box(character))
+}
+
+/// Whether a rule has something that is drawn.
+fn is_drawn(line: &str) -> bool {
+    line.contains(['-', '=']) || line.contains(is_of_box)
+}
+
+/// A character of those that frame a table on a terminal.
+fn is_of_box(character: char) -> bool {
+    ('\u{2500}'..='\u{257f}').contains(&character)
+}
+
+/// The line with `|` for the upright strokes of a frame.
+fn with_bars(line: &str) -> Cow<'_, str> {
+    const BARS: [char; 3] = ['│', '┃', '║'];
+    if line.contains(BARS) { Cow::Owned(line.replace(BARS, "|")) } else { Cow::Borrowed(line) }
 }
 
 fn cells(line: &str, separator: u8) -> Vec<String> {
@@ -146,6 +184,7 @@ fn cells(line: &str, separator: u8) -> Vec<String> {
         let cells = if by_two.len() > 1 && !line.contains('\t') { by_two } else { line.split_whitespace().collect() };
         return cells.into_iter().map(Into::into).collect();
     }
+    let line = if separator == b'|' { with_bars(line) } else { Cow::Borrowed(line) };
     let mut record = ByteRecord::new();
     match builder(separator).from_reader(line.as_bytes()).read_byte_record(&mut record) {
         Ok(true) => record.iter().map(text).collect(),
@@ -161,6 +200,13 @@ fn builder(separator: u8) -> ReaderBuilder {
 
 pub(super) fn read(path: &Path, names: &Names, shape: Shape) -> Result<Vec<Log>, Error> {
     let (separator, skip) = (shape.separator, shape.skip);
+    let twice = |(at, name): (usize, &String)| {
+        meaning(name).is_some_and(Meaning::is_judged) && shape.names[..at].contains(name)
+    };
+    if let Some((_, name)) = shape.names.iter().enumerate().find(|found| twice(*found)) {
+        let problem = format!("has two columns named `{}`: give each a name of its own", printable(name));
+        return Err(Error::Line { path: path.into(), line: skip, problem });
+    }
     let mut table = Table::new(path, names, shape);
     if separator == b' ' {
         let mut lines = Lines::open(path)?;
@@ -173,23 +219,26 @@ pub(super) fn read(path: &Path, names: &Names, shape: Shape) -> Result<Vec<Log>,
         }
         return Ok(table.finish());
     }
+    if separator == b'|' {
+        let mut lines = Lines::open(path)?;
+        while let Some(line) = lines.next_line()? {
+            let content = without_escapes(&String::from_utf8_lossy(line.bytes));
+            if line.number > skip && !content.starts_with('#') {
+                let record: ByteRecord = cells(content.trim(), b'|').iter().map(String::as_bytes).collect();
+                table.separated(line.number, &record)?;
+            }
+        }
+        return Ok(table.finish());
+    }
     let mut file = source::open(path)?;
     for _ in 0..skip {
         file.skip_until(b'\n').map_err(Error::io(path))?;
     }
     let mut reader = builder(separator).from_reader(file);
     let mut record = ByteRecord::new();
-    let mut short: Option<(u64, usize)> = None;
     while reader.read_byte_record(&mut record).map_err(|error| failure(path, skip, error))? {
         let line = skip + record.position().map_or(0, csv::Position::line);
-        if let Some((line, found)) = short {
-            return Err(table.wrong_length(line, found));
-        }
-        let complete = table.is_around(&record) || table.record(line, &record)?;
-        short = (!complete).then_some((line, record.len()));
-    }
-    if let Some((line, _)) = short {
-        table.logs[0].note(format!("line {line} is torn and was left out"));
+        table.separated(line, &record)?;
     }
     Ok(table.finish())
 }
@@ -205,9 +254,11 @@ struct Table<'a> {
     /// The column that tells what data a row is of.
     scope: Option<usize>,
     /// In a long table, the columns of the names and of their values.
-    long: Option<[usize; 2]>,
+    long: Option<(Vec<usize>, usize)>,
     commas: bool,
     left_out: usize,
+    /// The line of the record before this one, and its cells, if they are too few.
+    short: Option<(u64, usize)>,
 }
 
 /// A column that is read.
@@ -225,8 +276,19 @@ impl<'a> Table<'a> {
         let logs = vec![Log::new(Format::Csv, path, names)];
         let (header, columns) = (Vec::new(), Vec::new());
         let named: ByteRecord = shape.names.iter().map(String::as_bytes).collect();
-        let mut table =
-            Self { path, names, shape, logs, header, columns, scope: None, long: None, commas: false, left_out: 0 };
+        let mut table = Self {
+            path,
+            names,
+            shape,
+            logs,
+            header,
+            columns,
+            scope: None,
+            long: None,
+            commas: false,
+            left_out: 0,
+            short: None,
+        };
         if !named.is_empty() {
             table.name(&named);
         }
@@ -255,7 +317,7 @@ impl<'a> Table<'a> {
             self.logs.iter_mut().for_each(Log::begins_anew);
             return Ok(true);
         }
-        if record.iter().all(|cell| is_rule(&text(cell))) && record.iter().any(|cell| cell.contains(&b'-')) {
+        if record.iter().all(|cell| is_rule(&text(cell))) && record.iter().any(|cell| is_drawn(&text(cell))) {
             return Ok(true);
         }
         if self.renames(record) {
@@ -272,6 +334,16 @@ impl<'a> Table<'a> {
         }
         self.row(line, record)?;
         Ok(true)
+    }
+
+    /// A line by separators: the last one may be torn.
+    fn separated(&mut self, line: u64, record: &ByteRecord) -> Result<(), Error> {
+        if let Some((line, found)) = self.short {
+            return Err(self.wrong_length(line, found));
+        }
+        let complete = self.is_around(record) || self.record(line, record)?;
+        self.short = (!complete).then_some((line, record.len()));
+        Ok(())
     }
 
     /// A line by spaces: what is no row of the table is text around it.
@@ -306,7 +378,8 @@ impl<'a> Table<'a> {
         self.long = long(&cells);
         if self.long.is_some() {
             // R's `data`, and `run` in a table of TensorBoard's scalars.
-            self.scope = self.scope.or_else(|| cells.iter().position(|cell| matches!(cell.as_str(), "data" | "run")));
+            let tells = |cell: &String| matches!(cell.as_str(), "data" | "run");
+            self.scope = self.scope.or_else(|| cells.iter().position(tells));
         }
         let mut runs: Vec<&str> = cells.iter().filter_map(|cell| of_run(cell)).map(|(run, _)| run).collect();
         runs.dedup();
@@ -329,7 +402,7 @@ impl<'a> Table<'a> {
 
     fn column(&mut self, column: usize, cell: &str, runs: &[&str]) {
         let lenient = false;
-        if self.long.is_some_and(|[_, value]| value == column) {
+        if self.long.as_ref().is_some_and(|(_, value)| *value == column) {
             return;
         }
         if let Some((run, metric)) = of_run(cell) {
@@ -413,8 +486,9 @@ impl<'a> Table<'a> {
                 self.logs[log].value(name[usize::from(of_test)], value);
             }
         }
-        if let Some([names, values]) = self.long {
-            let (name, cell) = (text(&record[names]), text(&record[values]));
+        if let Some((names, values)) = &self.long {
+            let name = names.iter().map(|&name| text(&record[name])).collect::<Vec<_>>().join("/");
+            let cell = text(&record[*values]);
             let of_test = if of_test { Some(Scope::Test) } else { None };
             if let (Some((name, _)), Ok(Some(value))) = (self.logs[0].name_in(&name, of_test), number::cell(&cell)) {
                 self.logs[0].value(name, value);
@@ -424,6 +498,9 @@ impl<'a> Table<'a> {
     }
 
     fn finish(mut self) -> Vec<Log> {
+        if let Some((line, _)) = self.short {
+            self.logs[0].note(format!("line {line} is torn and was left out"));
+        }
         if self.commas {
             self.logs.iter_mut().for_each(|log| log.note("decimal commas were read as points"));
         }
@@ -452,9 +529,15 @@ fn is_timed(record: &ByteRecord) -> bool {
 }
 
 /// The columns of names and values of a table that has a row for each figure.
-fn long(cells: &[String]) -> Option<[usize; 2]> {
+fn long(cells: &[String]) -> Option<(Vec<usize>, usize)> {
     let place = |tells: fn(&str) -> bool| cells.iter().position(|cell| tells(cell));
-    Some([place(tells_name)?, place(tells_value)?])
+    let named = |name: &str| cells.iter().position(|cell| cell.eq_ignore_ascii_case(name));
+    // ClearML's `Title` and `Series`: of `loss` and `train`, or the other way round.
+    let names = match (named("title"), named("series")) {
+        (Some(title), Some(series)) => vec![title, series],
+        _ => vec![place(tells_name)?],
+    };
+    Some((names, place(tells_value)?))
 }
 
 /// The run and the metric of a column of an export of Weights & Biases: `sunny-haze-12 - train/loss`.

@@ -12,7 +12,9 @@ use super::commas::Commas;
 use super::names::{Meaning, Pair, Quantity, Scope, meaning, scope};
 use super::number;
 use super::rows::Log;
-use super::unnamed::{Bar, bar, batch_of_epoch, bracketed, counted, darknet};
+use super::unnamed::{
+    Bar, bar, batch_of_epoch, bracketed, counted, counter, darknet, index_word, score_listener, tutorial,
+};
 use crate::curve::Format;
 use crate::error::Error;
 use crate::lines::Lines;
@@ -203,13 +205,16 @@ impl Reader {
         let epoch = index(Quantity::Epoch).map(|epoch| epoch.1);
         let step = index(Quantity::Step).filter(|step| valid(step.1));
         if known.iter().all(|found| is_index(found.1)) {
-            // What was printed above it belongs to what was said before. Below the only bar, a step says nothing of it.
-            if epoch.is_some() || self.states.as_ref().is_none_or(|states| states.len() <= FEW_STATES) {
+            // What was printed above it belongs to what was said before. Below the only bar, a step says nothing of it; and
+            // of its own epoch, a message may stand between two states of a bar: `Epoch 3: val_loss improved …`.
+            let of_another = epoch.is_some_and(|epoch| self.epoch != Some(epoch));
+            let few_states = self.states.as_ref().is_none_or(|states| states.len() <= FEW_STATES);
+            if of_another || (epoch.is_none() && few_states) {
                 self.flush();
             }
             self.step_of_epoch = step.is_some() || (self.step_of_epoch && epoch.is_none());
             self.announced = None;
-            if epoch.is_some_and(|epoch| self.epoch != Some(epoch)) {
+            if of_another {
                 (self.bars, self.announced) = (false, None);
             }
             self.epoch = epoch.or(self.epoch);
@@ -264,8 +269,28 @@ fn without_prefix(text: &str) -> &str {
 
 /// What a line of words says of the data of those that follow: `Validating`, `Eval begin...`, `- Training`.
 fn announcement(text: &str) -> Option<Scope> {
-    const ABOUT: [&str; 12] =
-        ["begin", "begins", "start", "started", "starting", "running", "epoch", "model", "on", "the", "set", "phase"];
+    const ABOUT: [&str; 20] = [
+        "begin",
+        "begins",
+        "start",
+        "started",
+        "starting",
+        "running",
+        "epoch",
+        "model",
+        "on",
+        "the",
+        "set",
+        "phase",
+        "error",
+        "errors",
+        "result",
+        "results",
+        "metrics",
+        "performance",
+        "data",
+        "summary",
+    ];
     let message = text.rsplit(" - ").next().unwrap_or(text).trim_matches(|edge: char| !edge.is_alphanumeric());
     let mut words = message.split_whitespace().map(|word| word.trim_matches(|edge: char| !edge.is_alphanumeric()));
     let others = |word: &&str| scope(word).is_none();
@@ -325,6 +350,15 @@ fn end_of_brackets(text: &str) -> Option<usize> {
     None
 }
 
+/// Whether a name is that of a step's or an epoch's number.
+fn is_index_name(name: &str) -> bool {
+    meaning(name).is_some_and(|meaning| is_index(meaning.quantity))
+}
+
+fn is_step_name(name: &str) -> bool {
+    meaning(name).is_some_and(|meaning| meaning.quantity == Quantity::Step)
+}
+
 fn is_index(quantity: Quantity) -> bool {
     matches!(quantity, Quantity::Step | Quantity::Epoch)
 }
@@ -350,7 +384,11 @@ pub(super) fn without_escapes(text: &str) -> String {
 
 /// `Epoch 3/30` and nothing else.
 fn epoch_line(text: &str) -> Option<(f64, Option<f64>)> {
-    let rest = text.strip_prefix("Epoch").or_else(|| text.strip_prefix("epoch"))?.trim_start_matches([':', ' ']);
+    let (word, rest) = text.split_at_checked("epoch".len())?;
+    let rest = rest.trim_start_matches([':', ' ', '#']);
+    if !word.eq_ignore_ascii_case("epoch") {
+        return None;
+    }
     let (epoch, length) = number::prefix(rest)?;
     let tail = rest[length..].trim();
     match tail.strip_prefix('/') {
@@ -363,7 +401,7 @@ fn epoch_line(text: &str) -> Option<(f64, Option<f64>)> {
 
 /// Values of a line with their names; those of indices may have none.
 fn line_pairs(text: &str, log: &Log) -> Vec<Pair> {
-    if let Some(pairs) = darknet(text) {
+    if let Some(pairs) = darknet(text).or_else(|| tutorial(text)).or_else(|| score_listener(text)) {
         return pairs;
     }
     if let Some((step, rest)) = counted(text) {
@@ -375,7 +413,7 @@ fn line_pairs(text: &str, log: &Log) -> Vec<Pair> {
     }
     let Some((mut indices, rest)) = bracketed(text) else { return pairs(text, log) };
     let found = pairs(rest, log);
-    if found.iter().any(|pair| meaning(&pair.0).is_some_and(|meaning| is_index(meaning.quantity))) {
+    if found.iter().any(|pair| is_index_name(&pair.0)) {
         return found;
     }
     indices.extend(found);
@@ -392,8 +430,7 @@ fn pairs(text: &str, log: &Log) -> Vec<Pair> {
     while let Some(first) = rest.chars().next() {
         let word = word_length(rest);
         if let Some((value, length)) = number_at(rest, text.len() - rest.len(), text) {
-            let is_index = |name: &str| meaning(name).is_some_and(|meaning| is_index(meaning.quantity));
-            let index = name_of(&phrase, log).is_some_and(|name| is_index(&name));
+            let index = name_of(&phrase, log).is_some_and(|name| is_index_name(&name));
             let (value, length) = log.commas.number(rest, index).unwrap_or((value, length));
             let unit = rest[length..]
                 .chars()
@@ -425,7 +462,10 @@ fn pairs(text: &str, log: &Log) -> Vec<Pair> {
                 (rest, open) = (&rest[length..], true);
                 continue;
             }
-            if &rest[length..length + unit] == "epoch" {
+            if counts_tests(&phrase) && pairs.iter().any(|pair| is_index_name(&pair.0)) {
+                // `Train steps: 100 Val steps: 20`: how many there are, which says nothing of what follows.
+                of_line = None;
+            } else if &rest[length..length + unit] == "epoch" {
                 pairs.push(("epoch".into(), None, value));
             } else if !junk
                 && number::is_unit(rest[length..length + unit].trim_end_matches("Epoch"))
@@ -434,6 +474,13 @@ fn pairs(text: &str, log: &Log) -> Vec<Pair> {
                 && let Some(name) = name_of(&phrase, log)
                 && !pairs.iter().any(|(known, scope, _)| *known == name && *scope == of_line)
             {
+                if let Some((second, end)) = second_number(&name, value, after, &pairs) {
+                    // `Train loss 100 0.512`: the first is the step.
+                    pairs.push(("step".into(), None, value));
+                    pairs.push((name, of_line, second));
+                    (rest, open, phrase) = (&after[end..], false, Vec::new());
+                    continue;
+                }
                 // Tesseract's `At iteration 97/200/200`: the second counts what was trained on.
                 let second = after.strip_prefix('/').filter(|_| name.ends_with("iteration")).and_then(number::prefix);
                 let triple = second.filter(|(_, length)| after[1 + length..].starts_with('/'));
@@ -449,7 +496,9 @@ fn pairs(text: &str, log: &Log) -> Vec<Pair> {
         } else if word > 0 {
             let found = &rest[..word];
             rest = &rest[word..];
-            if LEVELS.contains(&found) {
+            if let Some((name, value)) = index_word(found).filter(|_| phrase.is_empty()) {
+                pairs.push((name.into(), None, value));
+            } else if LEVELS.contains(&found) {
                 phrase.clear();
             } else {
                 if let Some(scope) = scope(found) {
@@ -467,12 +516,25 @@ fn pairs(text: &str, log: &Log) -> Vec<Pair> {
                     rest = &rest[inner.len() + 2..];
                     continue;
                 }
+                // `loss: 2.303  [   64/60000]`, as in PyTorch's tutorial.
+                '[' if !pairs.is_empty()
+                    && !pairs.iter().any(|pair| is_step_name(&pair.0))
+                    && counter(rest).is_some() =>
+                {
+                    let (batch, length) = counter(rest).unwrap_or_default();
+                    pairs.push(("batch".into(), None, batch));
+                    rest = &rest[length..];
+                    phrase.clear();
+                    continue;
+                }
                 '[' if list_at(rest) > 0 => {
                     rest = &rest[list_at(rest)..];
                     phrase.clear();
                     continue;
                 }
                 ' ' | '\t' | ':' | '=' | '\'' | '"' | '[' => {}
+                // `Epoch #3`, `Epoch (3/30)`
+                '#' | '(' if phrase.last().is_some_and(|word| is_index_name(word)) => {}
                 _ => {
                     phrase.clear();
                     open = false;
@@ -488,9 +550,25 @@ fn pairs(text: &str, log: &Log) -> Vec<Pair> {
 fn index_at_end<'a>(phrase: &[&'a str], log: &Log) -> Option<(&'a str, usize)> {
     const BETWEEN: [&str; 7] = ["at", "after", "in", "for", "of", "on", "by"];
     let [before @ .., between, index] = phrase else { return None };
-    let is_name = |quantity: &str| meaning(quantity).is_some_and(|meaning| is_index(meaning.quantity));
-    let is_between = BETWEEN.contains(&between.to_lowercase().as_str()) && is_name(index);
+    let is_between = BETWEEN.contains(&between.to_lowercase().as_str()) && is_index_name(index);
     (is_between && name_of(before, log).is_some()).then_some((*index, before.len()))
+}
+
+/// Whether words say how many steps of tests there are: `Val steps`.
+fn counts_tests(phrase: &[&str]) -> bool {
+    const COUNTED: [&str; 6] = ["steps", "batches", "iters", "iterations", "samples", "examples"];
+    let [.., data, counted] = phrase else { return false };
+    scope(data) == Some(Scope::Test) && COUNTED.contains(&counted.to_lowercase().as_str())
+}
+
+/// The loss in `Train loss 100 0.512` and `Validation loss 100: 0.5`, and where it ends, of what follows the first number.
+fn second_number(name: &str, first: f64, after: &str, pairs: &[Pair]) -> Option<(f64, usize)> {
+    let is_loss = meaning(name).is_some_and(Meaning::is_judged) && first % 1.0 == 0.0 && first >= 0.0;
+    let begin = after.len() - after.trim_start_matches([' ', ':']).len();
+    let (second, length) = number::prefix(&after[begin..]).filter(|_| is_loss)?;
+    let ends = after[begin + length..].chars().next().is_none_or(|next| next.is_whitespace() || next == ',');
+    let decimal = after[begin..begin + length].contains('.') || !second.is_finite();
+    (ends && decimal && !pairs.iter().any(|pair| is_index_name(&pair.0))).then_some((second, begin + length))
 }
 
 /// The second number of `Minibatch[   1- 100]`: the rows up to there.

@@ -1,10 +1,11 @@
 //! Lines whose indices have no name, and what stands before a progress bar.
 
-use super::names::{Pair, Scope};
+use super::names::{Pair, Scope, scope};
 use super::number;
 
 /// Indices in brackets at the beginning of a line, and what follows them: `[1,  2000] loss: 2.173`, as in PyTorch's tutorial,
-/// are epoch and batch; `[10]` is an iteration where names follow as XGBoost and LightGBM write them.
+/// are epoch and batch, and so are `[0/25][3/1583]`; `[ 3/30]` alone is a step; `[10]` is one where names follow as XGBoost
+/// and LightGBM write them.
 pub(super) fn bracketed(text: &str) -> Option<(Vec<Pair>, &str)> {
     let mut rest = text;
     // A time may stand before it.
@@ -14,6 +15,13 @@ pub(super) fn bracketed(text: &str) -> Option<(Vec<Pair>, &str)> {
         let named = |names: &[&str], numbers: &[f64]| {
             names.iter().zip(numbers).map(|(name, number)| ((*name).to_owned(), None, *number)).collect::<Vec<Pair>>()
         };
+        if let Some(first) = of_total(inside) {
+            let second = after.trim_start().strip_prefix('[').and_then(|next| next.split_once(']'));
+            return Some(match second.and_then(|(next, rest)| Some((of_total(next)?, rest))) {
+                Some((batch, rest)) => (named(&["epoch", "batch"], &[first, batch]), rest),
+                None => (named(&["step"], &[first]), after),
+            });
+        }
         match numbers.as_deref() {
             Some([epoch, batch]) => return Some((named(&["epoch", "batch"], &[*epoch, *batch]), after)),
             Some([iteration]) if boosts(after) => return Some((named(&["iteration"], &[*iteration]), after)),
@@ -34,9 +42,98 @@ fn boosts(text: &str) -> bool {
     name.contains('-') || name.contains("'s ") || equation
 }
 
+/// `3/30`.
+fn of_total(text: &str) -> Option<f64> {
+    let (number, total) = text.split_once('/')?;
+    whole(total)?;
+    whole(number)
+}
+
+/// `[   64/60000]` at the beginning of a text: the number, and the length of it all.
+pub(super) fn counter(text: &str) -> Option<(f64, usize)> {
+    let end = text.find(']')?;
+    Some((of_total(text[..end].strip_prefix('[')?)?, end + 1))
+}
+
+/// The index that a word is: `E003`, `ep3`, `epoch_3`, `step-100`.
+pub(super) fn index_word(word: &str) -> Option<(&'static str, f64)> {
+    const NAMES: [(&str, &str); 8] = [
+        ("epoch", "epoch"),
+        ("ep", "epoch"),
+        ("e", "epoch"),
+        ("iteration", "step"),
+        ("iter", "step"),
+        ("it", "step"),
+        ("step", "step"),
+        ("batch", "batch"),
+    ];
+    let lower = word.to_lowercase();
+    let lower = lower.trim_end_matches(['/', '-', '.', '_']);
+    let fits = |&(begin, name): &(&str, &'static str)| {
+        let rest = lower.strip_prefix(begin)?;
+        let rest = rest.strip_prefix(['_', '-']).unwrap_or(rest);
+        Some((name, of_total(rest).or_else(|| whole(rest))?))
+    };
+    NAMES.iter().find_map(fits)
+}
+
+/// `Train: 3 [  50/1251 (  4%)]  Loss: 2.5` of timm, `Train: [3/300][50/1251] loss 2.5` of Swin, and their `Test: [ 0/97]`:
+/// epoch and batch, or the batch of a test, which numbers nothing. What follows, and of which data it is.
+fn data_and_batch(text: &str) -> Option<(Vec<Pair>, Scope, &str)> {
+    let at = text.match_indices(": ").find_map(|(at, _)| {
+        let word = text[..at].rsplit(' ').next()?;
+        Some((at + 2, scope(word)?, word.chars().next()?.is_uppercase()))
+    });
+    let (at, scope, _) = at.filter(|found| found.2)?;
+    let (epoch, rest) = text[at..].trim_start().split_once('[')?;
+    let (inside, after) = rest.split_once(']')?;
+    let first = of_total(inside.split(" (").next()?)?;
+    let pair = |name: &str, value: f64| (name.to_owned(), None, value);
+    let second = after.strip_prefix('[').and_then(|next| next.split_once(']'));
+    let second = second.and_then(|(next, rest)| Some((of_total(next)?, rest)));
+    match (epoch.trim(), second) {
+        ("", Some((batch, rest))) => Some((vec![pair("epoch", first), pair("batch", batch)], scope, rest)),
+        ("", None) if scope == Scope::Test => Some((Vec::new(), scope, after)),
+        (epoch, None) => {
+            let epoch = pair("epoch", whole(epoch)?);
+            let batch = Some(pair("batch", first)).filter(|_| scope == Scope::Train);
+            Some(([epoch].into_iter().chain(batch).collect(), scope, after))
+        }
+        _ => None,
+    }
+}
+
+/// `5000 5% (0m 8s) 2.6 Smith / English` and `0m 44s (- 13m 5s) (5000 6%) 2.87`, as PyTorch's tutorials on recurrent networks
+/// print iteration, share, time and loss.
+pub(super) fn tutorial(text: &str) -> Option<Vec<Pair>> {
+    let words: Vec<&str> = text.split_whitespace().take(12).map(|word| word.trim_matches(['(', ')'])).collect();
+    let share = |word: &str| word.strip_suffix('%').and_then(whole).is_some();
+    let time = |word: &&str| {
+        *word == "-"
+            || word.strip_suffix(['h', 'm', 's']).is_some_and(|time| whole(time.trim_start_matches('-')).is_some())
+    };
+    let at = words.windows(2).position(|pair| whole(pair[0]).is_some() && share(pair[1]))?;
+    let rest: Vec<&&str> = words[at + 2..].iter().skip_while(|word| time(word)).collect();
+    let timed = words.iter().any(|word| time(&word)) && words[..at].iter().all(|word| time(&word));
+    let (loss, length) = number::prefix(rest.first()?)?;
+    (timed && length == rest[0].len() && rest[0].contains(['.', 'n', 'i']))
+        .then(|| vec![("step".into(), None, whole(words[at]).unwrap_or(0.0)), ("loss".into(), None, loss)])
+}
+
+/// `Score at iteration 100 is 2.5`, the loss as Deeplearning4j prints it.
+pub(super) fn score_listener(text: &str) -> Option<Vec<Pair>> {
+    let (_, said) = text.split_once("Score at iteration ")?;
+    let (iteration, score) = said.split_once(" is ")?;
+    let (loss, _) = number::prefix(score.trim_start())?;
+    Some(vec![("iteration".into(), None, whole(iteration)?), ("loss".into(), None, loss)])
+}
+
 /// `TRAIN Batch 3/100 loss 2.5` and `CV Batch 3/100 loss 2.5` of WeNet: the first number is the epoch; batches of tests number
 /// nothing. What follows, and of which data it is.
 pub(super) fn batch_of_epoch(text: &str) -> Option<(Vec<Pair>, Scope, &str)> {
+    if let Some(found) = data_and_batch(text) {
+        return Some(found);
+    }
     let kinds = [("TRAIN Batch ", Scope::Train), ("CV Batch ", Scope::Test)];
     let (at, scope) = kinds.into_iter().find_map(|(name, scope)| Some((text.find(name)? + name.len(), scope)))?;
     let (epoch, rest) = text[at..].split_once('/')?;
@@ -130,6 +227,52 @@ mod tests {
         for text in ["[10] loss: 0.5", "[12:30:01 INFO] loss: 0.5", "loss: [1, 2]", "[", "[]", "[1,2,3] loss: 1"] {
             assert!(bracketed(text).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn indices_of_a_total() {
+        let named = |text: &str| {
+            let (pairs, rest) = bracketed(text).unwrap();
+            (pairs.into_iter().map(|pair| (pair.0, pair.2)).collect::<Vec<_>>(), rest.to_owned())
+        };
+        let pairs =
+            |pairs: &[(&str, f64)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect::<Vec<_>>();
+        assert_eq!(named("[ 3/30] train_loss: 0.5"), (pairs(&[("step", 3.0)]), " train_loss: 0.5".into()));
+        assert_eq!(named("[0/25][3/1583] Loss: 0.5"), (pairs(&[("epoch", 0.0), ("batch", 3.0)]), " Loss: 0.5".into()));
+        for (word, index) in [("E003", ("epoch", 3.0)), ("ep-4/30", ("epoch", 4.0)), ("Iter100", ("step", 100.0))] {
+            assert_eq!(index_word(word), Some(index), "{word}");
+        }
+        assert!(["E2E", "epoch", "step_", "e", "loss3"].iter().all(|word| index_word(word).is_none()));
+        assert_eq!(counter("[   64/60000] x"), Some((64.0, 13)));
+    }
+
+    #[test]
+    fn lines_of_tutorials_and_listeners() {
+        for text in ["5000 5% (0m 8s) 2.6779 Smith / English", "0m 44s (- 13m 5s) (5000 5%) 2.6779"] {
+            assert_eq!(
+                tutorial(text).unwrap(),
+                [("step".into(), None, 5000.0), ("loss".into(), None, 2.6779)],
+                "{text}"
+            );
+        }
+        for text in ["5000 5% 2.6", "loss 5000 5% (0m 8s) 2.6", "5000 5% (0m 8s) abc", "5000 5% (0m 8s) 7"] {
+            assert!(tutorial(text).is_none(), "{text}");
+        }
+        let listened = score_listener("INFO ScoreIterationListener - Score at iteration 100 is 2.5").unwrap();
+        assert_eq!(listened, [("iteration".into(), None, 100.0), ("loss".into(), None, 2.5)]);
+    }
+
+    #[test]
+    fn epochs_and_batches_of_data() {
+        let found = |text: &str| {
+            let (pairs, scope, _) = batch_of_epoch(text)?;
+            Some((pairs.into_iter().map(|pair| (pair.0, pair.2)).collect::<Vec<_>>(), scope))
+        };
+        let both = |epoch: f64, batch: f64| vec![("epoch".to_owned(), epoch), ("batch".to_owned(), batch)];
+        assert_eq!(found("Train: 3 [  50/100 ( 50%)]  Loss: 2.5 (2.6)"), Some((both(3.0, 50.0), Scope::Train)));
+        assert_eq!(found("(main.py 223): INFO Train: [3/30][50/100]\tloss 2.5"), Some((both(3.0, 50.0), Scope::Train)));
+        assert_eq!(found("Test: [  10/20]  Loss: 2.5"), Some((vec![], Scope::Test)));
+        assert_eq!(found("Train: loss 2.5 [3]"), None);
     }
 
     #[test]

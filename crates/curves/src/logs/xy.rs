@@ -1,4 +1,5 @@
-//! Lists of `x` and `y`, as ClearML and Plotly write curves: `{"loss": {"train": {"x": [10, 20], "y": [0.5, 0.4]}}}`.
+//! Lists of `x` and `y`, as ClearML and Plotly write curves: `{"loss": {"train": {"x": [10, 20], "y": [0.5, 0.4]}}}`; or, as Sacred
+//! does, of `steps` and `values`.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +45,8 @@ fn find(path: &str, value: &Value, log: &Log, curves: &mut Vec<Curve>, depth: us
             items.iter().for_each(|item| find(path, item, log, curves, depth + 1));
         }
         Value::Object(object) if depth < DEEPEST => {
-            if let (Some(Value::Array(x)), Some(Value::Array(y))) = (object.get("x"), object.get("y")) {
+            let lists = |[x, y]: [&str; 2]| Some((object.get(x)?.as_array()?, object.get(y)?.as_array()?));
+            if let Some((x, y)) = [["x", "y"], ["steps", "values"], ["step", "value"]].into_iter().find_map(lists) {
                 let name = object.get("name").and_then(Value::as_str).unwrap_or_default();
                 let names = [path.to_owned(), name.to_owned(), format!("{path}/{name}")];
                 let known = names.into_iter().find(|name| log.is_known(name, None));

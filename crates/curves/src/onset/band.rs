@@ -16,12 +16,7 @@
 //!   | --- | --- | --- | --- | --- |
 //!   | short | 5 points | 5 | 4 | 6 |
 //!   | lasting | 25 points | 3 | 2 | 25 |
-//!   | lost | 25 points | 1.5 | 2 | 50 |
 //!   | epochs, which are means already | 1 | 5 | 5 | 1 |
-//!   | epochs, lost | 3 | 1.5 | 5 | 3 |
-//!
-//!   The scales called *lost* are for networks that had not learnt so much that losing it is a large factor. They are looked at
-//!   only where the baseline is a guess, and see only what is above half of it: with a baseline, the definition sees that better.
 //!
 //! - *First sign*: from there back, the first of the points that are, without a gap, above the level by a factor of 2 and by
 //!   3 σ (medians of 5).
@@ -32,23 +27,17 @@
 
 use std::collections::VecDeque;
 
-use crate::outcome::Baseline;
-
 use super::event::{Detector, Event, EventKind};
 use super::series::{LEVEL, Series};
 use crate::curve::Unit;
 use crate::stats::{deviation, median};
 
 /// The scales of steps, and that of epochs.
-const STEPS: [Scale; 3] = [
-    Scale { around: 2, factor: 5.0, noise: 4.0, in_a_row: 6, lost: false },
-    Scale { around: 12, factor: 3.0, noise: 2.0, in_a_row: 25, lost: false },
-    Scale { around: 12, factor: 1.5, noise: 2.0, in_a_row: 50, lost: true },
+const STEPS: [Scale; 2] = [
+    Scale { around: 2, factor: 5.0, noise: 4.0, in_a_row: 6 },
+    Scale { around: 12, factor: 3.0, noise: 2.0, in_a_row: 25 },
 ];
-const EPOCHS: [Scale; 2] = [
-    Scale { around: 0, factor: 5.0, noise: 5.0, in_a_row: 1, lost: false },
-    Scale { around: 1, factor: 1.5, noise: 5.0, in_a_row: 3, lost: true },
-];
+const EPOCHS: [Scale; 1] = [Scale { around: 0, factor: 5.0, noise: 5.0, in_a_row: 1 }];
 /// What the first sign of a rise exceeds.
 const SIGN_FACTOR: f64 = 2.0;
 const SIGN_NOISE: f64 = 3.0;
@@ -62,24 +51,20 @@ const MEMORY: usize = 1000;
 const UNSURE: usize = 25;
 /// Epochs that make a level.
 const EPOCHS_LEVEL: usize = 5;
-/// Share of the baseline that a lasting rise must reach to be a collapse, where the baseline is but the loss at the start.
-const LOST: f64 = 0.5;
 /// Of a normal distribution: standard deviations up to the 95th percentile.
 const PERCENTILE_95: f64 = 1.645;
 
-/// The rises that leave the band. Only where the baseline is a guess may they be called collapses: else that is the
-/// definition's word.
-pub(super) fn events(series: &Series, reference: &Baseline, may_collapse: bool) -> Vec<Event> {
+/// The rises that leave the band. None is called a collapse: that is the definition's word.
+pub(super) fn events(series: &Series) -> Vec<Event> {
     let mut events = Vec::new();
-    let lost = if may_collapse { libm::log(LOST * reference.train_loss) } else { f64::INFINITY };
-    let mut band = Band::new(series, lost);
+    let mut band = Band::new(series);
     let mut at = 0;
     while let Some(rise) = band.rise(series, at) {
         let (end, back) = band.way_back(series, &rise);
         let kind = if back {
             EventKind::Spike
         } else if end < series.log.len() {
-            if series.median(rise.outside, end) > lost { EventKind::Collapse } else { EventKind::Setback }
+            EventKind::Setback
         } else {
             EventKind::Unsettled
         };
@@ -95,10 +80,7 @@ pub(super) fn events(series: &Series, reference: &Baseline, may_collapse: bool) 
             peak: None,
         });
         if kind == EventKind::Setback {
-            band = Band::new(series, lost);
-        }
-        if kind == EventKind::Collapse {
-            break;
+            band = Band::new(series);
         }
         at = end;
     }
@@ -108,7 +90,7 @@ pub(super) fn events(series: &Series, reference: &Baseline, may_collapse: bool) 
 /// The first point, by index and not before `begin`, of the rise that has led up to `risen`; the band is that of the points before `settled`.
 /// `None` if the point at `risen` is in the band, or the band is not known.
 pub(super) fn first_sign(series: &Series, begin: usize, settled: usize, risen: usize) -> Option<usize> {
-    let mut band = Band::new(series, f64::INFINITY);
+    let mut band = Band::new(series);
     let learnt = settled.saturating_sub(NOISE_WINDOW + UNSURE + LEVEL);
     series.log[learnt..settled].iter().for_each(|&log| band.take(log));
     // A rise that ends in a number that is not finite may be certain only after the last finite loss.
@@ -123,14 +105,10 @@ struct Scale {
     factor: f64,
     noise: f64,
     in_a_row: usize,
-    /// Whether it sees only what is above the share [`LOST`] of a baseline that is a guess.
-    lost: bool,
 }
 
 /// What is known of a curve so far.
 struct Band {
-    /// The logarithm of the loss above which what was learnt is lost; infinite where that is the definition's word.
-    lost: f64,
     scales: &'static [Scale],
     /// Points that make a level.
     needed: usize,
@@ -154,13 +132,13 @@ struct Rise {
 }
 
 impl Band {
-    fn new(series: &Series, lost: f64) -> Self {
+    fn new(series: &Series) -> Self {
         let (scales, needed, unsure): (&[Scale], usize, usize) = match series.unit {
             Unit::Step => (&STEPS, LEVEL, UNSURE),
             Unit::Epoch => (&EPOCHS, EPOCHS_LEVEL, 0),
         };
         let (recent, distances, lowest) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
-        Self { lost, scales, needed, unsure, recent, distances, taken: 0, lowest }
+        Self { scales, needed, unsure, recent, distances, taken: 0, lowest }
     }
 
     /// Takes a point into the band.
@@ -207,11 +185,8 @@ impl Band {
 
     fn is_outside(&self, series: &Series, scale: Scale, index: usize) -> bool {
         let Some(level) = self.level() else { return false };
-        let smooth = series.smooth(index, scale.around);
-        let above = smooth - level;
-        (!scale.lost || smooth > self.lost)
-            && above > libm::log(scale.factor)
-            && above > self.height(scale.factor, scale.noise)
+        let above = series.smooth(index, scale.around) - level;
+        above > libm::log(scale.factor) && above > self.height(scale.factor, scale.noise)
     }
 
     /// Takes points into the band from an index on, until there is a rise.

@@ -1,6 +1,6 @@
 //! A curve's losses as logarithms, and what is measured on stretches of them.
 
-use crate::outcome::{Baseline, PATIENCE_EPOCHS, PATIENCE_STEPS, WINDOW};
+use crate::outcome::{PATIENCE_EPOCHS, PATIENCE_STEPS, WINDOW};
 use crate::stats::{deviation, median};
 
 use super::event::{Event, EventKind};
@@ -8,11 +8,6 @@ use crate::curve::{Curve, Unit};
 
 /// Points whose median is a level.
 pub(super) const LEVEL: usize = 25;
-/// Points before an event that it is compared with.
-const MOST_COMPARED: usize = 100;
-/// After an event, this part of the points that it has to come back shows whether it has; and so many at the least.
-const AFTERWARDS: usize = 10;
-const FEWEST: usize = 3;
 /// Share of the loss at the start below which differences are rounding's.
 const FLOOR: f64 = 1e-9;
 
@@ -92,33 +87,6 @@ impl Series {
             }
             EventKind::Collapse | EventKind::Unsettled => u64::MAX,
         }
-    }
-
-    /// Whether the level in an event is above that before it by more than half and by more than noise can do: six times the
-    /// standard error of the median of as many points.
-    pub(super) fn is_beyond_noise(&self, event: &Event) -> bool {
-        let (begin, end) = (self.index(event.first_sign), self.index(self.end(event).saturating_add(1)));
-        if begin == 0 || end <= begin {
-            return true;
-        }
-        let before = begin.saturating_sub(MOST_COMPARED);
-        let fewest = (begin - before).min(end - begin).min(MOST_COMPARED);
-        let error = 6.0 * 1.25 * self.noise() / libm::sqrt(fewest as f64);
-        self.median(begin, end) - self.median(before, begin) > libm::log(1.5).max(error)
-    }
-
-    /// Whether an event that is said to have come back has not: after it, too, the level is above half-way from what it was
-    /// before to the baseline.
-    pub(super) fn is_dip(&self, event: &Event, reference: &Baseline) -> bool {
-        let (first, Some(back)) = (self.index(event.first_sign), event.recovered.map(|step| self.index(step))) else {
-            return false;
-        };
-        let end = back.saturating_add((self.patience / AFTERWARDS).max(FEWEST)).min(self.log.len());
-        if first == 0 || back >= end {
-            return false;
-        }
-        let before = libm::exp(self.median(first.saturating_sub(LEVEL), first));
-        libm::exp(self.median(back, end)) > 0.5 * (before + reference.train_loss)
     }
 
     /// Fills in the losses before an event and at its worst.
