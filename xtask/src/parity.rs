@@ -106,7 +106,7 @@ fn tables(outcomes: &[(String, Outcome)]) -> String {
     let mut report = String::new();
     for precision in [Precision::F64, Precision::F32] {
         let mut table = Table::new();
-        table.load_preset(presets::UTF8_FULL_CONDENSED).set_header(header(precision));
+        table.load_style(presets::UTF8_FULL_CONDENSED).set_header(header(precision));
         for (file, comparisons) in compared(outcomes, precision) {
             table.add_row(row(file, comparisons, precision));
         }

@@ -1,7 +1,7 @@
 //! The numbers of a training run, and the logs that hold them.
 //!
 //! A [`Curve`] holds a run's losses, accuracies and norms, step by step and test by test. [`logs::read`] makes one of the log
-//! of another program: Keras, PyTorch, TensorBoard. [`Record`] is a line of flameout's own log, `metrics.jsonl`.
+//! of another program: Keras, PyTorch, TensorBoard. [`EventWriter`] writes one for TensorBoard. [`Record`] is a line of flameout's own log, `metrics.jsonl`.
 //!
 //! [`Outcome`] is the definition of collapse and spike. [`judge`](mod@judge) says what a log shows, [`onset`] finds where the loss
 //! of a run rose whose baseline is known, and a [`warning`] announces a rise while a run goes on.
@@ -19,6 +19,7 @@
 
 mod curve;
 mod error;
+mod events;
 pub mod judge;
 mod lines;
 pub mod loggers;
@@ -33,6 +34,7 @@ pub mod warning;
 
 pub use curve::{Columns, Curve, EpochPoint, Format, Measure, Other, Point, Source, Unit};
 pub use error::Error;
+pub use events::EventWriter;
 pub use logs::Names;
 pub use outcome::{Baseline, Outcome, Symptom};
 pub use printable::{argument, printable, printable_lines};

@@ -52,7 +52,7 @@
 
 mod commas;
 mod curves;
-mod event;
+pub(crate) mod event;
 mod json;
 mod names;
 mod number;
@@ -62,7 +62,7 @@ mod runs;
 mod table;
 mod tensorboard;
 mod text;
-mod tfrecord;
+pub(crate) mod tfrecord;
 mod unnamed;
 mod xy;
 

@@ -24,6 +24,7 @@ macro_rules! show {
 mod advice;
 #[cfg(feature = "cli")]
 mod analogy;
+mod chart;
 pub mod course;
 #[cfg(feature = "cli")]
 pub mod csv_file;
@@ -72,6 +73,8 @@ pub mod start;
 #[cfg(feature = "cli")]
 pub mod sweep;
 pub mod table;
+#[cfg(feature = "cli")]
+mod tensorboard;
 pub mod terminal;
 #[cfg(feature = "cli")]
 mod train;

@@ -20,7 +20,6 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod chart;
 mod differences;
 pub mod error;
 mod figures;
@@ -36,7 +35,6 @@ mod thin;
 
 use std::path::Path;
 
-pub use chart::Chart;
 pub use error::Error;
 pub use figures::whole;
 pub use mark::{Mark, MarkKind};

@@ -16,6 +16,7 @@ pub struct Mark {
 
 /// What can happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MarkKind {
     /// From here on the network had trained well.
     TrainedWell,

@@ -7,6 +7,7 @@ use crate::run::Run;
 
 /// A quantity over the steps of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Plot {
     /// Loss on training and test words.
     Loss,

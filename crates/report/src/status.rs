@@ -12,6 +12,7 @@ const LEARNT: f64 = 0.9;
 
 /// What became of a run, as far as its records tell.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Status {
     /// It collapsed.
     Collapsed {

@@ -142,7 +142,7 @@ fn bars(series: &Series, last: u64, columns: usize, scale: Scale) -> String {
 }
 
 /// About log2 of a positive number, straight between powers of two: enough for eight heights, and the same everywhere.
-pub(crate) fn magnitude(value: f64) -> f64 {
+fn magnitude(value: f64) -> f64 {
     let bits = value.to_bits();
     (bits >> 52) as f64 + (bits & ((1 << 52) - 1)) as f64 / (1_u64 << 52) as f64
 }

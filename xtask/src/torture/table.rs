@@ -51,7 +51,7 @@ impl Row {
 /// As Markdown, with a row for all together.
 pub fn render(rows: &[Row]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::ASCII_MARKDOWN);
+    table.load_style(presets::ASCII_MARKDOWN);
     table.set_header([
         "fault",
         "rounds",

@@ -5,8 +5,14 @@ use prost::Message;
 /// `tensorflow.Event`.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Event {
+    /// Seconds since 1970.
+    #[prost(double, tag = "1")]
+    pub(crate) wall_time: f64,
     #[prost(int64, tag = "2")]
     pub(crate) step: i64,
+    /// Of the first record of a file.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) file_version: Vec<u8>,
     #[prost(message, optional, tag = "5")]
     pub(crate) summary: Option<Summary>,
 }
@@ -53,6 +59,9 @@ pub(crate) struct PluginData {
 pub(crate) struct Tensor {
     #[prost(int32, tag = "1")]
     pub(crate) dtype: i32,
+    /// Without dimensions for a scalar; not looked at in reading.
+    #[prost(message, optional, tag = "2")]
+    pub(crate) shape: Option<Shape>,
     #[prost(bytes = "vec", tag = "4")]
     pub(crate) content: Vec<u8>,
     #[prost(float, repeated, tag = "5")]
@@ -67,6 +76,10 @@ pub(crate) struct Tensor {
     #[prost(int32, repeated, tag = "13")]
     pub(crate) halves: Vec<i32>,
 }
+
+/// `tensorflow.TensorShapeProto`, but for its dimensions.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Shape {}
 
 /// `tensorflow.DataType`: those that scalars are logged in.
 mod dtype {
@@ -92,6 +105,12 @@ impl SummaryValue {
 }
 
 impl Tensor {
+    /// A tensor of one element.
+    pub(crate) fn of(value: f64) -> Self {
+        let (shape, content) = (Some(Shape {}), value.to_le_bytes().to_vec());
+        Self { dtype: dtype::DOUBLE, shape, content, ..Self::default() }
+    }
+
     /// Its only element, if it has one only.
     fn scalar(&self) -> Option<f64> {
         match self.dtype {

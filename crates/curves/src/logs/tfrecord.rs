@@ -2,7 +2,7 @@
 //!
 //! A checksum is CRC-32C, masked (TensorFlow, `lib/hash/crc32c.h`) so that checksums of data which hold checksums are sound.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -15,6 +15,15 @@ const LARGEST: u64 = 1 << 30;
 /// Whether a file that begins so is one of records.
 pub(crate) fn recognise(beginning: &[u8]) -> bool {
     beginning.first_chunk().is_some_and(|header: &[u8; HEADER]| length(header).is_some())
+}
+
+/// Writes a record.
+pub(crate) fn write_record(file: &mut impl Write, data: &[u8]) -> std::io::Result<()> {
+    let length = (data.len() as u64).to_le_bytes();
+    for part in [&length, &masked_crc(&length).to_le_bytes()[..], data, &masked_crc(data).to_le_bytes()] {
+        file.write_all(part)?;
+    }
+    Ok(())
 }
 
 /// Reads a file's records.
@@ -97,8 +106,9 @@ mod tests {
     use super::*;
 
     fn record(data: &[u8]) -> Vec<u8> {
-        let length = (data.len() as u64).to_le_bytes();
-        [&length[..], &masked_crc(&length).to_le_bytes(), data, &masked_crc(data).to_le_bytes()].concat()
+        let mut file = Vec::new();
+        write_record(&mut file, data).unwrap();
+        file
     }
 
     #[test]

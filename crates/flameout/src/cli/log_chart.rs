@@ -3,8 +3,8 @@
 use flameout_curves::judge::{Judgement, Series, SeriesEvent, Verdict};
 use flameout_curves::onset::EventKind;
 use flameout_curves::{Curve, Unit};
-use flameout_report::Chart;
 
+use super::chart::Chart;
 use super::table;
 
 /// Columns of the widest curve.

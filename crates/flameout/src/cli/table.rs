@@ -10,7 +10,7 @@ const NARROWEST: usize = 10;
 /// An empty table with these columns: within the terminal's width, if that is known.
 pub fn new<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
     if let Some(width) = known_width() {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width.min(u16::MAX.into()) as u16);
     }

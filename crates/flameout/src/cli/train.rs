@@ -18,6 +18,7 @@ use super::evaluate::{Score, print_scores, score};
 use super::interrupt::stop_on_ctrl_c;
 use super::reading::{self, Reading};
 use super::table::counted;
+use super::tensorboard::TensorBoard;
 use super::training::{keeper, train};
 use super::training_bar::TrainingBar;
 use super::{base, progress, setting};
@@ -31,8 +32,8 @@ use crate::Embedder;
 /// Without --model it fits a vector to each letter n-gram (--model ngrams). That takes seconds to minutes, and on 45,000
 /// English words it does far better at unseen words than the networks here. Of --set it knows the settings of the data.
 ///
-/// The other models are networks. An option that only a network has (--units, --epochs, --states, --set of anything but data)
-/// trains --model bidirectional. Training ends when the test words no longer gain. The network with the lowest test loss is
+/// The other models are networks. An option that only a network has (--units, --epochs, --states, --tensorboard, --set of anything but
+/// data) trains --model bidirectional. Training ends when the test words no longer gain. The network with the lowest test loss is
 /// kept, and the scores at the end are of that network. The settings are chosen for quality: an LSTM from either end of the
 /// word, cosine loss, a learning rate that rises for a tenth of an epoch and then falls to zero along a cosine, and clipped
 /// gradients. Clipping and the falling rate prevent a collapse.
@@ -107,6 +108,10 @@ pub struct Args {
     #[arg(long, value_name = "MIB")]
     states: Option<usize>,
 
+    /// Write the numbers of each step and epoch of a network to an event file in this directory, for TensorBoard.
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
+
     /// Print the summary as JSON.
     #[arg(long)]
     json: bool,
@@ -144,6 +149,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         _ => settings(args)?,
     };
     let directory = args.out.clone().unwrap_or_else(|| default_directory(&settings));
+    if let Some(directory) = &args.tensorboard {
+        // Before the first step, which leaves nothing behind where this fails.
+        std::fs::create_dir_all(directory).with_context(|| format!("--tensorboard: making {}", directory.display()))?;
+    }
     let stop = stop_on_ctrl_c()?;
     let options = RunOptions { directory: directory.clone(), resume: args.resume, base: base() };
     let ended = train(&settings, &options, &stop, |begun| observers(args, &settings, &directory, begun))?;
@@ -179,7 +188,12 @@ impl Args {
 
     /// An option that only a network has, as it is written.
     fn of_network(&self) -> Option<String> {
-        let given = [self.units.map(|_| "--units"), self.epochs.map(|_| "--epochs"), self.states.map(|_| "--states")];
+        let given = [
+            self.units.map(|_| "--units"),
+            self.epochs.map(|_| "--epochs"),
+            self.states.map(|_| "--states"),
+            self.tensorboard.as_ref().map(|_| "--tensorboard"),
+        ];
         let set = || self.set.iter().find(|change| !change.trim().starts_with("data."));
         given.into_iter().flatten().next().map(str::to_owned).or_else(|| Some(format!("--set {}", set()?)))
     }
@@ -293,9 +307,15 @@ fn observers(args: &Args, settings: &Settings, directory: &Path, begun: &Begun<'
         );
     }
     let limit = args.states.map_or(DEFAULT_LIMIT, |states| states.saturating_mul(1 << 20));
-    let mut observers = Vec::new();
+    let mut observers: Vec<Box<dyn Observer>> = Vec::new();
     if limit > 0 {
         observers.extend(keeper(settings, begun, directory, limit));
+    }
+    if let Some(directory) = &args.tensorboard {
+        match TensorBoard::begin(directory) {
+            Ok(board) => observers.push(Box::new(board)),
+            Err(error) => tell!("warning: nothing is written for TensorBoard: {error:#}"),
+        }
     }
     if progress::is_silent() {
         return observers;

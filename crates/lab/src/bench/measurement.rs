@@ -47,7 +47,7 @@ impl Measurement {
 /// All rows.
 pub fn print_table(measurements: &[Measurement]) {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_FULL_CONDENSED);
+    table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(["", "cell", "units", "batch", "threads", "median", "useful", "of peak", "rate"]);
     for row in measurements {
         let number = |value: Option<usize>| value.map_or(String::new(), |value| value.to_string());

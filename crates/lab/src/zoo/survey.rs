@@ -59,7 +59,7 @@ pub fn see(specimen: Specimen) -> Result<Seen> {
 /// A line for each kind of run.
 pub fn print(rows: &[Seen]) {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["kind", "case", "runs", "healthy", "never trained", "rose", "not finite"].into_iter().chain([
         "trained well at",
         "best loss, %",

@@ -5,12 +5,14 @@ use std::path::Path;
 use anyhow::Result;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use flameout_curves::Symptom;
-use flameout_experiment::{Begun, Record, RunDirectory, Settings, Summary};
+use flameout_experiment::{Begun, Record, RunDirectory, Settings, StepRecord, Summary};
 use flameout_kernels::Path as Kernels;
-use textplots::{Chart, LabelBuilder, LabelFormat, Plot, Shape};
 
-/// Points of a terminal curve: as many as its columns, so that each is a mean over many steps.
-const CURVE_POINTS: usize = 60;
+use crate::cli::chart::Chart;
+use crate::cli::table;
+
+/// Columns of the widest curve.
+const WIDEST: usize = 80;
 
 /// The network, and every setting that differs from the question's.
 pub fn print_settings(settings: &Settings) {
@@ -79,7 +81,7 @@ pub fn print_begin(begun: &Begun<'_>) {
 
 /// Table, curves and verdict of a finished run.
 pub fn print_end(summary: &Summary, directory: &Path) -> Result<()> {
-    print_curves(&RunDirectory::read_metrics(directory)?);
+    print_curves(&RunDirectory::read_metrics(directory)?, summary);
     print_quality(summary);
     show!("{}", verdict(summary));
     show!("weights {}  files {}", &summary.weights_blake3[..16], directory.display());
@@ -183,7 +185,7 @@ pub fn print_comparison(summaries: &[Summary]) {
 
 fn new_table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header.iter().copied());
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header.iter().copied());
     table
 }
 
@@ -195,51 +197,20 @@ fn add_row<const N: usize>(table: &mut Table, cells: [String; N]) {
     table.add_row(cells.collect::<Vec<_>>());
 }
 
-fn print_curves(records: &[Record]) {
-    let steps: Vec<_> = records
-        .iter()
-        .filter_map(|record| match record {
+fn print_curves(records: &[Record], summary: &Summary) {
+    let steps = || {
+        records.iter().filter_map(|record| match record {
             Record::Step(step) => Some(step),
             Record::Epoch(_) => None,
         })
-        .collect();
-    let curve = |value: fn(&flameout_experiment::StepRecord) -> f64| {
-        let points: Vec<(f64, f64)> = steps.iter().map(|record| (record.step as f64, value(record))).collect();
-        thinned(&points)
     };
-    print_curve("training loss (log10)", &curve(|record| record.loss.max(f64::MIN_POSITIVE).log10()));
-    print_curve("training accuracy", &curve(|record| record.accuracy));
-}
-
-/// Means over equal stretches; what is not finite is left out.
-fn thinned(points: &[(f64, f64)]) -> Vec<(f32, f32)> {
-    let stretch = points.len().div_ceil(CURVE_POINTS).max(1);
-    points
-        .chunks(stretch)
-        .filter_map(|chunk| {
-            let finite: Vec<_> = chunk.iter().filter(|point| point.1.is_finite()).collect();
-            let count = finite.len() as f64;
-            let sum = finite.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
-            (!finite.is_empty()).then(|| ((sum.0 / count) as f32, (sum.1 / count) as f32))
-        })
-        .collect()
-}
-
-fn print_curve(title: &str, points: &[(f32, f32)]) {
-    let (Some(first), Some(last)) = (points.first(), points.last()) else { return };
-    if last.0 <= first.0 {
-        return;
-    }
-    show!("\n{title}");
-    let mut chart = Chart::new(120, 40, first.0, last.0);
-    let shape = Shape::Lines(points);
-    let chart = chart
-        .lineplot(&shape)
-        .x_label_format(LabelFormat::Custom(Box::new(|step| format!("step {step:.0}"))))
-        .y_label_format(LabelFormat::Custom(Box::new(|value| format!("{value:.3}"))));
-    // As `nice` does, which prints by itself.
-    chart.borders();
-    chart.axis();
-    chart.figures();
-    show!("{chart}");
+    let (Some(first), Some(last)) = (steps().next(), steps().next_back()) else { return };
+    let marks: Vec<(u64, String)> = summary.onset_step.map(|onset| (onset, "COLLAPSE".into())).into_iter().collect();
+    let print = |title: &str, value: fn(&StepRecord) -> f64| {
+        let values = steps().map(|record| (record.step, value(record))).collect();
+        let chart = Chart { title, values, steps: (first.step, last.step), marks: marks.clone() };
+        show!("\n{}", chart.draw(table::width().min(WIDEST)).trim_end());
+    };
+    print("training loss", |record| record.loss);
+    print("training accuracy", |record| record.accuracy);
 }

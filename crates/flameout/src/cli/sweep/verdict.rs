@@ -11,6 +11,7 @@ use crate::cli::csv_file;
 
 /// What became of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// Its loss never fell to 75 % of the mean predictor's.
     NeverTrained,

@@ -54,7 +54,7 @@ pub fn print(rows: &[Looked]) {
 fn by_kind(rows: &[Looked]) -> Table {
     let mut table = Table::new();
     let logs = || Log::value_variants().iter().copied();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(["kind".into(), "runs".into()].into_iter().chain(logs().map(|log| format!("{log:?}"))));
     for kind in Kind::all().chain(Kind::late()) {
         let of_kind: Vec<&Looked> = rows.iter().filter(|row| row.specimen.kind == kind && row.counts()).collect();

@@ -2,8 +2,6 @@
 
 use std::fmt::Write;
 
-use crate::terminal::magnitude;
-
 /// Heights within a line.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// Lines of a curve.
@@ -45,7 +43,7 @@ impl Chart<'_> {
         let finite = || self.values.iter().map(|&(_, value)| value).filter(|value| value.is_finite());
         let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
         let logarithmic = low > 0.0 && high > LOGARITHMIC_FROM * low;
-        let scale = |value: f64| if logarithmic { magnitude(value) } else { value };
+        let scale = |value: f64| if logarithmic { libm::log2(value) } else { value };
         let (bottom, top) = (scale(low), scale(high));
         let level = |value: f64| {
             let share = if top > bottom { (scale(value) - bottom) / (top - bottom) } else { 0.0 };
