@@ -56,6 +56,7 @@ mod event;
 mod json;
 mod names;
 mod number;
+mod phrases;
 mod python;
 mod rows;
 mod runs;
