@@ -56,6 +56,7 @@ pub(crate) mod event;
 mod json;
 mod names;
 mod number;
+mod phrases;
 mod python;
 mod rows;
 mod runs;

@@ -61,10 +61,11 @@ const ERROR: u32 = 4 * TIER;
 const VALUE: u32 = 5 * TIER;
 
 /// Words that say that a figure is of test data.
-const TEST: [&str; 17] = [
+const TEST: [&str; 18] = [
     "val",
     "vld",
     "tst",
+    "te",
     "valid",
     "validation",
     "validate",
@@ -106,7 +107,7 @@ const FILLERS: [&str; 20] = [
     "overall",
 ];
 /// Words beside which `loss`, `acc` or `lr` means something else: a best value so far, a weight, a message.
-const OTHER: [&str; 30] = [
+const OTHER: [&str; 34] = [
     "best",
     "worst",
     "min",
@@ -134,6 +135,10 @@ const OTHER: [&str; 30] = [
     "threshold",
     "delta",
     "patience",
+    "desired",
+    "goal",
+    "tolerance",
+    "tol",
     "time",
     "count",
     "num",
