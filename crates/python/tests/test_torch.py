@@ -133,7 +133,7 @@ def test_a_collapse_is_caught_replayed_to_the_bit_and_its_cause_named(tmp_path):
     found = recorder.diagnose(changes=["hold-rate", "learning-rate", "skip"])
     assert found.control is not None and found.control.equal and found.control.compared > 100
     assert found.verdict == "the learning rate was changed" and "0.003" in found.remedy
-    assert found.trials[0].wrong == found.trials[0].of == 3
+    assert found.trials[0].wrong == found.trials[0].of == 5
     assert [change.kind for change in found.sufficient()] == ["hold-rate"]
     after = training.model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
@@ -23,7 +23,7 @@ from flameout.judgement import Judgement, judge
 
 #: Steps for which a replay must hold, beside those that the recorded run needed to go wrong (as in `flameout-doctor`).
 HOLD = 300
-#: Steps before the onset from which replays begin, one after the other, as long as the control does not always go wrong.
+#: Steps before the onset from which replays begin, if from the first state the control does not always go wrong.
 NEARER = (50, 25, 12, 6, 3)
 #: Replays of the control where it is not the same to the bit.
 CONTROLS = 5
@@ -157,7 +157,7 @@ class _Examination:
     def _one(self, start: _Start, order: int, change: Change | None = None, moment: Moment | None = None) -> End:
         self.framework.restore(start.nudged[order - 1] if start.nudged and order > 0 else start.snapshot.state)
         goal, skip = start.goal, None
-        carried_out = nullcontext()
+        carried_out: AbstractContextManager[None] = nullcontext()
         if change is not None and change.kind == "skip" and change.value is not None:
             skip = int(change.value)
         elif change is not None and moment is not None:
@@ -173,11 +173,13 @@ class _Examination:
         if not own.wrong:
             reason = "Replayed with nothing changed, it does not go wrong: replays prove nothing here."
             return self._told(None, reason, trials=(count(None, [own]),), begin=start.snapshot.step, control=control, birth=birth)
-        known = {"control": control, "birth": birth}
+        known: dict[str, object] = {"control": control, "birth": birth}
         norms = self._gradient_norms(start)
         found = self._certain_in_all_orders(start) or self._certain_in_its_order(start, norms)
         if found is None:
-            reason = "It hangs on chance: neither in other orders of the batches nor with nudged weights does it go wrong for certain."
+            reason = (
+                "It hangs on chance: neither in other orders of the batches nor with nudged weights does it go wrong for certain."
+            )
             return self._told(None, reason, begin=start.snapshot.step, **known)
         start, base = found
         known |= {"begin": start.snapshot.step, "varied": "nudges" if start.nudged else "orders"}
@@ -199,17 +201,43 @@ class _Examination:
         # In other orders the suspected batch does no harm: it is not the batch.
         return [change for change in changes if not start.nudged or change.kind != "skip" or change.is_placebo]
 
-    def _starts(self, start: _Start, nearest: int) -> Iterator[_Start]:
-        """A start, and others nearer and nearer to the onset."""
-        yield start
-        for lead in NEARER:
-            step = self.onset - lead
-            if lead >= nearest and step > start.snapshot.step:
-                nearer = self._nearer(start, step)
-                if nearer is None:
-                    return
-                start = nearer
-                yield start
+    def _certain_in_all_orders(self, start: _Start) -> tuple[_Start, Trial] | None:
+        """Find the earliest start from which the control goes wrong in all other orders of the batches, and the control there.
+
+        The run's own order is no evidence of the control: the run is looked at because it went wrong in that order.
+        """
+        return self._earliest(start, 3, self._with_base)
+
+    def _certain_in_its_order(self, start: _Start, norms: list[float]) -> tuple[_Start, Trial] | None:
+        """Find the earliest start from which it goes wrong in the run's own order wherever the weights are nudged to.
+
+        A nudge is as long as an update. And it must go wrong as well if any batch is left out, nudged or not.
+        """
+
+        def nudged(candidate: _Start) -> tuple[_Start, Trial] | None:
+            found = self._with_base(self._with_nudges(candidate))
+            return found if found is not None and self._withstands_placebo(found[0], norms) else None
+
+        return self._earliest(start, 12, nudged)
+
+    def _earliest(
+        self, start: _Start, nearest: int, certain: Callable[[_Start], tuple[_Start, Trial] | None]
+    ) -> tuple[_Start, Trial] | None:
+        """Find the earliest start that is certain; if the nearest to the onset is not, none is taken to be."""
+        found = certain(start)
+        steps = [self.onset - lead for lead in NEARER if lead >= nearest and self.onset - lead > start.snapshot.step]
+        if found is not None or not steps:
+            return found
+        last = self._nearer(start, steps[-1])
+        fallback = None if last is None else certain(last)
+        if fallback is None:
+            return None
+        for step in steps[:-1]:
+            candidate = self._nearer(start, step)
+            found = None if candidate is None else certain(candidate)
+            if found is not None:
+                return found
+        return fallback
 
     def _nearer(self, start: _Start, step: int) -> _Start | None:
         """Make the run's own steps from a start up to another."""
@@ -220,31 +248,10 @@ class _Examination:
             self._make(kept, True)
         return self._start(Snapshot(step, self.framework.state(), 0), start.steps, start.goal.threshold)
 
-    def _certain_in_all_orders(self, start: _Start) -> tuple[_Start, Trial] | None:
-        """Find the earliest start from which the control goes wrong in all other orders of the batches, and the control there.
-
-        The run's own order is no evidence of the control: the run is looked at because it went wrong in that order.
-        """
-        for candidate in self._starts(start, 3):
-            base = self._base(candidate)
-            if base is not None:
-                return candidate, base
-        return None
-
-    def _certain_in_its_order(self, start: _Start, norms: list[float]) -> tuple[_Start, Trial] | None:
-        """Find the earliest start from which it goes wrong in the run's own order wherever the weights are nudged to.
-
-        A nudge is as long as an update. And it must go wrong as well if any batch is left out, nudged or not.
-        """
-        for candidate in self._starts(start, 12):
-            nudged = self._with_nudges(candidate)
-            base = self._base(nudged)
-            if base is not None:
-                moment = self._moment(nudged, norms)
-                placebo = next((change for change in self._changes(nudged, moment) if change.is_placebo), None)
-                if placebo is not None and all(self._one(nudged, order, placebo).wrong for order in range(self.plan.orders)):
-                    return nudged, base
-        return None
+    def _withstands_placebo(self, start: _Start, norms: list[float]) -> bool:
+        moment = self._moment(start, norms)
+        placebo = next((change for change in self._changes(start, moment) if change.is_placebo), None)
+        return placebo is not None and all(self._one(start, order, placebo).wrong for order in range(self.plan.orders))
 
     def _with_nudges(self, start: _Start) -> _Start:
         self.framework.restore(start.snapshot.state)
@@ -254,14 +261,14 @@ class _Examination:
         nudged = tuple(self.framework.nudged(start.snapshot.state, later, generator) for generator in generators)
         return replace(start, nudged=nudged)
 
-    def _base(self, start: _Start) -> Trial | None:
-        """Replay with nothing changed, but in the run's own way; nothing, if it does not always go wrong."""
+    def _with_base(self, start: _Start) -> tuple[_Start, Trial] | None:
+        """Replay with nothing changed, but in other orders or nudged; nothing, if it does not always go wrong."""
         ends: list[End] = []
         for number in range(1, self.plan.orders):
             ends.append(self._one(start, number))
             if not ends[-1].wrong:
                 return None
-        return count(None, ends)
+        return start, count(None, ends)
 
     def _control(self, start: _Start, own: End) -> Control:
         recorded = self.recording.curve.between(start.snapshot.step, start.steps[-1].step)

@@ -63,7 +63,7 @@ class Diagnosis:
     begin: int | None = None
     control: Control | None = None
     trials: tuple[Trial, ...] = ()
-    #: What makes replays differ from each other: `orders` of the batches, or random `nudges` of the weights in the run's own order.
+    #: What makes replays differ: `orders` of the batches, or random `nudges` of the weights in the run's own order.
     varied: str = "orders"
     #: Where the first number that is not finite was made, if there was one.
     birth: Birth | None = None

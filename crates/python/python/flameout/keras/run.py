@@ -126,9 +126,7 @@ class KerasRun:
         self.fresh_metrics, self.kernels_at_start = nested["fresh-metrics"], nested["kernels-at-start"]
         self.guarded = nested["guarded"]
 
-    def nudged(
-        self, state: Tree[NDArray[Any]], later: Tree[NDArray[Any]], generator: np.random.Generator
-    ) -> Tree[NDArray[Any]]:
+    def nudged(self, state: Tree[NDArray[Any]], later: Tree[NDArray[Any]], generator: np.random.Generator) -> Tree[NDArray[Any]]:
         """Move each parameter of a state in a random direction, as far as it has moved in a later state."""
         tensors = dict(state.tensors)
         for name, tensor in state.tensors.items():
