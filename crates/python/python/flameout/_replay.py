@@ -193,6 +193,8 @@ class _Examination:
                 if named is not None and not self.plan.everything:
                     break
         cause, remedy = (named.cause, named.line) if named else (None, None)
+        if named is not None and named.kind == "clip" and moment.longest_gradient is not None:
+            reason += f" The gradient of step {moment.worst_step} has {moment.longest_gradient:.0f} times the usual length."
         return self._told(cause, reason, trials=(base, *trials), remedy=remedy, named=named, **known)
 
     def _changes(self, start: _Start, moment: Moment) -> Sequence[Change]:
