@@ -24,7 +24,7 @@ from flameout.judgement import Judgement, judge
 #: Steps for which a replay must hold, beside those that the recorded run needed to go wrong (as in `flameout-doctor`).
 HOLD = 300
 #: Steps before the onset from which replays begin, if from the first state the control does not always go wrong.
-NEARER = (50, 25, 12, 6, 3)
+NEARER = (50, 25, 12, 6, 3, 1)
 #: Replays of the control where it is not the same to the bit.
 CONTROLS = 5
 
@@ -175,7 +175,7 @@ class _Examination:
             return self._told(None, reason, trials=(count(None, [own]),), begin=start.snapshot.step, control=control, birth=birth)
         known: dict[str, object] = {"control": control, "birth": birth}
         norms = self._gradient_norms(start)
-        found = self._certain_in_all_orders(start) or self._certain_in_its_order(start, norms)
+        found = self._certain_in_all_orders(start) or self._certain_in_its_order(start)
         if found is None:
             reason = (
                 "It hangs on chance: neither in other orders of the batches nor with nudged weights does it go wrong for certain."
@@ -194,14 +194,14 @@ class _Examination:
                     break
         cause, remedy = (named.cause, named.line) if named else (None, None)
         if named is not None and named.kind == "clip" and moment.longest_gradient is not None:
-            reason += f" The gradient of step {moment.worst_step} has {moment.longest_gradient:.0f} times the usual length."
+            reason += f" Near the onset a gradient has {moment.longest_gradient:.0f} times the usual length."
         return self._told(cause, reason, trials=(base, *trials), remedy=remedy, named=named, **known)
 
     def _changes(self, start: _Start, moment: Moment) -> Sequence[Change]:
         self.framework.restore(start.snapshot.state)  # some changes are named by what the model is like there
         changes = self.framework.changes(moment)
-        # In other orders the suspected batch does no harm: it is not the batch.
-        return [change for change in changes if not start.nudged or change.kind != "skip" or change.is_placebo]
+        # Where it hangs on the order, the suspected batch does no harm in others: it is not the batch.
+        return [change for change in changes if not start.nudged or change.kind != "skip"]
 
     def _certain_in_all_orders(self, start: _Start) -> tuple[_Start, Trial] | None:
         """Find the earliest start from which the control goes wrong in all other orders of the batches, and the control there.
@@ -210,17 +210,12 @@ class _Examination:
         """
         return self._earliest(start, 3, self._with_base)
 
-    def _certain_in_its_order(self, start: _Start, norms: list[float]) -> tuple[_Start, Trial] | None:
+    def _certain_in_its_order(self, start: _Start) -> tuple[_Start, Trial] | None:
         """Find the earliest start from which it goes wrong in the run's own order wherever the weights are nudged to.
 
-        A nudge is as long as an update. And it must go wrong as well if any batch is left out, nudged or not.
+        A nudge is as long as an update, so leaving out or changing any one update does not prevent it by that alone.
         """
-
-        def nudged(candidate: _Start) -> tuple[_Start, Trial] | None:
-            found = self._with_base(self._with_nudges(candidate))
-            return found if found is not None and self._withstands_placebo(found[0], norms) else None
-
-        return self._earliest(start, 12, nudged)
+        return self._earliest(start, 1, lambda candidate: self._with_base(self._with_nudges(candidate)))
 
     def _earliest(
         self, start: _Start, nearest: int, certain: Callable[[_Start], tuple[_Start, Trial] | None]
@@ -249,11 +244,6 @@ class _Examination:
                 break
             self._make(kept, True)
         return self._start(Snapshot(step, self.framework.state(), 0), start.steps, start.goal.threshold)
-
-    def _withstands_placebo(self, start: _Start, norms: list[float]) -> bool:
-        moment = self._moment(start, norms)
-        placebo = next((change for change in self._changes(start, moment) if change.is_placebo), None)
-        return placebo is not None and all(self._one(start, order, placebo).wrong for order in range(self.plan.orders))
 
     def _with_nudges(self, start: _Start) -> _Start:
         self.framework.restore(start.snapshot.state)
