@@ -16,6 +16,8 @@ GROWN = 4.0
 #: Learning rates are multiplied by these. Half the rate often holds in a replay, and from the start only delays the collapse
 #: (docs/explain/the-collapse.md): it is shown, and is no remedy.
 RATES = (0.5, 0.333, 0.1)
+#: Gradients are clipped at so many times their usual length, and at the usual length.
+LOOSE = 3.0
 #: Tensors of a model up to which each is frozen, and has its second moment raised, in turn.
 MOST_TENSORS = 24
 
@@ -134,9 +136,12 @@ def _of_kernels(subject: Subject, lines: Lines) -> list[Change]:
 def _of_clipping(moment: Moment, lines: Lines) -> list[Change]:
     if not moment.usual_gradient:
         return []
-    limit = float(f"{moment.usual_gradient:.3g}")
-    name, cause = f"gradients clipped at their usual length ({limit:g})", "single long gradients"
-    return [Change("clip", limit, name=name, cause=cause, line=lines.clip(limit))]
+    found = []
+    for times, told in ((LOOSE, "three times their usual length"), (1.0, "their usual length")):
+        limit = float(f"{times * moment.usual_gradient:.3g}")
+        name = f"gradients clipped at {told} ({limit:g})"
+        found.append(Change("clip", limit, name=name, cause="single long gradients", line=lines.clip(limit)))
+    return found
 
 
 def _of_rates(subject: Subject, lines: Lines) -> list[Change]:

@@ -117,8 +117,8 @@ class Framework(Protocol):
     def restore(self, state: Tree[Any]) -> None:
         """Go back to a state."""
 
-    def nudged(self, state: Tree[Any], later: Tree[Any], generator: np.random.Generator) -> Tree[Any]:
-        """Move each parameter of a state in a random direction, as far as it has moved in a later state."""
+    def nudged(self, state: Tree[Any], later: Tree[Any], share: float, generator: np.random.Generator) -> Tree[Any]:
+        """Move each parameter of a state in a random direction, by a share of how far it has moved in a later state."""
 
     def random_tensors(self, previous: tuple[Any, ...] | None) -> tuple[Any, ...]:
         """Copy the states of the framework's generators; return `previous` itself if they are the same."""

@@ -24,7 +24,9 @@ from flameout.judgement import Judgement, judge
 #: Steps for which a replay must hold, beside those that the recorded run needed to go wrong (as in `flameout-doctor`).
 HOLD = 300
 #: Steps before the onset from which replays begin, if from the first state the control does not always go wrong.
-NEARER = (50, 25, 12, 6, 3, 1)
+NEARER = (50, 25, 12, 6, 3)
+#: The length of a nudge of the weights, as a share of an update's.
+NUDGE = 0.1
 #: Replays of the control where it is not the same to the bit.
 CONTROLS = 5
 
@@ -187,21 +189,24 @@ class _Examination:
         trials = list[Trial]()
         named, reason = conclude(base, trials)
         for change in self._changes(start, moment):
-            if self.plan.changes is None or change.kind in self.plan.changes:
-                trials.append(self._try(start, change, moment, base.of + 1))
-                named, reason = conclude(base, trials)
-                if named is not None and not self.plan.everything:
-                    break
+            trials.append(self._try(start, change, moment, base.of + 1))
+            named, reason = conclude(base, trials)
+            if named is not None and not self.plan.everything:
+                break
         cause, remedy = (named.cause, named.line) if named else (None, None)
         if named is not None and named.kind == "clip" and moment.longest_gradient is not None:
             reason += f" Near the onset a gradient has {moment.longest_gradient:.0f} times the usual length."
         return self._told(cause, reason, trials=(base, *trials), remedy=remedy, named=named, **known)
 
     def _changes(self, start: _Start, moment: Moment) -> Sequence[Change]:
+        """Name the changes to try, in their order."""
         self.framework.restore(start.snapshot.state)  # some changes are named by what the model is like there
-        changes = self.framework.changes(moment)
-        # Where it hangs on the order, the suspected batch does no harm in others: it is not the batch.
-        return [change for change in changes if not start.nudged or change.kind != "skip"]
+        changes = [one for one in self.framework.changes(moment) if self.plan.changes is None or one.kind in self.plan.changes]
+        if not start.nudged:
+            return changes
+        plain = self._one(start, 0).losses
+        until = 1 + (moment.worst_step or self.onset) - start.snapshot.step
+        return [one for one in changes if one.kind == "clip" and self._one(start, 0, one, moment).losses[:until] == plain[:until]]
 
     def _certain_in_all_orders(self, start: _Start) -> tuple[_Start, Trial] | None:
         """Find the earliest start from which the control goes wrong in all other orders of the batches, and the control there.
@@ -213,9 +218,10 @@ class _Examination:
     def _certain_in_its_order(self, start: _Start) -> tuple[_Start, Trial] | None:
         """Find the earliest start from which it goes wrong in the run's own order wherever the weights are nudged to.
 
-        A nudge is as long as an update, so leaving out or changing any one update does not prevent it by that alone.
+        It is sensitive there: a change may prevent it by its size alone. So only a change counts that leaves all as it is up to
+        the suspected update.
         """
-        return self._earliest(start, 1, lambda candidate: self._with_base(self._with_nudges(candidate)))
+        return self._earliest(start, 12, lambda candidate: self._with_base(self._with_nudges(candidate)))
 
     def _earliest(
         self, start: _Start, nearest: int, certain: Callable[[_Start], tuple[_Start, Trial] | None]
@@ -250,7 +256,7 @@ class _Examination:
         self._make(start.steps[0], True)
         later = self.framework.state()
         generators = [np.random.default_rng([start.snapshot.step, number]) for number in range(1, self.plan.orders)]
-        nudged = tuple(self.framework.nudged(start.snapshot.state, later, generator) for generator in generators)
+        nudged = tuple(self.framework.nudged(start.snapshot.state, later, NUDGE, generator) for generator in generators)
         return replace(start, nudged=nudged)
 
     def _with_base(self, start: _Start) -> tuple[_Start, Trial] | None:
