@@ -204,9 +204,10 @@ class _Examination:
         changes = [one for one in self.framework.changes(moment) if self.plan.changes is None or one.kind in self.plan.changes]
         if not start.nudged:
             return changes
-        plain = self._one(start, 0).losses
         until = 1 + (moment.worst_step or self.onset) - start.snapshot.step
-        return [one for one in changes if one.kind == "clip" and self._one(start, 0, one, moment).losses[:until] == plain[:until]]
+        short = replace(start, goal=replace(start.goal, horizon=until))
+        plain = self._one(short, 0).losses
+        return [one for one in changes if one.kind == "clip" and self._one(short, 0, one, moment).losses == plain]
 
     def _certain_in_all_orders(self, start: _Start) -> tuple[_Start, Trial] | None:
         """Find the earliest start from which the control goes wrong in all other orders of the batches, and the control there.
