@@ -12,6 +12,7 @@ import pytest
 import torch
 from flameout._ring import Ring, Snapshot
 from flameout._tree import Tree
+from flameout.torch.run import TorchRun
 
 
 class Training:
@@ -280,3 +281,20 @@ def test_healthy_runs_are_no_alarm(tmp_path, name, seed):
                 optimizer.zero_grad()
     assert not recorder.caught
     assert recorder.diagnose().verdict == "nothing wrong"
+
+
+def test_a_nudge_has_its_share_of_an_updates_length():
+    training = Training()
+    run = TorchRun(training.model, training.optimizer)
+    before = run.state()
+    training.step(training.x[:48], training.y[:48])
+    later = run.state()
+    nudged = run.nudged(before, later, 0.1, np.random.default_rng(1))
+    again = run.nudged(before, later, 0.1, np.random.default_rng(1))
+    for name, tensor in before.tensors.items():
+        assert torch.equal(nudged.tensors[name], again.tensors[name])
+        if name.startswith("state/parameters/"):
+            moved, update = (torch.linalg.vector_norm(other.tensors[name] - tensor) for other in (nudged, later))
+            assert update > 0 and float(moved / update) == pytest.approx(0.1, rel=1e-3)
+        else:
+            assert torch.equal(nudged.tensors[name], tensor)
