@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("framework", nargs="?", choices=["torch", "keras"])
     add_arguments(parser)
     parser.add_argument("--rate", type=float, help="a learning rate other than the case's")
-    parser.add_argument("--crashes", type=Path, help="where crash directories are kept; else they are removed")
+    parser.add_argument("--crashes", type=Path, help="where crash directories are kept, and found; else they are removed")
     parser.add_argument("--no-remedy", action="store_true", help="do not train again with the remedy")
     options = parser.parse_args()
     rows = read(options.rows)
@@ -52,18 +52,15 @@ def run(known: dict[str, Any], crashes: Path | None, remedy: bool) -> dict[str, 
     framework = importlib.import_module(f"on_{known['framework']}")
     name = f"{known['case']}-{known['framework']}-{known['rate']:g}-{known['seed']}"
     directory = Path(tempfile.mkdtemp()) if crashes is None else crashes
-    shutil.rmtree(directory / name, ignore_errors=True)
     try:
-        begun = time.process_time()
-        outcome, recorder = framework.recorded(known["case"], known["seed"], known["rate"], directory / name)
-        row: dict[str, Any] = {"outcome": asdict(outcome), "caught": recorder.caught, "seconds": time.process_time() - begun}
-        if not recorder.caught:
+        row, recorder = recorded(framework, known, directory / name)
+        if recorder is None:
             return row
         begun = time.process_time()
         found = framework.diagnose(recorder)
         row["diagnosis_seconds"] = time.process_time() - begun
         row |= {"curve": found.judgement.verdict, "onset": found.onset, "begin": found.begin, "verdict": found.verdict}
-        row |= {"reason": found.reason, "remedy": found.remedy}
+        row |= {"reason": found.reason, "remedy": found.remedy, "varied": found.varied}
         row["control"] = None if found.control is None else asdict(found.control)
         row["trials"] = [
             {"change": trial.change and asdict(trial.change), "wrong": trial.wrong, "of": trial.of, "steps": trial.steps}
@@ -78,6 +75,21 @@ def run(known: dict[str, Any], crashes: Path | None, remedy: bool) -> dict[str, 
     finally:
         if crashes is None:
             shutil.rmtree(directory)
+
+
+def recorded(framework: Any, known: dict[str, Any], crash: Path) -> tuple[dict[str, Any], Any]:
+    """Train, or find a training that was kept; return what became of it, and its recorder if that has caught something."""
+    kept = crash.with_name(f"{crash.name}.json")
+    settings = (known["case"], known["seed"], known["rate"], crash)
+    if kept.exists():
+        row = json.loads(kept.read_text())
+        return row, framework.read(*settings) if row["caught"] else None
+    shutil.rmtree(crash, ignore_errors=True)
+    begun = time.process_time()
+    outcome, recorder = framework.recorded(*settings)
+    row = {"outcome": asdict(outcome), "caught": recorder.caught, "seconds": time.process_time() - begun}
+    kept.write_text(json.dumps(row))
+    return row, recorder if recorder.caught else None
 
 
 def table(rows: list[dict[str, Any]]) -> str:

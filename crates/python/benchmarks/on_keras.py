@@ -92,6 +92,11 @@ def recorded(case: str, seed: int, rate: float, out: Path) -> tuple[Outcome, fla
     return _fit(network(case, seed, rate), case, words, Batches(words), [recorder]), recorder
 
 
+def read(case: str, seed: int, rate: float, out: Path) -> flameout.keras.Recorder:
+    """Read a recorded training."""
+    return flameout.keras.Recorder.read(out, network(case, seed, rate))
+
+
 def diagnose(recorder: flameout.keras.Recorder) -> Diagnosis:
     """Ask for the cause."""
     return recorder.diagnose()

@@ -91,6 +91,14 @@ def recorded(case: str, seed: int, rate: float, out: Path) -> tuple[Outcome, fla
     return course.outcome(), recorder
 
 
+def read(case: str, seed: int, rate: float, out: Path) -> flameout.torch.Recorder:
+    """Read a recorded training."""
+    training = Training(case, seed, rate)
+    recorder = flameout.torch.Recorder.read(out, training.model, training.optimizer)
+    recorder.watch(training.step)
+    return recorder
+
+
 def diagnose(recorder: flameout.torch.Recorder) -> Diagnosis:
     """Ask for the cause."""
     return recorder.diagnose()

@@ -2,12 +2,20 @@ import importlib.util
 import os
 
 os.environ["KERAS_BACKEND"] = "jax"
-collect_ignore = []
-if importlib.util.find_spec("torch") is None:
-    collect_ignore.extend(["test_torch.py", "test_guard_torch.py", "test_memory.py"])
-else:
+
+#: The packages that files of tests need.
+NEEDS = {
+    "test_torch.py": ["torch"],
+    "test_guard_torch.py": ["torch"],
+    "test_memory.py": ["torch"],
+    "test_lightning.py": ["torch", "lightning"],
+    "test_huggingface.py": ["torch", "transformers", "accelerate"],
+    "test_keras.py": ["keras", "jax"],
+    "test_guard_keras.py": ["keras", "jax"],
+    "test_pages.py": ["keras", "jax"],
+}
+collect_ignore = [file for file, needs in NEEDS.items() if not all(map(importlib.util.find_spec, needs))]
+if importlib.util.find_spec("torch"):
     import torch
 
     torch.set_num_threads(1)
-if importlib.util.find_spec("keras") is None or importlib.util.find_spec("jax") is None:
-    collect_ignore.extend(["test_keras.py", "test_guard_keras.py"])

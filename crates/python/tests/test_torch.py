@@ -12,6 +12,7 @@ import pytest
 import torch
 from flameout._ring import Ring, Snapshot
 from flameout._tree import Tree
+from flameout.torch.run import TorchRun
 
 
 class Training:
@@ -133,7 +134,7 @@ def test_a_collapse_is_caught_replayed_to_the_bit_and_its_cause_named(tmp_path):
     found = recorder.diagnose(changes=["hold-rate", "learning-rate", "skip"])
     assert found.control is not None and found.control.equal and found.control.compared > 100
     assert found.verdict == "the learning rate was changed" and "0.003" in found.remedy
-    assert found.trials[0].wrong == found.trials[0].of == 3
+    assert found.trials[0].wrong == found.trials[0].of == 5
     assert [change.kind for change in found.sufficient()] == ["hold-rate"]
     after = training.model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -280,3 +281,20 @@ def test_healthy_runs_are_no_alarm(tmp_path, name, seed):
                 optimizer.zero_grad()
     assert not recorder.caught
     assert recorder.diagnose().verdict == "nothing wrong"
+
+
+def test_a_nudge_has_its_share_of_an_updates_length():
+    training = Training()
+    run = TorchRun(training.model, training.optimizer)
+    before = run.state()
+    training.step(training.x[:48], training.y[:48])
+    later = run.state()
+    nudged = run.nudged(before, later, 0.1, np.random.default_rng(1))
+    again = run.nudged(before, later, 0.1, np.random.default_rng(1))
+    for name, tensor in before.tensors.items():
+        assert torch.equal(nudged.tensors[name], again.tensors[name])
+        if name.startswith("state/parameters/"):
+            moved, update = (torch.linalg.vector_norm(other.tensors[name] - tensor) for other in (nudged, later))
+            assert update > 0 and float(moved / update) == pytest.approx(0.1, rel=1e-3)
+        else:
+            assert torch.equal(nudged.tensors[name], tensor)

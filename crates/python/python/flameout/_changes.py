@@ -16,6 +16,8 @@ GROWN = 4.0
 #: Learning rates are multiplied by these. Half the rate often holds in a replay, and from the start only delays the collapse
 #: (docs/explain/the-collapse.md): it is shown, and is no remedy.
 RATES = (0.5, 0.333, 0.1)
+#: Gradients are clipped at so many times their usual length, and at the usual length.
+LOOSE = 3.0
 #: Tensors of a model up to which each is frozen, and has its second moment raised, in turn.
 MOST_TENSORS = 24
 
@@ -76,7 +78,7 @@ class Lines(Protocol):
 
 def all_of(subject: Subject, moment: Moment, lines: Lines) -> list[Change]:
     """Name the changes that can be made, the most specific cause first."""
-    found = _of_batches(moment, lines)
+    found = _placebo(moment)
     if subject.beta2 is not None and subject.beta2 < 0.99:
         cause = "the second moment forgets too fast (beta2 is too small)"
         found.append(Change("beta2", 0.999, name="beta2 0.999", cause=cause, line=lines.beta2(0.999)))
@@ -84,11 +86,12 @@ def all_of(subject: Subject, moment: Moment, lines: Lines) -> list[Change]:
         name, cause = f"learning rate held at {subject.rate:g}", "the learning rate was changed"
         line = f"leave the learning rate at {subject.rate:g}; look at the schedule"
         found.append(Change("hold-rate", subject.rate, name=name, cause=cause, line=line))
-    found += _of_kernels(subject, lines)
-    # A lower rate weakens what a long gradient does; it speaks for itself only where none stands out.
+    # Where a gradient stands out, clipping comes before the batch that it is of: without that batch the next one may do it.
+    # And before lower rates, which weaken what a long gradient does: they speak for themselves only where none stands out.
     stands_out = moment.longest_gradient is not None and moment.longest_gradient >= FAR
-    clip, rates = _of_clipping(moment, lines), _of_rates(subject, lines)
-    found += clip + rates if stands_out else rates + clip
+    clip = _of_clipping(moment, lines)
+    first, last = (clip, []) if stands_out else ([], clip)
+    found += first + _of_batches(moment, lines) + _of_kernels(subject, lines) + _of_rates(subject, lines) + last
     if subject.can_amsgrad:
         cause = "the second moment has forgotten how long gradients can be"
         found.append(Change("amsgrad", name="AMSGrad", cause=cause, line=lines.amsgrad()))
@@ -98,11 +101,15 @@ def all_of(subject: Subject, moment: Moment, lines: Lines) -> list[Change]:
     return found + _of_tensors(subject)
 
 
+def _placebo(moment: Moment) -> list[Change]:
+    """Leave out a batch that is not suspected, before the suspected one: if any batch will do, that one is not the cause."""
+    if moment.other_step is None:
+        return []
+    return [Change("skip", moment.other_step, name=f"batch of step {moment.other_step} left out (to compare)")]
+
+
 def _of_batches(moment: Moment, lines: Lines) -> list[Change]:
     found = []
-    if moment.other_step is not None:  # before the suspected one: if any batch will do, that one is not the cause
-        name = f"batch of step {moment.other_step} left out (to compare)"
-        found.append(Change("skip", moment.other_step, name=name))
     if moment.worst_step is not None:
         cause, line = "a harmful batch", f"look at the batch of step {moment.worst_step}; leave it out"
         name = f"batch of step {moment.worst_step} left out"
@@ -129,9 +136,12 @@ def _of_kernels(subject: Subject, lines: Lines) -> list[Change]:
 def _of_clipping(moment: Moment, lines: Lines) -> list[Change]:
     if not moment.usual_gradient:
         return []
-    limit = float(f"{moment.usual_gradient:.3g}")
-    name, cause = f"gradients clipped at their usual length ({limit:g})", "single long gradients"
-    return [Change("clip", limit, name=name, cause=cause, line=lines.clip(limit))]
+    found = []
+    for times, told in ((LOOSE, "three times their usual length"), (1.0, "their usual length")):
+        limit = float(f"{times * moment.usual_gradient:.3g}")
+        name = f"gradients clipped at {told} ({limit:g})"
+        found.append(Change("clip", limit, name=name, cause="single long gradients", line=lines.clip(limit)))
+    return found
 
 
 def _of_rates(subject: Subject, lines: Lines) -> list[Change]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from flameout._random import RandomState
 from flameout._tree import Tree
 
@@ -55,6 +57,11 @@ class Change:
     line: str | None = None
     #: How much from the start of a run, where that is another number than from shortly before the onset.
     from_start: float | None = None
+
+    @property
+    def is_placebo(self) -> bool:
+        """Whether it leaves out a batch that is not suspected."""
+        return self.kind == "skip" and self.cause is None
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,9 @@ class Framework(Protocol):
 
     def restore(self, state: Tree[Any]) -> None:
         """Go back to a state."""
+
+    def nudged(self, state: Tree[Any], later: Tree[Any], share: float, generator: np.random.Generator) -> Tree[Any]:
+        """Move each parameter of a state in a random direction, by a share of how far it has moved in a later state."""
 
     def random_tensors(self, previous: tuple[Any, ...] | None) -> tuple[Any, ...]:
         """Copy the states of the framework's generators; return `previous` itself if they are the same."""

@@ -3,62 +3,57 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from statistics import median
+from typing import Any
 
 import numpy as np
 
 from flameout import _random
+from flameout._course import WINDOW, End, Goal, follow
+from flameout._evidence import conclude, count
 from flameout._framework import FAR, Birth, Change, Framework, Moment, RecordedStep
 from flameout._recording import Recording
 from flameout._ring import Snapshot
+from flameout._tree import Tree
 from flameout.diagnosis import Control, Diagnosis, Trial
 from flameout.judgement import Judgement, judge
 
-#: Losses whose median is compared with the threshold.
-WINDOW = 20
-#: Steps for which the median must stay above the threshold.
-STAY = 100
-#: Steps of a replay where the control needs longer than in the run's own order to go wrong in others.
-PATIENCE = 3000
-#: Orders of the batches where the control does not go wrong in all of a few.
-MOST_ORDERS = 10
+#: Steps for which a replay must hold, beside those that the recorded run needed to go wrong (as in `flameout-doctor`).
+HOLD = 300
+#: Steps before the onset from which replays begin, if from the first state the control does not always go wrong.
+NEARER = (50, 25, 12, 6, 3)
+#: The length of a nudge of the weights, as a share of an update's.
+NUDGE = 0.1
 #: Replays of the control where it is not the same to the bit.
 CONTROLS = 5
-#: The largest probability, by Fisher's exact test, that a change and the control differ by chance alone.
-SIGNIFICANT = 0.05 + 1e-9
-
-
-@dataclass(frozen=True)
-class Goal:
-    """When a replay has gone wrong, and when it has held."""
-
-    threshold: float
-    #: Steps without going wrong after which it has held.
-    horizon: int
-
-
-@dataclass(frozen=True)
-class _End:
-    wrong: bool
-    losses: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Plan:
     """How a run is examined."""
 
-    #: Orders of the batches, the run's own among them; there are more if the control does not go wrong in all.
-    orders: int = 3
-    #: Replays begin at least so many steps before the first sign.
+    #: Orders of the batches, the run's own among them.
+    orders: int = 6
+    #: Replays begin at first at least so many steps before the first sign.
     lead: int = 100
     #: The kinds of change to try; all, if nothing is said.
     changes: Sequence[str] | None = None
     #: Whether all changes are tried, though a cause is found.
     everything: bool = False
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Where replays begin, and the batches from there on."""
+
+    snapshot: Snapshot
+    steps: list[RecordedStep]
+    goal: Goal
+    #: The state with its weights nudged, one for each replay after the first; if there are any, all are in the run's own order.
+    nudged: tuple[Tree[Any], ...] = ()
 
 
 def diagnose(recording: Recording, plan: Plan) -> Diagnosis:
@@ -104,172 +99,230 @@ class _Examination:
             last = f"step {steps[-1].step}" if steps else f"before step {snapshot.step}"
             reason = f"The batches were kept up to {last} only, and the first sign is at step {self.onset}: the run was killed."
             return self._told(None, reason, birth=birth)
-        goal = self._goal(snapshot, steps)
-        if goal is None:
+        threshold = self._threshold(steps[-1].step)
+        if threshold is not None and self._move_onset(threshold):
+            return self.run()
+        start = None if threshold is None else self._start(snapshot, steps, threshold)
+        if start is None:
             return self._told(None, "The loss did not stay up long enough to tell replays apart.", birth=birth)
-        return self._replay(snapshot, steps, goal, birth)
+        return self._replay(start, birth)
 
     def _told(self, cause: str | None, reason: str, **more: object) -> Diagnosis:
         return Diagnosis(self.judgement, cause, reason, onset=self.onset, **more)  # type: ignore[arg-type]
 
-    def _goal(self, snapshot: Snapshot, steps: list[RecordedStep]) -> Goal | None:
+    def _threshold(self, last: int) -> float | None:
         """Half-way from the loss before the onset to the loss after it."""
-        curve, last = self.recording.curve, steps[-1].step
+        curve = self.recording.curve
         usual = median(curve.between(self.onset - 200, max(self.onset - 1, 1)) or [curve.loss[self.onset - 1]])
         after = curve.between(self.onset, last)
         tail = after[-max(len(after) // 2, 1) :]
         # On the way to infinity, the loss of the beginning stands for that of a run that has learnt nothing.
         level = median(tail) if all(map(math.isfinite, after)) else max(median(curve.loss[:10]), usual * 2)
         threshold = usual + 0.5 * (level - usual)
-        recorded = self._follow(iter(curve.between(snapshot.step, last)), Goal(threshold, last))
-        if not (math.isfinite(threshold) and recorded.wrong):
-            return None
-        decided = len(recorded.losses)
-        return Goal(threshold, 2 * decided + STAY)
+        return threshold if math.isfinite(threshold) else None
 
-    @staticmethod
-    def _follow(losses: Iterator[float], goal: Goal) -> _End:
-        seen: list[float] = []
-        recent: deque[float] = deque(maxlen=WINDOW)
-        above = 0
-        for loss in losses:
-            seen.append(loss)
-            if not math.isfinite(loss):
-                return _End(True, tuple(seen))
-            recent.append(loss)
-            above = above + 1 if len(recent) == WINDOW and median(recent) > goal.threshold else 0
-            if above >= STAY:
-                return _End(True, tuple(seen))
-            if len(seen) >= goal.horizon:
-                break
-        return _End(False, tuple(seen))
+    def _move_onset(self, threshold: float) -> bool:
+        """Move the onset back to where the losses rose above the threshold, if they were there already; say whether it moved."""
+        curve, first = self.recording.curve, self.onset
+        while first > WINDOW and median(curve.loss[first - 1 - WINDOW : first - 1]) > threshold:
+            first -= 1
+        # The median follows half a window later.
+        moved = first != self.onset
+        self.onset = max(first - WINDOW // 2, 1) if moved else self.onset
+        return moved
 
-    def _losses(self, snapshot: Snapshot, steps: list[RecordedStep], order: int, skip: int | None) -> Iterator[float]:
+    def _start(self, snapshot: Snapshot, steps: list[RecordedStep], threshold: float) -> _Start | None:
+        """Take a state to replay from; nothing, if the recorded losses do not go wrong from there."""
+        last = steps[-1].step
+        recorded = follow(iter(self.recording.curve.between(snapshot.step, last)), Goal(threshold, last))
+        goal = Goal(threshold, len(recorded.losses) + HOLD)
+        return _Start(snapshot, [kept for kept in steps if kept.step >= snapshot.step], goal) if recorded.wrong else None
+
+    def _make(self, kept: RecordedStep, own_order: bool) -> float:
+        self.framework.restore_random(kept.random.framework)
+        _random.restore(kept.random)
+        return self.framework.replay_step(kept, own_order)
+
+    def _losses(self, start: _Start, order: int, skip: int | None) -> Iterator[float]:
         """Losses of a replay: the recorded batches in their own order (0) or another, over and over."""
-        generator = np.random.default_rng([snapshot.step, order])
-        whole = [kept for kept in steps if kept.step != skip]
-        own = order == 0
+        generator = np.random.default_rng([start.snapshot.step, order])
+        whole = [kept for kept in start.steps if kept.step != skip]
+        own = order == 0 or bool(start.nudged)
         while True:
             turn = whole if own else [whole[index] for index in generator.permutation(len(whole)) if not whole[index].skipped]
             for kept in turn:
-                self.framework.restore_random(kept.random.framework)
-                _random.restore(kept.random)
-                loss = self.framework.replay_step(kept, own)
+                loss = self._make(kept, own)
                 if not kept.skipped:
                     yield loss
             own = False
 
-    def _one(
-        self,
-        snapshot: Snapshot,
-        steps: list[RecordedStep],
-        goal: Goal,
-        order: int,
-        change: Change | None,
-        moment: Moment,
-    ) -> _End:
-        self.framework.restore(snapshot.state)
-        skip = int(change.value) if change is not None and change.kind == "skip" and change.value is not None else None
-        if change is not None and change.kind == "learning-rate" and change.value:
-            goal = Goal(goal.threshold, int(goal.horizon * min(1 / change.value, 4)))
-        carried_out = nullcontext() if change is None or skip is not None else self.framework.changed(change, moment)
+    def _one(self, start: _Start, order: int, change: Change | None = None, moment: Moment | None = None) -> End:
+        self.framework.restore(start.nudged[order - 1] if start.nudged and order > 0 else start.snapshot.state)
+        goal, skip = start.goal, None
+        carried_out: AbstractContextManager[None] = nullcontext()
+        if change is not None and change.kind == "skip" and change.value is not None:
+            skip = int(change.value)
+        elif change is not None and moment is not None:
+            carried_out = self.framework.changed(change, moment)
+            if change.kind == "learning-rate" and change.value:
+                goal = goal.times(min(1 / change.value, 2))
         with carried_out:
-            return self._follow(self._losses(snapshot, steps, order, skip), goal)
+            return follow(self._losses(start, order, skip), goal)
 
-    def _replay(self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, birth: Birth | None) -> Diagnosis:
-        moment = self._moment(snapshot, steps)
-        own = self._one(snapshot, steps, goal, 0, None, moment)
-        control, ends = self._control(snapshot, steps, goal, own, moment)
-        known = {"begin": snapshot.step, "control": control, "birth": birth}
+    def _replay(self, start: _Start, birth: Birth | None) -> Diagnosis:
+        own = self._one(start, 0)
+        control = self._control(start, own)
         if not own.wrong:
             reason = "Replayed with nothing changed, it does not go wrong: replays prove nothing here."
-            return self._told(None, reason, trials=(_trial(None, ends, goal),), **known)
-        goal = self._other_orders(snapshot, steps, goal, ends, moment)
-        base, trials = _trial(None, ends, goal), list[Trial]()
-        self.framework.restore(snapshot.state)  # some changes are named by what the model is like there
-        named, reason = _conclude(base, trials)
-        for change in self.framework.changes(moment):
-            if self.plan.changes is None or change.kind in self.plan.changes:
-                trials.append(self._try(snapshot, steps, goal, change, moment, base.of))
-                named, reason = _conclude(base, trials)
-                if named is not None and not self.plan.everything:
-                    break
+            return self._told(None, reason, trials=(count(None, [own]),), begin=start.snapshot.step, control=control, birth=birth)
+        known: dict[str, object] = {"control": control, "birth": birth}
+        norms = self._gradient_norms(start)
+        found = self._certain_in_all_orders(start) or self._certain_in_its_order(start)
+        if found is None:
+            reason = (
+                "It hangs on chance: neither in other orders of the batches nor with nudged weights does it go wrong for certain."
+            )
+            return self._told(None, reason, begin=start.snapshot.step, **known)
+        start, base = found
+        known |= {"begin": start.snapshot.step, "varied": "nudges" if start.nudged else "orders"}
+        moment = self._moment(start, norms)
+        trials = list[Trial]()
+        named, reason = conclude(base, trials)
+        for change in self._changes(start, moment):
+            trials.append(self._try(start, change, moment, base.of + 1))
+            named, reason = conclude(base, trials)
+            if named is not None and not self.plan.everything:
+                break
         cause, remedy = (named.cause, named.line) if named else (None, None)
+        if named is not None and named.kind == "clip" and moment.longest_gradient is not None:
+            reason += f" Near the onset a gradient has {moment.longest_gradient:.0f} times the usual length."
         return self._told(cause, reason, trials=(base, *trials), remedy=remedy, named=named, **known)
 
-    def _other_orders(self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, ends: list[_End], moment: Moment) -> Goal:
-        """Add the control in other orders to `ends`; return how long replays are.
+    def _changes(self, start: _Start, moment: Moment) -> Sequence[Change]:
+        """Name the changes to try, in their order."""
+        self.framework.restore(start.snapshot.state)  # some changes are named by what the model is like there
+        changes = [one for one in self.framework.changes(moment) if self.plan.changes is None or one.kind in self.plan.changes]
+        if not start.nudged:
+            return changes
+        until = 1 + (moment.worst_step or self.onset) - start.snapshot.step
+        short = replace(start, goal=replace(start.goal, horizon=until))
+        plain = self._one(short, 0).losses
+        return [one for one in changes if one.kind == "clip" and self._one(short, 0, one, moment).losses == plain]
 
-        If it does not go wrong in all of a few orders as soon as in the run's own, it hangs on chance as well: then more orders
-        and longer replays tell a remedy from chance, and few would not.
+    def _certain_in_all_orders(self, start: _Start) -> tuple[_Start, Trial] | None:
+        """Find the earliest start from which the control goes wrong in all other orders of the batches, and the control there.
+
+        The run's own order is no evidence of the control: the run is looked at because it went wrong in that order.
         """
-        patient = Goal(goal.threshold, max(goal.horizon, PATIENCE))
-        while len(ends) < self.plan.orders:
-            ends.append(self._one(snapshot, steps, patient, len(ends), None, moment))
-        if _can_tell(ends, goal):
-            return goal
-        while len(ends) < MOST_ORDERS:
-            ends.append(self._one(snapshot, steps, patient, len(ends), None, moment))
-        return goal if _can_tell(ends, goal) else patient
+        return self._earliest(start, 3, self._with_base)
 
-    def _control(
-        self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, own: _End, moment: Moment
-    ) -> tuple[Control, list[_End]]:
-        recorded = self.recording.curve.between(snapshot.step, steps[-1].step)
+    def _certain_in_its_order(self, start: _Start) -> tuple[_Start, Trial] | None:
+        """Find the earliest start from which it goes wrong in the run's own order wherever the weights are nudged to.
+
+        It is sensitive there: a change may prevent it by its size alone. So only a change counts that leaves all as it is up to
+        the suspected update.
+        """
+        return self._earliest(start, 12, lambda candidate: self._with_base(self._with_nudges(candidate)))
+
+    def _earliest(
+        self, start: _Start, nearest: int, certain: Callable[[_Start], tuple[_Start, Trial] | None]
+    ) -> tuple[_Start, Trial] | None:
+        """Find the earliest start that is certain; if the nearest to the onset is not, none is taken to be."""
+        found = certain(start)
+        steps = [self.onset - lead for lead in NEARER if lead >= nearest and self.onset - lead > start.snapshot.step]
+        if found is not None or not steps:
+            return found
+        last = self._nearer(start, steps[-1])
+        fallback = None if last is None else certain(last)
+        if fallback is None:
+            return None
+        for step in steps[:-1]:
+            candidate = self._nearer(start, step)
+            found = None if candidate is None else certain(candidate)
+            if found is not None:
+                return found
+        return fallback
+
+    def _nearer(self, start: _Start, step: int) -> _Start | None:
+        """Make the run's own steps from a start up to another."""
+        self.framework.restore(start.snapshot.state)
+        for kept in start.steps:
+            if kept.step == step:
+                break
+            self._make(kept, True)
+        return self._start(Snapshot(step, self.framework.state(), 0), start.steps, start.goal.threshold)
+
+    def _with_nudges(self, start: _Start) -> _Start:
+        self.framework.restore(start.snapshot.state)
+        self._make(start.steps[0], True)
+        later = self.framework.state()
+        generators = [np.random.default_rng([start.snapshot.step, number]) for number in range(1, self.plan.orders)]
+        nudged = tuple(self.framework.nudged(start.snapshot.state, later, NUDGE, generator) for generator in generators)
+        return replace(start, nudged=nudged)
+
+    def _with_base(self, start: _Start) -> tuple[_Start, Trial] | None:
+        """Replay with nothing changed, but in other orders or nudged; nothing, if it does not always go wrong."""
+        ends: list[End] = []
+        for number in range(1, self.plan.orders):
+            ends.append(self._one(start, number))
+            if not ends[-1].wrong:
+                return None
+        return start, count(None, ends)
+
+    def _control(self, start: _Start, own: End) -> Control:
+        recorded = self.recording.curve.between(start.snapshot.step, start.steps[-1].step)
         differs = next((at for at, pair in enumerate(zip(recorded, own.losses, strict=False)) if not _same(*pair)), None)
         compared = min(len(recorded), len(own.losses))
         if differs is None:
-            return Control(True, compared, None, 1, 0.0), [own]
-        ends = [own] + [self._one(snapshot, steps, goal, 0, None, moment) for _ in range(CONTROLS - 1)]
+            return Control(True, compared, None, 1, 0.0)
+        ends = [own] + [self._one(start, 0) for _ in range(CONTROLS - 1)]
         spread = 0.0
         for at, loss in enumerate(recorded):
             at_step = [end.losses[at] for end in ends if at < len(end.losses)] + [loss]
             if all(map(math.isfinite, at_step)) and loss != 0.0:
                 spread = max(spread, (max(at_step) - min(at_step)) / abs(loss))
-        made = [kept.step for kept in steps if not kept.skipped]
-        return Control(False, compared, made[differs], CONTROLS, spread), ends
+        made = [kept.step for kept in start.steps if not kept.skipped]
+        return Control(False, compared, made[differs], CONTROLS, spread)
 
-    def _try(
-        self, snapshot: Snapshot, steps: list[RecordedStep], goal: Goal, change: Change, moment: Moment, orders: int
-    ) -> Trial:
+    def _try(self, start: _Start, change: Change, moment: Moment, orders: int) -> Trial:
         """Replay a change in one order after the other, until one goes wrong: then it is no remedy."""
-        ends: list[_End] = []
+        ends: list[End] = []
         while len(ends) < orders and not any(end.wrong for end in ends):
-            ends.append(self._one(snapshot, steps, goal, len(ends), change, moment))
-        return Trial(change, sum(end.wrong for end in ends), len(ends), sum(len(end.losses) for end in ends))
+            ends.append(self._one(start, len(ends), change, moment))
+        return count(change, ends)
 
-    def _moment(self, snapshot: Snapshot, steps: list[RecordedStep]) -> Moment:
-        norms = self._gradient_norms(snapshot, steps)
+    def _moment(self, start: _Start, norms: list[float]) -> Moment:
+        first, last = start.snapshot.step, start.steps[-1].step
         before = [norm for norm in norms[max(self.onset - 201, 0) : self.onset - 1] if math.isfinite(norm)]
-        near = range(max(self.onset - 10, snapshot.step), min(self.onset + 3, steps[-1].step + 1))
+        near = range(max(self.onset - 10, first), min(self.onset + 3, last + 1))
         measured = [step for step in near if not math.isnan(norms[step - 1])]
         usual = median(before) if before else None
         longest = max(measured, key=lambda step: norms[step - 1], default=None)
         # What comes after a harmful update may have longer gradients still.
         worst = next((step for step in measured if usual and not norms[step - 1] < FAR * usual), longest)
-        others = [step for step in range(max(self.onset - 30, snapshot.step), self.onset - 10) if step != worst]
-        rows = [kept.rows for kept in steps]
+        others = [*range(max(self.onset - 30, first), self.onset - 10), *range(self.onset + 10, last)]
+        rows = [kept.rows for kept in start.steps]
         usual_rows = int(median(rows))
-        rates = self.recording.curve.learning_rate[snapshot.step - 1 : self.onset]
+        rates = self.recording.curve.learning_rate[first - 1 : self.onset]
         return Moment(
-            begin=snapshot.step,
+            begin=first,
             usual_gradient=usual,
             longest_gradient=norms[longest - 1] / usual if usual and longest is not None else None,
             worst_step=worst,
-            other_step=others[0] if others else None,
+            other_step=next((step for step in others if step != worst), None),
             usual_rows=usual_rows,
             has_smaller=min(rows) < usual_rows,
             rate_changed=len({rate for rate in rates if not math.isnan(rate)}) > 1,
         )
 
-    def _gradient_norms(self, snapshot: Snapshot, steps: list[RecordedStep]) -> list[float]:
+    def _gradient_norms(self, start: _Start) -> list[float]:
         """Return the length of each step's gradient; where none was recorded, those near the onset are measured in a replay."""
         recorded = self.recording.curve.gradient_norm
         if not all(map(math.isnan, recorded)):
             return recorded
         norms = list(recorded)
-        self.framework.restore(snapshot.state)
-        for kept in steps:
+        self.framework.restore(start.snapshot.state)
+        for kept in start.steps:
             if kept.step > self.onset + 3:
                 break
             self.framework.restore_random(kept.random.framework)
@@ -301,42 +354,3 @@ class _Examination:
 
 def _same(one: float, other: float) -> bool:
     return one == other or (math.isnan(one) and math.isnan(other))
-
-
-def by_chance(base: Trial, trial: Trial) -> float:
-    """Return Fisher's one-sided exact probability that a change with which none went wrong is as the control."""
-    return math.comb(base.of, base.wrong) / math.comb(base.of + trial.of, base.wrong)
-
-
-def _trial(change: Change | None, ends: list[_End], goal: Goal) -> Trial:
-    """Count the replays that went wrong within the steps of a goal."""
-    wrong = sum(end.wrong and len(end.losses) <= goal.horizon for end in ends)
-    return Trial(change, wrong, len(ends), sum(len(end.losses) for end in ends))
-
-
-def _can_tell(ends: list[_End], goal: Goal) -> bool:
-    base = _trial(None, ends, goal)
-    return base.wrong > 0 and by_chance(base, Trial(None, 0, base.of, 0)) <= SIGNIFICANT
-
-
-def _conclude(base: Trial, trials: list[Trial]) -> tuple[Change | None, str]:
-    """Name the first cause, in the order of the changes, that prevented it in all replays, if chance does not explain that."""
-    held = [trial for trial in trials if trial.wrong == 0 and trial.change is not None]
-    placebo_holds = any(trial.change is not None and trial.change.kind == "skip" and not trial.change.cause for trial in held)
-    for trial in held:
-        change = trial.change
-        if change is None or change.cause is None or (change.kind == "skip" and placebo_holds):
-            continue
-        chance = by_chance(base, trial)
-        if chance <= SIGNIFICANT:
-            reason = (
-                f"With {change.name}, {trial.wrong} of {trial.of} replays went wrong, with nothing changed "
-                f"{base.wrong} of {base.of} (by chance: {chance:.2g})."
-            )
-            return change, reason
-    if not held:
-        return None, "No change that was tried prevents it."
-    reason = f"With nothing changed {base.wrong} of {base.of} replays went wrong: too few to tell a remedy from chance."
-    if placebo_holds and base.wrong == base.of:
-        reason = "Leaving out any batch prevents it: it hangs on chance, and only changes without a cause hold."
-    return None, reason

@@ -63,6 +63,8 @@ class Diagnosis:
     begin: int | None = None
     control: Control | None = None
     trials: tuple[Trial, ...] = ()
+    #: What makes replays differ: `orders` of the batches, or random `nudges` of the weights in the run's own order.
+    varied: str = "orders"
     #: Where the first number that is not finite was made, if there was one.
     birth: Birth | None = None
     #: The remedy, as a line of the program.
@@ -97,7 +99,8 @@ class Diagnosis:
         if self.control is not None:
             lines.append(_control_line(self.control))
         if self.trials:
-            lines.append(f"replays from before step {self.begin}; how many went wrong (95 % interval):")
+            varied = "in several orders of the batches" if self.varied == "orders" else "in the run's own order, weights nudged"
+            lines.append(f"replays from before step {self.begin}, {varied}; how many went wrong (95 % interval):")
             lines += [f"  {trial}" for trial in self.trials]
         if self.remedy is not None:
             lines.append(f"remedy: {self.remedy}")

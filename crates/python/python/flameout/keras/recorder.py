@@ -154,13 +154,13 @@ class Recorder(RecorderBase, keras.callbacks.Callback):  # type: ignore[misc]
         return {"epoch": self._epoch, "batch": self._batch}
 
     def diagnose(
-        self, *, orders: int = 3, lead: int = 100, changes: Sequence[str] | None = None, everything: bool = False
+        self, *, orders: int = 6, lead: int = 100, changes: Sequence[str] | None = None, everything: bool = False
     ) -> Diagnosis:
         """Replay what went wrong, and name its cause; the model is left as it was.
 
-        Each change is replayed in so many `orders` of the batches, the run's own among them, from a state at least `lead`
-        steps before the onset. `changes` names the kinds to try, such as `["learning-rate", "clip"]`. Once a cause is found, no
-        more is tried, unless `everything` is asked for.
+        Each change is replayed in so many `orders` of the batches, the run's own among them, from a state `lead` steps before the
+        onset: nearer to it, as long as with nothing changed it does not go wrong in all of them. `changes` names the kinds to
+        try, such as `["learning-rate", "clip"]`. Once a cause is found, no more is tried, unless `everything` is asked for.
         """
         found = diagnose(self._recording, Plan(orders, lead, changes, everything))
         if self.caught:

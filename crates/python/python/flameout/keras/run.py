@@ -126,6 +126,18 @@ class KerasRun:
         self.fresh_metrics, self.kernels_at_start = nested["fresh-metrics"], nested["kernels-at-start"]
         self.guarded = nested["guarded"]
 
+    def nudged(
+        self, state: Tree[NDArray[Any]], later: Tree[NDArray[Any]], share: float, generator: np.random.Generator
+    ) -> Tree[NDArray[Any]]:
+        """Move each parameter of a state in a random direction, by a share of how far it has moved in a later state."""
+        tensors = dict(state.tensors)
+        for name, tensor in state.tensors.items():
+            if name.startswith("state/trained/") and tensor.size > 0:
+                direction = generator.standard_normal(tensor.shape, dtype=np.float32)
+                length = share * np.linalg.norm((later.tensors[name] - tensor).astype(np.float32)) / np.linalg.norm(direction)
+                tensors[name] = tensor + (direction * length).astype(tensor.dtype)
+        return Tree(tensors, state.skeleton)
+
     def copy_batch(self, data: Any, rate: float) -> Tree[NDArray[Any]]:
         """Keep a batch, with the learning rate; nothing writes to a batch, so on the CPU it is no copy."""
         nested = {"batch": data, "rate": rate}

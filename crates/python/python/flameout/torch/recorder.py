@@ -22,9 +22,11 @@ from flameout.torch.run import StepFunction, TorchRun
 class Step:
     """A step in the making."""
 
-    def __init__(self, indices: Any) -> None:
+    def __init__(self, indices: Any, rate: float) -> None:
         self.value: torch.Tensor | float | None = None
         self.indices = indices
+        #: The learning rate before the step.
+        self.rate = rate
         #: The length of the gradient that the optimiser got.
         self.gradient_norm: torch.Tensor | None = None
         #: Whether the guard left the update out.
@@ -68,7 +70,7 @@ class Recorder(RecorderBase):
         self._recording = Recording(self._run, out, memory, every)
         self._watch_by(guard)
         self._step: Step | None = None
-        self._hook = optimizer.register_step_pre_hook(self._before_update)
+        self._hook = optimizer.register_step_pre_hook(self.see_gradients)
 
     @classmethod
     def read(
@@ -93,32 +95,56 @@ class Recorder(RecorderBase):
         The step is over when the block ends: it must have called `Step.loss`. One that ends by an exception is dropped.
         `indices` say which samples the batch holds; the log of the guard names them.
         """
-        if not self.caught:
-            self._recording.begin(self._run.copy_batch(batch))
-        step = self._step = Step(indices)
-        rate = self._run.learning_rate()
+        step = self.begin(*batch, indices=indices)
         try:
             yield step
         except Stopped:
             # The run is wrong from this step on, whatever its loss was.
-            self._end(step, math.nan, rate)
+            self._step = None
+            self._end(step, math.nan)
             raise
         except BaseException:
-            self._recording.forget()
+            self.drop()
             raise
-        finally:
-            self._step = None
-        if step.value is None:
+        self.end()
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """The optimiser of the training."""
+        return self._run.optimizer
+
+    @property
+    def now(self) -> Step | None:
+        """The step that has begun, if there is one."""
+        return self._step
+
+    def begin(self, *batch: Any, indices: Any = None) -> Step:
+        """Begin a step, as `step` does, where a `with` block is not possible; `end` or `drop` must follow."""
+        if not self.caught:
+            self._recording.begin(self._run.copy_batch(batch))
+        self._step = Step(indices, self._run.learning_rate())
+        return self._step
+
+    def end(self) -> None:
+        """End the step that has begun; it must know its loss."""
+        step, self._step = self._step, None
+        if step is None or step.value is None:
             self._recording.forget()
             raise RuntimeError("the step has told no loss; write `loss = step.loss(loss_fn(model(x), y))`")
         was_caught = self.caught
-        self._end(step, float(step.value), rate)
+        self._end(step, float(step.value))
         if self._sentry is not None and self.caught and not was_caught:
             self._go_back_or_stop(self._sentry, step)
 
-    def _end(self, step: Step, loss: float, rate: float) -> None:
+    def drop(self) -> None:
+        """Drop the step that has begun, if there is one: it was not finished."""
+        if self._step is not None:
+            self._step = None
+            self._recording.forget()
+
+    def _end(self, step: Step, loss: float) -> None:
         norm = None if step.gradient_norm is None else float(step.gradient_norm)
-        self._recording.end(loss, norm, rate, step.skipped)
+        self._recording.end(loss, norm, step.rate, step.skipped)
 
     def watch(self, step_function: StepFunction) -> Callable[..., Any]:
         """Return a function that makes a step by `step_function(*batch)` and records it.
@@ -141,7 +167,7 @@ class Recorder(RecorderBase):
         self,
         step_function: StepFunction | None = None,
         *,
-        orders: int = 3,
+        orders: int = 6,
         lead: int = 100,
         changes: Sequence[str] | None = None,
         everything: bool = False,
@@ -149,7 +175,8 @@ class Recorder(RecorderBase):
         """Replay what went wrong, and name its cause; the model is left as it was.
 
         `step_function(*batch)` makes a whole step of training and returns the loss, as for `watch`. Each change is replayed
-        in so many `orders` of the batches, the run's own among them, from a state at least `lead` steps before the onset.
+        in so many `orders` of the batches, the run's own among them, from a state `lead` steps before the onset: nearer to it, as
+        long as with nothing changed it does not go wrong in all of them.
         `changes` names the kinds to try, such as `["learning-rate", "clip"]`. Once a cause is found, no more is tried, unless
         `everything` is asked for.
         """
@@ -171,7 +198,8 @@ class Recorder(RecorderBase):
         self._recording.curve.flush()
         self._hook.remove()
 
-    def _before_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    def see_gradients(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        """Measure the gradients before an update is made of them; the optimiser calls it, where gradients are there by then."""
         step = self._step
         if step is None:
             return

@@ -72,6 +72,20 @@ class TorchRun:
         if self.scaler is not None:
             self.scaler.load_state_dict(nested["scaler"])
 
+    def nudged(
+        self, state: Tree[torch.Tensor], later: Tree[torch.Tensor], share: float, generator: np.random.Generator
+    ) -> Tree[torch.Tensor]:
+        """Move each parameter of a state in a random direction, by a share of how far it has moved in a later state."""
+        tensors = dict(state.tensors)
+        for name, tensor in state.tensors.items():
+            if name.startswith("state/parameters/") and tensor.is_floating_point() and tensor.numel() > 0:
+                direction = torch.from_numpy(generator.standard_normal(tuple(tensor.shape), dtype=np.float32))
+                length = (
+                    share * torch.linalg.vector_norm((later.tensors[name] - tensor).float()) / torch.linalg.vector_norm(direction)
+                )
+                tensors[name] = tensor + (direction * length).to(tensor.dtype)
+        return Tree(tensors, state.skeleton)
+
     def copy_batch(self, batch: Sequence[Any]) -> Tree[torch.Tensor]:
         """Copy a batch, with the learning rates of now and whether the model is in training mode."""
         device = next((str(item.device) for item in batch if isinstance(item, torch.Tensor)), "cpu")

@@ -1,0 +1,50 @@
+"""What replays prove: whether a change prevents what the control does, or chance does."""
+
+from __future__ import annotations
+
+import math
+
+from flameout._course import End
+from flameout._framework import Change
+from flameout.diagnosis import Trial
+
+#: The largest probability, by Fisher's exact test, that a change and the control differ by chance alone. Some ten changes are
+#: tried in a diagnosis, so a twentieth would name a false cause too often.
+SIGNIFICANT = 0.01
+
+
+def by_chance(base: Trial, trial: Trial) -> float:
+    """Return Fisher's one-sided exact probability that a change with which none went wrong is as the control."""
+    return math.comb(base.of, base.wrong) / math.comb(base.of + trial.of, base.wrong)
+
+
+def count(change: Change | None, ends: list[End]) -> Trial:
+    """Count the replays that went wrong."""
+    return Trial(change, sum(end.wrong for end in ends), len(ends), sum(len(end.losses) for end in ends))
+
+
+def can_tell(base: Trial) -> bool:
+    """Say whether a change that holds in one order more than the control has would differ from it by more than chance."""
+    return base.wrong > 0 and by_chance(base, Trial(None, 0, base.of + 1, 0)) <= SIGNIFICANT
+
+
+def conclude(base: Trial, trials: list[Trial]) -> tuple[Change | None, str]:
+    """Name the first cause, in the order of the changes, that prevented it in all replays, if chance does not explain that."""
+    if not can_tell(base):
+        return None, f"With nothing changed {base.wrong} of {base.of} replays went wrong: too few to tell a remedy from chance."
+    held = [trial for trial in trials if trial.wrong == 0 and trial.change is not None]
+    placebo_holds = any(trial.change is not None and trial.change.is_placebo for trial in held)
+    for trial in held:
+        change = trial.change
+        if change is None or change.cause is None or (change.kind == "skip" and placebo_holds):
+            continue
+        chance = by_chance(base, trial)
+        if chance <= SIGNIFICANT:
+            reason = (
+                f"With {change.name}, {trial.wrong} of {trial.of} replays went wrong, with nothing changed "
+                f"{base.wrong} of {base.of} (by chance: {chance:.2g})."
+            )
+            return change, reason
+    if placebo_holds:
+        return None, "Leaving out any batch prevents it: it hangs on chance, and no change of a known cause holds."
+    return None, "Only changes that name no cause prevent it." if held else "No change that was tried prevents it."

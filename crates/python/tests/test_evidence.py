@@ -1,0 +1,48 @@
+import pytest
+from flameout._course import STAY, WINDOW, Goal, follow
+from flameout._evidence import by_chance, can_tell, conclude
+from flameout._framework import Change
+from flameout.diagnosis import Trial
+
+CLIP = Change("clip", 1.0, name="clipping", cause="single long gradients")
+RATE = Change("learning-rate", 0.1, name="a lower rate", cause="the learning rate is too high")
+SKIP = Change("skip", 7, name="batch left out", cause="a harmful batch")
+OTHER = Change("skip", 3, name="another batch left out")
+
+
+def trial(change, wrong, of):
+    return Trial(change, wrong, of, 0)
+
+
+def test_five_against_none_of_six_is_no_chance_and_three_against_none_of_four_may_be():
+    assert by_chance(trial(None, 5, 5), trial(CLIP, 0, 6)) == pytest.approx(1 / 462)
+    assert by_chance(trial(None, 3, 5), trial(CLIP, 0, 6)) == pytest.approx(10 / 165)
+    assert can_tell(trial(None, 5, 5)) and not can_tell(trial(None, 3, 3)) and not can_tell(trial(None, 0, 5))
+
+
+def test_the_first_cause_that_held_is_named():
+    base = trial(None, 5, 5)
+    named, reason = conclude(base, [trial(SKIP, 1, 1), trial(CLIP, 0, 6), trial(RATE, 0, 6)])
+    assert named is CLIP and "0 of 6" in reason and "5 of 5" in reason
+    assert conclude(base, [trial(CLIP, 1, 3), trial(RATE, 0, 6)])[0] is RATE
+    assert conclude(base, [trial(CLIP, 0, 2)])[0] is None
+
+
+def test_a_batch_is_no_cause_if_any_other_will_do():
+    base = trial(None, 5, 5)
+    assert conclude(base, [trial(OTHER, 0, 6), trial(SKIP, 0, 6)])[0] is None
+    assert conclude(base, [trial(OTHER, 1, 1), trial(SKIP, 0, 6)])[0] is SKIP
+
+
+def test_without_a_certain_control_nothing_is_named():
+    named, reason = conclude(trial(None, 2, 5), [trial(CLIP, 0, 6)])
+    assert named is None and "too few" in reason
+
+
+def test_a_rise_that_stays_is_wrong_though_it_comes_back_and_a_short_one_is_not():
+    low, high, goal = [1.0] * 50, [3.0], Goal(2.0, 500)
+    long = follow(iter(low + high * (WINDOW + STAY) + low * 20), goal)
+    assert long.wrong and len(long.losses) < 100
+    short = follow(iter(low + high * (STAY // 2) + low * 20), goal)
+    assert not short.wrong and len(short.losses) == 500
+    assert follow(iter([*low, float("nan")]), goal).wrong
