@@ -378,12 +378,12 @@ fn forms_of_consoles_and_trackers_are_read() {
         (0, rows(|row, loss, val| format!("E{row:03} loss {loss} val_loss {val}\n"))),
         (1, rows(|row, loss, val| format!("Epoch #{}: loss={loss}, val_loss={val}\n", row + 1))),
         (1, rows(|row, loss, val| format!("tr_loss after {} epochs: {loss}, te_loss {val}\n", row + 1))),
-        // R's tibble.
         (
             0,
-            table("# A tibble: 30 × 3\n  epoch  loss val_loss", "  <int> <dbl>    <dbl>", &|row, loss, val| {
-                format!("{} {row:>5} {loss} {val}\n", row + 1)
-            }),
+            "Max epochs 500. Desired error: 0.001.\n".to_owned()
+                + &rows(|row, loss, val| {
+                    format!("Epoch {row}. train error: {loss}. test error: {val}. Best error: 0.1\n")
+                }),
         ),
         (1, rows(|row, loss, val| format!("Epoch ({}/30) loss={loss}, val_loss={val}\n", row + 1))),
         // Poutyne counts steps of tests before the loss of training.

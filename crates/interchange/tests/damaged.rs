@@ -161,3 +161,15 @@ fn what_follows_the_weights_is_bounded() {
     let message = keras::read(&path, &Choices::default()).unwrap_err().to_string();
     assert!(message.contains("it is damaged"), "{message}");
 }
+
+/// PyTorch writes both biases of a layer, or none.
+#[test]
+fn a_layer_that_lacks_one_of_its_biases_is_refused() {
+    let bytes = std::fs::read(fixture("pytorch-lstm-bidirectional.safetensors")).unwrap();
+    let tensors = ::safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    for lacking in ["bias_hh_l0", "bias_ih_l0", "bias_hh_l0_reverse"] {
+        let rest = tensors.tensors().into_iter().filter(|(name, _)| !name.ends_with(lacking));
+        let message = read("pytorch", ::safetensors::serialize(rest, None).unwrap()).unwrap_err();
+        assert!(message.contains(&format!("its layer's `{}` is not", lacking.replace("_l0", ""))), "{message}");
+    }
+}

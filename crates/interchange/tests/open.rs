@@ -163,3 +163,13 @@ fn what_cannot_be_computed_is_refused_by_name() {
         assert!(message.contains(reason), "{message}");
     }
 }
+
+/// The dense layer of a class of one's own lies beside those that Keras lists as its layers.
+#[test]
+fn weights_beside_the_layers_are_not_left_out() {
+    let message = read("keras-subclassed.weights.h5", &Choices::default()).unwrap_err().to_string();
+    assert!(
+        message.contains("weights of `d` outside of `layers`") && message.contains("keras.Sequential"),
+        "{message}"
+    );
+}

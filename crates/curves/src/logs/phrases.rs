@@ -169,6 +169,9 @@ pub(super) fn pairs(text: &str, log: &Log) -> Vec<Pair> {
     pairs
 }
 
+/// Words before a name that make it no figure of a row.
+const LIMITS: [&str; 8] = ["best", "worst", "min", "max", "desired", "target", "goal", "lowest"];
+
 /// Words between the name of a figure and its index.
 const BETWEEN: [&str; 7] = ["at", "after", "in", "for", "of", "on", "by"];
 
@@ -238,8 +241,11 @@ fn number_at(rest: &str, at: usize, text: &str) -> Option<(f64, usize)> {
 /// The longest end of the words that is a name.
 fn name_of(phrase: &[&str], log: &Log) -> Option<String> {
     let longest = phrase.len().min(MOST_WORDS);
-    let names = (1..=longest).rev().map(|count| phrase[phrase.len() - count..].join(" "));
-    names.into_iter().find(|name| log.is_known(name, None))
+    let count = (1..=longest).rev().find(|count| log.is_known(&phrase[phrase.len() - count..].join(" "), None))?;
+    let (before, name) = phrase.split_at(phrase.len() - count);
+    // `Desired error: 0.001` is none of a row.
+    let is_limit = before.last().is_some_and(|word| LIMITS.contains(&word.to_lowercase().as_str()));
+    (!is_limit).then(|| name.join(" "))
 }
 
 /// Bytes of a list of at least three numbers, in brackets, that a text begins with; 0 if there is none.

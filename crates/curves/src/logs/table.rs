@@ -157,12 +157,8 @@ fn lines(text: &str) -> impl Iterator<Item = (u64, &str)> {
     numbered.map(|(number, line)| (number, line.trim())).filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// Whether a line only separates the names from the rows, or tells their types, as R does: `<int> <dbl>`.
+/// Whether a line only separates the names from the rows.
 fn is_rule(line: &str) -> bool {
-    let is_type = |word: &str| word.starts_with('<') && word.ends_with('>');
-    if line.contains('<') && line.split_whitespace().all(is_type) {
-        return true;
-    }
     line.chars().all(|character| "-=+:| \t".contains(character) || is_of_box(character))
 }
 

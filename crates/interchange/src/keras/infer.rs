@@ -85,6 +85,7 @@ pub(super) fn parts(file: &KerasFile<'_>, open: &mut Open<'_>) -> Result<(PartsA
             order
         }
         Layout::Numbered { root } => {
+            file.refuse_weights_beside(root)?;
             finder.numbered(root)?;
             finder.parts.sort_by_key(|part| matches!(part.kind, PartKind::Dense { .. }));
             finder.weights =

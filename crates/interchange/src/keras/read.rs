@@ -290,6 +290,30 @@ impl<'a> KerasFile<'a> {
         groups.map_err(|error| Error::format(self.path, format!("group {}: {error}", shown::name(place))))
     }
 
+    /// Refuses weights that no layer below `root` has: those of a class of one's own, whose attributes they are named by.
+    pub(super) fn refuse_weights_beside(&self, root: &str) -> Result<(), Error> {
+        let first = root.split('/').next().unwrap_or_default();
+        let has_weights = |name: &String| {
+            ["vars", "cell/vars", "forward_layer/cell/vars"].iter().any(|place| {
+                let group = self.hdf5.group(&format!("{name}/{place}"));
+                group.is_ok_and(|group| group.datasets().is_ok_and(|datasets| !datasets.is_empty()))
+            })
+        };
+        let names = self.hdf5.root().groups().unwrap_or_default();
+        let beside = names.into_iter().filter(|name| name != first && !name.starts_with("optimizer")).find(has_weights);
+        match beside {
+            Some(name) => Err(Error::format(
+                self.path,
+                format!(
+                    "has weights of {} outside of `{root}`, as those of a model that is a class of its own: in which order its \
+                     layers act, no file tells. Build the same network as a `keras.Sequential`, set its weights, and save that",
+                    shown::name(&name)
+                ),
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// The weights of a layer of a class that has some.
     pub(super) fn numbered_weights(&self, place: &str) -> Result<LayerWeights, Error> {
         let class = place.rsplit('/').next().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit());

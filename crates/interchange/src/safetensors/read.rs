@@ -215,6 +215,13 @@ impl<'a> StateDict<'a> {
     /// Both kernels and both biases of one direction of a recurrent layer.
     fn gated(&self, parameters: &Parameters, direction: &str, order: &[usize]) -> Result<Vec<Found>, Error> {
         let rows = self.tensor(parameters, &format!("weight_ih{direction}"))?.nrows();
+        let biases = ["bias_ih", "bias_hh"].map(|bias| format!("{bias}{direction}"));
+        if let Some(one) = biases.iter().find_map(|bias| parameters.get(bias))
+            && let Some(other) = biases.iter().find(|bias| !parameters.contains_key(*bias))
+        {
+            let what = format!("is there, but its layer's `{other}` is not: PyTorch writes both biases, or none");
+            return Err(Error::tensor(self.path, one, what));
+        }
         [(KERNEL, "weight_ih"), (RECURRENT_KERNEL, "weight_hh"), (BIAS, "bias_ih"), (RECURRENT_BIAS, "bias_hh")]
             .into_iter()
             .map(|(name, theirs)| {
