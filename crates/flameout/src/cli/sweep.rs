@@ -62,7 +62,7 @@ use worker::Worker;
 ///
 /// On several machines: --shard I/N makes every N-th run, from number I on, and keeps its rows in RESULTS/shards, in a file that
 /// no other part writes. When all parts are over, --collect RESULTS puts their rows into RESULTS/results.jsonl, in the order
-/// of the plan. The rows are those that one machine makes. docs/how-to/cluster.md has the lines for Slurm and others.
+/// of the plan. The rows are those that one machine makes. Slurm, Kubernetes and others give each task its number I.
 ///
 /// Examples:
 ///
