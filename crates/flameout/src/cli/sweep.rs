@@ -62,7 +62,7 @@ use worker::Worker;
 ///
 /// On several machines: --shard I/N makes every N-th run, from number I on, and keeps its rows in RESULTS/shards, in a file that
 /// no other part writes. When all parts are over, --collect RESULTS puts their rows into RESULTS/results.jsonl, in the order
-/// of the plan. The rows are those that one machine makes.
+/// of the plan. The rows are those that one machine makes. Slurm, Kubernetes and others give each task its number I.
 ///
 /// Examples:
 ///
@@ -70,7 +70,6 @@ use worker::Worker;
 ///   flameout sweep plan.toml --count
 ///   flameout sweep plan.toml --results shared/results --shard 3/200 --jobs 1
 ///   flameout sweep plan.toml --collect shared/results
-///   sbatch --array=0-199 --wrap 'flameout sweep plan.toml --results shared/results --shard $SLURM_ARRAY_TASK_ID/200'
 ///   flameout sweep plan.toml --table
 #[derive(Debug, Clone, clap::Args)]
 #[command(verbatim_doc_comment)]
