@@ -9,7 +9,7 @@
 //! | a record with right checksums | a TensorBoard event file: scalars of TensorFlow 1, TensorFlow 2 and PyTorch |
 //! | a line that is a JSON object | JSON lines; `NaN`, `Infinity` and, for a loss, `null` are numbers that are not finite |
 //! | a whole that is JSON | lists by name (Keras' `History.history`), a list of objects (Hugging Face's `trainer_state.json`) |
-//! | a line of names above numbers | values separated by `,`, `;`, tab, `|` or spaces: Keras' `CSVLogger`, Lightning, W&B |
+//! | a line of names above numbers | values separated by `,`, `;`, tab, `|`, a frame or spaces: Keras' `CSVLogger`, Lightning, W&B |
 //! | names before numbers | progress bars of Keras and tqdm, `epoch 3 loss: 0.5`, `loss=0.5`, dictionaries of Python, with any prefix |
 //! | indices without a name | `[1, 2000] loss: 2.1` (epoch and batch), `[10]  train-rmse:0.5` (XGBoost, LightGBM), `10: 2.3, 2.4 avg` (darknet) |
 //! | numbers alone | one column is the loss; of two, the first is the step |
@@ -26,7 +26,7 @@
 //! | step | `step`, `global_step`, `train_step`, `iteration`, `iter`, `num_updates`, `batch` … (the whole name) |
 //! | epoch | `epoch`, `epochs` (the whole name) |
 //! | loss | `loss`; else `nll`, `cross_entropy`, `mse` …; else `ppl`; else `…_loss`; else `error`, `cer`; else `value` |
-//! | accuracy | `acc`, `accuracy`, `categorical_accuracy`, `sparse_categorical_accuracy`, `binary_accuracy` |
+//! | accuracy | `acc`, `accuracy`, `categorical_accuracy`, `sparse_categorical_accuracy`, `binary_accuracy`; else `auc`, `f1` |
 //! | gradient norm | `grad_norm`, `gradient_norm`, `gnorm`, `grad_2.0_norm` … |
 //! | update norm | `update_norm` |
 //! | learning rate | `lr`, `learning_rate`, `lr-Adam` … |
