@@ -114,11 +114,7 @@ pub(super) fn tutorial(text: &str) -> Option<Vec<Pair>> {
     };
     let at = words.windows(2).position(|pair| whole(pair[0]).is_some() && share(pair[1]))?;
     let rest: Vec<&&str> = words[at + 2..].iter().skip_while(|word| time(word)).collect();
-<<<<<<< HEAD
-    let timed = words.iter().any(&time) && words[..at].iter().all(time);
-=======
     let timed = words.iter().any(&time) && words[..at].iter().all(&time);
->>>>>>> faults
     let (loss, length) = number::prefix(rest.first()?)?;
     (timed && length == rest[0].len() && rest[0].contains(['.', 'n', 'i']))
         .then(|| vec![("step".into(), None, whole(words[at]).unwrap_or(0.0)), ("loss".into(), None, loss)])
