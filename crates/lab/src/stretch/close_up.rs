@@ -12,9 +12,11 @@ use super::jacobian::{Probe, Stretch};
 use super::{Listing, Run, rounded};
 use crate::root;
 
-/// Steps after the onset that are looked at, and that replays are given.
+/// Steps after the onset that are looked at.
 const AFTER: u64 = 30;
-const REPLAYED: u64 = 1100;
+/// Steps after the run's own onset within which a replay's collapse must begin. It is certain so many steps later.
+const BEGUN: u64 = 100;
+const CERTAIN: u64 = 1000;
 /// So many steps before the onset the words are given other orders, so many each time.
 const BACK: [u64; 5] = [30, 60, 100, 200, 500];
 const ORDERS: u64 = 5;
@@ -43,7 +45,7 @@ pub struct CloseUp {
 pub struct Orders {
     /// Steps before the onset.
     pub back: u64,
-    /// How many collapse within 1,100 steps after the run's own onset.
+    /// How many begin to collapse by 100 steps after the run's own onset.
     pub collapsed: u64,
     /// Of how many.
     pub of: u64,
@@ -54,7 +56,7 @@ pub struct Orders {
 pub struct Replay {
     /// The word, if one is left out.
     pub without: Option<String>,
-    /// The first step of the collapse, if there is one within 1,100 steps after the run's own.
+    /// The first step of the collapse, if one begins by 100 steps after the run's own.
     pub onset: Option<u64>,
 }
 
@@ -196,7 +198,10 @@ fn collapses(
     onset: u64,
     intervention: &mut dyn Intervention,
 ) -> Result<Option<u64>> {
-    while trainer.steps() < onset + REPLAYED && trainer.outcome().collapse_onset().is_none() && !trainer.finished() {
+    while trainer.steps() < onset + BEGUN + CERTAIN
+        && trainer.outcome().collapse_onset().is_none()
+        && !trainer.finished()
+    {
         trainer.advance(dataset, intervention)?;
     }
     Ok(trainer.outcome().collapse_onset())
