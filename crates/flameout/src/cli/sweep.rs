@@ -31,25 +31,28 @@ use results::Results;
 pub use shard::Shard;
 use worker::Worker;
 
+/// Shown by `--help`. In a doc comment it would be taken for Rust.
+const EXAMPLE: &str = r#"A plan:
+
+    question = "Does a larger learning rate make the network collapse?"
+    expected = "Yes, from some rate on, and the sooner the larger it is."
+    steps = 20000                      # of each run, rounded up to whole epochs
+    seeds = [0, 1, 2, 3, 4]
+    curves = true                      # keep a thinned curve of each run as well (default: no)
+    [settings]                         # what all runs share; what is not given is as in the question
+    case = "lstm-single"
+    data.vectors = "my-vectors.bin"
+    model.units = 64
+    training.stop-after-collapse = 2000
+    [grid]                             # every combination of these
+    schedule.learning-rate = [0.01, 0.02]
+    training.batch = [32, 512]
+    [[list]]                           # and, instead of or beside the grid, a list of changes
+    optimizer.epsilon = 1e-4"#;
+
 /// Runs every training of a plan: a grid or a list of settings, with several seeds each.
 ///
-/// A plan says which question it asks, what was expected before it was run, and which settings vary:
-///
-///     question = "Does a larger learning rate make the network collapse?"
-///     expected = "Yes, from some rate on, and the sooner the larger it is."
-///     steps = 20000                      # of each run, rounded up to whole epochs
-///     seeds = [0, 1, 2, 3, 4]
-///     curves = true                      # keep a thinned curve of each run as well (default: no)
-///     [settings]                         # what all runs share; what is not given is as in the question
-///     case = "lstm-single"
-///     data.vectors = "my-vectors.bin"
-///     model.units = 64
-///     training.stop-after-collapse = 2000
-///     [grid]                             # every combination of these
-///     schedule.learning-rate = [0.01, 0.02]
-///     training.batch = [32, 512]
-///     [[list]]                           # and, instead of or beside the grid, a list of changes
-///     optimizer.epsilon = 1e-4
+/// A plan says which question it asks, what was expected before it was run, and which settings vary. An example is below.
 ///
 /// Finished runs are not repeated: their rows are found by the hash of their settings. Only a run whose row was kept by an
 /// earlier definition of a collapse, and does not tell what today's asks for, is made again. An interrupted run goes on
@@ -72,7 +75,7 @@ use worker::Worker;
 ///   flameout sweep plan.toml --collect shared/results
 ///   flameout sweep plan.toml --table
 #[derive(Debug, Clone, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, after_long_help = EXAMPLE)]
 pub struct Args {
     /// The plans, run one after the other.
     #[arg(required = true, value_name = "PLAN.toml")]
