@@ -9,82 +9,43 @@ print(recorder.diagnose())
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 import transformers
 
-from flameout._recorder import EVERY
 from flameout.diagnosis import Diagnosis
-from flameout.guard import Action, Guard
-from flameout.torch.recorder import Recorder as TorchRecorder
+from flameout.torch.callback import CallbackRecorder
 from flameout.torch.run import StepFunction
 
 __all__ = ["Recorder"]
 
 
-class Recorder(transformers.TrainerCallback):  # type: ignore[misc]
+class Recorder(CallbackRecorder, transformers.TrainerCallback):  # type: ignore[misc]
     """Keeps what a replay of `Trainer.train` needs: states, batches, states of generators, and the curve.
 
     Nothing that it does changes the training's numbers. It records models whose output holds the loss, in one process, one
     update for each batch.
     """
 
-    def __init__(
-        self,
-        *,
-        out: str | os.PathLike[str] = "crash",
-        memory: int | str = "1 GiB",
-        every: int = EVERY,
-        stop: bool = False,
-        guard: Guard | None = None,
-    ) -> None:
-        """Record the training that this callback is given to.
-
-        States and batches take at most `memory`, such as `"1 GiB"`; a state is kept `every` so many steps. With `stop`, the
-        training is ended when something has gone wrong. A `guard` leaves updates out or stops, as it is told.
-        """
-        super().__init__()
-        if guard is not None and guard.roll_back:
-            raise ValueError("roll_back is not possible under Trainer, which sets learning rates itself; skip and stop are")
-        self._options: dict[str, Any] = {"out": out, "memory": memory, "every": every, "guard": guard}
-        self._stop = stop
-        self._recorder: TorchRecorder | None = None
-        self._model: Any = None
-        self._limit = 0.0
-        self._handles: list[Any] = []
-        #: Whether the forward pass of a step is awaited.
-        self._awaited = False
-
-    @property
-    def recorder(self) -> TorchRecorder:
-        """The recorder of PyTorch that this callback feeds."""
-        if self._recorder is None:
-            raise RuntimeError("nothing is recorded yet; give this callback to a Trainer, and call its train")
-        return self._recorder
-
-    @property
-    def caught(self) -> bool:
-        """Whether something has gone wrong and was written down."""
-        return self._recorder is not None and self._recorder.caught
-
-    @property
-    def actions(self) -> list[Action]:
-        """What the guard has done."""
-        return self.recorder.actions
+    _trainer_name = "Trainer"
+    _method = "train"
+    _model: Any = None
+    _limit = 0.0
+    _handles: Sequence[Any] = ()
+    #: Whether the forward pass of a step is awaited.
+    _awaited = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Begin the recording."""
-        if self._recorder is not None:
-            raise ValueError("this callback has recorded a training; make a new one, with another out=")
+        self._require_new()
         if args.gradient_accumulation_steps != 1 or args.world_size != 1 or args.n_gpu > 1:
             found = f"gradient_accumulation_steps={args.gradient_accumulation_steps}, {args.world_size} processes, "
             raise ValueError(f"this run has {found}{args.n_gpu} GPUs; flameout records one process, one update for each batch")
         optimizer = getattr(kwargs["optimizer"], "optimizer", kwargs["optimizer"])  # without the wrapper of accelerate
         self._model, self._limit = kwargs["model"], float(args.max_grad_norm or 0)
-        self._recorder = TorchRecorder(self._model, optimizer, **self._options)
+        self._begin(self._model, optimizer)
         self._handles = [
             self._model.register_forward_pre_hook(self._before_forward, with_kwargs=True),
             self._model.register_forward_hook(self._after_forward),

@@ -9,7 +9,6 @@ print(recorder.diagnose())
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -23,67 +22,29 @@ except ImportError:
     import pytorch_lightning as pl
     from pytorch_lightning.utilities.signature_utils import is_param_in_hook_signature
 
-from flameout._recorder import EVERY
 from flameout.diagnosis import Diagnosis
-from flameout.guard import Action, Guard
-from flameout.torch.recorder import Recorder as TorchRecorder
+from flameout.torch.callback import CallbackRecorder
 from flameout.torch.run import StepFunction
 
 __all__ = ["Recorder"]
 
 
-class Recorder(pl.Callback):  # type: ignore[misc]
+class Recorder(CallbackRecorder, pl.Callback):  # type: ignore[misc]
     """Keeps what a replay of `Trainer.fit` needs: states, batches, states of generators, and the curve.
 
     Nothing that it does changes the training's numbers. It records modules with one optimiser, in one process, one update for
     each batch.
     """
 
-    def __init__(
-        self,
-        *,
-        out: str | os.PathLike[str] = "crash",
-        memory: int | str = "1 GiB",
-        every: int = EVERY,
-        stop: bool = False,
-        guard: Guard | None = None,
-    ) -> None:
-        """Record the training that this callback is given to.
-
-        States and batches take at most `memory`, such as `"1 GiB"`; a state is kept `every` so many steps. With `stop`, the
-        training is ended when something has gone wrong. A `guard` leaves updates out or stops, as it is told.
-        """
-        super().__init__()
-        if guard is not None and guard.roll_back:
-            raise ValueError("roll_back is not possible under Lightning, which sets learning rates itself; skip and stop are")
-        self._options: dict[str, Any] = {"out": out, "memory": memory, "every": every, "guard": guard}
-        self._stop = stop
-        self._recorder: TorchRecorder | None = None
-        self._module: Any = None
-        self._obstacle: str | None = None
-        self._clipping: tuple[float, str] | None = None
-
-    @property
-    def recorder(self) -> TorchRecorder:
-        """The recorder of PyTorch that this callback feeds."""
-        if self._recorder is None:
-            raise RuntimeError("nothing is recorded yet; give this callback to a Trainer, and call its fit")
-        return self._recorder
-
-    @property
-    def caught(self) -> bool:
-        """Whether something has gone wrong and was written down."""
-        return self._recorder is not None and self._recorder.caught
-
-    @property
-    def actions(self) -> list[Action]:
-        """What the guard has done."""
-        return self.recorder.actions
+    _trainer_name = "Lightning"
+    _method = "fit"
+    _module: Any = None
+    _obstacle: str | None = None
+    _clipping: tuple[float, str] | None = None
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Begin the recording."""
-        if self._recorder is not None:
-            raise ValueError("this callback has recorded a training; make a new one, with another out=")
+        self._require_new()
         if len(trainer.optimizers) != 1 or trainer.world_size != 1 or trainer.accumulate_grad_batches != 1:
             found = f"{len(trainer.optimizers)} optimisers, {trainer.world_size} processes, "
             found += f"accumulate_grad_batches={trainer.accumulate_grad_batches}"
@@ -91,9 +52,9 @@ class Recorder(pl.Callback):  # type: ignore[misc]
         self._module = pl_module
         self._obstacle = _obstacle(trainer, pl_module)
         self._clipping = (trainer.gradient_clip_val, str(trainer.gradient_clip_algorithm)) if trainer.gradient_clip_val else None
-        self._recorder = TorchRecorder(pl_module, trainer.optimizers[0], **self._options)
+        recorder = self._begin(pl_module, trainer.optimizers[0])
         # Lightning goes backward within the optimiser's step: gradients are there later than the recorder's hook.
-        self._recorder.close()
+        recorder.close()
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Keep the batch and the states of the generators."""
