@@ -211,6 +211,24 @@ impl Dataset {
         order
     }
 
+    /// Rows of the words that a step of a run trains on, steps counted from 1; as [`epoch_order`](Self::epoch_order) orders
+    /// them.
+    #[must_use]
+    pub fn rows_of_step(&self, settings: &Settings, step: u64) -> Vec<usize> {
+        let (before, epoch) = (step.saturating_sub(1), self.steps_per_epoch(settings));
+        let order = self.epoch_order(&settings.training, settings.seed, before / epoch);
+        let from = (before % epoch) as usize * settings.training.batch;
+        order[from..order.len().min(from + settings.training.batch)].to_vec()
+    }
+
+    /// Rows of at most so many training words that lie evenly spread in the data set. A file of word vectors is commonly in
+    /// the order of frequency, so every band of it is there.
+    #[must_use]
+    pub fn spread_rows(&self, count: usize) -> Vec<usize> {
+        let count = count.min(self.train.len());
+        (0..count).map(|i| self.train[i * self.train.len() / count]).collect()
+    }
+
     /// Batches in an epoch; the last may be smaller.
     #[must_use]
     pub fn steps_per_epoch(&self, settings: &Settings) -> u64 {
@@ -273,6 +291,24 @@ mod tests {
     }
 
     const WORDS: [&str; 10] = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibis", "jay"];
+
+    #[test]
+    fn the_steps_of_an_epoch_use_its_words_in_their_order() {
+        let mut settings = Settings::for_case(Case::LstmSingle);
+        settings.training.batch = 3;
+        let dataset = Dataset::new(&settings, vectors(&WORDS)).unwrap();
+        let steps = dataset.steps_per_epoch(&settings);
+        let rows = |epoch: u64| {
+            (epoch * steps + 1..=(epoch + 1) * steps).flat_map(|step| dataset.rows_of_step(&settings, step))
+        };
+        for epoch in [0, 2] {
+            let order = dataset.epoch_order(&settings.training, settings.seed, epoch);
+            assert_eq!(rows(epoch).collect::<Vec<_>>(), order);
+        }
+        assert_eq!(dataset.rows_of_step(&settings, 1).len(), 3);
+        assert_eq!(dataset.spread_rows(usize::MAX), dataset.train);
+        assert_eq!(dataset.spread_rows(1), dataset.train[..1]);
+    }
 
     #[test]
     fn split_and_order_depend_on_the_seed_alone() {

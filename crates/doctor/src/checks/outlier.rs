@@ -41,18 +41,12 @@ impl Outlier {
         trainer.restore(dataset, snapshot.clone()).ok()?;
         trainer.go_on_to(point.step - 1, dataset, subject.intervention().as_mut()).ok()?;
 
-        let (epoch, place) = (
-            (point.step - 1) / dataset.steps_per_epoch(settings),
-            (point.step - 1) % dataset.steps_per_epoch(settings),
-        );
-        let order = dataset.epoch_order(&settings.training, settings.seed, epoch);
-        let from = place as usize * settings.training.batch;
-        let rows = order.get(from..order.len().min(from + settings.training.batch))?;
+        let rows = dataset.rows_of_step(settings, point.step);
         let mut length = |rows: &[usize]| {
             trainer.backward(&dataset.batch(rows)).ok()?;
             Some(trainer.gradients().l2_norm())
         };
-        let (whole, recorded) = (length(rows)?, point.gradient_norm?);
+        let (whole, recorded) = (length(&rows)?, point.gradient_norm?);
         if (whole - recorded).abs() > TOLERANCE * recorded {
             return None;
         }

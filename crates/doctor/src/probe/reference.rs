@@ -69,9 +69,7 @@ impl<T: Real> Reference<T> {
     /// word vectors is commonly in the order of frequency, so that every band of it is there).
     #[must_use]
     pub fn new(model: &Sequential<T>, loss: LossKind, dataset: &Dataset, words: usize, power_iterations: u32) -> Self {
-        let words = words.min(dataset.train.len());
-        let rows: Vec<usize> = (0..words).map(|i| dataset.train[i * dataset.train.len() / words]).collect();
-        let batch = dataset.batch(&rows);
+        let batch = dataset.batch(&dataset.spread_rows(words));
         let activations = activations(model.architecture());
         let blocks = recurrent_blocks(model.architecture(), model.tensors());
         Self {

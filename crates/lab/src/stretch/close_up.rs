@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use flameout::report::whole;
 use flameout_curves::median;
 use flameout_experiment::dataset::Batch;
-use flameout_experiment::{Dataset, Intervention, Settings, Trainer};
+use flameout_experiment::{Dataset, Intervention, Settings, Snapshot, Trainer};
 use serde::{Deserialize, Serialize};
 
 use super::effect::Effects;
@@ -108,13 +108,16 @@ pub fn look(settings: &Settings, onset: u64, before: u64, words: usize) -> Resul
     let dataset = Dataset::open(settings, &root())?;
     let mut trainer = Trainer::new(settings, &dataset)?;
     let mut effects = Effects::new(trainer.architecture(), &dataset, settings, words);
-    let mut steps = Vec::new();
+    let (mut steps, mut states) = (Vec::new(), vec![trainer.snapshot()]);
     while trainer.steps() < onset + AFTER && !trainer.finished() {
+        if BACK.iter().any(|&back| back < onset && trainer.steps() + back == onset) {
+            states.push(trainer.snapshot());
+        }
         if trainer.steps() + before < onset {
             trainer.advance(&dataset, &mut ())?;
             continue;
         }
-        let batch = rows(settings, &dataset, trainer.steps() + 1);
+        let batch = dataset.rows_of_step(settings, trainer.steps() + 1);
         let stretches = Probe::of_rows(trainer.architecture(), &dataset, &batch)?.measure(&trainer)?;
         let by_gradient = |a: &(&usize, Stretch), b: &(&usize, Stretch)| a.1.gradient.total_cmp(&b.1.gradient);
         let (&row, most) = batch.iter().zip(stretches).max_by(by_gradient).context("a batch has words")?;
@@ -136,57 +139,53 @@ pub fn look(settings: &Settings, onset: u64, before: u64, words: usize) -> Resul
         });
     }
     let run = Run { steps: trainer.steps(), onset: Some(onset), ..Run::begin(settings) };
-    let orders = orders(settings, &dataset, onset)?;
+    let orders = orders(&mut trainer, &dataset, &states, onset)?;
     let mut close_up = CloseUp { run, steps, replays: Vec::new(), orders };
     if let Some((step, ..)) = close_up.trigger() {
-        close_up.replays = replays(settings, &dataset, step, onset)?;
+        close_up.replays = replays(&mut trainer, settings, &dataset, &states, step, onset)?;
     }
     Ok(close_up)
 }
 
-/// The rows of a step's batch.
-fn rows(settings: &Settings, dataset: &Dataset, step: u64) -> Vec<usize> {
-    let epoch = dataset.steps_per_epoch(settings);
-    let order = dataset.epoch_order(&settings.training, settings.seed, (step - 1) / epoch);
-    let from = ((step - 1) % epoch) as usize * settings.training.batch;
-    order[from..(from + settings.training.batch).min(order.len())].to_vec()
-}
-
 /// Makes the run again from before a step: with its whole batch, without its word, and without another.
-fn replays(settings: &Settings, dataset: &Dataset, step: &Step, onset: u64) -> Result<Vec<Replay>> {
-    let mut trainer = Trainer::new(settings, dataset)?;
+fn replays(
+    trainer: &mut Trainer,
+    settings: &Settings,
+    dataset: &Dataset,
+    states: &[Snapshot],
+    step: &Step,
+    onset: u64,
+) -> Result<Vec<Replay>> {
+    let state =
+        states.iter().rev().find(|state| state.step() < step.step).context("a state is kept of the beginning")?;
+    trainer.restore(dataset, state.clone())?;
     while trainer.steps() + 1 < step.step {
         trainer.advance(dataset, &mut ())?;
     }
-    let (before, batch) = (trainer.snapshot(), rows(settings, dataset, step.step));
+    let (before, batch) = (trainer.snapshot(), dataset.rows_of_step(settings, step.step));
     let word = batch.iter().position(|&row| dataset.words[row] == step.word).context("the word is in its batch")?;
     let mut replays = Vec::new();
     for left_out in [None, Some(word), Some((word + 1) % batch.len())] {
         trainer.restore(dataset, before.clone())?;
         let kept = batch.iter().enumerate().filter(|&(index, _)| Some(index) != left_out);
         let mut without = Without { dataset, step: step.step, rows: kept.map(|(_, &row)| row).collect() };
-        let onset = collapses(&mut trainer, dataset, onset, &mut without)?;
+        let onset = collapses(trainer, dataset, onset, &mut without)?;
         replays.push(Replay { without: left_out.map(|index| dataset.words[batch[index]].clone()), onset });
     }
     Ok(replays)
 }
 
-/// Makes the run again from before its onset, with other orders of the words.
-fn orders(settings: &Settings, dataset: &Dataset, onset: u64) -> Result<Vec<Orders>> {
-    let mut trainer = Trainer::new(settings, dataset)?;
+/// Makes the run again from each kept state but that of the beginning, with other orders of the words.
+fn orders(trainer: &mut Trainer, dataset: &Dataset, states: &[Snapshot], onset: u64) -> Result<Vec<Orders>> {
     let mut found = Vec::new();
-    for back in BACK.into_iter().rev().filter(|&back| back < onset) {
-        while trainer.steps() + back < onset {
-            trainer.advance(dataset, &mut ())?;
-        }
-        let (before, mut collapsed) = (trainer.snapshot(), 0);
+    for state in &states[1..] {
+        let mut collapsed = 0;
         for order in 0..ORDERS {
-            trainer.restore(dataset, before.clone())?;
+            trainer.restore(dataset, state.clone())?;
             trainer.reorder(order);
-            collapsed += u64::from(collapses(&mut trainer, dataset, onset, &mut ())?.is_some());
+            collapsed += u64::from(collapses(trainer, dataset, onset, &mut ())?.is_some());
         }
-        trainer.restore(dataset, before)?;
-        found.push(Orders { back, collapsed, of: ORDERS });
+        found.push(Orders { back: onset - state.step(), collapsed, of: ORDERS });
     }
     Ok(found)
 }

@@ -42,9 +42,7 @@ const MOST: f64 = 4096.0;
 impl Effects {
     /// For the networks of a run, on at most `count` training words that lie evenly spread in the data set.
     pub fn new(architecture: &Architecture, dataset: &Dataset, settings: &Settings, count: usize) -> Self {
-        let count = count.min(dataset.train.len());
-        let rows: Vec<usize> = (0..count).map(|i| dataset.train[i * dataset.train.len() / count]).collect();
-        let batch = dataset.batch(&rows);
+        let batch = dataset.batch(&dataset.spread_rows(count));
         Self {
             network: Sequential::of(architecture.clone()),
             targets: batch.targets_in(),

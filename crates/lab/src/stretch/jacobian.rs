@@ -49,9 +49,7 @@ pub struct Stretch {
 impl Probe {
     /// For the networks of a run, on at most `count` training words that lie evenly spread in the data set.
     pub fn new(architecture: &Architecture, dataset: &Dataset, count: usize) -> Result<Self> {
-        let count = count.min(dataset.train.len());
-        let rows: Vec<usize> = (0..count).map(|i| dataset.train[i * dataset.train.len() / count]).collect();
-        Self::of_rows(architecture, dataset, &rows)
+        Self::of_rows(architecture, dataset, &dataset.spread_rows(count))
     }
 
     /// For the networks of a run, on the words in these rows.
