@@ -20,7 +20,7 @@ use crate::tensor::{GateView, GateViewMut, Tensor, gate_view, gate_view_mut};
 use after::ResetAfter;
 use before::ResetBefore;
 
-/// The gates, in the order in which their columns lie in kernels and biases (Keras 2's order).
+/// The gates, in the order in which their columns lie in kernels and biases (Keras 2's order). A GRU has no others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GruGate {
     /// z: how much of the old state stays.
@@ -31,7 +31,7 @@ pub enum GruGate {
     Candidate,
 }
 
-/// Where the reset gate acts.
+/// Where the reset gate acts: on either side of the recurrent product, and nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]

@@ -37,7 +37,7 @@ pub enum Distribution {
     Constant(f64),
 }
 
-/// Whether the matrices of a recurrent layer's gates are drawn one by one or as one wide matrix.
+/// Whether the matrices of a recurrent layer's gates are drawn one by one or as one wide matrix. There is no third way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]

@@ -11,7 +11,7 @@ use crate::initialise::Initialisation;
 use crate::sequence::Sequence;
 use crate::tensor::Tensor;
 
-/// What a layer is fed with.
+/// What a layer is fed with. Every layer handles both kinds, so there will be no third.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Inputs {
     /// Indices into an alphabet of this size. Stands for one-hot vectors, which are never built: `x·W` is a row of `W`.
@@ -38,7 +38,7 @@ pub struct Input<'a, T> {
     pass: Option<Pass>,
 }
 
-/// The values of an [`Input`].
+/// The values of an [`Input`], as [`Inputs`] tells the kinds apart.
 #[derive(Debug, Clone, Copy)]
 pub enum Values<'a, T> {
     /// Indices `(batch, time)`.

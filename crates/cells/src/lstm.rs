@@ -14,7 +14,7 @@ use crate::rows::{BLOCK, CONTIGUOUS, Lefts, for_each_row, for_each_task, rows_pe
 use crate::sequence::{Sequence, step_and_previous};
 use crate::tensor::{GateView, GateViewMut, Tensor, gate_view, gate_view_mut};
 
-/// The gates, in the order in which their columns lie in kernels and bias (Keras 2's order).
+/// The gates, in the order in which their columns lie in kernels and bias (Keras 2's order). An LSTM has no others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LstmGate {
     /// i: how much of the candidate enters the cell.

@@ -87,6 +87,7 @@ pub struct Other {
 /// What a loss measures. Numbers are kept as the log has them, whatever this says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Measure {
     /// What is minimised, in whatever unit; it may be negative.
     #[default]
@@ -97,7 +98,7 @@ pub enum Measure {
     ErrorRate,
 }
 
-/// What a point is: a step, or, where a log has only epochs, an epoch.
+/// What a point is: a step, or, where a log has only epochs, an epoch. A log has no third unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
@@ -105,6 +106,17 @@ pub enum Unit {
     Step,
     /// One pass over the training set.
     Epoch,
+}
+
+impl Unit {
+    /// A word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Step => "step",
+            Self::Epoch => "epoch",
+        }
+    }
 }
 
 /// Training at a step, or over an epoch.
@@ -153,6 +165,7 @@ pub struct Source {
 /// Kinds of logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Format {
     /// `metrics.jsonl` of a run directory, or its records in memory.
     Flameout,
@@ -166,6 +179,21 @@ pub enum Format {
     Text,
     /// TensorBoard's event files.
     TensorBoard,
+}
+
+impl Format {
+    /// Words for it.
+    #[must_use]
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Flameout => "flameout's metrics",
+            Self::Csv => "a table (CSV)",
+            Self::JsonLines => "JSON lines",
+            Self::Json => "JSON",
+            Self::Text => "lines of text",
+            Self::TensorBoard => "TensorBoard's events",
+        }
+    }
 }
 
 impl Point {

@@ -21,6 +21,7 @@ mod numbers;
 mod parts;
 mod planned;
 mod rise;
+mod sentence;
 mod series;
 mod slow;
 mod verdict;

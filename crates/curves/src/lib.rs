@@ -37,7 +37,7 @@ pub use error::Error;
 pub use events::EventWriter;
 pub use logs::Names;
 pub use outcome::{Baseline, Outcome, Symptom};
-pub use printable::{argument, printable, printable_lines};
+pub use printable::{argument, printable, printable_lines, six_digits};
 pub use record::{EpochRecord, Record, StepRecord};
 pub use stats::median;
 

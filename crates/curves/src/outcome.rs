@@ -61,6 +61,7 @@ impl Baseline {
 /// What outputs look like after a collapse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Symptom {
     /// Nearly the same output for every input.
     SameOutput,
@@ -71,6 +72,19 @@ pub enum Symptom {
     Divergence,
     /// A loss, gradient or update that is not a finite number.
     NonFinite,
+}
+
+impl Symptom {
+    /// What outputs look like, in words.
+    #[must_use]
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::SameOutput => "the same output for every input",
+            Self::RandomOutput => "outputs that have nothing to do with the targets",
+            Self::Divergence => "divergence: far above the start",
+            Self::NonFinite => "not finite",
+        }
+    }
 }
 
 /// A loss and an accuracy at a step, both smoothed over the training steps before it.

@@ -61,6 +61,21 @@ fn escaped(text: &str, must: impl Fn(char) -> bool) -> Cow<'_, str> {
         .into()
 }
 
+/// A number with six digits that count.
+#[must_use]
+pub fn six_digits(number: f64) -> String {
+    let size = number.abs();
+    if number == 0.0 || !number.is_finite() {
+        return format!("{number}");
+    }
+    if !(1e-4..1e6).contains(&size) {
+        return format!("{number:.3e}");
+    }
+    let decimals = (5.0 - size.log10().floor()).clamp(0.0, 6.0) as usize;
+    let text = format!("{number:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;

@@ -52,7 +52,7 @@ pub struct EpochRecord {
     pub words_per_second: f64,
 }
 
-/// A line of `metrics.jsonl`.
+/// A line of `metrics.jsonl`: of a step or of an epoch. A third kind would be another file format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Record {

@@ -29,6 +29,7 @@ pub const QUIET: u64 = 100;
 /// What a warning looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Signal {
     /// The training loss of the batch.
     Loss,

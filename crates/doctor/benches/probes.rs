@@ -6,8 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
-use flameout_doctor::probe::{Curvature, Preconditioner, Reference, scratch};
+use flameout_doctor::probe::{Curvature, Reference, scratch};
 use flameout_experiment::{AnyLearner, Case, Dataset, Settings, Trainer};
+use flameout_optim::Preconditioner;
 
 fn probes(criterion: &mut Criterion) {
     let mut settings = Settings::for_case(Case::LstmSingle);

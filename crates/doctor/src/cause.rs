@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A kind of cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Cause {
     /// Targets hold numbers that are not finite.
     NonFiniteTargets,

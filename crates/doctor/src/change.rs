@@ -15,6 +15,7 @@ const RAISED: f64 = 10.0;
 /// What a replay does differently from the run; everything else is as it was, to the bit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Change {
     /// Nothing: the control.
     Nothing,

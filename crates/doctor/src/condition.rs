@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// What became of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
+#[non_exhaustive]
 pub enum Condition {
     /// It trained and nothing happened.
     Healthy,
@@ -36,6 +37,20 @@ impl Condition {
             (Some(onset), _) => Self::Rose { onset },
             (None, None) => Self::NeverTrained,
             (None, Some(_)) => Self::Healthy,
+        }
+    }
+
+    /// What became of it, as a sentence; `number` writes a step.
+    #[must_use]
+    pub fn describe(self, number: impl FnOnce(u64) -> String) -> String {
+        match self {
+            Self::Healthy => "The run trained well, and neither collapsed nor had a spike.".into(),
+            Self::NeverTrained => {
+                "The run never trained well: that takes at most 75 % of the loss of predicting the mean, on training words."
+                    .into()
+            }
+            Self::Rose { onset } => format!("The loss rose from step {} on.", number(onset)),
+            Self::NonFinite { step } => format!("A number was not finite at step {}.", number(step)),
         }
     }
 

@@ -57,7 +57,7 @@ pub struct Diagnosis {
     pub cost: u64,
 }
 
-/// What the diagnosis comes to.
+/// What the diagnosis comes to: nothing is wrong, or something is, with a known cause or without.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict<'a> {
     /// Nothing is wrong.

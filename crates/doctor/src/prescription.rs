@@ -129,7 +129,7 @@ fn of_setting(key: &str, settings: &Settings) -> (Option<String>, Option<String>
                 "keras.losses.MeanSquaredError(reduction=\"sum\")".into(),
                 "loss = loss * len(x) / batch_size  # before loss.backward()".into(),
             ),
-            None => (None, None),
+            _ => (None, None),
         },
         ("data.length", _) => {
             let length = settings.data.length;

@@ -30,6 +30,7 @@ const AT_ONCE: usize = 10;
 /// How a replay ended.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum End {
     /// It had trained well, before the snapshot or after, and its loss did not rise.
     Held,
@@ -127,6 +128,7 @@ impl Trials {
 
 /// What a replay is to reach: then it ends [`Held`](End::Held).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Goal {
     /// Not to go wrong until its end.
     Hold,

@@ -2,12 +2,12 @@
 
 use flameout_experiment::{AnyLearner, Learner, Snapshot, Trainer};
 use flameout_kernels::Real;
-use flameout_optim::l2_norm;
+use flameout_optim::{Preconditioner, l2_norm};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::course::Course;
-use crate::probe::{Curvature, Preconditioner, Reference, scratch};
+use crate::probe::{Curvature, Reference, scratch};
 use crate::subject::Subject;
 
 /// Words of the batch that curvature is measured on, and gates.

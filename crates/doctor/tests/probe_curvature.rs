@@ -1,9 +1,10 @@
 //! Curvatures against a Hessian that is built element by element.
 
-use flameout_doctor::probe::{Curvature, Preconditioner, scratch};
+use flameout_doctor::probe::{Curvature, scratch};
 use flameout_experiment::{AnyLearner, Case, Dataset, Learner, Settings, Trainer, dataset::Batch};
 use flameout_kernels::Real;
 use flameout_model::{LossKind, Sequential};
+use flameout_optim::Preconditioner;
 use flameout_word2vec::WordVectors;
 use ndarray::{Array1, Array2};
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::weights::{AnyWeights, Weights};
 
-/// Parameters, gradients or moments, flat, to read. As `f64` they are exact.
+/// Parameters, gradients or moments, flat, to read. As `f64` they are exact. A network has no third precision.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Floats<'a> {
     /// Of a network in single precision.
@@ -18,7 +18,7 @@ pub enum Floats<'a> {
     F64(&'a [f64]),
 }
 
-/// Parameters, gradients or moments, flat, to change.
+/// Parameters, gradients or moments, flat, to change. A network has no third precision.
 #[derive(Debug)]
 pub enum FloatsMut<'a> {
     /// Of a network in single precision.

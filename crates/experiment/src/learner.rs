@@ -25,7 +25,7 @@ pub struct Learner<T> {
     lengths: Vec<f64>,
 }
 
-/// A network and the optimiser that moves it, in the precision that the settings name.
+/// A network and the optimiser that moves it, in the precision that the settings name: one of the two of [`Real`].
 #[derive(Debug)]
 pub enum AnyLearner {
     /// In single precision.

@@ -2,7 +2,6 @@
 
 use flameout_files::{has_room, readable};
 use flameout_model::{Architecture, LayerKind};
-use flameout_optim::OptimizerSettings;
 
 use crate::error::Error;
 use crate::settings::Settings;
@@ -97,12 +96,7 @@ impl Need {
 /// How many numbers are kept for each parameter: itself, its gradient, it twice in the order of the kernels, and the
 /// optimiser's state; parameters and state again in a checkpoint that is being written, and in a state for the doctor.
 fn copies(settings: &Settings) -> u64 {
-    let optimizer = match &settings.optimizer {
-        OptimizerSettings::Adam(settings) if settings.amsgrad => 3,
-        OptimizerSettings::Adam(_) => 2,
-        OptimizerSettings::RmsProp(_) | OptimizerSettings::Sgd(_) => 1,
-    };
-    let state = optimizer + settings.guard.map_or(0, |guard| guard.buffers());
+    let state = settings.optimizer.buffers() + settings.guard.map_or(0, |guard| guard.buffers());
     4 + state + 2 * (1 + state)
 }
 

@@ -32,6 +32,7 @@ pub struct Place {
 /// Gradients or parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Quantity {
     /// The gradient of the loss.
     Gradient,

@@ -27,7 +27,7 @@ pub struct RunOptions {
     pub base: PathBuf,
 }
 
-/// How a call of [`train`] ended.
+/// How a call of [`train`] ended: a run is over, or it can be resumed.
 #[derive(Debug, Clone)]
 pub enum Ended {
     /// The run is over.

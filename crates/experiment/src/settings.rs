@@ -51,7 +51,7 @@ pub struct Settings {
     pub guard: Option<GuardSettings>,
 }
 
-/// The question's networks.
+/// The question's networks: it has three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Case {
@@ -83,7 +83,7 @@ pub struct ModelSettings {
     pub forget_bias: Option<f64>,
 }
 
-/// The arithmetic's precision.
+/// The arithmetic's precision, one of the two of the kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
@@ -131,6 +131,7 @@ pub struct TrainingSettings {
 /// A loss that is a mean over the batch gives each of four words eight times the weight that it has among 32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Remainder {
     /// They are left out of this epoch (Keras' `drop_remainder`, PyTorch's `drop_last`).
     Drop,

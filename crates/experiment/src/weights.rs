@@ -16,7 +16,7 @@ pub struct Weights<T> {
     pub(crate) guard: Option<Guard<T>>,
 }
 
-/// In the precision of the network. A file does not say which: the settings do.
+/// In the precision of the network, one of the two of [`Real`]. A file does not say which: the settings do.
 #[derive(Debug, Clone)]
 pub enum AnyWeights {
     /// Of single precision.

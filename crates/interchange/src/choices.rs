@@ -19,7 +19,7 @@ pub struct Choices {
     pub bidirectional: Option<LastStates>,
 }
 
-/// Which states of the last bidirectional layer the rest of the network is fed with.
+/// Which states of the last bidirectional layer the rest of the network is fed with: PyTorch has these two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LastStates {
     /// Each direction's own last state: PyTorch's `h_n`, Keras' `return_sequences=False`.
@@ -30,6 +30,7 @@ pub enum LastStates {
 
 /// One of the [`Choices`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Choice {
     /// [`Choices::reset`].
     Reset,
@@ -43,6 +44,21 @@ pub enum Choice {
     Order,
     /// [`Choices::bidirectional`].
     Bidirectional,
+}
+
+impl Choice {
+    /// The name of the choice, with hyphens: `gate-activation`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::GateActivation => "gate-activation",
+            Self::HiddenActivation => "hidden-activation",
+            Self::LastActivation => "last-activation",
+            Self::Order => "order",
+            Self::Bidirectional => "bidirectional",
+        }
+    }
 }
 
 /// Something that a file does not tell and that was assumed.

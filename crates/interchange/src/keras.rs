@@ -41,6 +41,7 @@ mod cudnn;
 mod graph;
 mod hdf5;
 mod infer;
+mod keras_file;
 mod layer;
 mod read;
 mod version;

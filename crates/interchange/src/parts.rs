@@ -264,7 +264,7 @@ fn dense_activation(
 
 #[cfg(test)]
 mod tests {
-    use flameout_model::Cell;
+    use crate::recurrent::Cell;
 
     use super::*;
     use crate::Choices;

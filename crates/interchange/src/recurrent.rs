@@ -1,7 +1,14 @@
 //! What LSTM, GRU and bidirectional layers have in common.
 
-use flameout_cells::Activation;
-use flameout_model::{Cell, LayerKind};
+use flameout_cells::{Activation, Reset};
+use flameout_model::{self as model, LayerKind};
+
+/// The kinds of recurrent layers that files have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cell {
+    Lstm,
+    Gru { reset: Reset },
+}
 
 /// A recurrent layer in one direction or in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +26,7 @@ pub(crate) const ONE_DIRECTION: [&str; 1] = [""];
 pub(crate) const BOTH_DIRECTIONS: [&str; 2] = ["forward/", "backward/"];
 
 impl Recurrent {
-    /// The layer, if it is recurrent.
+    /// The layer, if it is recurrent, and of a kind that files have.
     pub(crate) fn of(layer: &LayerKind) -> Option<Self> {
         match *layer {
             LayerKind::Lstm { units, gate_activation, return_sequences } => {
@@ -29,6 +36,11 @@ impl Recurrent {
                 Some(Self { cell: Cell::Gru { reset }, units, gate_activation, return_sequences, bidirectional: false })
             }
             LayerKind::Bidirectional { cell, units, gate_activation, return_sequences } => {
+                let cell = match cell {
+                    model::Cell::Lstm => Cell::Lstm,
+                    model::Cell::Gru { reset } => Cell::Gru { reset },
+                    _ => return None,
+                };
                 Some(Self { cell, units, gate_activation, return_sequences, bidirectional: true })
             }
             _ => None,
@@ -38,8 +50,10 @@ impl Recurrent {
     /// The layer as an architecture has it.
     pub(crate) fn kind(self) -> LayerKind {
         let Self { cell, units, gate_activation, return_sequences, bidirectional } = self;
+        let both = |cell| LayerKind::Bidirectional { cell, units, gate_activation, return_sequences };
         match cell {
-            _ if bidirectional => LayerKind::Bidirectional { cell, units, gate_activation, return_sequences },
+            Cell::Lstm if bidirectional => both(model::Cell::Lstm),
+            Cell::Gru { reset } if bidirectional => both(model::Cell::Gru { reset }),
             Cell::Lstm => LayerKind::Lstm { units, gate_activation, return_sequences },
             Cell::Gru { reset } => LayerKind::Gru { units, gate_activation, reset, return_sequences },
         }
@@ -53,8 +67,6 @@ impl Recurrent {
 
 #[cfg(test)]
 mod tests {
-    use flameout_cells::Reset;
-
     use super::*;
 
     #[test]

@@ -57,6 +57,7 @@
 
 mod infer;
 mod read;
+mod state_dict;
 mod write;
 
 pub use read::{from_bytes, read, read_weights};

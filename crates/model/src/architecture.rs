@@ -78,6 +78,7 @@ pub enum LayerKind {
 /// A kind of recurrent layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Cell {
     /// See [`Lstm`].
     Lstm,
@@ -90,6 +91,7 @@ pub enum Cell {
 
 /// Whose conventions a network follows: gate activation, initial parameters, place of the reset gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Flavour {
     /// Keras 1.0.7, what the question ran: hard sigmoid, orthogonal × 1.1 gate by gate, reset before the product.
     #[serde(rename = "keras-1.0.7")]

@@ -13,7 +13,6 @@ use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
 
 use crate::architecture::Architecture;
-use crate::builder::Builder;
 use crate::error::Error;
 use crate::examples::{Content, Examples};
 use crate::loss::Loss;
@@ -65,36 +64,6 @@ pub struct Sequential<T, D = Architecture> {
 pub struct State<T> {
     batch: usize,
     layers: Vec<Vec<Array2<T>>>,
-}
-
-impl<T: Real> Sequential<T, ()> {
-    /// Begins a network of layers of any make, ours or yours, that is fed with these inputs.
-    ///
-    /// ```
-    /// use flameout_cells::{Dense, Initialisation, Inputs, Lstm};
-    /// use flameout_model::{LossKind, Sequential};
-    /// use flameout_optim::{Adam, AdamSettings, Optimizer};
-    ///
-    /// let mut network = Sequential::new(Inputs::Features(3))
-    ///     .push(Lstm::new(8))
-    ///     .push(Dense::new(1))
-    ///     .build(&Initialisation::keras_2(), 42)?;
-    /// let mut adam = Adam::new(AdamSettings::default(), &network)?;
-    ///
-    /// let x = ndarray::Array3::from_shape_fn((4, 5, 3), |(b, t, f)| (b + t * f) as f32 / 10.0); // (batch, time, features)
-    /// let y = ndarray::array![[0.1], [0.2], [0.3], [0.4_f32]]; // (batch, outputs)
-    /// let before = network.forward_backward(&x, y.view(), LossKind::Mse)?;
-    /// for _ in 0..100 {
-    ///     network.forward_backward(&x, y.view(), LossKind::Mse)?;
-    ///     adam.step(&mut network, 1e-2)?;
-    /// }
-    /// assert!(network.forward_backward(&x, y.view(), LossKind::Mse)? < before / 10.0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[allow(clippy::new_ret_no_self)] // `Sequential::new(inputs).push(…).build(…)` reads as it does elsewhere
-    pub fn new(inputs: Inputs) -> Builder<T> {
-        Builder::new(inputs)
-    }
 }
 
 impl<T: Real> Sequential<T> {

@@ -5,6 +5,7 @@ pub(crate) type Bag = Vec<(u32, f32)>;
 
 /// How n-grams are weighted against each other within a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Weighting {
     /// All alike.
     Alike,

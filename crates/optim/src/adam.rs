@@ -13,6 +13,7 @@ use crate::{Error, StepReport};
 /// Where ε is added, the one difference between the two common formulas of Adam.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum AdamForm {
     /// Keras' form, ε added to the uncorrected √v (the "ε̂" of Kingma & Ba 2015, section 2):
     /// `α = lr·sqrt(1−β2^t)/(1−β1^t)`, `θ ← θ − α·m/(sqrt(v)+ε)`.

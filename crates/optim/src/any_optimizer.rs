@@ -20,6 +20,7 @@ use crate::{Adam, AdamSettings, Error, RmsProp, RmsPropSettings, Sgd, SgdSetting
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum OptimizerSettings {
     /// Adam and its variants.
     Adam(AdamSettings),
@@ -49,6 +50,16 @@ impl OptimizerSettings {
             Self::Sgd(settings) => settings.check(),
         }
     }
+
+    /// How many numbers an optimiser keeps of each parameter, at most.
+    #[must_use]
+    pub fn buffers(&self) -> u64 {
+        match self {
+            Self::Adam(settings) if settings.amsgrad => 3,
+            Self::Adam(_) => 2,
+            Self::RmsProp(_) | Self::Sgd(_) => 1,
+        }
+    }
 }
 
 /// One of our optimisers with its whole state: written with serde and read back, it continues to the bit.
@@ -57,6 +68,7 @@ impl OptimizerSettings {
 /// only with its feature `float_roundtrip`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum AnyOptimizer<T> {
     /// Adam and its variants.
     Adam(Adam<T>),

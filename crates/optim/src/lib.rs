@@ -54,6 +54,7 @@ mod error;
 mod instances;
 mod norm;
 mod optimizer;
+mod preconditioner;
 mod rmsprop;
 mod schedule;
 mod sgd;
@@ -64,6 +65,7 @@ pub use clip::{Clipping, clip};
 pub use error::Error;
 pub use norm::l2_norm;
 pub use optimizer::{Optimizer, StepReport, Tensors, Trainable};
+pub use preconditioner::Preconditioner;
 pub use rmsprop::{RmsProp, RmsPropSettings};
 pub use schedule::{
     Constant, CosineDecay, ExponentialDecay, LearningRate, ReduceOnPlateau, Schedule, StepDecay, WarmUp,

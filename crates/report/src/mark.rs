@@ -1,7 +1,7 @@
 //! Steps of a run to point out.
 
 use flameout_curves::Curve;
-use flameout_curves::judge::{Series, judge};
+use flameout_curves::judge::{Series, SeriesEvent, judge};
 use flameout_curves::onset::EventKind;
 use flameout_experiment::Summary;
 
@@ -63,18 +63,22 @@ fn of_summary(summary: &Summary) -> Vec<Mark> {
 }
 
 fn of_curve(curve: &Curve) -> Vec<Mark> {
-    let kind = |kind| match kind {
-        EventKind::Spike => MarkKind::Spike,
-        EventKind::Setback => MarkKind::Setback,
-        EventKind::Unsettled => MarkKind::Rise,
-        EventKind::Collapse => MarkKind::Collapse,
+    let mark = |event: &SeriesEvent| {
+        let kind = match event.event.kind {
+            EventKind::Spike => MarkKind::Spike,
+            EventKind::Setback => MarkKind::Setback,
+            EventKind::Unsettled => MarkKind::Rise,
+            EventKind::Collapse => MarkKind::Collapse,
+            _ => return None,
+        };
+        Some(Mark { step: event.event.onset, kind })
     };
     let judgement = judge(curve);
     // The loss tells, where there is one; a log of accuracies alone has the accuracy.
     let of = |series| judgement.events.iter().filter(move |event| event.series == series).peekable();
     let series = [Series::Loss, Series::ValidationLoss, Series::Accuracy, Series::ValidationAccuracy];
     let events = series.into_iter().map(of).find_map(|mut events| events.peek().is_some().then_some(events));
-    events.into_iter().flatten().map(|event| Mark { step: event.event.onset, kind: kind(event.event.kind) }).collect()
+    events.into_iter().flatten().filter_map(mark).collect()
 }
 
 #[cfg(test)]

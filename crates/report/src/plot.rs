@@ -25,6 +25,7 @@ pub enum Plot {
 
 /// How values become heights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Scale {
     /// In proportion.
     Linear,

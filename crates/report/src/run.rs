@@ -108,10 +108,7 @@ impl Run {
     /// What its steps are called.
     #[must_use]
     pub fn unit(&self) -> &'static str {
-        match self.curve.unit {
-            Unit::Step => "step",
-            Unit::Epoch => "epoch",
-        }
+        self.curve.unit.name()
     }
 }
 

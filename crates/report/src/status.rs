@@ -110,7 +110,7 @@ fn learnt(run: &Run, summary: &Summary) -> Option<f64> {
     (share <= LEARNT).then_some(share)
 }
 
-/// How grave something is: chooses a colour.
+/// How grave something is: chooses one of three colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gravity {
     /// All is well.
@@ -121,11 +121,13 @@ pub enum Gravity {
     Bad,
 }
 
-fn appearance(symptom: Symptom) -> &'static str {
-    match symptom {
-        Symptom::SameOutput => ", to the same output for every word",
-        Symptom::RandomOutput => ", to outputs that have nothing to do with the words",
-        Symptom::Divergence => ", to a loss far above the mean predictor's",
-        Symptom::NonFinite => ", to numbers that are not finite",
-    }
+fn appearance(symptom: Symptom) -> String {
+    let what = match symptom {
+        Symptom::SameOutput => "the same output for every word",
+        Symptom::RandomOutput => "outputs that have nothing to do with the words",
+        Symptom::Divergence => "a loss far above the mean predictor's",
+        Symptom::NonFinite => "numbers that are not finite",
+        other => other.describe(),
+    };
+    format!(", to {what}")
 }

@@ -24,7 +24,7 @@ const RANGE: usize = 26;
 /// Columns of a curve, at least.
 const NARROWEST: usize = 10;
 
-/// Whether to colour.
+/// Whether to colour, or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {
     /// With ANSI sequences.

@@ -8,6 +8,7 @@ use crate::Format;
 
 /// Where in its source a record lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Place {
     /// Offset in bytes from the start of the (decompressed) stream: binary formats.
     Byte(u64),

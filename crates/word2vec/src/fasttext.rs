@@ -2,23 +2,22 @@
 
 mod read;
 mod subwords;
+mod words;
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::hash::BuildHasher;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
-use hashbrown::{DefaultHashBuilder, HashTable};
 use ndarray::Array2;
 
+use self::read::Parts;
 use self::subwords::Subwords;
-use crate::read::{GZIP_MAGIC, first_non_finite};
+use self::words::Words;
+use crate::vectors::first_non_finite;
 use crate::vocabulary::WordList;
-use crate::{Error, Format, NonFinitePolicy, Place, ReadOptions, ReadReport, Utf8Policy, WordVectors, parallel};
-
-pub(crate) use self::read::MAGIC;
+use crate::{Error, Format, NonFinitePolicy, Place, ReadOptions, ReadReport, Utf8Policy, WordVectors, magic, parallel};
 
 /// Words whose vectors are computed at a time.
 const WORDS_AT_ONCE: usize = 1 << 14;
@@ -74,16 +73,17 @@ impl FastText {
     }
 
     fn read(mut reader: impl Read, size: Option<u64>) -> Result<Self, Error> {
-        let mut magic = Vec::with_capacity(GZIP_MAGIC.len());
-        (&mut reader).take(GZIP_MAGIC.len() as u64).read_to_end(&mut magic)?;
-        let gzipped = magic == GZIP_MAGIC;
-        let whole = Cursor::new(magic).chain(reader);
+        let mut head = Vec::with_capacity(magic::GZIP.len());
+        (&mut reader).take(magic::GZIP.len() as u64).read_to_end(&mut head)?;
+        let gzipped = head == magic::GZIP;
+        let whole = Cursor::new(head).chain(reader);
         if gzipped { Self::plain(&mut MultiGzDecoder::new(whole), None) } else { Self::plain(&mut { whole }, size) }
     }
 
     /// Reads a model that is not gzipped.
     pub(crate) fn plain(reader: &mut dyn Read, size: Option<u64>) -> Result<Self, Error> {
-        read::model(reader, size)
+        let Parts { words, subwords, dim, rows } = read::model(reader, size)?;
+        Ok(Self { words, subwords, dim, rows })
     }
 
     /// Whether a file begins as a model does.
@@ -93,9 +93,9 @@ impl FastText {
     pub fn is_model(path: impl AsRef<Path>) -> Result<bool, Error> {
         let mut head = Vec::new();
         let path = path.as_ref();
-        let mut read = || File::open(path)?.take(MAGIC.len() as u64).read_to_end(&mut head);
+        let mut read = || File::open(path)?.take(magic::FASTTEXT.len() as u64).read_to_end(&mut head);
         read().map_err(|error| Error::from(error).in_file(path))?;
-        Ok(head == MAGIC)
+        Ok(head == magic::FASTTEXT)
     }
 
     /// Returns the number of known words.
@@ -224,34 +224,5 @@ impl FastText {
             vector.iter_mut().for_each(|x| *x *= scale);
         }
         count > 0
-    }
-}
-
-/// Distinct names in order, with an index from name to position. Bytes, because published models have names that are no UTF-8.
-#[derive(Debug)]
-struct Words {
-    names: Vec<Box<[u8]>>,
-    positions: HashTable<usize>,
-    hasher: DefaultHashBuilder,
-}
-
-impl Words {
-    /// The names; or the position of the first that was there before.
-    fn new(names: Vec<Box<[u8]>>) -> Result<Self, usize> {
-        let hasher = DefaultHashBuilder::default();
-        let mut positions = HashTable::with_capacity(names.len());
-        for (position, name) in names.iter().enumerate() {
-            let hash = hasher.hash_one(&name[..]);
-            if positions.find(hash, |&other: &usize| names[other] == *name).is_some() {
-                return Err(position);
-            }
-            positions.insert_unique(hash, position, |&other| hasher.hash_one(&names[other][..]));
-        }
-        Ok(Self { names, positions, hasher })
-    }
-
-    fn position(&self, name: &[u8]) -> Option<usize> {
-        let hash = self.hasher.hash_one(name);
-        self.positions.find(hash, |&position| *self.names[position] == *name).copied()
     }
 }

@@ -1,8 +1,7 @@
 //! Files that people take for word vectors, or that hold them in a form that is not read here: told by name.
 
 use crate::error::Error;
-use crate::format::first_line;
-use crate::read::text;
+use crate::read::text::{self, first_line};
 
 const GENSIM: &str =
     "load it in Python and save its vectors, in gensim by `model.wv.save_word2vec_format(\"vectors.txt\")`";

@@ -5,12 +5,13 @@ use std::fmt;
 
 use crate::Error;
 use crate::error::excerpt;
-use crate::read::text;
-use crate::{MAX_DIMENSIONS, fasttext, foreign};
+use crate::read::text::{self, first_line};
+use crate::{MAX_DIMENSIONS, foreign, magic};
 
 /// A file format for word vectors. Each may be gzipped, which is no format of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Format {
     /// word2vec binary: the header `WORDS DIMENSIONS`, then for each word the word, one space, its numbers as
     /// little-endian `f32` and, from some writers, a line feed.
@@ -53,7 +54,7 @@ impl Format {
     /// [`Error::Foreign`] names files of other kinds; [`Error::BadHeader`] and [`Error::TooLarge`] for what cannot be a
     /// header; else [`Error::UnknownFormat`].
     pub fn detect(head: &[u8]) -> Result<Format, Error> {
-        if head.starts_with(&fasttext::MAGIC) {
+        if head.starts_with(&magic::FASTTEXT) {
             return Ok(Format::FastTextModel);
         }
         let head = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
@@ -108,11 +109,6 @@ impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// The bytes before the first line feed, all if there is none.
-pub(crate) fn first_line(bytes: &[u8]) -> &[u8] {
-    memchr::memchr(b'\n', bytes).map_or(bytes, |end| &bytes[..end])
 }
 
 /// Bytes after a header that are looked at for such as no text has.

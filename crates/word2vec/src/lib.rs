@@ -33,6 +33,7 @@ mod error;
 mod fasttext;
 mod foreign;
 mod format;
+mod magic;
 mod normalize;
 mod parallel;
 mod read;

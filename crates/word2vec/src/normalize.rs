@@ -7,6 +7,7 @@ use crate::{Error, Place, WordVectors, parallel};
 /// What to bring the vectors to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Normalization {
     /// Nothing: the vectors as they are.
     #[default]

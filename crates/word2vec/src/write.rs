@@ -8,8 +8,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::error::excerpt;
-use crate::format::{BYTE_ORDER_MARK, first_line};
-use crate::read::text;
+use crate::format::BYTE_ORDER_MARK;
+use crate::read::text::{self, first_line};
 use crate::{Error, Format, MAX_WORD_BYTES, WordVectors, foreign, parallel};
 
 /// Rows encoded by one task.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::curve::Curve;
 use crate::onset;
 
 /// Rows up to which a log is too short to judge.
@@ -27,6 +28,7 @@ pub struct Judgement {
 /// A series of numbers in a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Series {
     /// Training loss.
     Loss,
@@ -38,6 +40,22 @@ pub enum Series {
     ValidationAccuracy,
     /// Length of the gradient.
     GradientNorm,
+}
+
+impl Series {
+    /// The numbers of this series, each with its step or epoch.
+    #[must_use]
+    pub fn values(self, curve: &Curve) -> Vec<(u64, f64)> {
+        let points = || curve.points.iter();
+        let tests = || curve.epochs.iter().map(|test| (test.step.unwrap_or(test.epoch), test));
+        match self {
+            Self::Loss => points().map(|point| (point.step, point.loss)).collect(),
+            Self::Accuracy => points().filter_map(|point| Some((point.step, point.accuracy?))).collect(),
+            Self::GradientNorm => points().filter_map(|point| Some((point.step, point.gradient_norm?))).collect(),
+            Self::ValidationLoss => tests().filter_map(|(step, test)| Some((step, test.test_loss?))).collect(),
+            Self::ValidationAccuracy => tests().filter_map(|(step, test)| Some((step, test.test_accuracy?))).collect(),
+        }
+    }
 }
 
 impl std::fmt::Display for Series {
@@ -103,6 +121,7 @@ pub struct Overfitting {
 /// What a log comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Verdict {
     /// The log has no rows.
     NoRows,

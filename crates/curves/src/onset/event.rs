@@ -32,6 +32,7 @@ pub struct Event {
 /// What became of a rise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum EventKind {
     /// It came back.
     Spike,
@@ -43,9 +44,23 @@ pub enum EventKind {
     Unsettled,
 }
 
+impl EventKind {
+    /// Words for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Spike => "spike",
+            Self::Collapse => "COLLAPSE",
+            Self::Setback => "lasting rise",
+            Self::Unsettled => "rose, log ends",
+        }
+    }
+}
+
 /// Ways to find an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Detector {
     /// The definition of collapse and spike, against the baseline.
     Definition,

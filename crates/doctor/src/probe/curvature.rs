@@ -3,12 +3,11 @@
 use flameout_experiment::dataset::Batch;
 use flameout_kernels::Real;
 use flameout_model::{LossKind, Sequential};
-use flameout_optim::l2_norm;
+use flameout_optim::{Preconditioner, l2_norm};
 use ndarray::Array2;
 
 use super::elementwise::{change, fill};
 use super::lanczos::{Eigenvalue, largest_eigenvalue};
-use super::preconditioner::Preconditioner;
 
 /// A network of its own with the same parameters: what the curvature is measured on, so that a run's own is never touched.
 #[must_use]

@@ -37,7 +37,8 @@ pub fn next_steps(verdict: Verdict, curve: &Curve) -> Vec<Step> {
         Verdict::Overfitting => vec![keep_the_best(), drop_out(), weight_decay()],
         Verdict::AccuracyLost => vec![check_labels(), by_batch(), keep_the_best()],
         Verdict::NeverLearnt => vec![one_batch(), other_rates(curve), check_labels()],
-        Verdict::NoRows | Verdict::TooShort | Verdict::NothingWrong => Vec::new(),
+        // There is nothing to judge, or nothing is wrong.
+        _ => Vec::new(),
     }
 }
 

@@ -3,15 +3,14 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use flameout_curves::Symptom;
-use flameout_curves::judge::{Judged, Judgement, PartEvent, Series, SeriesEvent, Verdict, judge};
+use flameout_curves::judge::{Judged, Judgement, PartEvent, Series, SeriesEvent, judge};
 use flameout_curves::logs::{self, Names};
 use flameout_curves::onset::EventKind;
-use flameout_curves::{Curve, Error, Format, Unit};
+use flameout_curves::{Curve, Error, Symptom, Unit, six_digits};
 use serde_json::{Value, json};
 
-use super::log_chart::{self, kind, unit};
-use super::{advice, table};
+use super::table::counted;
+use super::{advice, log_chart, table};
 
 /// How to get a log that tells more.
 const LOGGERS: &str = "`flameout logger keras` and `flameout logger pytorch` print a class that logs each step";
@@ -98,14 +97,14 @@ fn columns(curve: &Curve) -> Value {
 }
 
 fn print(curve: &Curve, judgement: &Judgement) -> Result<()> {
-    say!("{}, {}", count(curve.rows), format_name(curve.source.format))?;
+    say!("{}, {}", counted(curve.rows as u64, "row"), curve.source.format.describe())?;
     for judged in &judgement.judged {
         say!("judged: {}", judged_line(judged))?;
     }
     for note in curve.notes.iter().chain(&judgement.notes) {
         say!("note: {note}")?;
     }
-    say!("\nverdict: {}", verdict(curve, judgement))?;
+    say!("\nverdict: {}", judgement.describe(curve.unit))?;
     if !judgement.events.is_empty() {
         say!("\n{}", event_table(&judgement.events, curve.unit))?;
         for line in explained(&judgement.events) {
@@ -134,139 +133,37 @@ fn print(curve: &Curve, judgement: &Judgement) -> Result<()> {
     Ok(())
 }
 
-fn format_name(format: Format) -> &'static str {
-    match format {
-        Format::Flameout => "flameout's metrics",
-        Format::Csv => "a table (CSV)",
-        Format::JsonLines => "JSON lines",
-        Format::Json => "JSON",
-        Format::Text => "lines of text",
-        Format::TensorBoard => "TensorBoard's events",
-    }
-}
-
 fn judged_line(judged: &Judged) -> String {
     let column = judged.column.as_ref().map_or_else(String::new, |column| format!(" (`{column}`)"));
-    let (rows, first, last) = (judged.rows, number(judged.first), number(judged.last));
-    format!("{}{column}, {}, {first} in the first and {last} in the last", judged.series, count(rows))
-}
-
-/// The verdict as a sentence.
-fn verdict(curve: &Curve, judgement: &Judgement) -> String {
-    let unit = unit(curve.unit);
-    let place = log_chart::headline(judgement)
-        .map_or_else(|| "some row".into(), |event| format!("{unit} {}", event.event.onset));
-    let has = |series: Series| judgement.judged.iter().any(|judged| judged.series == series);
-    let has_loss = has(Series::Loss) || has(Series::ValidationLoss);
-    let main = judgement.judged.first().map_or_else(|| "loss".into(), |judged| judged.series.to_string());
-    let rows = judgement.judged.iter().map(|judged| judged.rows).max().unwrap_or(0);
-    match judgement.verdict {
-        Verdict::NoRows => "the log has no rows with a loss or an accuracy: there is nothing to judge".into(),
-        Verdict::TooShort => format!("too short to judge: {} of at least four", count(rows)),
-        Verdict::NotFinite => {
-            format!("NOT FINITE from {place} on: the loss is NaN, infinite, or the 0.0 that hides such a number")
-        }
-        Verdict::Diverged => {
-            format!("DIVERGED at {place}: nothing was learnt before, and the {main} gets worse than where it began")
-        }
-        Verdict::Collapse if has(Series::Loss) && has(Series::ValidationLoss) => {
-            format!("COLLAPSE at {place}: what was learnt is lost, on training and on validation data")
-        }
-        Verdict::Collapse => format!("COLLAPSE at {place}: what was learnt is lost"),
-        Verdict::CollapseOfTraining => {
-            format!("COLLAPSE at {place}, of the training loss alone: the validation loss is sound")
-        }
-        Verdict::CollapseOfValidation => {
-            format!("COLLAPSE at {place}, of the validation loss alone: the training loss is sound")
-        }
-        Verdict::ValidationNotFinite => {
-            format!("the validation loss is NOT FINITE from {place} on: the training loss is sound")
-        }
-        Verdict::GradientsExploded => {
-            format!("GRADIENTS EXPLODED at {place}, or are not finite: the loss does not show it yet")
-        }
-        Verdict::AccuracyLost if has_loss => format!("ACCURACY LOST at {place}, while the loss is sound"),
-        Verdict::AccuracyLost => format!("ACCURACY LOST at {place}: the log has no loss to compare it with"),
-        Verdict::PartLost => part_lost(judgement, unit),
-        Verdict::LastingRise => format!("the loss rose for good at {place}, but most of what was learnt is kept"),
-        Verdict::RoseAtTheEnd => {
-            format!("the loss rose at {place}, and the log ends: too soon to say whether it comes back")
-        }
-        Verdict::Overfitting => overfitting(judgement, unit),
-        Verdict::NeverLearnt => {
-            format!("NEVER LEARNT: in {} the {main} does not get better beyond its noise", count(rows))
-        }
-        Verdict::Spikes => "the loss rose and came back: nothing is lost".into(),
-        Verdict::NothingWrong => format!("nothing went wrong in what was judged: {}", all_judged(judgement)),
-    }
-}
-
-/// "ONE OF SEVERAL LOSSES, `cls_loss`, COLLAPSED at epoch 18: …"
-fn part_lost(judgement: &Judgement, unit: &str) -> String {
-    let Some(part) = judgement.parts.first() else { return "ONE OF SEVERAL LOSSES IS LOST".into() };
-    let what = if part.event.symptom == Some(Symptom::NonFinite) { "IS NOT FINITE from" } else { "COLLAPSED at" };
-    let sound = judgement.judged.first().and_then(|judged| judged.column.as_deref()).unwrap_or("the loss");
-    format!("ONE OF SEVERAL LOSSES, `{}`, {what} {unit} {}; `{sound}` is sound", part.column, part.event.onset)
+    let (rows, first, last) = (judged.rows, six_digits(judged.first), six_digits(judged.last));
+    format!("{}{column}, {}, {first} in the first and {last} in the last", judged.series, counted(rows as u64, "row"))
 }
 
 /// "`cls_loss` (validation loss): COLLAPSE at epoch 18, from 0.41 to 2.3"
 fn part_line(part: &PartEvent, of: Unit) -> String {
     let PartEvent { series, column, event } = part;
-    let what = event.symptom.map_or(kind(event.kind), symptom);
+    let what = event.symptom.map_or(event.kind.name(), Symptom::describe);
     let values = event.before.zip(event.peak);
-    let values =
-        values.map_or_else(String::new, |(before, peak)| format!(", from {} to {}", number(before), number(peak)));
-    format!("`{column}` ({series}): {what} from {} {} on{values}", unit(of), event.onset)
-}
-
-fn count(rows: usize) -> String {
-    if rows == 1 { "1 row".into() } else { format!("{rows} rows") }
-}
-
-fn overfitting(judgement: &Judgement, unit: &str) -> String {
-    let Some(found) = judgement.overfitting else { return "OVERFITTING".into() };
-    let trained = judgement.judged.iter().any(|judged| judged.series == Series::Loss);
-    let while_training =
-        if trained { "while the training loss falls" } else { "(the log has no training loss to compare it with)" };
-    let (from, best, last) = (found.from, number(found.best), number(found.last));
-    format!("OVERFITTING from {unit} {from} on: the validation loss rises from {best} to {last} {while_training}")
-}
-
-/// As "30 rows: loss, val_loss".
-fn all_judged(judgement: &Judgement) -> String {
-    let name = |judged: &Judged| judged.column.clone().unwrap_or_else(|| judged.series.to_string());
-    let rows = |judged: &Judged| judged.rows;
-    let groups = judgement.judged.chunk_by(|one, other| one.rows == other.rows);
-    let of_group = |group: &[Judged]| {
-        format!("{}: {}", count(group.first().map_or(0, rows)), group.iter().map(name).collect::<Vec<_>>().join(", "))
-    };
-    groups.map(of_group).collect::<Vec<_>>().join("; ")
+    let values = values
+        .map_or_else(String::new, |(before, peak)| format!(", from {} to {}", six_digits(before), six_digits(peak)));
+    format!("`{column}` ({series}): {what} from {} {} on{values}", of.name(), event.onset)
 }
 
 fn event_table(events: &[SeriesEvent], of: Unit) -> String {
     let row = |SeriesEvent { series, event }: &SeriesEvent| {
-        let shown = |value: Option<f64>| value.map_or_else(String::new, number);
+        let shown = |value: Option<f64>| value.map_or_else(String::new, six_digits);
         [
-            kind(event.kind).to_owned(),
+            event.kind.name().to_owned(),
             series.to_string(),
-            format!("{} {}", unit(of), event.onset),
-            event.recovered.map_or_else(String::new, |step| format!("{} {step}", unit(of))),
+            format!("{} {}", of.name(), event.onset),
+            event.recovered.map_or_else(String::new, |step| format!("{} {step}", of.name())),
             shown(event.before),
             shown(event.peak),
-            event.symptom.map_or("", symptom).to_owned(),
+            event.symptom.map_or("", Symptom::describe).to_owned(),
         ]
     };
     let rows: Vec<[String; 7]> = events.iter().map(row).collect();
     table::fitting(["what", "of", "began at", "back at", "before", "worst", "looks like"], &rows)
-}
-
-fn symptom(symptom: Symptom) -> &'static str {
-    match symptom {
-        Symptom::SameOutput => "the same output for every input",
-        Symptom::RandomOutput => "outputs that have nothing to do with the targets",
-        Symptom::Divergence => "divergence: far above the start",
-        Symptom::NonFinite => "not finite",
-    }
 }
 
 /// The words of the table that occur in it, explained.
@@ -281,20 +178,6 @@ fn explained(events: &[SeriesEvent]) -> Vec<&'static str> {
     let columns =
         "before: the level that it rose from (or fell from, of an accuracy). worst: the farthest row from it.";
     words.into_iter().filter(|(kind, _)| has(*kind)).map(|(_, text)| text).chain([columns]).collect()
-}
-
-/// A number with six digits that count.
-fn number(number: f64) -> String {
-    let size = number.abs();
-    if number == 0.0 || !number.is_finite() {
-        return format!("{number}");
-    }
-    if !(1e-4..1e6).contains(&size) {
-        return format!("{number:.3e}");
-    }
-    let decimals = (5.0 - size.log10().floor()).clamp(0.0, 6.0) as usize;
-    let text = format!("{number:.decimals$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// What a log like this cannot tell.

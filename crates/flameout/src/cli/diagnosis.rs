@@ -13,21 +13,12 @@ use super::{progress, table};
 /// # Errors
 /// If standard output cannot be written.
 pub fn print(diagnosis: &Diagnosis, settings: &Settings) -> std::io::Result<()> {
-    match diagnosis.condition {
-        Condition::Healthy => say!("\nThe run trained well, and neither collapsed nor had a spike.")?,
-        Condition::NeverTrained => {
-            say!(
-                "\nThe run never trained well: that takes at most 75 % of the loss of predicting the mean, on training words."
-            )?;
-            if settings.training.patience.is_some() {
-                say!(
-                    "It was to end early (training.patience), and what it learnt of test words may be all that can be learnt: \
-                     `flameout report` says how much that is."
-                )?;
-            }
-        }
-        Condition::Rose { onset } => say!("\nThe loss rose from step {onset} on.")?,
-        Condition::NonFinite { step } => say!("\nA number was not finite at step {step}.")?,
+    say!("\n{}", diagnosis.condition.describe(|step| step.to_string()))?;
+    if diagnosis.condition == Condition::NeverTrained && settings.training.patience.is_some() {
+        say!(
+            "It was to end early (training.patience), and what it learnt of test words may be all that can be learnt: \
+             `flameout report` says how much that is."
+        )?;
     }
     say!("\n{}", checks(diagnosis))?;
     if let (Some(control), Some(exact)) = (&diagnosis.control, diagnosis.control_is_exact) {

@@ -182,16 +182,9 @@ fn activation(function: Function) -> Activation {
     }
 }
 
-/// The option that makes a choice.
-fn option(choice: Choice) -> &'static str {
-    match choice {
-        Choice::Reset => "--reset",
-        Choice::GateActivation => "--gate-activation",
-        Choice::HiddenActivation => "--hidden-activation",
-        Choice::LastActivation => "--last-activation",
-        Choice::Order => "--order",
-        Choice::Bidirectional => "--bidirectional",
-    }
+/// The option that makes a choice has its name.
+fn option(choice: Choice) -> String {
+    format!("--{}", choice.name())
 }
 
 fn encoder(args: &Args, model: &Model) -> Result<CharEncoder> {

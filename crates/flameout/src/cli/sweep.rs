@@ -7,6 +7,7 @@ mod display;
 mod machine;
 pub mod plan;
 pub mod results;
+mod row;
 mod shard;
 mod table;
 pub mod verdict;

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use flameout_cells::{Activation, Reset};
-use flameout_model::{Cell, LayerKind};
+use flameout_model::LayerKind;
 use serde_json::Value;
 
 use super::graph::{self, Link};
 use super::version::Version;
 use crate::error::Error;
 use crate::open::Open;
-use crate::recurrent::Recurrent;
+use crate::recurrent::{Cell, Recurrent};
 use crate::shown;
 
 /// A layer with weights, or one that needs none.

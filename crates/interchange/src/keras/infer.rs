@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 
 use flameout_cells::{Activation, Reset};
-use flameout_model::Cell;
 
+use super::keras_file::{KerasFile, Layout, variables_of_class};
 use super::layer::LayerWeights;
-use super::read::{KerasFile, Layout, variables_of_class};
 use crate::choices::Choice;
 use crate::error::Error;
 use crate::open::Open;
 use crate::parts::{self, Part, PartKind};
-use crate::recurrent::Recurrent;
+use crate::recurrent::{Cell, Recurrent};
 use crate::shown;
 
 /// Layers that do nothing when a network predicts, by the first part of the names that Keras gives them. All versions'

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use flameout_cells::Reset;
-use flameout_model::{Cell, LayerKind};
+use flameout_model::LayerKind;
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::cudnn;
 use super::hdf5::Weight;
 use crate::error::Error;
 use crate::parameters::{BIAS, Found, KERNEL, RECURRENT_BIAS, RECURRENT_KERNEL};
-use crate::recurrent::Recurrent;
+use crate::recurrent::{Cell, Recurrent};
 use crate::shown;
 
 /// Keras 1's letters for the gates, in our order.
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     const KIND: LayerKind = LayerKind::Bidirectional {
-        cell: Cell::Gru { reset: Reset::Before },
+        cell: flameout_model::Cell::Gru { reset: Reset::Before },
         units: 2,
         gate_activation: Activation::HardSigmoid,
         return_sequences: false,

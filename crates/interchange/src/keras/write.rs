@@ -3,18 +3,18 @@
 use std::path::Path;
 
 use flameout_cells::{Activation, Reset};
-use flameout_model::{Architecture, Cell, LayerKind, Sequential};
+use flameout_model::{Architecture, LayerKind, Sequential};
 use hdf5_pure::{AttrValue, FileBuilder, GroupBuilder};
 use ndarray::{Axis, Slice};
 use serde_json::{Value, json};
 
 use super::archive;
-use super::read::{numbered_names, variables};
+use super::keras_file::{numbered_names, variables};
 use crate::error::Error;
 use crate::metadata::Metadata;
 use crate::model::Model;
 use crate::parameters::{BIAS, KERNEL, RECURRENT_BIAS, RECURRENT_KERNEL, get, of_layer, set, short_name};
-use crate::recurrent::{ONE_DIRECTION, Recurrent};
+use crate::recurrent::{Cell, ONE_DIRECTION, Recurrent};
 use crate::{file, gates};
 
 /// The version of Keras whose files these are.

@@ -1,7 +1,7 @@
 //! A network as a graph of ONNX operators.
 
 use flameout_cells::{Activation, Reset};
-use flameout_model::{Cell, LayerKind, Sequential};
+use flameout_model::{LayerKind, Sequential};
 use ndarray::Array2;
 
 use super::messages::{
@@ -11,7 +11,7 @@ use super::messages::{
 use crate::error::Error;
 use crate::gates;
 use crate::parameters::{BIAS, KERNEL, RECURRENT_BIAS, RECURRENT_KERNEL, get};
-use crate::recurrent::Recurrent;
+use crate::recurrent::{Cell, Recurrent};
 
 const INPUT: &str = "indices";
 const OUTPUT: &str = "vectors";

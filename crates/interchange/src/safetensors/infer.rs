@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use flameout_cells::Reset;
-use flameout_model::{Architecture, Cell, Flavour};
+use flameout_model::{Architecture, Flavour};
 use ndarray::Array2;
 
-use super::read::{Parameters, StateDict, is_bidirectional};
+use super::state_dict::{Parameters, StateDict, is_bidirectional};
 use crate::error::Error;
 use crate::metadata::Metadata;
 use crate::model::Model;
 use crate::open::Open;
 use crate::parameters::{Found, build, fold, is_kernel};
 use crate::parts::{self, Part, PartKind, Slot};
-use crate::recurrent::Recurrent;
+use crate::recurrent::{Cell, Recurrent};
 use crate::shown;
 
 /// A module with its tensors: one layer after the other.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flameout_cells::{Activation, Reset};
-use flameout_model::{Cell, LayerKind, Sequential};
+use flameout_model::{LayerKind, Sequential};
 use ndarray::{Array2, ArrayView2};
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ use super::DIRECTIONS;
 use crate::error::Error;
 use crate::model::Model;
 use crate::parameters::{BIAS, KERNEL, RECURRENT_BIAS, RECURRENT_KERNEL, get};
-use crate::recurrent::Recurrent;
+use crate::recurrent::{Cell, Recurrent};
 use crate::{file, gates};
 
 /// A tensor on its way into a file.

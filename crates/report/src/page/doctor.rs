@@ -2,7 +2,7 @@
 
 use flameout_curves::argument;
 use flameout_doctor::check::{Check, Grade};
-use flameout_doctor::{Condition, Diagnosis, Finding, Trials, Verdict};
+use flameout_doctor::{Diagnosis, Finding, Trials, Verdict};
 use maud::{Markup, html};
 
 use super::{class, strings, table, text};
@@ -58,17 +58,8 @@ fn of(diagnosis: &Diagnosis) -> Markup {
 }
 
 fn verdict(diagnosis: &Diagnosis) -> Markup {
-    let event = match diagnosis.condition {
-        Condition::Healthy => "The run trained well, and neither collapsed nor had a spike.".into(),
-        Condition::NeverTrained => {
-            "The run never trained well: that takes at most 75 % of the loss of predicting the mean, on training words."
-                .into()
-        }
-        Condition::Rose { onset } => format!("The loss rose from step {} on.", whole(onset)),
-        Condition::NonFinite { step } => format!("A number was not finite at step {}.", whole(step)),
-    };
     html! {
-        p { (event) }
+        p { (diagnosis.condition.describe(whole)) }
         @match diagnosis.verdict() {
             Verdict::Healthy => p.verdict.good { strong { "Verdict: " } (diagnosis.all_clear()) "." },
             Verdict::Unknown => p.verdict.doubtful {

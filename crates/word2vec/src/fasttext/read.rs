@@ -4,11 +4,9 @@
 use std::io::{BufReader, Read};
 
 use super::subwords::Subwords;
-use super::{FastText, Words};
-use crate::{Error, MAX_DIMENSIONS, MAX_WORD_BYTES};
+use super::words::Words;
+use crate::{Error, MAX_DIMENSIONS, MAX_WORD_BYTES, magic};
 
-/// How a model begins.
-pub(crate) const MAGIC: [u8; 4] = 793_712_314_u32.to_le_bytes();
 const VERSIONS: std::ops::RangeInclusive<i32> = 11..=12;
 /// The kind of model that classifies: in version 11 it is without n-grams, whatever its settings say.
 const SUPERVISED: i32 = 3;
@@ -20,10 +18,18 @@ const MAX_WORDS_AT_ONCE: usize = 1 << 20;
 const NUMBERS: usize = 1 << 14;
 const BUFFER_BYTES: usize = 1 << 16;
 
+/// What a model consists of; `rows` has `dim` numbers for each word, then for each bucket of n-grams.
+pub(super) struct Parts {
+    pub(super) words: Words,
+    pub(super) subwords: Subwords,
+    pub(super) dim: usize,
+    pub(super) rows: Vec<f32>,
+}
+
 /// Reads a model from a source of so many bytes, if they are known.
-pub(super) fn model(reader: &mut dyn Read, size: Option<u64>) -> Result<FastText, Error> {
+pub(super) fn model(reader: &mut dyn Read, size: Option<u64>) -> Result<Parts, Error> {
     let mut source = Source { reader: BufReader::with_capacity(BUFFER_BYTES, reader), at: 0, size };
-    if source.bytes("its first number")? != MAGIC {
+    if source.bytes("its first number")? != magic::FASTTEXT {
         return Err(source.wrong("does not begin as one"));
     }
     let version = source.int("its version")?;
@@ -41,7 +47,7 @@ pub(super) fn model(reader: &mut dyn Read, size: Option<u64>) -> Result<FastText
     let subwords = settings.subwords(version, dictionary.has_buckets);
     let words = Words::new(dictionary.names).map_err(|row| source.wrong(format!("has word {row} twice")))?;
     let rows = rows(&mut source, words.names.len(), subwords, settings.dim)?;
-    Ok(FastText { words, subwords, dim: settings.dim, rows })
+    Ok(Parts { words, subwords, dim: settings.dim, rows })
 }
 
 /// The settings that decide a word's vector.

@@ -9,6 +9,7 @@ use super::report::ReadReport;
 use super::rows::Rows;
 use super::text;
 use crate::error::{Place, excerpt};
+use crate::vectors::first_non_finite;
 use crate::vocabulary::{self, Repeat, WordList};
 use crate::{Error, Format, MAX_WORD_BYTES, WordVectors, parallel};
 
@@ -310,12 +311,6 @@ fn parse(
         Ok(word) => (word.to_owned(), true),
         Err(_) => (String::from_utf8_lossy(word).into_owned(), false),
     }))
-}
-
-pub(crate) fn first_non_finite(row: &[f32]) -> Option<usize> {
-    // Without an early way out, so that it runs at full width; nearly all rows are finite.
-    let finite = row.iter().fold(true, |finite, x| finite & x.is_finite());
-    if finite { None } else { row.iter().position(|x| !x.is_finite()) }
 }
 
 /// The failure of the stream after `read` records, if that is why it ends.

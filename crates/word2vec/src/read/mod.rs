@@ -21,11 +21,10 @@ pub use report::{ReadReport, Tally};
 use self::binary::Binary;
 use self::block::Block;
 use self::loader::Loader;
-pub(crate) use self::loader::first_non_finite;
-use self::text::Text;
+use self::text::{Text, first_line};
 use crate::error::excerpt;
-use crate::format::{BYTE_ORDER_MARK, Header, first_line};
-use crate::{Error, FastText, Format, WordVectors, fasttext};
+use crate::format::{BYTE_ORDER_MARK, Header};
+use crate::{Error, FastText, Format, WordVectors, magic};
 
 /// The longest word that is read or written, in bytes. Longer ones mean damage or the wrong format.
 pub const MAX_WORD_BYTES: usize = 64 * 1024;
@@ -38,8 +37,6 @@ const BLOCK_BYTES: usize = 256 * 1024;
 
 /// The first line must end within so many bytes: its length alone tells the dimensions of a file without header.
 const MAX_FIRST_LINE_BYTES: usize = 16 * 1024 * 1024;
-
-pub(crate) const GZIP_MAGIC: [u8; 2] = [0x1F, 0x8B];
 
 impl WordVectors {
     /// Reads all words of a file, whatever its format, gzipped or not, with the default [`ReadOptions`].
@@ -87,10 +84,10 @@ fn read(
     options: &ReadOptions,
     block_bytes: usize,
 ) -> Result<(WordVectors, ReadReport), Error> {
-    let mut magic = Vec::with_capacity(GZIP_MAGIC.len());
-    (&mut reader).take(GZIP_MAGIC.len() as u64).read_to_end(&mut magic)?;
-    let gzipped = magic == GZIP_MAGIC;
-    let mut whole = Cursor::new(magic).chain(reader);
+    let mut head = Vec::with_capacity(magic::GZIP.len());
+    (&mut reader).take(magic::GZIP.len() as u64).read_to_end(&mut head)?;
+    let gzipped = head == magic::GZIP;
+    let mut whole = Cursor::new(head).chain(reader);
     if gzipped {
         let mut unzipped = MultiGzDecoder::new(BufReader::with_capacity(BLOCK_BYTES / 4, whole));
         read_plain(&mut unzipped, None, true, options, block_bytes)
@@ -106,10 +103,10 @@ fn read_plain(
     options: &ReadOptions,
     block_bytes: usize,
 ) -> Result<(WordVectors, ReadReport), Error> {
-    let mut magic = Vec::with_capacity(fasttext::MAGIC.len());
-    (&mut *reader).take(fasttext::MAGIC.len() as u64).read_to_end(&mut magic)?;
-    let is_model = magic == fasttext::MAGIC;
-    let mut whole = Cursor::new(magic).chain(reader);
+    let mut head = Vec::with_capacity(magic::FASTTEXT.len());
+    (&mut *reader).take(magic::FASTTEXT.len() as u64).read_to_end(&mut head)?;
+    let is_model = head == magic::FASTTEXT;
+    let mut whole = Cursor::new(head).chain(reader);
     if is_model && options.format.is_none_or(|format| format == Format::FastTextModel) {
         let (vectors, mut report) = FastText::plain(&mut whole, size)?.known(options)?;
         report.gzipped = gzipped;

@@ -43,6 +43,7 @@ pub struct ReadOptions {
 /// What to do about a vector with NaN or infinity in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum NonFinitePolicy {
     /// Stop with [`Error::NonFinite`](crate::Error::NonFinite).
     #[default]
@@ -56,6 +57,7 @@ pub enum NonFinitePolicy {
 /// What to do about a word that was there before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum DuplicatePolicy {
     /// Stop with [`Error::Duplicate`](crate::Error::Duplicate).
     Error,
@@ -69,6 +71,7 @@ pub enum DuplicatePolicy {
 /// What to do about a word that is not valid UTF-8.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Utf8Policy {
     /// Stop with [`Error::InvalidUtf8`](crate::Error::InvalidUtf8).
     #[default]

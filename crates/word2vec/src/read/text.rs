@@ -258,6 +258,11 @@ fn line_number(place: Place) -> u64 {
     }
 }
 
+/// The bytes before the first line feed, all if there is none.
+pub(crate) fn first_line(bytes: &[u8]) -> &[u8] {
+    memchr::memchr(b'\n', bytes).map_or(bytes, |end| &bytes[..end])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

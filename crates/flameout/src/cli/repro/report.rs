@@ -139,10 +139,10 @@ fn verdict(summary: &Summary) -> String {
 
 fn name(symptom: Symptom) -> &'static str {
     match symptom {
-        Symptom::SameOutput => "the same output for every input",
         Symptom::RandomOutput => "random outputs",
         Symptom::Divergence => "divergence",
         Symptom::NonFinite => "a number is not finite",
+        other => other.describe(),
     }
 }
 

@@ -6,33 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
-use flameout_experiment::{Settings, Summary};
+use flameout_experiment::Settings;
 use flameout_files::write_atomically;
-use serde::{Deserialize, Serialize};
 
-use super::machine::Machine;
 use super::shard::Shard;
 use super::table;
 use super::verdict::verdict;
 use crate::cli::json_lines;
 
-/// What is kept of a run.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Row {
-    /// The plan that asked for it first.
-    pub plan: String,
-    /// Its complete settings.
-    pub settings: Settings,
-    /// What it came to.
-    pub summary: Summary,
-    /// First steps of its dips after it had trained well: rises of the loss that are too low for a spike. Not known of rows
-    /// that were kept before they were looked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dips: Option<Vec<u64>>,
-    /// What made it. Not known of rows that were kept before it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub made_by: Option<Machine>,
-}
+pub use super::row::Row;
 
 /// Rows in the order in which they were kept, at most one for each settings.
 #[derive(Debug, Clone, Default)]

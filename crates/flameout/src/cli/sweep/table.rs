@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 
 use super::machine::Machine;
-use super::results::Row;
+use super::row::Row;
 
 /// Makes the content of `results.csv`. Every setting that differs between any two rows, or is not the question's in all of
 /// them, is a column.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use flameout_curves::outcome::{DEFINITION, Symptom, TRAINED_LOSS};
 
 use super::curve::Point;
-use super::results::Row;
+use super::row::Row;
 use crate::cli::csv_file;
 
 /// What became of a run.

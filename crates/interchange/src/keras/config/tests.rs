@@ -54,7 +54,8 @@ fn bidirectional(mode: &str, forward: &str, backward: Option<&str>) -> Result<Ve
 #[test]
 fn two_directions_are_the_same_layer_twice_or_refused() {
     let (gate_activation, return_sequences) = (Activation::Sigmoid, false);
-    let both = LayerKind::Bidirectional { cell: Cell::Lstm, units: 4, gate_activation, return_sequences };
+    let both =
+        LayerKind::Bidirectional { cell: flameout_model::Cell::Lstm, units: 4, gate_activation, return_sequences };
     let backwards = r#", "go_backwards": true"#;
     assert_eq!(bidirectional("concat", "", None).unwrap(), [both]);
     assert_eq!(bidirectional("concat", "", Some(backwards)).unwrap(), [both]);

@@ -1,9 +1,8 @@
 //! What an adaptive optimiser divides the gradient by, and how much curvature its steps bear.
 
 use flameout_kernels::Real;
-use flameout_optim::{AdamForm, AnyOptimizer};
 
-use super::elementwise;
+use crate::{AdamForm, AnyOptimizer};
 
 /// The diagonal matrix P by which an optimiser's step divides the (averaged) gradient, and the stability threshold that
 /// belongs to it.
@@ -62,9 +61,7 @@ fn diagonal<T: Real>(optimizer: &AnyOptimizer<T>) -> Option<Vec<T>> {
         AnyOptimizer::Sgd(_) => return None,
     };
     let (factor, offset) = (T::from_f64(factor), T::from_f64(offset));
-    let mut diagonal = vec![T::ZERO; second_moment.len()];
-    elementwise::fill(&mut diagonal, [second_moment], |[v]| factor * (v.sqrt() + offset));
-    Some(diagonal)
+    Some(second_moment.iter().map(|v| factor * (v.sqrt() + offset)).collect())
 }
 
 fn threshold_times_rate<T: Real>(optimizer: &AnyOptimizer<T>) -> f64 {
@@ -85,7 +82,7 @@ fn threshold_times_rate<T: Real>(optimizer: &AnyOptimizer<T>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flameout_optim::{AdamSettings, Optimizer, OptimizerSettings, RmsPropSettings, SgdSettings};
+    use crate::{AdamSettings, Optimizer, OptimizerSettings, RmsPropSettings, SgdSettings};
 
     /// |θ| from 1 on over many steps on the quadratic ½·curvature·θ², with the optimiser's own step: the largest and the last.
     fn descend(settings: OptimizerSettings, curvature: f64, learning_rate: f64) -> (f64, f64) {
