@@ -75,7 +75,7 @@ impl Change {
                     changed.set(key, value)?;
                 }
             }
-            Self::Shuffle => changed.training.shuffle = true,
+            Self::Shuffle => changed = settings.with(|settings| settings.training.shuffle = true)?,
             _ => {}
         }
         Ok(changed)

@@ -35,33 +35,34 @@
 //! ```
 #![forbid(unsafe_code)]
 
-pub mod cause;
-pub mod change;
-pub mod check;
+mod cause;
+mod change;
+mod check;
 pub mod checks;
 mod condition;
 pub mod counterfactuals;
-pub mod course;
-pub mod diagnose;
-pub mod diagnosis;
-pub mod error;
+mod course;
+mod diagnose;
+mod diagnosis;
+mod error;
 mod forgetting;
 mod options;
-pub mod prescription;
+mod prescription;
 pub mod probe;
-pub mod proportion;
-pub mod recorder;
+mod proportion;
+mod recorder;
 pub mod remedies;
-pub mod replay;
+mod replay;
 pub mod side_by_side;
 pub mod snapshots;
 mod spikes;
-pub mod subject;
+mod subject;
 mod targets;
 pub mod trajectory;
 
 pub use cause::Cause;
 pub use change::Change;
+pub use check::{Check, Grade};
 pub use condition::Condition;
 pub use counterfactuals::counterfactuals;
 pub use course::Course;

@@ -31,8 +31,7 @@ const EXTENSION: &str = "state";
 /// # let vectors = directory.path().join("vectors.txt");
 /// # std::fs::write(&vectors, "cat 1 0\ndog 0 1\nant 1 1\nbee 2 1\n")?;
 /// # let run = directory.path().join("run");
-/// # let mut settings = Settings::for_case(Case::GruSingle);
-/// # settings.data.vectors = vectors;
+/// # let mut settings = Settings::for_case(Case::GruSingle).with(|settings| settings.data.vectors = vectors)?;
 /// # for (key, value) in [("model.units", "4"), ("training.batch", "1"), ("training.epochs", "40"), ("data.test-share", "0.25")] { settings.set(key, value)? }
 /// let options = RunOptions { directory: run.clone(), resume: false, base: "".into() };
 /// train(&settings, &options, &AtomicBool::new(false), |begun| {

@@ -48,12 +48,14 @@ pub fn rank(
         .collect();
     // Seed by seed, so that the words are opened once for each.
     for &seed in seeds {
-        let settings = Settings { seed, ..settings.clone() };
+        let settings = settings.with(|settings| settings.seed = seed)?;
         let dataset = open(&settings)?;
         let mut subject = Subject::new(settings, dataset)?;
         let steps = subject.planned_steps();
         // A change may make epochs shorter; the run stays as long as it was.
-        subject.settings.training.epochs = subject.settings.training.epochs.saturating_mul(100);
+        subject.settings = subject
+            .settings
+            .with(|settings| settings.training.epochs = settings.training.epochs.saturating_mul(100))?;
         for remedy in &mut remedies {
             remedy.runs.trials.push(run(&subject, &remedy.runs.change, steps)?);
             done();

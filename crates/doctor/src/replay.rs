@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use flameout_cells::Tensor;
 use flameout_curves::{Point, StepRecord};
-use flameout_experiment::dataset::Batch;
+use flameout_experiment::Batch;
 use flameout_experiment::{Dataset, FloatsMut, Intervention, Settings, Snapshot, Trainer};
 use ndarray::{Axis, Slice};
 use serde::{Deserialize, Serialize};

@@ -87,6 +87,7 @@ impl Snapshots {
     }
 
     /// The snapshots, oldest first.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Snapshot> {
         self.snapshots.iter()
     }

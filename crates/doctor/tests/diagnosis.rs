@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use flameout_cells::Tensor;
-use flameout_doctor::check::Grade;
+use flameout_doctor::Grade;
 use flameout_doctor::checks::slice::Slice;
 use flameout_doctor::snapshots::Snapshots;
 use flameout_doctor::{
     Cause, Change, Condition, Diagnosis, Options, Subject, Verdict, counterfactuals, diagnose, diagnose_course, states,
 };
 use flameout_doctor::{Course, End, Goal, Remedy, Replay, StateRecorder, remedies};
-use flameout_experiment::dataset::Batch;
+use flameout_experiment::Batch;
 use flameout_experiment::{
     Case, Dataset, FloatsMut, Intervention, Observer, RunOptions, Settings, StepRecord, Trainer, train,
 };
@@ -230,7 +230,8 @@ fn a_batch_that_is_not_finite_is_found_also_in_the_first_step() {
 #[test]
 fn neither_rounding_nor_grown_weights_are_taken_for_causes() {
     let with = |case: Case, key: &str, value: &str| {
-        let mut settings = Settings { schedule: settings().schedule, ..Settings::for_case(case) };
+        let mut settings =
+            Settings::for_case(case).with(|changed| changed.schedule = settings().schedule.clone()).unwrap();
         for (key, value) in [
             ("model.units", "32"),
             ("data.words", "160"),

@@ -1,7 +1,7 @@
 //! Curvatures against a Hessian that is built element by element.
 
 use flameout_doctor::probe::{Curvature, scratch};
-use flameout_experiment::{AnyLearner, Case, Dataset, Learner, Settings, Trainer, dataset::Batch};
+use flameout_experiment::{AnyLearner, Batch, Case, Dataset, Learner, Settings, Trainer};
 use flameout_kernels::Real;
 use flameout_model::{LossKind, Sequential};
 use flameout_optim::Preconditioner;

@@ -36,6 +36,7 @@ impl CharEncoder {
     }
 
     /// The default settings, to be changed and then built.
+    #[must_use]
     pub fn builder() -> EncoderSettings {
         EncoderSettings::default()
     }
@@ -55,38 +56,45 @@ impl CharEncoder {
     }
 
     /// The characters in index order, `$` first; the unknown symbol is not among them.
+    #[must_use]
     pub fn alphabet(&self) -> &[char] {
         self.alphabet.characters()
     }
 
     /// The number of indices: of the characters, `$` included, and of the unknown symbol if
     /// there is one. This is the width of the one-hot form.
+    #[must_use]
     pub fn alphabet_len(&self) -> usize {
         self.alphabet.len() + usize::from(self.settings.unknown == UnknownPolicy::Map)
     }
 
     /// The number of indices per word, the opening `$` included: the size of the time axis.
+    #[must_use]
     pub fn length(&self) -> usize {
         self.settings.length
     }
 
     /// The greatest number of letters a word may have: [`length`](Self::length) less 1.
+    #[must_use]
     pub fn max_word_len(&self) -> usize {
         self.settings.length - 1
     }
 
     /// The settings the encoder was built with.
+    #[must_use]
     pub fn settings(&self) -> &EncoderSettings {
         &self.settings
     }
 
     /// The index of a character of the alphabet. The character is looked up as it is, neither
     /// normalised nor lower-cased.
+    #[must_use]
     pub fn index_of(&self, character: char) -> Option<u16> {
         self.alphabet.index_of(character)
     }
 
     /// The index shared by all characters outside the alphabet, with [`UnknownPolicy::Map`].
+    #[must_use]
     pub fn unknown_index(&self) -> Option<u16> {
         match self.settings.unknown {
             // The alphabet leaves room for one more index in this case.
@@ -137,6 +145,7 @@ impl CharEncoder {
 
     /// Says after how many of a row's indices a reader stops: after the last letter with [`Padding::Masked`], after all
     /// otherwise. At least 1.
+    #[must_use]
     pub fn word_end(&self, indices: &[u16]) -> usize {
         match self.settings.padding {
             Padding::After | Padding::Before => indices.len(),
@@ -145,6 +154,7 @@ impl CharEncoder {
     }
 
     /// Says it of each row of a batch, `rows` one after the other; `None` if all indices are to be read.
+    #[must_use]
     pub fn word_ends(&self, rows: &[u16]) -> Option<Vec<usize>> {
         let is_masked = self.settings.padding == Padding::Masked;
         is_masked.then(|| rows.chunks_exact(self.length()).map(|row| self.word_end(row)).collect())

@@ -41,11 +41,14 @@ pub enum Refusal {
 
 impl Refusal {
     /// Refuses what no setting allows: an empty word, or one with `$` in it.
-    pub(crate) fn check(normal: &str) -> Result<(), Self> {
-        if normal.is_empty() {
+    ///
+    /// # Errors
+    /// [`Empty`](Self::Empty) or [`Marker`](Self::Marker).
+    pub fn check(word: &str) -> Result<(), Self> {
+        if word.is_empty() {
             return Err(Self::Empty);
         }
-        match normal.chars().position(|c| c == MARKER) {
+        match word.chars().position(|c| c == MARKER) {
             Some(index) => Err(Self::Marker { index }),
             None => Ok(()),
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flameout_curves::Baseline;
-use flameout_encoder::{CharEncoder, MARKER, Skipped};
+use flameout_encoder::{CharEncoder, Refusal, Skipped};
 use flameout_kernels::Real;
 use flameout_model::{Examples, Loss, LossKind, metrics};
 use flameout_word2vec::{ReadReport, WordVectors};
@@ -30,10 +30,8 @@ pub struct Dataset {
     pub train: Vec<usize>,
     /// Rows of the words that are not, in file order.
     pub test: Vec<usize>,
-    /// Words of the file that could not be encoded.
+    /// Words of the file that could not be encoded, in file order; a position is that among the words that were read.
     pub skipped: Vec<Skipped>,
-    /// Words of the file that contain the padding character, or are empty.
-    pub unusable: Vec<String>,
     /// What was found in the file, if the words come from one.
     pub read: Option<ReadReport>,
 }
@@ -137,11 +135,15 @@ impl Dataset {
     pub fn new(settings: &Settings, mut vectors: WordVectors) -> Result<Self, Error> {
         vectors.normalize(settings.data.normalization)?;
         let (words, matrix) = vectors.into_parts();
-        let usable = |word: &String| !word.is_empty() && !word.contains(MARKER);
         let letters = settings.data.letters;
-        let wanted = |word: &String| letters == 0 || word.chars().count() == letters;
-        let rows: Vec<usize> = (0..words.len()).filter(|&row| usable(&words[row]) && wanted(&words[row])).collect();
-        let unusable = words.iter().filter(|word| !usable(word)).cloned().collect();
+        let (mut rows, mut skipped) = (Vec::new(), Vec::new());
+        for (position, word) in words.iter().enumerate() {
+            match Refusal::check(word) {
+                Err(reason) => skipped.push(Skipped { position, word: word.clone(), reason }),
+                Ok(()) if letters == 0 || word.chars().count() == letters => rows.push(position),
+                Ok(()) => {}
+            }
+        }
 
         let candidates = || rows.iter().map(|&row| words[row].as_str());
         let encoder = match &settings.data.alphabet {
@@ -152,6 +154,8 @@ impl Dataset {
         memory::require_words(Words { count, length, numbers })?;
         let encoded = encoder.encode_batch(candidates())?;
 
+        skipped.extend(encoded.skipped.into_iter().map(|word| Skipped { position: rows[word.position], ..word }));
+        skipped.sort_by_key(|word| word.position);
         let kept: Vec<usize> = encoded.kept.iter().map(|&position| rows[position]).collect();
         let targets = matrix.select(Axis(0), &kept);
         let (train, test) = split(kept.len(), settings);
@@ -165,8 +169,7 @@ impl Dataset {
             targets,
             train,
             test,
-            skipped: encoded.skipped,
-            unusable,
+            skipped,
             read: None,
             encoder,
         })
@@ -282,7 +285,7 @@ fn split(count: usize, settings: &Settings) -> (Vec<usize>, Vec<usize>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Case, Remainder};
+    use crate::settings::{Case, Remainder, UncheckedSettings};
     use flameout_encoder::Padding;
 
     fn vectors(words: &[&str]) -> WordVectors {
@@ -294,8 +297,7 @@ mod tests {
 
     #[test]
     fn the_steps_of_an_epoch_use_its_words_in_their_order() {
-        let mut settings = Settings::for_case(Case::LstmSingle);
-        settings.training.batch = 3;
+        let settings = Settings::for_case(Case::LstmSingle).with(|settings| settings.training.batch = 3).unwrap();
         let dataset = Dataset::new(&settings, vectors(&WORDS)).unwrap();
         let steps = dataset.steps_per_epoch(&settings);
         let rows = |epoch: u64| {
@@ -312,8 +314,7 @@ mod tests {
 
     #[test]
     fn split_and_order_depend_on_the_seed_alone() {
-        let mut settings = Settings::for_case(Case::LstmSingle);
-        settings.data.test_share = 0.3;
+        let settings = Settings::for_case(Case::LstmSingle).with(|settings| settings.data.test_share = 0.3).unwrap();
         let dataset = Dataset::new(&settings, vectors(&WORDS)).unwrap();
         assert_eq!((dataset.train.len(), dataset.test.len()), (7, 3));
         let mut all: Vec<_> = dataset.train.iter().chain(&dataset.test).copied().collect();
@@ -327,17 +328,19 @@ mod tests {
         let mut sorted = order.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, dataset.train);
-        settings.seed = 1;
-        assert_ne!(dataset.test, Dataset::new(&settings, vectors(&WORDS)).unwrap().test);
+        let other = settings.with(|settings| settings.seed = 1).unwrap();
+        assert_ne!(dataset.test, Dataset::new(&other, vectors(&WORDS)).unwrap().test);
     }
 
     #[test]
     fn an_epoch_can_leave_out_what_does_not_fill_a_batch() {
-        let mut settings = Settings::for_case(Case::LstmSingle);
-        settings.data.test_share = 0.3;
+        let settings = Settings::for_case(Case::LstmSingle).with(|settings| settings.data.test_share = 0.3).unwrap();
         let dataset = Dataset::new(&settings, vectors(&WORDS)).unwrap();
-        let mut epoch = |batch, remainder| {
-            (settings.training.batch, settings.training.remainder) = (batch, remainder);
+        let epoch = |batch, remainder| {
+            let change = |settings: &mut UncheckedSettings| {
+                (settings.training.batch, settings.training.remainder) = (batch, remainder);
+            };
+            let settings = settings.with(change).unwrap();
             (dataset.epoch_order(&settings.training, 1, 0), dataset.steps_per_epoch(&settings))
         };
         let whole = epoch(3, None);
@@ -350,26 +353,29 @@ mod tests {
 
     #[test]
     fn words_of_one_length_are_used_and_the_padding_goes_where_it_is_asked_for() {
-        let mut settings = Settings::for_case(Case::LstmSingle);
-        (settings.data.length, settings.data.letters, settings.data.padding) = (6, 3, Padding::Masked);
-        let dataset = Dataset::new(&settings, vectors(&["ant", "eagle", "bee", "ox", "cat"])).unwrap();
+        let padded = |padding| {
+            let change = |settings: &mut UncheckedSettings| {
+                (settings.data.length, settings.data.letters, settings.data.padding) = (6, 3, padding);
+            };
+            Settings::for_case(Case::LstmSingle).with(change).unwrap()
+        };
+        let dataset = Dataset::new(&padded(Padding::Masked), vectors(&["ant", "eagle", "bee", "ox", "cat"])).unwrap();
         assert_eq!(dataset.words, ["ant", "bee", "cat"]);
         assert_eq!(dataset.batch(&[0, 2]).ends, Some(vec![4, 4]));
-        settings.data.padding = Padding::Before;
-        let batch = Dataset::new(&settings, vectors(&["ant", "bee", "cat"])).unwrap().batch(&[1]);
+        let batch = Dataset::new(&padded(Padding::Before), vectors(&["ant", "bee", "cat"])).unwrap().batch(&[1]);
         assert_eq!((batch.indices().row(0).to_vec()[..3].to_vec(), batch.ends), (vec![0, 0, 0], None));
     }
 
     #[test]
     fn words_that_cannot_be_encoded_are_left_out_and_listed() {
-        let mut settings = Settings::for_case(Case::LstmSingle);
-        settings.data.length = 6;
+        let settings = Settings::for_case(Case::LstmSingle).with(|settings| settings.data.length = 6).unwrap();
         let words = ["ant", "a$b", "elephant", "bee", "cat", "dog"];
         let dataset = Dataset::new(&settings, vectors(&words)).unwrap();
         assert_eq!(dataset.words, ["ant", "bee", "cat", "dog"]);
-        assert_eq!(dataset.unusable, ["a$b"]);
-        assert_eq!(dataset.skipped.len(), 1);
-        assert_eq!(dataset.skipped[0].word, "elephant");
+        let skipped: Vec<(usize, &str, Refusal)> =
+            dataset.skipped.iter().map(|word| (word.position, word.word.as_str(), word.reason)).collect();
+        let (marker, long) = (Refusal::Marker { index: 1 }, Refusal::TooLong { letters: 8, limit: 5 });
+        assert_eq!(skipped, [(1, "a$b", marker), (2, "elephant", long)]);
         assert_eq!(dataset.targets.nrows(), 4);
         let batch = dataset.batch(&[2]);
         assert_eq!(dataset.encoder.decode(batch.indices().row(0).as_slice().unwrap()).unwrap(), "cat");

@@ -56,6 +56,7 @@ impl<'a> Floats<'a> {
     }
 
     /// Each of them.
+    #[must_use]
     pub fn iter(self) -> impl ExactSizeIterator<Item = f64> + 'a {
         (0..self.len()).map(move |index| match self {
             Self::F32(values) => values[index].into(),

@@ -28,27 +28,27 @@
 #![forbid(unsafe_code)]
 
 pub mod checkpoints;
-pub mod dataset;
-pub mod error;
+mod dataset;
+mod error;
 mod floats;
 mod guard;
-pub mod intervention;
+mod intervention;
 mod learner;
 mod memory;
 pub mod metrics_file;
 pub mod non_finite;
-pub mod observer;
+mod observer;
 mod origin;
 mod rng;
-pub mod run;
+mod run;
 pub mod run_directory;
-pub mod settings;
+mod settings;
 mod snapshot;
-pub mod summary;
-pub mod trainer;
+mod summary;
+mod trainer;
 mod weights;
 
-pub use dataset::Dataset;
+pub use dataset::{Batch, Dataset};
 pub use error::Error;
 pub use flameout_curves::record::{self, EpochRecord, Record, StepRecord};
 pub use floats::{Floats, FloatsMut};
@@ -60,9 +60,11 @@ pub use observer::Observer;
 pub use origin::Origin;
 pub use run::{Begun, Ended, RunOptions, train};
 pub use run_directory::RunDirectory;
-pub use settings::{Case, Precision, Remainder, Settings};
+pub use settings::{
+    Case, DataSettings, ModelSettings, Precision, Remainder, Settings, TrainingSettings, UncheckedSettings,
+};
 pub use snapshot::Snapshot;
-pub use summary::Summary;
+pub use summary::{Quality, Summary};
 pub use trainer::{Trainer, stop_if};
 
 /// Runs the README's example as a test.

@@ -64,7 +64,6 @@ pub fn train(
     stop: &AtomicBool,
     observers: impl FnOnce(&Begun<'_>) -> Vec<Box<dyn Observer>>,
 ) -> Result<Ended, Error> {
-    settings.check()?;
     // Before the directory: a run that cannot begin leaves nothing behind.
     let dataset = Dataset::open(settings, &options.base)?;
     require_possible(settings, &dataset)?;

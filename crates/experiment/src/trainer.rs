@@ -44,9 +44,8 @@ impl Trainer {
     /// A network before its first step.
     ///
     /// # Errors
-    /// If a setting is out of range, or there is not memory enough.
+    /// If a constraint names no tensor, or there is not memory enough.
     pub fn new(settings: &Settings, dataset: &Dataset) -> Result<Self, Error> {
-        settings.check()?;
         let learner = AnyLearner::new(settings, require_possible(settings, dataset)?)?;
         let tensors = learner.tensors().to_vec();
         settings.constraint.as_ref().map_or(Ok(()), |constraint| require_one(constraint, &tensors))?;

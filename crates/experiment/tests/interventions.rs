@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flameout_cells::Tensor;
-use flameout_experiment::dataset::Batch;
+use flameout_experiment::Batch;
 use flameout_experiment::{Case, Dataset, Floats, FloatsMut, Intervention, Settings, Trainer};
 
 fn settings() -> Settings {

@@ -126,7 +126,7 @@ fn a_damaged_checkpoint_is_passed_over_for_the_one_before() {
 fn a_directory_is_used_by_one_run_only() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("run");
-    let mut settings = settings(Case::LstmSingle);
+    let settings = settings(Case::LstmSingle);
     let error = |settings: &Settings, resume| {
         let stop = AtomicBool::new(false);
         train(settings, &options(&path, resume), &stop, |_| Vec::new()).unwrap_err().to_string()
@@ -138,8 +138,8 @@ fn a_directory_is_used_by_one_run_only() {
     let other = RunDirectory::open(&path).unwrap();
     assert!(error(&settings, true).contains("another program is writing here"));
     drop(other);
-    settings.seed = 9;
-    assert!(error(&settings, true).contains("other settings"));
+    let other_seed = settings.with(|settings| settings.seed = 9).unwrap();
+    assert!(error(&other_seed, true).contains("other settings"));
 }
 
 #[test]
@@ -150,8 +150,7 @@ fn other_vectors_are_noticed_when_a_run_is_resumed() {
         let lines: String = (0..60).map(|i| format!("{} {} {}\n", letters(i), i % 7 + 1, i * i % 11)).collect();
         std::fs::write(&vectors, lines + last).unwrap();
     };
-    let mut settings = settings(Case::LstmSingle);
-    settings.data.vectors.clone_from(&vectors);
+    let settings = settings(Case::LstmSingle).with(|settings| settings.data.vectors.clone_from(&vectors)).unwrap();
     let path = directory.path().join("run");
     write("last 1 2\n");
     assert!(matches!(run(&settings, &path, false, Some(3)), Ended::Stopped { step: 3 }));

@@ -145,6 +145,7 @@ Everything else: flameout --help";
 
 /// Carries out the command line.
 #[cfg(feature = "cli")]
+#[must_use]
 pub fn main() -> ExitCode {
     match start::begin::<Cli>() {
         Ok(cli) => start::end(carry_out(cli)),

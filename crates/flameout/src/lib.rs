@@ -40,8 +40,8 @@ pub use flameout_word2vec as word2vec;
 
 #[cfg(feature = "repro")]
 pub mod cli;
-pub mod embedder;
-pub mod error;
+mod embedder;
+mod error;
 pub mod similarity;
 pub mod space;
 
@@ -53,3 +53,56 @@ pub use space::Space;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Threads may share and send what the crates make, as the API guidelines ask: this module compiles only if they may.
+#[cfg(test)]
+mod threads {
+    fn may_share<T: Send + Sync>() {}
+
+    const _: &[fn()] = &[
+        may_share::<crate::encoder::CharEncoder>,
+        may_share::<crate::encoder::Encoded>,
+        may_share::<crate::encoder::Error>,
+        may_share::<crate::word2vec::WordVectors>,
+        may_share::<crate::word2vec::FastText>,
+        may_share::<crate::word2vec::ReadOptions>,
+        may_share::<crate::word2vec::Error>,
+        may_share::<crate::curves::Curve>,
+        may_share::<crate::curves::judge::Judgement>,
+        may_share::<crate::curves::Error>,
+        may_share::<crate::kernels::PackedLeft<f32>>,
+        may_share::<crate::kernels::PackedRight<f32>>,
+        may_share::<crate::cells::Lstm<f32>>,
+        may_share::<crate::cells::Gru<f32>>,
+        may_share::<crate::cells::Bidirectional<f32, crate::cells::Lstm<f32>>>,
+        may_share::<crate::cells::Dense<f32>>,
+        may_share::<crate::optim::AnyOptimizer<f32>>,
+        may_share::<crate::optim::LearningRate>,
+        may_share::<crate::optim::Error>,
+        may_share::<crate::model::Sequential<f32>>,
+        may_share::<crate::model::Sequential<f64, ()>>,
+        may_share::<crate::model::Builder<f32>>,
+        may_share::<crate::model::State<f32>>,
+        may_share::<crate::model::Error>,
+        may_share::<crate::experiment::Settings>,
+        may_share::<crate::experiment::Dataset>,
+        may_share::<crate::experiment::Trainer>,
+        may_share::<crate::experiment::Snapshot>,
+        may_share::<crate::experiment::RunDirectory>,
+        may_share::<crate::experiment::Error>,
+        may_share::<crate::doctor::Subject>,
+        may_share::<crate::doctor::Course>,
+        may_share::<crate::doctor::StateRecorder>,
+        may_share::<crate::doctor::Diagnosis>,
+        may_share::<crate::doctor::Error>,
+        may_share::<crate::ngrams::Model>,
+        may_share::<crate::ngrams::Error>,
+        may_share::<crate::Embedder>,
+        may_share::<crate::Error>,
+    ];
+
+    #[cfg(feature = "report")]
+    const _: &[fn()] = &[may_share::<crate::report::Run>, may_share::<crate::report::Error>];
+    #[cfg(feature = "interchange")]
+    const _: &[fn()] = &[may_share::<crate::interchange::Model>, may_share::<crate::interchange::Error>];
+}

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use flameout_experiment::{Dataset, Settings};
+use flameout_experiment::DataSettings;
+use flameout_experiment::{Case, Dataset, Settings};
 use flameout_files::{JSON, TOML, read_text};
 use flameout_model::{LossKind, metrics};
 use flameout_word2vec::Normalization;
@@ -16,6 +17,16 @@ pub const FILE: &str = "space.json";
 pub const KEY: &str = "vector_space";
 /// The file beside a model of n-grams that says what it was fitted to.
 pub const NGRAMS_DATA: &str = "ngrams.toml";
+
+/// What decides which words a model of n-grams is fitted to: the file [`NGRAMS_DATA`].
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NGramsData {
+    /// Decides which words are kept for testing.
+    pub seed: u64,
+    /// The words.
+    pub data: DataSettings,
+}
 
 /// What vectors are brought to, those that a model was trained on and those that it predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -94,7 +105,9 @@ pub fn settings(directory: &Path) -> Result<Option<Settings>, Error> {
         return Ok(None);
     }
     let text = read_text(&ngrams, TOML).map_err(Error::io(&ngrams))?;
-    // Seed and data are as in a run's settings, which name a network as well.
-    let settings = Settings::from_toml(&format!("case = \"lstm-single\"\n{text}"));
-    settings.map(Some).map_err(|error| Error::NoModel { path: ngrams, problem: error.to_string() })
+    let refuse = |problem: String| Error::NoModel { path: ngrams.clone(), problem };
+    let NGramsData { seed, data } = toml::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+    // A run's settings name a network as well, which has no say here.
+    let settings = Settings::for_case(Case::LstmSingle).with(|settings| (settings.seed, settings.data) = (seed, data));
+    settings.map(Some).map_err(|error| refuse(error.to_string()))
 }

@@ -76,8 +76,7 @@ fn a_test_word_without_a_known_n_gram_is_left_out_of_the_score_and_counted() {
 
 #[test]
 fn a_score_of_no_word_is_no_number() {
-    let mut settings = Settings::for_case(Case::LstmSingle);
-    settings.data.test_share = 0.5;
+    let settings = Settings::for_case(Case::LstmSingle).with(|settings| settings.data.test_share = 0.5).unwrap();
     let words = ["ant", "bee", "cat", "dog"].map(String::from).to_vec();
     let vectors = Array2::from_shape_fn((4, 3), |(i, j)| ((i * 7 + j * 5 + i * j) % 11) as f32);
     let dataset = Dataset::new(&settings, WordVectors::new(words, vectors).unwrap()).unwrap();

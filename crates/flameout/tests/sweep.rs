@@ -4,19 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-const PLAN: &str = r#"
-question = "Does the learning rate matter?"
-expected = "Yes."
-steps = 9
-seeds = [0, 1, 2]
-curves = true
-[settings]
-case = "gru-single"
-data.words = 40
-model.units = 4
-[grid]
-schedule.learning-rate = [0.001, 0.1]
-"#;
+const PLAN: &str = include_str!("../../../fixtures/small-plan.toml");
 
 fn sweep(plan: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flameout"));

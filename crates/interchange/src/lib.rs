@@ -36,16 +36,16 @@
 //! ```
 #![forbid(unsafe_code)]
 
-pub mod choices;
-pub mod error;
+mod choices;
+mod error;
 mod file;
 mod floats;
 mod foreign;
 mod gates;
 mod import;
 pub mod keras;
-pub mod metadata;
-pub mod model;
+mod metadata;
+mod model;
 pub mod onnx;
 mod open;
 mod parameters;

@@ -23,6 +23,7 @@ use crate::{Path, Real};
 /// Invariants, checked by [`Panel::new`]: `left` has `rows.div_ceil(TILE_ROWS)` tiles of `depth` groups of `TILE_ROWS`
 /// elements; `right` has `depth` groups of `T::PANEL` elements; `out` points to `rows` rows of `columns ≤ T::PANEL`
 /// elements, `stride` apart, that nobody else refers to while `'a` lasts.
+#[derive(Debug)]
 pub struct Panel<'a, T> {
     left: &'a [T],
     right: &'a [T],

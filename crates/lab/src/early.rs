@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use flameout_curves::Outcome;
-use flameout_experiment::{Case, Dataset, Settings, StepRecord, Trainer};
+use flameout_experiment::{Case, Dataset, Settings, StepRecord, Trainer, UncheckedSettings};
+use flameout_optim::{Constant, Schedule};
 
 use crate::root;
 
@@ -11,18 +12,15 @@ const STEPS_PER_EPOCH: u64 = 29;
 
 /// Settings at this learning rate, of at least so many steps; the run ends when it has collapsed.
 pub fn settings(rate: f64, seed: u64, steps: u64) -> Settings {
-    let mut settings = Settings::for_case(Case::GruSingle);
-    for (key, value) in [
-        ("seed", seed.to_string()),
-        ("model.units", "64".into()),
-        ("data.words", "1000".into()),
-        ("training.epochs", steps.div_ceil(STEPS_PER_EPOCH).to_string()),
-        ("training.stop-after-collapse", "0".into()),
-        ("schedule.learning-rate", rate.to_string()),
-    ] {
-        settings.set(key, &value).expect("the settings of a known run");
-    }
-    settings
+    let change = |settings: &mut UncheckedSettings| {
+        settings.seed = seed;
+        settings.model.units = Some(64);
+        settings.data.words = 1000;
+        settings.training.epochs = steps.div_ceil(STEPS_PER_EPOCH);
+        settings.training.stop_after_collapse = Some(0);
+        settings.schedule = Schedule::Constant(Constant { learning_rate: rate });
+    };
+    Settings::for_case(Case::GruSingle).with(change).expect("the settings of a known run")
 }
 
 /// A run, step by step.

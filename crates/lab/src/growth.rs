@@ -13,8 +13,8 @@ use flameout_doctor::probe::mean_column_length;
 use flameout_experiment::{Dataset, Settings, Trainer};
 use serde::{Deserialize, Serialize};
 
-use crate::hunt::cells::changes;
 use crate::hunt::plan::Plan;
+use crate::measured::{changed, network, recurrent_kernel};
 use crate::{csv_file, jobs, root};
 
 /// Makes the runs of plans again and measures, on the way, the mean column L2 norm of the first layer's recurrent
@@ -110,21 +110,20 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn runs(plans: &[PathBuf]) -> Result<Vec<Settings>> {
     let mut runs: Vec<Settings> = Vec::new();
     for path in plans {
-        for mut settings in Plan::read(path)?.runs(&root())? {
+        for settings in Plan::read(path)?.runs(&root())? {
             ensure!(
                 settings.schedule.learning_rate().is_some(),
                 "{}: a run's schedule has no learning rate of its own",
                 path.display()
             );
-            (settings.training.stop_after_collapse, settings.training.checkpoint_every) = (Some(0), 500);
-            let epochs = settings.training.epochs;
-            let same = |other: &&mut Settings| {
-                let mut longer = settings.clone();
-                longer.training.epochs = other.training.epochs;
-                longer == **other
-            };
+            let settings = settings.with(|settings| {
+                (settings.training.stop_after_collapse, settings.training.checkpoint_every) = (Some(0), 500);
+            })?;
+            let of_length = |epochs| settings.with(|settings| settings.training.epochs = epochs);
+            let same = |other: &&mut Settings| of_length(other.training.epochs).is_ok_and(|longer| longer == **other);
             match runs.iter_mut().find(same) {
-                Some(other) => other.training.epochs = other.training.epochs.max(epochs),
+                Some(other) if other.training.epochs >= settings.training.epochs => {}
+                Some(other) => *other = settings,
                 None => runs.push(settings),
             }
         }
@@ -136,8 +135,7 @@ fn runs(plans: &[PathBuf]) -> Result<Vec<Settings>> {
 fn measure(settings: &Settings) -> Result<Option<Vec<Sample>>> {
     let dataset = Dataset::open(settings, &root())?;
     let mut trainer = Trainer::new(settings, &dataset)?;
-    let kernel = trainer.tensors().iter().find(|tensor| tensor.name.ends_with("recurrent_kernel")).cloned();
-    let kernel = kernel.context("the network has no recurrent layer")?;
+    let kernel = recurrent_kernel(&trainer)?;
     let length = |trainer: &Trainer| mean_column_length(&kernel, trainer.parameters());
     let mut lengths = vec![(0, length(&trainer))];
     while !trainer.finished() {
@@ -147,14 +145,13 @@ fn measure(settings: &Settings) -> Result<Option<Vec<Sample>>> {
         }
     }
     let rate = settings.schedule.learning_rate().context("the schedule has no learning rate of its own")?;
-    let changed = changes(settings, &["model.units", "data.words", "schedule.learning-rate"]);
     let outcome = trainer.outcome();
     let onset = outcome.collapse_onset();
     let until = onset.map_or(u64::MAX, |onset| onset.saturating_sub(BEFORE));
     lengths.retain(|&(step, _)| step <= until);
     let sample = |(step, length)| Sample {
-        network: format!("{} {}", settings.case.name(), settings.model.units.unwrap_or(settings.case.units())),
-        changed: changed.clone(),
+        network: network(settings),
+        changed: changed(settings),
         rate,
         seed: settings.seed,
         onset,

@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use comfy_table::Table;
 use flameout_doctor::Proportion;
-use flameout_experiment::{GuardSettings, Settings};
+use flameout_experiment::GuardSettings;
 use serde::Serialize;
 
 use flameout::cli::interrupt::stop_on_ctrl_c;
@@ -112,7 +112,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn row(args: &Args, seed: u64, kind: Kind) -> Result<Row> {
-    let settings = Settings { guard: kind.guard(), ..early::settings(args.rate, seed, args.steps) };
+    let settings = early::settings(args.rate, seed, args.steps).with(|settings| settings.guard = kind.guard())?;
     let seen = early::run(&settings)?;
     Ok(Row {
         guard: kind,

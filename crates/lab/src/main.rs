@@ -21,6 +21,7 @@ mod growth;
 mod guard;
 mod hunt;
 mod map;
+mod measured;
 mod stretch;
 mod warning;
 mod zoo;

@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use flameout::cli::interrupt::stop_on_ctrl_c;
 use flameout::cli::table;
 use flameout_doctor::probe::mean_column_length;
 use flameout_experiment::{Dataset, Settings, Trainer};
 use serde::{Deserialize, Serialize};
 
-use crate::hunt::cells::changes;
 use crate::hunt::plan::Plan;
+use crate::measured::{changed, network, recurrent_kernel};
 use crate::{jobs, json_lines, root};
 use close_up::CloseUp;
 use effect::{Effect, Effects};
@@ -215,8 +215,8 @@ impl Listing {
 fn due(args: &Args, known: &[Run]) -> Result<Vec<Settings>> {
     let mut due: Vec<Settings> = Vec::new();
     for path in &args.plans {
-        for mut settings in Plan::read(path)?.runs(&root())? {
-            settings.training.stop_after_collapse = Some(0);
+        for settings in Plan::read(path)?.runs(&root())? {
+            let settings = settings.with(|settings| settings.training.stop_after_collapse = Some(0))?;
             let wanted = args.case.as_ref().is_none_or(|case| case == settings.case.name())
                 && (args.seeds.is_empty() || args.seeds.contains(&settings.seed));
             let is_known = known.iter().any(|run| run.is_of(&settings));
@@ -231,8 +231,8 @@ fn due(args: &Args, known: &[Run]) -> Result<Vec<Settings>> {
 impl Run {
     fn begin(settings: &Settings) -> Self {
         Self {
-            network: format!("{} {}", settings.case.name(), settings.model.units.unwrap_or(settings.case.units())),
-            changed: changes(settings, &["model.units", "data.words", "schedule.learning-rate"]),
+            network: network(settings),
+            changed: changed(settings),
             rate: settings.schedule.learning_rate().unwrap_or(f64::NAN),
             seed: settings.seed,
             steps: 0,
@@ -277,8 +277,7 @@ fn measure(settings: &Settings, args: &Args, steps: u64, onset: Option<u64>, sto
     let dataset = Dataset::open(settings, &root())?;
     let mut trainer = Trainer::new(settings, &dataset)?;
     let mut probe = Probe::new(trainer.architecture(), &dataset, args.words)?;
-    let kernel = trainer.tensors().iter().find(|tensor| tensor.name.ends_with("recurrent_kernel")).cloned();
-    let kernel = kernel.context("the network has no recurrent layer")?;
+    let kernel = recurrent_kernel(&trainer)?;
     let mut effects = Effects::new(trainer.architecture(), &dataset, settings, args.words);
     let epoch = dataset.steps_per_epoch(settings) as usize;
     let (mut begun, mut made): (Option<Reading>, Vec<Effect>) = (None, Vec::new());

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
 use flameout_experiment::Settings;
+use flameout_optim::{CosineDecay, Schedule};
 
 use crate::{csv_file, early, jobs, root};
 use flameout::cli::interrupt::stop_on_ctrl_c;
@@ -72,8 +73,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn settings(seed: u64, steps: u64) -> [Settings; 3] {
-    let mut cosine = early::settings(0.0125, seed, steps);
-    let schedule = format!("{{ kind = \"cosine\", learning-rate = 0.0125, steps = {steps} }}");
-    cosine.set("schedule", &schedule).expect("a known schedule");
+    let schedule = Schedule::Cosine(CosineDecay { learning_rate: 0.0125, floor: 0.0, steps });
+    let cosine = early::settings(0.0125, seed, steps).with(|settings| settings.schedule = schedule);
+    let cosine = cosine.expect("a known schedule");
     [early::settings(0.0175, seed, steps), early::settings(0.004, seed, steps), cosine]
 }

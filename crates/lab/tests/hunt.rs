@@ -3,19 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-const PLAN: &str = r#"
-question = "Does the learning rate matter?"
-expected = "Yes."
-steps = 9
-seeds = [0, 1]
-curves = true
-[settings]
-case = "gru-single"
-data.words = 40
-model.units = 4
-[grid]
-schedule.learning-rate = [0.001, 0.1]
-"#;
+const PLAN: &str = include_str!("../../../fixtures/small-plan.toml");
 
 fn hunt(directory: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lab"))
@@ -38,7 +26,7 @@ fn succeeded(output: &Output) -> String {
 #[test]
 fn a_plan_is_run_once() {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("plan.toml"), PLAN).unwrap();
+    std::fs::write(directory.path().join("plan.toml"), PLAN.replace("seeds = [0, 1, 2]", "seeds = [0, 1]")).unwrap();
     let first = succeeded(&hunt(directory.path(), &[]));
     assert!(first.contains("Does the learning rate matter?"), "{first}");
 

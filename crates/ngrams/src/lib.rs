@@ -29,10 +29,10 @@
 
 mod bag;
 mod contrast;
-pub mod error;
+mod error;
 mod head;
-pub mod model;
-pub mod ngrams;
+mod model;
+mod ngrams;
 mod ridge;
 
 pub use bag::Weighting;

@@ -135,6 +135,7 @@ impl<T: Real> AnyOptimizer<T> {
     }
 
     /// The number of parameters it was built for.
+    #[must_use]
     pub fn parameter_count(&self) -> usize {
         match self {
             Self::Adam(adam) => adam.first_moment().len(),

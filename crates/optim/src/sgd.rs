@@ -64,6 +64,7 @@ impl<T: Real> Sgd<T> {
     }
 
     /// The number of parameters it was built for.
+    #[must_use]
     pub fn parameter_count(&self) -> usize {
         self.parameter_count
     }

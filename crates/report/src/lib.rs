@@ -21,14 +21,14 @@
 #![forbid(unsafe_code)]
 
 mod differences;
-pub mod error;
+mod error;
 mod figures;
-pub mod mark;
+mod mark;
 mod page;
-pub mod plot;
+mod plot;
 mod png;
-pub mod run;
-pub mod status;
+mod run;
+mod status;
 mod svg;
 mod terminal;
 mod thin;
@@ -40,10 +40,10 @@ pub use figures::whole;
 pub use mark::{Mark, MarkKind};
 pub use page::compare::compare;
 pub use page::run::html;
-pub use plot::Plot;
+pub use plot::{Plot, Scale};
 pub use png::png;
 pub use run::Run;
-pub use status::Status;
+pub use status::{Gravity, Status};
 pub use svg::svg;
 pub use terminal::{Colour, terminal};
 

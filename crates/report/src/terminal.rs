@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::io::IsTerminal;
 
+use flameout_doctor::Grade;
 use flameout_doctor::Verdict;
-use flameout_doctor::check::Grade;
 use flameout_experiment::describe_guarded;
 
 use crate::differences::from_question;

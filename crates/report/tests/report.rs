@@ -5,8 +5,8 @@ mod common;
 use std::fs;
 
 use common::{SPIKE, records, write_collapsed, write_unfinished};
-use flameout_doctor::check::{Check, Grade};
-use flameout_doctor::{Cause, Change, Condition, Diagnosis, End, Trial, Trials, diagnosis::Finding};
+use flameout_doctor::{Cause, Change, Condition, Diagnosis, End, Finding, Trial, Trials};
+use flameout_doctor::{Check, Grade};
 use flameout_report::{Colour, Error, MarkKind, Plot, Run, Status, compare, html, png, svg, terminal, write};
 use serde_json::Value;
 

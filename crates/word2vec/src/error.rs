@@ -381,6 +381,7 @@ pub enum Error {
 
 impl Error {
     /// The error itself, without the file it happened in.
+    #[must_use]
     pub fn cause(&self) -> &Error {
         match self {
             Error::File { error, .. } => error.cause(),

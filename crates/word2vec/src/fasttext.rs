@@ -117,6 +117,7 @@ impl FastText {
     }
 
     /// Gives the known words in order, the most frequent first, with U+FFFD for what is not valid UTF-8.
+    #[must_use]
     pub fn words(&self) -> impl ExactSizeIterator<Item = Cow<'_, str>> {
         self.words.names.iter().map(|name| String::from_utf8_lossy(name))
     }

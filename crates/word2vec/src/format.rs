@@ -29,11 +29,13 @@ pub enum Format {
 
 impl Format {
     /// Whether the file starts with the line `WORDS DIMENSIONS`.
+    #[must_use]
     pub fn has_header(self) -> bool {
         !matches!(self, Format::Glove | Format::FastTextModel)
     }
 
     /// The name in settings and messages, as `word2vec-binary`.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Format::Word2vecBinary => "word2vec-binary",

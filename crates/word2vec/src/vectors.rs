@@ -43,36 +43,43 @@ impl WordVectors {
     }
 
     /// Number of words.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.words().len()
     }
 
     /// Whether there are no words.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Number of dimensions of a vector.
+    #[must_use]
     pub fn dim(&self) -> usize {
         self.matrix.ncols()
     }
 
     /// The words in order.
+    #[must_use]
     pub fn words(&self) -> &[String] {
         self.vocabulary.words()
     }
 
     /// The vectors, shape `(words, dim)`, in standard layout.
+    #[must_use]
     pub fn matrix(&self) -> &Array2<f32> {
         &self.matrix
     }
 
     /// The row of `word`.
+    #[must_use]
     pub fn index_of(&self, word: &str) -> Option<usize> {
         self.vocabulary.position(word)
     }
 
     /// The vector of `word`, `dim` numbers.
+    #[must_use]
     pub fn get(&self, word: &str) -> Option<&[f32]> {
         self.index_of(word).map(|index| self.row(index))
     }
@@ -81,6 +88,7 @@ impl WordVectors {
     ///
     /// # Panics
     /// If `index >= len()`.
+    #[must_use]
     pub fn row(&self, index: usize) -> &[f32] {
         let dim = self.dim();
         &self.numbers()[index * dim..(index + 1) * dim]
@@ -92,6 +100,7 @@ impl WordVectors {
     }
 
     /// The words and the matrix, shape `(words, dim)`.
+    #[must_use]
     pub fn into_parts(self) -> (Vec<String>, Array2<f32>) {
         (self.vocabulary.into_words(), self.matrix)
     }

@@ -103,8 +103,8 @@ pub fn train(data: &[u8]) {
 }
 
 fn settings(case: Case, vectors: &Path, number: usize) -> Settings {
-    let mut settings = Settings::for_case(case);
-    settings.data.vectors = vectors.into();
+    let mut settings =
+        Settings::for_case(case).with(|settings| settings.data.vectors = vectors.into()).expect("a path");
     let loss = ["mse", "cosine"][number / 3 % 2];
     for (key, value) in [
         ("model.units", "2"),

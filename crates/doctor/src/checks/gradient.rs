@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use flameout_cells::Tensor;
-use flameout_experiment::dataset::Batch;
+use flameout_experiment::Batch;
 use flameout_experiment::{Snapshot, Trainer};
 use flameout_model::{Architecture, Cell, LayerKind, Sequential};
 

@@ -47,11 +47,13 @@ impl Slice {
     /// # Errors
     /// [`Error::Experiment`] if the network cannot be built.
     pub fn train(subject: &Subject) -> Result<Self, Error> {
-        let (mut settings, mut dataset) = (subject.settings.clone(), subject.dataset.clone());
-        dataset.train.truncate(settings.training.batch);
+        let mut dataset = subject.dataset.clone();
+        dataset.train.truncate(subject.settings.training.batch);
         dataset.test.clear();
         // An epoch is one step.
-        (settings.training.epochs, settings.training.patience) = (STEPS, None);
+        let settings = subject.settings.with(|settings| {
+            (settings.training.epochs, settings.training.patience) = (STEPS, None);
+        })?;
         let mut trainer = begin_with(&settings, &dataset, subject.start.parameters())?;
         let mut intervention = subject.intervention();
         let baseline = trainer.outcome().baseline().train_loss;

@@ -1,6 +1,6 @@
 //! The curvature of the loss, from differences of gradients.
 
-use flameout_experiment::dataset::Batch;
+use flameout_experiment::Batch;
 use flameout_kernels::Real;
 use flameout_model::{LossKind, Sequential};
 use flameout_optim::{Preconditioner, l2_norm};

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use flameout_cells::{Activation, Tensor};
+use flameout_experiment::Batch;
 use flameout_experiment::Dataset;
-use flameout_experiment::dataset::Batch;
 use flameout_kernels::Real;
 use flameout_model::{Architecture, Cell as RecurrentCell, LayerKind, Loss, LossKind, Sequential};
 use ndarray::{Array2, ArrayView2, Axis, Slice};

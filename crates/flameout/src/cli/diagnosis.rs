@@ -1,7 +1,7 @@
 //! A diagnosis as text and tables.
 
 use comfy_table::{Cell, CellAlignment, Table};
-use flameout_doctor::check::Grade;
+use flameout_doctor::Grade;
 use flameout_doctor::trajectory::State;
 use flameout_doctor::{Change, Condition, Diagnosis, Finding, Prescription, Remedy, Trials, Verdict};
 use flameout_experiment::Settings;

@@ -102,9 +102,9 @@ pub type Predict<'a> = &'a mut dyn FnMut(&[&str]) -> Embedded;
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut embedder = Embedder::open(&args.model)?;
     let settings = known::settings(&args.model)?;
-    let mut settings =
+    let settings =
         settings.with_context(|| format!("{} does not say which words it was trained on", args.model.display()))?;
-    args.reading.apply(&mut settings.data);
+    let settings = settings.with(|settings| args.reading.apply(&mut settings.data))?;
     let dataset = Dataset::open(&settings, &base())?;
     let originals = known::all_vectors(&settings, args.vectors.as_deref())?;
     let evaluation = evaluate(&dataset, &originals, &args.pairs, &mut |words| embedder.embed(words))?;

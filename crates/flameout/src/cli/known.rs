@@ -4,23 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use flameout_experiment::Settings;
-use flameout_experiment::settings::DataSettings;
 use flameout_word2vec::{Normalization, ReadOptions, WordVectors};
-use serde::Serialize;
 
 use super::base;
 use super::reading::{self, Reading};
 use crate::Embedder;
 use crate::space::{self, Space};
-
-/// What decides which words a model of n-grams is fitted to: the file [`NGRAMS_DATA`](space::NGRAMS_DATA).
-#[derive(Debug, Serialize)]
-pub struct NGramsData {
-    /// Decides which words are kept for testing.
-    pub seed: u64,
-    /// The words.
-    pub data: DataSettings,
-}
 
 /// The settings that decide a model's words; none for an imported one.
 pub fn settings(model: &Path) -> Result<Option<Settings>> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use flameout_experiment::settings::DataSettings;
+use flameout_experiment::DataSettings;
 use flameout_word2vec::{NonFinitePolicy, ReadOptions, ReadReport, Tally, Utf8Policy, WordVectors};
 
 /// Words and vectors that are faulty.

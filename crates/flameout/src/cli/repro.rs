@@ -294,31 +294,25 @@ fn finished_before(settings: &Settings, directory: &Path) -> Result<Option<Summa
 }
 
 fn settings(args: &Args, case: Case) -> Result<Settings> {
-    let mut settings = if args.full { question(case) } else { collapse::settings(case) };
-    settings.seed = args.seed;
-    if args.units.is_some() {
-        settings.model.units = args.units;
-    }
-    if let Some(words) = args.words {
-        settings.data.words = words;
-    }
-    if let Some(epochs) = args.epochs {
-        settings.training.epochs = epochs;
-    }
+    let settings = if args.full { question(case)? } else { collapse::settings(case) };
+    let mut settings = settings.with(|settings| {
+        settings.seed = args.seed;
+        settings.model.units = args.units.or(settings.model.units);
+        settings.data.words = args.words.unwrap_or(settings.data.words);
+        settings.training.epochs = args.epochs.unwrap_or(settings.training.epochs);
+    })?;
     setting::apply(&mut settings, &args.set)?;
-    settings.check()?;
     Ok(settings)
 }
 
 /// The question's settings, and as many epochs as take about ten minutes on two cores.
-fn question(case: Case) -> Settings {
-    let mut settings = Settings::for_case(case);
-    settings.training.epochs = match case {
+fn question(case: Case) -> Result<Settings> {
+    let epochs = match case {
         Case::LstmSingle => 45,
         Case::GruSingle => 70,
         Case::LstmDouble => 65,
     };
-    settings
+    Ok(Settings::for_case(case).with(|settings| settings.training.epochs = epochs)?)
 }
 
 /// Compares a default run with the recorded one.

@@ -67,6 +67,7 @@ fn answered(answer: &clap::Error) -> ExitCode {
 }
 
 /// The exit code of a command that has come to this; an error is told.
+#[must_use]
 pub fn end(done: Result<ExitCode>) -> ExitCode {
     done.unwrap_or_else(|error| {
         // The reader of our output has seen enough (`flameout embed … | head`): no fault of anybody's.

@@ -8,6 +8,7 @@ const WIDTH: usize = 80;
 const NARROWEST: usize = 10;
 
 /// An empty table with these columns: within the terminal's width, if that is known.
+#[must_use]
 pub fn new<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);

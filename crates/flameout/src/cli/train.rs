@@ -11,7 +11,8 @@ use flameout_curves::argument;
 use flameout_doctor::snapshots::DEFAULT_LIMIT;
 use flameout_experiment::run_directory::BEST_MODEL;
 use flameout_experiment::{Begun, Case, Dataset, Ended, Observer, RunOptions, Settings, Summary};
-use flameout_model::{Cell, LayerKind};
+use flameout_model::{Cell, Flavour, LayerKind, LossKind};
+use flameout_optim::{Clipping, CosineDecay, Schedule, WarmUp};
 use serde::{Deserialize, Serialize};
 
 use super::evaluate::{Score, print_scores, score};
@@ -201,28 +202,30 @@ impl Args {
 
 /// What the arguments ask for.
 fn settings(args: &Args) -> Result<Settings> {
-    let mut settings = match &args.settings {
+    let settings = match &args.settings {
         Some(path) => Settings::read(path)?,
         None => for_quality(args)?,
     };
-    if let Some(vectors) = &args.vectors {
-        // Absolute, so that the run is understood from any directory.
-        settings.data.vectors = std::path::absolute(vectors).context("the path of the vectors")?;
-    }
-    args.reading.apply(&mut settings.data);
+    // Absolute, so that the run is understood from any directory.
+    let vectors = args.vectors.as_ref().map(std::path::absolute).transpose().context("the path of the vectors")?;
+    let mut settings = settings.with(|settings| {
+        settings.data.vectors = vectors.unwrap_or_else(|| settings.data.vectors.clone());
+        args.reading.apply(&mut settings.data);
+        if args.settings.is_none() {
+            settings.data.words = args.words.unwrap_or(0);
+            settings.seed = args.seed;
+            settings.training.epochs = args.epochs.unwrap_or(30);
+        }
+    })?;
     if args.settings.is_none() {
-        settings.data.words = args.words.unwrap_or(0);
-        settings.seed = args.seed;
-        settings.training.epochs = args.epochs.unwrap_or(30);
         // The schedule ends with the last epoch: words and batches decide how many steps that takes.
         let decides =
             |change: &&String| ["data.", "training."].iter().any(|section| change.trim().starts_with(section));
         let first: Vec<String> = args.set.iter().filter(decides).cloned().collect();
         setting::apply(&mut settings, &first)?;
-        schedule(&mut settings)?;
+        settings = with_schedule(&settings)?;
     }
     setting::apply(&mut settings, &args.set)?;
-    settings.check()?;
     Ok(settings)
 }
 
@@ -230,27 +233,25 @@ fn settings(args: &Args) -> Result<Settings> {
 fn for_quality(args: &Args) -> Result<Settings> {
     let model = args.model.as_deref().unwrap_or("bidirectional");
     let case = Case::ALL.into_iter().find(|case| case.name() == model);
-    let mut settings = Settings::for_case(case.unwrap_or(Case::LstmSingle));
     let units = args.units.unwrap_or(256);
-    match (case, model) {
-        (Some(_), _) => settings.model.units = Some(units),
-        (None, "bidirectional") => settings.model.layers = Some(vec![bidirectional(units)]),
+    let (units, layers) = match (case, model) {
+        (Some(_), _) => (Some(units), None),
+        (None, "bidirectional") => (None, Some(vec![bidirectional(units)])),
         (None, file) => {
             if args.units.is_some() {
                 bail!("--units: the file of layers says how long the hidden states are");
             }
-            settings.model.layers = Some(read_layers(Path::new(file))?);
+            (None, Some(read_layers(Path::new(file))?))
         }
-    }
-    for (key, value) in [
-        ("model.flavour", "keras-3"),
-        ("training.loss", "cosine"),
-        ("training.batch", "64"),
-        ("training.patience", "5"),
-        ("clipping", "{ kind = \"global-norm\", limit = 1.0 }"),
-    ] {
-        settings.set(key, value)?;
-    }
+    };
+    let settings = Settings::for_case(case.unwrap_or(Case::LstmSingle)).with(|settings| {
+        (settings.model.units, settings.model.layers) = (units, layers);
+        settings.model.flavour = Flavour::Keras3;
+        settings.training.loss = LossKind::Cosine;
+        settings.training.batch = 64;
+        settings.training.patience = Some(5);
+        settings.clipping = Clipping::GlobalNorm { limit: 1.0 };
+    })?;
     Ok(settings)
 }
 
@@ -278,12 +279,11 @@ fn read_layers(path: &Path) -> Result<Vec<LayerKind>> {
 }
 
 /// A tenth of an epoch up, then down to zero along a cosine by the end of the last epoch.
-fn schedule(settings: &mut Settings) -> Result<()> {
+fn with_schedule(settings: &Settings) -> Result<Settings> {
     let steps_per_epoch = Dataset::open(settings, &base())?.steps_per_epoch(settings);
     let (warm_up, steps) = ((steps_per_epoch / 10).max(1), steps_per_epoch.saturating_mul(settings.training.epochs));
-    let cosine = format!("{{ kind = \"cosine\", learning-rate = 0.003, steps = {steps} }}");
-    settings.set("schedule", &format!("{{ kind = \"warm-up\", steps = {warm_up}, then = {cosine} }}"))?;
-    Ok(())
+    let then = Box::new(Schedule::Cosine(CosineDecay { learning_rate: 0.003, floor: 0.0, steps }));
+    Ok(settings.with(|settings| settings.schedule = Schedule::WarmUp(WarmUp { steps: warm_up, then }))?)
 }
 
 fn default_directory(settings: &Settings) -> PathBuf {
@@ -298,11 +298,10 @@ fn observers(args: &Args, settings: &Settings, directory: &Path, begun: &Begun<'
     }
     let (dataset, trainer) = (begun.dataset, begun.trainer);
     tell_what_was_read(dataset, settings);
-    if !dataset.skipped.is_empty() || !dataset.unusable.is_empty() {
-        let left_out = dataset.skipped.len() + dataset.unusable.len();
+    if !dataset.skipped.is_empty() {
         tell!(
             "{} left out: longer than {} letters, or with `$`",
-            counted(left_out as u64, "word"),
+            counted(dataset.skipped.len() as u64, "word"),
             dataset.encoder.max_word_len()
         );
     }

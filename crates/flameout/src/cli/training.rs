@@ -36,6 +36,7 @@ pub fn train(
 
 /// Who keeps states of a run in this directory, so that it can be diagnosed without being made again; nobody, and a warning on
 /// standard error, if that cannot be. They take at most `limit` bytes of memory.
+#[must_use]
 pub fn keeper(settings: &Settings, begun: &Begun<'_>, directory: &Path, limit: usize) -> Option<Box<dyn Observer>> {
     let warn = |error: &flameout_doctor::Error| tell!("warning: no states are kept for a diagnosis: {error}");
     match StateRecorder::new(settings, begun.dataset, begun.trainer, directory, limit, warn) {

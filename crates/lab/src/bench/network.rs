@@ -57,15 +57,17 @@ impl Words {
 
     /// Reads the repository's words, and the vocabulary if it is another file.
     pub fn read(vocabulary: Option<&Path>) -> Result<Self> {
-        let mut settings = Settings::for_case(Case::LstmSingle);
-        settings.data.alphabet = Some(ALPHABET.into());
+        let settings =
+            Settings::for_case(Case::LstmSingle).with(|settings| settings.data.alphabet = Some(ALPHABET.into()))?;
         let training = Dataset::open(&settings, &root())?;
         let vocabulary = match vocabulary {
             None => training.clone(),
             Some(path) => {
                 // Only its words count. A relative path starts where the command was called.
-                settings.data.vectors = std::path::absolute(path)?;
-                settings.data.normalization = Normalization::None;
+                let path = std::path::absolute(path)?;
+                let settings = settings.with(|settings| {
+                    (settings.data.vectors, settings.data.normalization) = (path, Normalization::None);
+                })?;
                 Dataset::open(&settings, &root())?
             }
         };
@@ -148,9 +150,8 @@ impl NetworkRow {
     }
 
     fn settings(&self) -> Settings {
-        let mut settings = Settings::for_case(self.case);
-        settings.model.units = Some(self.units);
-        settings
+        let sized = Settings::for_case(self.case).with(|settings| settings.model.units = Some(self.units));
+        sized.expect("a size of the table")
     }
 }
 

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use flameout::report::whole;
 use flameout_curves::median;
-use flameout_experiment::dataset::Batch;
+use flameout_experiment::Batch;
 use flameout_experiment::{Dataset, Intervention, Settings, Snapshot, Trainer};
 use serde::{Deserialize, Serialize};
 

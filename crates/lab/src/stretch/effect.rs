@@ -1,7 +1,7 @@
 //! How much one update changes what a network predicts.
 
 use anyhow::Result;
-use flameout_experiment::dataset::Batch;
+use flameout_experiment::Batch;
 use flameout_experiment::{Dataset, Settings, Trainer};
 use flameout_model::{Architecture, Loss, LossKind, Sequential, metrics};
 use ndarray::Array2;

@@ -115,7 +115,7 @@ fn try_remedy(specimen: Specimen, subject: Subject, answer: &Answer) -> Result<O
 fn end(mut subject: Subject, change: &Change) -> Result<End> {
     let steps = subject.planned_steps();
     // A change may make epochs shorter; the run stays as long as it was.
-    subject.settings.training.epochs *= 100;
+    subject.settings = subject.settings.with(|settings| settings.training.epochs *= 100)?;
     let none = Snapshots::default();
     let replay = Replay { subject: &subject, from: &subject.start, earlier: &none, until: steps, goal: Goal::Hold };
     Ok(replay.trial(change, None, &mut |_| {})?.end)

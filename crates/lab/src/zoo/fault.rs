@@ -158,7 +158,7 @@ impl Fault {
                 dataset.targets.rows_mut().into_iter().for_each(|mut row| row.assign(&target));
             }
             Self::SortedWords => {
-                settings.training.shuffle = false;
+                settings = settings.with(|settings| settings.training.shuffle = false)?;
                 sort_by_targets(&mut dataset);
             }
             Self::ShuffledLabels => {
@@ -179,20 +179,20 @@ impl Fault {
         Ok(Subject::new(settings, dataset)?)
     }
 
-    fn inject_settings(self, mut settings: Settings, mut dataset: Dataset) -> Result<Subject> {
+    fn inject_settings(self, settings: Settings, mut dataset: Dataset) -> Result<Subject> {
         let adam = AdamSettings::default();
-        match self {
-            Self::LearningRate => ground::scale_learning_rate(&mut settings, 100.0),
+        let mut settings = settings.with(|settings| match self {
+            Self::LearningRate => ground::scale_learning_rate(settings, 100.0),
             Self::RecurrentGain => settings.model.recurrent_gain = Some(GAIN),
             Self::LargeEpsilon => {
                 settings.optimizer = OptimizerSettings::Adam(AdamSettings { epsilon: EPSILON, ..adam })
             }
             Self::SmallBeta2 => settings.optimizer = OptimizerSettings::Adam(AdamSettings { beta2: BETA2, ..adam }),
-            Self::Padding => {
-                settings.data.length = PADDED;
-                dataset = ground::dataset(&mut settings)?;
-            }
+            Self::Padding => settings.data.length = PADDED,
             _ => unreachable!("{self:?} is no fault of the settings"),
+        })?;
+        if matches!(self, Self::Padding) {
+            dataset = ground::dataset(&mut settings)?;
         }
         Ok(Subject::new(settings, dataset)?)
     }

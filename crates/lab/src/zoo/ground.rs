@@ -1,7 +1,7 @@
 //! What every specimen starts from: a small run that trains well within a few seconds.
 
 use anyhow::{Context, Result};
-use flameout_experiment::{Case, Dataset, Settings};
+use flameout_experiment::{Case, Dataset, Settings, UncheckedSettings};
 use flameout_optim::{Constant, Schedule};
 
 use crate::root;
@@ -19,31 +19,32 @@ const SPELT_WORDS: u64 = 2000;
 
 /// The settings of a healthy run.
 pub fn settings(case: Case, seed: u64) -> Settings {
-    let mut settings = Settings::for_case(case);
-    settings.seed = seed;
-    settings.data.words = WORDS;
-    settings.model.units = Some(UNITS);
-    settings.training.batch = BATCH;
-    settings.schedule = Schedule::Constant(Constant {
-        learning_rate: match case {
-            Case::LstmSingle | Case::GruSingle => 0.006,
-            Case::LstmDouble => 0.004,
-        },
-    });
-    settings
+    let learning_rate = match case {
+        Case::LstmSingle | Case::GruSingle => 0.006,
+        Case::LstmDouble => 0.004,
+    };
+    let change = |settings: &mut UncheckedSettings| {
+        settings.seed = seed;
+        settings.data.words = WORDS;
+        settings.model.units = Some(UNITS);
+        settings.training.batch = BATCH;
+        settings.schedule = Schedule::Constant(Constant { learning_rate });
+    };
+    Settings::for_case(case).with(change).expect("settings of the zoo")
 }
 
 /// The words that the settings name, and as many epochs as the run is to have.
 pub fn dataset(settings: &mut Settings) -> Result<Dataset> {
     let dataset = Dataset::open(settings, &root());
     let dataset = dataset.with_context(|| settings.data.vectors.display().to_string())?;
-    settings.training.epochs = (STEPS * BATCH as u64).div_ceil(dataset.train.len() as u64);
+    let epochs = (STEPS * BATCH as u64).div_ceil(dataset.train.len() as u64);
+    *settings = settings.with(|settings| settings.training.epochs = epochs)?;
     Ok(dataset)
 }
 
 /// More words, with targets that the spelling decides.
 pub fn spelt_dataset(settings: &mut Settings) -> Result<Dataset> {
-    settings.data.words = SPELT_WORDS;
+    *settings = settings.with(|settings| settings.data.words = SPELT_WORDS)?;
     let mut dataset = dataset(settings)?;
     spell_targets(&mut dataset);
     Ok(dataset)
@@ -69,7 +70,7 @@ fn spell_targets(dataset: &mut Dataset) {
 }
 
 /// The learning rate times a factor.
-pub fn scale_learning_rate(settings: &mut Settings, factor: f64) {
+pub fn scale_learning_rate(settings: &mut UncheckedSettings, factor: f64) {
     if let Schedule::Constant(constant) = &mut settings.schedule {
         constant.learning_rate *= factor;
     }

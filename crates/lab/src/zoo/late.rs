@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use flameout_cells::Tensor;
 use flameout_doctor::Subject;
-use flameout_experiment::dataset::Batch;
+use flameout_experiment::Batch;
 use flameout_experiment::{Case, FloatsMut, Intervention};
 use ndarray::Axis;
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,7 @@ impl Late {
     pub fn subject(self, case: Case, seed: u64) -> Result<Subject> {
         let mut settings = ground::settings(case, seed);
         let dataset = ground::dataset(&mut settings)?;
-        settings.training.epochs *= 2;
+        let settings = settings.with(|settings| settings.training.epochs *= 2)?;
         let subject = Subject::new(settings, dataset)?;
         let start = subject.start.parameters().to_vec();
         let sabotage = Sabotage { late: self, at: Self::step(seed), before: Vec::new(), start };

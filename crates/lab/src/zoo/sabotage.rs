@@ -1,7 +1,7 @@
 //! Faults of a program: what reaches into the steps of a run.
 
 use flameout_cells::Tensor;
-use flameout_experiment::dataset::Batch;
+use flameout_experiment::Batch;
 use flameout_experiment::{FloatsMut, Intervention};
 use ndarray::Axis;
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::ValueEnum;
 use flameout_doctor::Subject;
-use flameout_experiment::{Case, Settings};
+use flameout_experiment::{Case, UncheckedSettings};
 use flameout_model::{Flavour, LossKind};
 use flameout_optim::{AdamForm, AdamSettings, Clipping, OptimizerSettings};
 use serde::{Deserialize, Serialize};
@@ -52,8 +52,7 @@ impl Variation {
 
     /// The run.
     pub fn subject(self, case: Case, seed: u64) -> Result<Subject> {
-        let mut settings = ground::settings(case, seed);
-        self.vary(&mut settings);
+        let mut settings = ground::settings(case, seed).with(|settings| self.vary(settings))?;
         let dataset = match self {
             Self::SpeltTargets => ground::spelt_dataset(&mut settings)?,
             _ => ground::dataset(&mut settings)?,
@@ -61,7 +60,7 @@ impl Variation {
         Ok(Subject::new(settings, dataset)?)
     }
 
-    fn vary(self, settings: &mut Settings) {
+    fn vary(self, settings: &mut UncheckedSettings) {
         let adam = AdamSettings::default();
         match self {
             Self::Plain | Self::SpeltTargets => {}

@@ -1,7 +1,7 @@
 //! What the doctor said.
 
 use flameout_curves::argument;
-use flameout_doctor::check::{Check, Grade};
+use flameout_doctor::{Check, Grade};
 use flameout_doctor::{Diagnosis, Finding, Trials, Verdict};
 use maud::{Markup, html};
 

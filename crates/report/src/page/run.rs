@@ -1,6 +1,6 @@
 //! The page of a run.
 
-use flameout_experiment::summary::Quality;
+use flameout_experiment::Quality;
 use flameout_experiment::{Summary, describe_guarded};
 use maud::{Markup, html};
 

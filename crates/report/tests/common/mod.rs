@@ -4,9 +4,9 @@ use std::path::Path;
 
 use flameout_curves::Symptom;
 use flameout_curves::outcome::{Baseline, Best, DEFINITION};
+use flameout_experiment::Quality;
 use flameout_experiment::run_directory::Environment;
-use flameout_experiment::summary::Quality;
-use flameout_experiment::{Case, EpochRecord, Record, Settings, StepRecord, Summary};
+use flameout_experiment::{Case, EpochRecord, Record, Settings, StepRecord, Summary, UncheckedSettings};
 
 /// The step of the spike that lasts a single step.
 pub const SPIKE: u64 = 777;
@@ -47,10 +47,11 @@ pub fn records(steps: u64, onset: Option<u64>) -> Vec<Record> {
 
 /// Settings that differ from the question's, with a hostile path.
 pub fn settings() -> Settings {
-    let mut settings = Settings::for_case(Case::GruSingle);
-    settings.set("model.units", "64").unwrap();
-    settings.data.vectors = "<script>alert(1)</script>.bin".into();
-    settings
+    let change = |settings: &mut UncheckedSettings| {
+        settings.model.units = Some(64);
+        settings.data.vectors = "<script>alert(1)</script>.bin".into();
+    };
+    Settings::for_case(Case::GruSingle).with(change).unwrap()
 }
 
 /// Writes what a run that is going on has.

@@ -45,6 +45,7 @@ impl ReadReport {
     }
 
     /// Whether nothing was found wrong. What the filter left out is not wrong.
+    #[must_use]
     pub fn is_clean(&self) -> bool {
         [&self.non_finite, &self.duplicate, &self.ends_in_number, &self.empty, &self.invalid_utf8]
             .iter()

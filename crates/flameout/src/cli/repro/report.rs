@@ -16,7 +16,7 @@ const WIDEST: usize = 80;
 
 /// The network, and every setting that differs from the question's.
 pub fn print_settings(settings: &Settings) {
-    let question = Settings { seed: settings.seed, ..Settings::for_case(settings.case) };
+    let question = Settings::for_case(settings.case);
     show!(
         "{}, {} units, seed {}, {} epochs of batches of {}",
         settings.case.name(),
@@ -26,8 +26,10 @@ pub fn print_settings(settings: &Settings) {
         settings.training.batch
     );
     // The question does not tell its number of epochs.
-    let differences: Vec<_> =
-        differences(&question, settings).into_iter().filter(|(key, _)| key != "training.epochs").collect();
+    let differences: Vec<_> = differences(&question, settings)
+        .into_iter()
+        .filter(|(key, _)| key != "seed" && key != "training.epochs")
+        .collect();
     if differences.is_empty() {
         show!("Every setting is the question's (the question does not tell its number of epochs).");
         return;
@@ -36,7 +38,7 @@ pub fn print_settings(settings: &Settings) {
     let (by_default, entries) = (super::collapse::settings(settings.case).entries(), settings.entries());
     for (key, text) in differences {
         let is_default = by_default.get(&key) == entries.get(&key);
-        let reason = super::collapse::reason(settings.case, &key).filter(|_| is_default);
+        let reason = super::collapse::reason(&key).filter(|_| is_default);
         show!("  {text}{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default());
     }
 }
@@ -62,7 +64,7 @@ pub fn print_begin(begun: &Begun<'_>) {
     for warning in &begun.warnings {
         tell!("warning: {warning}");
     }
-    let left_out = dataset.skipped.len() + dataset.unusable.len();
+    let left_out = dataset.skipped.len();
     show!(
         "{} words to train on, {} to test on ({left_out} left out), {} characters; {} parameters; {} on {} threads",
         dataset.train.len(),

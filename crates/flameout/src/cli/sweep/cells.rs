@@ -10,11 +10,13 @@ use super::results::Row;
 use crate::cli::table;
 
 /// A few words that tell a run from the question's.
+#[must_use]
 pub fn label(settings: &Settings) -> String {
     format!("{} seed {} {}", settings.case.name(), settings.seed, changes(settings, &[]))
 }
 
 /// What differs from the question's settings, but for the case, the seed, how long the run is, and `known` settings.
+#[must_use]
 pub fn changes(settings: &Settings, known: &[&str]) -> String {
     let question = Settings::for_case(settings.case).entries();
     let dull = ["case", "seed", "training.epochs", "training.checkpoint-every", "training.stop-after-collapse"];
@@ -31,7 +33,7 @@ pub fn changes(settings: &Settings, known: &[&str]) -> String {
 pub fn by_setting<'a, T>(runs: impl IntoIterator<Item = (&'a Settings, T)>) -> Vec<(String, Vec<T>)> {
     let mut cells: Vec<(String, Vec<T>)> = Vec::new();
     for (settings, of_run) in runs {
-        let label = label(&Settings { seed: 0, ..settings.clone() }).replace(" seed 0", "");
+        let label = format!("{} {}", settings.case.name(), changes(settings, &[]));
         match cells.iter_mut().find(|(other, _)| *other == label) {
             Some((_, cell)) => cell.push(of_run),
             None => cells.push((label, vec![of_run])),
@@ -41,6 +43,7 @@ pub fn by_setting<'a, T>(runs: impl IntoIterator<Item = (&'a Settings, T)>) -> V
 }
 
 /// What became of a run, in a few words.
+#[must_use]
 pub fn result(summary: &Summary) -> String {
     let best = summary.best.map_or("no best loss".to_owned(), |best| format!("best loss {:.6}", best.loss));
     let trained =

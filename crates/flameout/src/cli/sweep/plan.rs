@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use flameout_experiment::{Case, Dataset, Settings};
+use flameout_experiment::{Case, Dataset, Settings, UncheckedSettings};
 use flameout_files::{TOML, read_text};
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -59,12 +59,11 @@ impl Plan {
         let (mut runs, mut seen) = (Vec::new(), BTreeSet::new());
         for &seed in &self.seeds {
             for changes in self.changes()? {
-                let mut settings = self.with(changes)?;
-                settings.seed = seed;
+                let mut settings = self.with(seed, changes)?;
                 if let Some(steps) = self.steps {
-                    settings.training.epochs = steps.div_ceil(epoch_lengths.of(&settings, base)?);
+                    let epochs = steps.div_ceil(epoch_lengths.of(&settings, base)?);
+                    settings = settings.with(|settings| settings.training.epochs = epochs)?;
                 }
-                settings.check()?;
                 if seen.insert(settings.hash()) {
                     runs.push(settings);
                 }
@@ -81,7 +80,7 @@ impl Plan {
         let mut runs = Vec::new();
         for &seed in &self.seeds {
             for changes in self.changes()? {
-                runs.push(Settings { seed, ..self.with(changes)? });
+                runs.push(self.with(seed, changes)?);
             }
         }
         Ok(runs)
@@ -105,12 +104,13 @@ impl Plan {
     }
 
     /// The question's settings with the plan's, and then these, in their place.
-    fn with(&self, changes: Table) -> Result<Settings> {
+    fn with(&self, seed: u64, changes: Table) -> Result<Settings> {
         let changed = merged(self.settings.clone(), changes);
         let case = changed.get("case").cloned().context("`settings` or `grid` must name a `case`")?;
         let case: Case = case.try_into().context("case")?;
         let complete = Table::try_from(Settings::for_case(case)).expect("settings are plain data");
-        Ok(merged(complete, changed).try_into()?)
+        let settings: UncheckedSettings = merged(complete, changed).try_into()?;
+        Ok(UncheckedSettings { seed, ..settings }.try_into()?)
     }
 }
 

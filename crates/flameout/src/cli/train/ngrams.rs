@@ -12,11 +12,10 @@ use ndarray::Axis;
 
 use super::Args;
 use crate::cli::evaluate::{held_out, print_scores};
-use crate::cli::known::NGramsData;
 use crate::cli::table::counted;
 use crate::cli::{base, progress, setting};
 use crate::embedder::{Embedder, NGRAMS};
-use crate::space::NGRAMS_DATA;
+use crate::space::{NGRAMS_DATA, NGramsData};
 
 /// What --model calls it.
 pub const NAME: &str = "ngrams";
@@ -53,18 +52,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 fn settings(args: &Args) -> Result<Settings> {
     let vectors = args.vectors.as_ref().context("a model of n-grams needs --vectors")?;
-    let mut settings = Settings { seed: args.seed, ..Settings::for_case(Case::LstmSingle) };
-    settings.data.vectors = std::path::absolute(vectors).context("the path of the vectors")?;
-    settings.data.words = args.words.unwrap_or(0);
-    args.reading.apply(&mut settings.data);
+    let vectors = std::path::absolute(vectors).context("the path of the vectors")?;
+    let mut settings = Settings::for_case(Case::LstmSingle).with(|settings| {
+        settings.seed = args.seed;
+        settings.data.vectors = vectors;
+        settings.data.words = args.words.unwrap_or(0);
+        args.reading.apply(&mut settings.data);
+    })?;
     if let Some(option) = args.of_network() {
         bail!("{option}: a model of n-grams has none but settings of its data; --model bidirectional trains a network");
     }
-    for change in &args.set {
-        let (key, value) = setting::pair(change)?;
-        settings.set(key, value)?;
-    }
-    settings.check()?;
+    setting::apply(&mut settings, &args.set)?;
     Ok(settings)
 }
 

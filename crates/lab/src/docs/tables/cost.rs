@@ -32,12 +32,11 @@ mod tests {
 
     #[test]
     fn measured_sizes_cost_what_was_measured() {
-        let mut settings = Settings::for_case(Case::GruSingle);
+        let sized =
+            |units| Settings::for_case(Case::GruSingle).with(|settings| settings.model.units = Some(units)).unwrap();
         for (units, milliseconds) in [(64, 0.86), (256, 6.7), (1024, 84.0)] {
-            settings.model.units = Some(units);
-            assert!((hours(&settings) * 3.6e6 / milliseconds - 1.0).abs() < 1e-9, "{units}");
+            assert!((hours(&sized(units)) * 3.6e6 / milliseconds - 1.0).abs() < 1e-9, "{units}");
         }
-        settings.model.units = Some(128);
-        assert!((0.86..6.7).contains(&(hours(&settings) * 3.6e6)));
+        assert!((0.86..6.7).contains(&(hours(&sized(128)) * 3.6e6)));
     }
 }

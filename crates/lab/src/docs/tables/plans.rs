@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use flameout::report::whole;
-use flameout_experiment::Settings;
+use flameout_experiment::{Settings, UncheckedSettings};
 
 use super::{cost, markdown};
 use crate::hunt::plan::Plan;
@@ -42,12 +42,12 @@ impl Planned {
     /// The rows of those runs that are made.
     pub fn rows<'a>(&self, rows: &'a [Row]) -> impl Iterator<Item = &'a Row> {
         self.runs.iter().filter_map(|run| {
-            let mut wanted = run.clone();
+            let mut wanted = UncheckedSettings::clone(run);
             rows.iter().find(|row| {
                 if !self.measured {
                     wanted.training.epochs = row.settings.training.epochs;
                 }
-                row.settings == wanted
+                *row.settings == wanted
             })
         })
     }
