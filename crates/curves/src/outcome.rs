@@ -111,7 +111,7 @@ pub struct BestTest {
 
 /// A rise of the loss that is going on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Rise {
+struct OngoingRise {
     onset: u64,
     /// The step at which it reached the mean predictor's loss, if it has.
     risen_at: Option<u64>,
@@ -128,7 +128,7 @@ pub struct Outcome {
     best: Option<Best>,
     best_test: Option<BestTest>,
     trained_well_at: Option<u64>,
-    rise: Option<Rise>,
+    rise: Option<OngoingRise>,
     spikes: Vec<u64>,
     collapse_onset: Option<u64>,
     non_finite: bool,
@@ -212,12 +212,12 @@ impl Outcome {
         }
         let half_way = 0.5 * (best.loss + self.baseline.train_loss);
         if smoothed.loss < half_way {
-            if let Some(Rise { onset, risen_at: Some(_), .. }) = self.rise.take() {
+            if let Some(OngoingRise { onset, risen_at: Some(_), .. }) = self.rise.take() {
                 self.spikes.push(onset);
             }
             return;
         }
-        let rise = self.rise.get_or_insert(Rise { onset: smoothed.step, risen_at: None, on_test: false });
+        let rise = self.rise.get_or_insert(OngoingRise { onset: smoothed.step, risen_at: None, on_test: false });
         if smoothed.loss >= self.baseline.train_loss {
             rise.risen_at.get_or_insert(smoothed.step);
         }
@@ -267,7 +267,7 @@ impl Outcome {
     #[must_use]
     pub fn risen_since(&self) -> Option<u64> {
         match (self.collapse_onset, self.rise) {
-            (None, Some(Rise { onset, risen_at: Some(_), .. })) => Some(onset),
+            (None, Some(OngoingRise { onset, risen_at: Some(_), .. })) => Some(onset),
             _ => None,
         }
     }

@@ -54,55 +54,30 @@ pub use space::Space;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// Threads may share and send what the crates make, as the API guidelines ask: this module compiles only if they may.
+/// Threads may share and send what the crates make, as the API guidelines ask: this compiles only if they may.
 #[cfg(test)]
 mod threads {
+    macro_rules! may_share {
+        ($($name:ty),* $(,)?) => { const _: &[fn()] = &[$(may_share::<$name>),*]; };
+    }
+
     fn may_share<T: Send + Sync>() {}
 
-    const _: &[fn()] = &[
-        may_share::<crate::encoder::CharEncoder>,
-        may_share::<crate::encoder::Encoded>,
-        may_share::<crate::encoder::Error>,
-        may_share::<crate::word2vec::WordVectors>,
-        may_share::<crate::word2vec::FastText>,
-        may_share::<crate::word2vec::ReadOptions>,
-        may_share::<crate::word2vec::Error>,
-        may_share::<crate::curves::Curve>,
-        may_share::<crate::curves::judge::Judgement>,
-        may_share::<crate::curves::Error>,
-        may_share::<crate::kernels::PackedLeft<f32>>,
-        may_share::<crate::kernels::PackedRight<f32>>,
-        may_share::<crate::cells::Lstm<f32>>,
-        may_share::<crate::cells::Gru<f32>>,
-        may_share::<crate::cells::Bidirectional<f32, crate::cells::Lstm<f32>>>,
-        may_share::<crate::cells::Dense<f32>>,
-        may_share::<crate::optim::AnyOptimizer<f32>>,
-        may_share::<crate::optim::LearningRate>,
-        may_share::<crate::optim::Error>,
-        may_share::<crate::model::Sequential<f32>>,
-        may_share::<crate::model::Sequential<f64, ()>>,
-        may_share::<crate::model::Builder<f32>>,
-        may_share::<crate::model::State<f32>>,
-        may_share::<crate::model::Error>,
-        may_share::<crate::experiment::Settings>,
-        may_share::<crate::experiment::Dataset>,
-        may_share::<crate::experiment::Trainer>,
-        may_share::<crate::experiment::Snapshot>,
-        may_share::<crate::experiment::RunDirectory>,
-        may_share::<crate::experiment::Error>,
-        may_share::<crate::doctor::Subject>,
-        may_share::<crate::doctor::Course>,
-        may_share::<crate::doctor::StateRecorder>,
-        may_share::<crate::doctor::Diagnosis>,
-        may_share::<crate::doctor::Error>,
-        may_share::<crate::ngrams::Model>,
-        may_share::<crate::ngrams::Error>,
-        may_share::<crate::Embedder>,
-        may_share::<crate::Error>,
-    ];
+    use crate::{cells, curves, doctor, encoder, experiment, kernels, model, ngrams, optim, word2vec};
 
+    may_share! {
+        encoder::CharEncoder, encoder::Encoded, encoder::Error,
+        word2vec::WordVectors, word2vec::FastText, word2vec::ReadOptions, word2vec::Error,
+        curves::Curve, curves::judge::Judgement, curves::Error, kernels::PackedLeft<f32>, kernels::PackedRight<f32>,
+        cells::Lstm<f32>, cells::Gru<f32>, cells::Bidirectional<f32, cells::Lstm<f32>>, cells::Dense<f32>,
+        optim::AnyOptimizer<f32>, optim::LearningRate, optim::Error,
+        model::Sequential<f32>, model::Sequential<f64, ()>, model::Builder<f32>, model::State<f32>, model::Error,
+        experiment::Settings, experiment::Dataset, experiment::Trainer, experiment::Snapshot, experiment::RunDirectory,
+        experiment::Error, doctor::Subject, doctor::Course, doctor::StateRecorder, doctor::Diagnosis, doctor::Error,
+        ngrams::Model, ngrams::Error, crate::Embedder, crate::Error,
+    }
     #[cfg(feature = "report")]
-    const _: &[fn()] = &[may_share::<crate::report::Run>, may_share::<crate::report::Error>];
+    may_share! { crate::report::Run, crate::report::Error }
     #[cfg(feature = "interchange")]
-    const _: &[fn()] = &[may_share::<crate::interchange::Model>, may_share::<crate::interchange::Error>];
+    may_share! { crate::interchange::Model, crate::interchange::Error }
 }

@@ -1,6 +1,6 @@
 //! The series of a log, each by itself.
 
-use crate::curve::{Curve, EpochPoint, Measure, Point};
+use crate::curve::{Curve, Measure, Point};
 
 use super::judgement::{Judged, Overfitting, Series, SeriesEvent, TOO_SHORT};
 use super::numbers::{Kind, Numbers, Scale};
@@ -58,27 +58,25 @@ impl<'a> Look<'a> {
             diverged: false,
             whole: 1.0,
         };
-        let (points, tests) = (&curve.points, &curve.epochs);
+        let points = &curve.points;
         let sound = &points[..zeros.unwrap_or(points.len())];
         let columns = &curve.columns;
         let measure = |loss: f64| match curve.measure {
             Measure::Perplexity => libm::log(loss),
             Measure::Loss | Measure::ErrorRate => loss,
         };
-        let of_training = |get: fn(&Point) -> Option<f64>| pairs(points, move |point| Some((point.step, get(point)?)));
-        let of_tests = |get: fn(&EpochPoint) -> Option<f64>| pairs(tests, move |test| Some((number(test), get(test)?)));
-        let losses = of_training(|point| Some(point.loss));
+        let losses = Series::Loss.values(curve);
         // Not of a log of accuracies alone. A loss that is never finite is one, too.
         let has_loss =
             columns.loss.is_some() || columns.accuracy.is_none() || losses.iter().any(|(_, loss)| !loss.is_nan());
         if has_loss {
-            let known = pairs(sound, |point| Some((point.step, measure(point.loss))));
+            let known = sound.iter().map(|point| (point.step, measure(point.loss))).collect();
             look.add(Series::Loss, Kind::Loss, columns.loss.as_ref(), &losses, known);
         }
-        let tested = of_tests(|test| test.test_loss);
+        let tested = Series::ValidationLoss.values(curve);
         let known = tested.iter().map(|&(step, loss)| (step, measure(loss))).collect();
         look.add(Series::ValidationLoss, Kind::Loss, columns.validation_loss.as_ref(), &tested, known);
-        let accuracies = [of_training(|point| point.accuracy), of_tests(|test| test.test_accuracy)];
+        let accuracies = [Series::Accuracy.values(curve), Series::ValidationAccuracy.values(curve)];
         let largest =
             accuracies.iter().flatten().map(|(_, accuracy)| *accuracy).filter(|accuracy| accuracy.is_finite());
         look.whole = if largest.fold(0.0, f64::max) > 1.5 { 100.0 } else { 1.0 };
@@ -87,7 +85,8 @@ impl<'a> Look<'a> {
             let known = accuracies.iter().map(|&(step, accuracy)| (step, -accuracy / look.whole)).collect();
             look.add(series, Kind::Accuracy, column.as_ref(), accuracies, known);
         }
-        let norms = pairs(sound, |point| Some((point.step, point.gradient_norm?)));
+        let norms: Vec<(u64, f64)> =
+            sound.iter().filter_map(|point| Some((point.step, point.gradient_norm?))).collect();
         look.add(Series::GradientNorm, Kind::Gradient, columns.gradient_norm.as_ref(), &norms.clone(), norms);
         look.not_finite = look.not_finite();
         look
@@ -193,7 +192,7 @@ impl<'a> Look<'a> {
     }
 
     fn not_finite(&self) -> Vec<SeriesEvent> {
-        let (points, tests) = (&self.curve.points, &self.curve.epochs);
+        let points = &self.curve.points;
         let mut events = Vec::new();
         if self.rows(Series::Loss) > 0 {
             let mut found = non_finite::events(self.curve);
@@ -216,7 +215,7 @@ impl<'a> Look<'a> {
                 event,
             }));
         }
-        let losses = pairs(tests, |test| Some((number(test), test.test_loss?)));
+        let losses = Series::ValidationLoss.values(self.curve);
         let mut at = 0;
         while let Some(begin) = (at..losses.len()).find(|&index| !losses[index].1.is_finite()) {
             let finite = |index: &usize| {
@@ -320,15 +319,6 @@ impl<'a> Look<'a> {
             .filter_map(|series| self.numbers(*series))
             .any(|numbers| numbers.len() >= FEWEST && self.is_better(numbers))
     }
-}
-
-/// The number of a test's row.
-fn number(test: &EpochPoint) -> u64 {
-    test.step.unwrap_or(test.epoch)
-}
-
-fn pairs<T>(of: &[T], pair: impl Fn(&T) -> Option<(u64, f64)>) -> Vec<(u64, f64)> {
-    of.iter().filter_map(pair).collect()
 }
 
 /// The first of the rows of exactly 0.0 at the end, if the loss was not near 0 before.

@@ -123,8 +123,8 @@ struct Band {
     lowest: VecDeque<(usize, f64)>,
 }
 
-/// Indices of a rise: its first sign, the first point outside, and where it was certain.
-struct Rise {
+/// Indices of where a series left its band: its first sign, the first point outside, and where it was certain.
+struct Departure {
     sign: usize,
     outside: usize,
     certain: usize,
@@ -190,7 +190,7 @@ impl Band {
     }
 
     /// Takes points into the band from an index on, until there is a rise.
-    fn rise(&mut self, series: &Series, begin: usize) -> Option<Rise> {
+    fn rise(&mut self, series: &Series, begin: usize) -> Option<Departure> {
         let mut in_a_row = [0; STEPS.len()];
         let mut next = begin;
         for index in begin..series.log.len() {
@@ -199,7 +199,7 @@ impl Band {
                 if *in_a_row == scale.in_a_row {
                     let outside = index + 1 - *in_a_row;
                     let sign = self.sign(series, begin, outside).unwrap_or(outside);
-                    return Some(Rise { sign, outside, certain: index, scale });
+                    return Some(Departure { sign, outside, certain: index, scale });
                 }
             }
             // What is outside but for a moment is noise.
@@ -219,7 +219,7 @@ impl Band {
     }
 
     /// Where a rise ends, and whether because it is back.
-    fn way_back(&self, series: &Series, rise: &Rise) -> (usize, bool) {
+    fn way_back(&self, series: &Series, rise: &Departure) -> (usize, bool) {
         let Scale { around, factor, noise, in_a_row, .. } = rise.scale;
         let inside = self.level().unwrap_or(f64::INFINITY) + 0.5 * self.height(factor, noise);
         let last = rise.outside.saturating_add(series.patience).min(series.log.len());

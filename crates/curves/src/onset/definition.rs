@@ -70,13 +70,13 @@ impl Clock {
 /// An outcome, and the changes that were seen in it.
 struct Watch {
     outcome: Outcome,
-    current: Option<Rise>,
-    rises: Vec<Rise>,
+    current: Option<DefinedRise>,
+    rises: Vec<DefinedRise>,
 }
 
 /// A rise; steps as shown, points by index.
 #[derive(Clone, Copy)]
-struct Rise {
+struct DefinedRise {
     /// What the outcome calls its onset.
     onset: u64,
     /// Where it began, if it was on its way before what the outcome calls the onset.
@@ -94,17 +94,17 @@ impl Watch {
             return;
         }
         if let Some(onset) = self.outcome.risen_since() {
-            let rise = Rise { onset, begin: onset, risen: index, recovered: None, kind: EventKind::Unsettled };
+            let rise = DefinedRise { onset, begin: onset, risen: index, recovered: None, kind: EventKind::Unsettled };
             self.current.get_or_insert(rise);
         }
         if let Some(onset) = self.outcome.collapse_onset() {
             // A number that is not finite is its own onset, even in a rise that is on its way.
             let (begin, risen) = self.current.take().map_or((onset, index), |rise| (rise.begin, rise.risen));
-            self.rises.push(Rise { onset, begin, risen, recovered: None, kind: EventKind::Collapse });
+            self.rises.push(DefinedRise { onset, begin, risen, recovered: None, kind: EventKind::Collapse });
         } else if self.outcome.spikes().len() > spikes
             && let Some(rise) = self.current.take()
         {
-            self.rises.push(Rise { recovered: Some(index), kind: EventKind::Spike, ..rise });
+            self.rises.push(DefinedRise { recovered: Some(index), kind: EventKind::Spike, ..rise });
         }
     }
 
@@ -124,7 +124,7 @@ struct Watched<'a> {
 
 impl Watched<'_> {
     /// The event that a rise is; the one before was over at this step.
-    fn event(&self, rise: &Rise, over: u64) -> Event {
+    fn event(&self, rise: &DefinedRise, over: u64) -> Event {
         let step = |index: usize| self.curve.points[index].step;
         let begin = step(self.clock.index(rise.begin));
         // Smoothing delays what is called the onset by as much as its window.
