@@ -10,6 +10,8 @@ use crate::hunt::results::{Results, Row};
 
 /// Kept epochs that a mean is over: a run has few test words.
 const EPOCHS: usize = 10;
+/// Steps after the onset whose mean shows what the collapse has done. Some networks learn again later.
+const AFTER: std::ops::RangeInclusive<u64> = 1000..=3000;
 
 /// A line for each collapsed run whose kept curve has hit@10 of test words.
 pub fn table(results: &Results) -> Result<String> {
@@ -21,18 +23,24 @@ pub fn table(results: &Results) -> Result<String> {
         let hits: Vec<(u64, f64)> =
             points.iter().filter_map(|point| Some((point.step, point.test_hit_at_10?))).collect();
         let begun = hits.partition_point(|&(step, _)| step < onset);
-        if let (Some(before), Some(after)) = (mean_of_last(&hits[..begun]), mean_of_last(&hits[begun..])) {
-            lines.push((key(&row), line(&row, onset, [before, after])));
+        let (before, after) = hits.split_at(begun);
+        let soon: Vec<_> = after.iter().copied().filter(|(step, _)| AFTER.contains(&(step - onset))).collect();
+        if let (Some(before), Some(soon), Some(end)) = (mean_of_last(before), mean(&soon), mean_of_last(after)) {
+            lines.push((key(&row), line(&row, onset, [before, soon, end])));
         }
     }
     lines.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let titles = ["network", "learning rate", "seed", "onset", "before", "in the end", "guessing"];
+    let titles =
+        ["network", "learning rate", "seed", "onset", "before", "1,000–3,000 steps after", "in the end", "guessing"];
     Ok(markdown(&titles, |column| column > 0, &lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>()))
 }
 
 fn mean_of_last(hits: &[(u64, f64)]) -> Option<f64> {
-    let last = &hits[hits.len().saturating_sub(EPOCHS)..];
-    (!last.is_empty()).then(|| last.iter().map(|(_, hits)| hits).sum::<f64>() / last.len() as f64)
+    mean(&hits[hits.len().saturating_sub(EPOCHS)..])
+}
+
+fn mean(hits: &[(u64, f64)]) -> Option<f64> {
+    (!hits.is_empty()).then(|| hits.iter().map(|(_, hits)| hits).sum::<f64>() / hits.len() as f64)
 }
 
 fn key(row: &Row) -> (&'static str, String, u64) {
@@ -43,11 +51,11 @@ fn rate(row: &Row) -> String {
     row.settings.schedule.learning_rate().map_or("falling".into(), |rate| rate.to_string())
 }
 
-fn line(row: &Row, onset: u64, hits: [f64; 2]) -> Vec<String> {
+fn line(row: &Row, onset: u64, hits: [f64; 3]) -> Vec<String> {
     let settings = &row.settings;
     let guessing = 10.0 / (row.summary.last.words + row.summary.test.words) as f64;
     let name = format!("`{}`, {} units", settings.case.name(), settings.model.units.unwrap_or(settings.case.units()));
     let first = [name, rate(row), settings.seed.to_string(), whole(onset)];
-    let shares = [hits[0], hits[1], guessing].map(|share| format!("{:.1} %", 100.0 * share));
+    let shares = hits.into_iter().chain([guessing]).map(|share| format!("{:.1} %", 100.0 * share));
     first.into_iter().chain(shares).collect()
 }
