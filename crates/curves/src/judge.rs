@@ -17,6 +17,7 @@
 
 mod band;
 mod judgement;
+mod lost;
 mod numbers;
 mod parts;
 mod planned;

@@ -8,7 +8,7 @@ use crate::outcome::Symptom;
 use super::judgement::{Judged, PartEvent, Series, TOO_SHORT};
 use super::numbers::{Kind, Numbers};
 use super::rise::{lasting, rises};
-use super::series::lost;
+use super::series::not_finite_from;
 
 /// Words of losses that rise when all is well: of two networks against each other, and of penalties.
 const BY_DESIGN: [&str; 16] = [
@@ -48,7 +48,7 @@ pub(super) fn judge(curve: &Curve) -> (Vec<Judged>, Vec<PartEvent>) {
 fn not_finite(other: &Other) -> Option<Event> {
     let end = other.values.iter().rev().take_while(|(_, value)| !value.is_finite()).count();
     let begin = other.values.len() - end;
-    (end > 0 && begin > 0).then(|| lost(other.values[begin].0))
+    (end > 0 && begin > 0).then(|| not_finite_from(other.values[begin].0))
 }
 
 fn collapse(other: &Other) -> Option<Event> {

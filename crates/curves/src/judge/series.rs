@@ -5,7 +5,7 @@ use crate::curve::{Curve, Measure, Point};
 use super::judgement::{Judged, Overfitting, Series, SeriesEvent, TOO_SHORT};
 use super::numbers::{Kind, Numbers, Scale};
 use super::rise::{Rise, lasting, rises};
-use super::slow;
+use super::{lost, slow};
 use crate::onset::{Detector, Event, EventKind, non_finite, outputs_seen};
 use crate::outcome::Symptom;
 use crate::stats::median;
@@ -125,8 +125,16 @@ impl<'a> Look<'a> {
             let from_the_start = from_the_start(numbers);
             let mut found = from_the_start.map_or_else(|| rises(numbers), |rise| vec![rise]);
             // Of a validation loss beside a sound training loss, a slow rise is overfitting.
-            if (Some(*series) == main || training_is_lost) && found.iter().all(|rise| rise.back) {
-                found.extend(slow::rise(numbers, found.last().map_or(0, |rise| rise.end)));
+            if Some(*series) == main || training_is_lost {
+                let stays = found.iter().position(|rise| !rise.back);
+                if stays.is_none_or(|at| lost::comes_too_late(numbers, &found[at])) {
+                    let healed = stays.unwrap_or(found.len());
+                    let from = found[..healed].last().map_or(0, |rise| rise.end);
+                    if let Some(rise) = slow::rise(numbers, from).or_else(|| lost::rise(numbers, from)) {
+                        found.truncate(healed);
+                        found.push(rise);
+                    }
+                }
             }
             training_is_lost |= *series == Series::Loss && found.iter().any(|rise| !rise.back);
             if Some(*series) == main {
@@ -200,8 +208,8 @@ impl<'a> Look<'a> {
                 let step = points[zeros].step;
                 let before = found.iter().rposition(|event| event.recovered.is_none_or(|back| back >= step));
                 match before {
-                    Some(last) => found[last] = lost(found[last].onset),
-                    None => found.push(lost(step)),
+                    Some(last) => found[last] = not_finite_from(found[last].onset),
+                    None => found.push(not_finite_from(step)),
                 }
             }
             let is_loss = |event: &Event| {
@@ -222,7 +230,7 @@ impl<'a> Look<'a> {
                 losses.get(*index..index + HEALED).is_some_and(|next| next.iter().all(|(_, loss)| loss.is_finite()))
             };
             let healed = (begin..losses.len()).find(finite);
-            let event = lost(losses[begin].0);
+            let event = not_finite_from(losses[begin].0);
             let kind = if healed.is_some() { EventKind::Spike } else { EventKind::Collapse };
             events.push(SeriesEvent {
                 series: Series::ValidationLoss,
@@ -335,7 +343,7 @@ fn zeros(points: &[Point]) -> Option<usize> {
 }
 
 /// Numbers that are not finite from a row to the end.
-pub(super) fn lost(step: u64) -> Event {
+pub(super) fn not_finite_from(step: u64) -> Event {
     Event {
         onset: step,
         first_sign: step,
