@@ -109,7 +109,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// A word for it.
+    /// Names it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -184,7 +184,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Words for it.
+    /// Describes it.
     #[must_use]
     pub fn describe(self) -> &'static str {
         match self {

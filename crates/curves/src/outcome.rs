@@ -75,7 +75,7 @@ pub enum Symptom {
 }
 
 impl Symptom {
-    /// What outputs look like, in words.
+    /// Describes what outputs look like.
     #[must_use]
     pub fn describe(self) -> &'static str {
         match self {

@@ -61,7 +61,7 @@ fn escaped(text: &str, must: impl Fn(char) -> bool) -> Cow<'_, str> {
         .into()
 }
 
-/// A number with six digits that count.
+/// Writes a number with six digits that count.
 #[must_use]
 pub fn six_digits(number: f64) -> String {
     let size = number.abs();

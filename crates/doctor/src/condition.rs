@@ -40,7 +40,7 @@ impl Condition {
         }
     }
 
-    /// What became of it, as a sentence; `number` writes a step.
+    /// Puts what became of the run into a sentence; `number` writes a step.
     #[must_use]
     pub fn describe(self, number: impl FnOnce(u64) -> String) -> String {
         match self {

@@ -47,7 +47,7 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// The name of the choice, with hyphens: `gate-activation`.
+    /// Names the choice, with hyphens: `gate-activation`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -51,7 +51,7 @@ impl OptimizerSettings {
         }
     }
 
-    /// How many numbers an optimiser keeps of each parameter, at most.
+    /// Counts the numbers that an optimiser keeps of each parameter, at most.
     #[must_use]
     pub fn buffers(&self) -> u64 {
         match self {

@@ -127,7 +127,7 @@ impl PartialEq for WordVectors {
     }
 }
 
-/// The place of the first number that is not finite.
+/// Finds the first number that is not finite.
 pub(crate) fn first_non_finite(row: &[f32]) -> Option<usize> {
     // Without an early way out, so that it runs at full width; nearly all rows are finite.
     let finite = row.iter().fold(true, |finite, x| finite & x.is_finite());

@@ -43,7 +43,7 @@ pub enum Series {
 }
 
 impl Series {
-    /// The numbers of this series, each with its step or epoch.
+    /// Takes the numbers of this series from a curve, each with its step or epoch.
     #[must_use]
     pub fn values(self, curve: &Curve) -> Vec<(u64, f64)> {
         let points = || curve.points.iter();

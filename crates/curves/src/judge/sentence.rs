@@ -8,7 +8,7 @@ use crate::printable::six_digits;
 use super::judgement::{Judged, Judgement, Series, SeriesEvent, Verdict};
 
 impl Judgement {
-    /// The event that the verdict is about: of several the first.
+    /// Finds the event that the verdict is about: of several the first.
     #[must_use]
     pub fn headline(&self) -> Option<&SeriesEvent> {
         use EventKind::{Collapse, Setback, Spike, Unsettled};
@@ -35,7 +35,7 @@ impl Judgement {
         events().find(|event| series.contains(&event.series)).or_else(|| events().next())
     }
 
-    /// The verdict as a sentence; rows of the log are called by this unit.
+    /// Puts the verdict into a sentence; rows of the log are called by this unit.
     #[must_use]
     pub fn describe(&self, unit: Unit) -> String {
         let unit = unit.name();

@@ -45,7 +45,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// Words for it.
+    /// Names it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ use super::DataSettings;
 use crate::error::Error;
 use crate::guard::GuardSettings;
 
-/// The values of [`Settings`](super::Settings), which may be out of their ranges.
+/// Holds the values of [`Settings`](super::Settings), which may be out of their ranges.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct UncheckedSettings {
