@@ -7,7 +7,6 @@ os.environ["KERAS_BACKEND"] = "jax"
 NEEDS = {
     "test_torch.py": ["torch"],
     "test_guard_torch.py": ["torch"],
-    "test_memory.py": ["torch"],
     "test_lightning.py": ["torch", "lightning"],
     "test_huggingface.py": ["torch", "transformers", "accelerate"],
     "test_keras.py": ["keras", "jax"],

@@ -128,8 +128,7 @@ class Directory:
 
     def _read_state(self, path: Path) -> Snapshot:
         tensors, told = self._framework.load(path)
-        size = sum(int(tensor.nbytes) for tensor in tensors.values())
-        return Snapshot(int(told["step"]), Tree(tensors, json.loads(told["skeleton"])), size)
+        return Snapshot(int(told["step"]), Tree(tensors, json.loads(told["skeleton"])))
 
     def read_steps(self) -> list[RecordedStep]:
         """Read all batches that follow each other without a gap, up to the last."""

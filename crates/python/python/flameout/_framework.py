@@ -30,7 +30,7 @@ class RecordedStep:
         self.begins_epoch = begins_epoch
         #: Whether a guard left its update out.
         self.skipped = False
-        self.bytes = sum(tensor.nbytes for tensor in batch.tensors.values())
+        self.bytes = batch.bytes
 
     @property
     def rows(self) -> int:
@@ -111,8 +111,11 @@ class Framework(Protocol):
 
     name: str
 
-    def state(self) -> Tree[Any]:
-        """Copy everything that a run goes on from."""
+    def live(self) -> Tree[Any]:
+        """Return everything that a run goes on from; its tensors are those of the run."""
+
+    def copy(self, tree: Tree[Any]) -> Tree[Any]:
+        """Copy tensors into the memory of the host."""
 
     def restore(self, state: Tree[Any]) -> None:
         """Go back to a state."""

@@ -19,6 +19,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from flameout._framework import Birth, Change, Moment, RecordedStep
+from flameout._memory import LARGE, block_of
 from flameout._tree import Tree
 from flameout.keras import changes, numbers
 
@@ -109,13 +110,16 @@ class KerasRun:
         trained, others, optimizer = ([variable.value for variable in part] for part in variables)
         self.now = (trained, others, optimizer, [variable.value for variable in model.metrics_variables])
 
-    def state(self) -> Tree[NDArray[Any]]:
-        """Copy the state."""
+    def live(self) -> Tree[Any]:
+        """Return the state, as JAX holds it."""
         names = ("trained", "others", "optimizer", "metrics")
         nested: dict[str, Any] = {name: list(part) for name, part in zip(names, self.now, strict=True)}
         nested |= {"fresh-metrics": self.fresh_metrics, "kernels-at-start": self.kernels_at_start, "guarded": self.guarded}
-        # `fit` gives the memory of a state away with the next step.
-        return Tree.of(nested, lambda value: np.array(value) if _is_array(value) else None, "state")
+        return Tree.of(nested, lambda value: value if _is_array(value) else None, "state")
+
+    def copy(self, tree: Tree[Any]) -> Tree[NDArray[Any]]:
+        """Copy arrays into the memory of the host: `fit` gives the memory of a state away with the next step."""
+        return Tree(_copies(tree.tensors), tree.skeleton)
 
     def restore(self, state: Tree[NDArray[Any]]) -> None:
         """Go back to a state; the model's variables are left alone."""
@@ -293,6 +297,18 @@ class KerasRun:
 
 def _index_of(variables: Sequence[Any], variable: Any) -> int | None:
     return next((at for at, other in enumerate(variables) if other is variable), None)
+
+
+def _copies(arrays: dict[str, Any]) -> dict[str, NDArray[Any]]:
+    """Copy arrays into one block of memory on the host, if they are large."""
+    if sum(array.nbytes for array in arrays.values()) < LARGE:
+        return {name: np.array(array) for name, array in arrays.items()}
+    block, offsets = block_of([array.nbytes for array in arrays.values()])
+    copies = {}
+    for (name, array), offset in zip(arrays.items(), offsets, strict=True):
+        copies[name] = np.ndarray(array.shape, array.dtype, block, offset)
+        copies[name][...] = array
+    return copies
 
 
 def _is_array(value: Any) -> bool:

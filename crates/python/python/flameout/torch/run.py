@@ -13,6 +13,7 @@ import safetensors.torch
 import torch
 
 from flameout._framework import Birth, Change, Moment, RecordedStep
+from flameout._memory import LARGE, block_of
 from flameout._tree import Tree
 from flameout.torch import changes, numbers
 
@@ -42,8 +43,8 @@ class TorchRun:
         #: Samples in the batch that is replayed.
         self.rows = 0
 
-    def state(self) -> Tree[torch.Tensor]:
-        """Copy parameters, buffers, gradients, and the states of optimiser, scheduler and scaler."""
+    def live(self) -> Tree[torch.Tensor]:
+        """Return parameters, buffers, gradients, and the states of optimiser, scheduler and scaler: not copied."""
         nested = {
             "parameters": dict(self.model.named_parameters()),
             "buffers": dict(self.model.named_buffers()),
@@ -53,7 +54,11 @@ class TorchRun:
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
             "kernels-at-start": self.kernels_at_start,
         }
-        return Tree.of(nested, _copy, "state")
+        return Tree.of(nested, _tensor, "state")
+
+    def copy(self, tree: Tree[torch.Tensor]) -> Tree[torch.Tensor]:
+        """Copy tensors into the memory of the host."""
+        return Tree(_copies(tree.tensors), tree.skeleton)
 
     def restore(self, state: Tree[torch.Tensor]) -> None:
         """Go back to a state; the tree stays as it is."""
@@ -91,7 +96,7 @@ class TorchRun:
         device = next((str(item.device) for item in batch if isinstance(item, torch.Tensor)), "cpu")
         rates = [float(group["lr"]) for group in self.optimizer.param_groups]
         nested = {"batch": tuple(batch), "rates": rates, "training": self.model.training, "device": device}
-        return Tree.of(nested, _copy, "b")
+        return self.copy(Tree.of(nested, _tensor, "b"))
 
     def learning_rate(self) -> float:
         """Return the learning rate of the first group of parameters."""
@@ -193,10 +198,26 @@ class TorchRun:
         return numbers.find_birth(self, self.step_function, step)
 
 
-def _copy(value: Any) -> torch.Tensor | None:
+def _tensor(value: Any) -> torch.Tensor | None:
     if isinstance(value, np.ndarray):
         raise TypeError("the batch holds a NumPy array; make it a tensor first, by torch.from_numpy")
-    return value.detach().to("cpu", copy=True) if isinstance(value, torch.Tensor) else None
+    return value.detach() if isinstance(value, torch.Tensor) else None
+
+
+def _copies(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Copy tensors into one block of memory on the host, if they are large."""
+    if sum(tensor.nbytes for tensor in tensors.values()) < LARGE:
+        return {name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}
+    block, offsets = block_of([tensor.nbytes for tensor in tensors.values()])
+    copies = {}
+    for (name, tensor), offset in zip(tensors.items(), offsets, strict=True):
+        if type(tensor) is not torch.Tensor or tensor.layout != torch.strided or tensor.is_quantized or not tensor.is_contiguous():
+            # Not in the block: a batch whose strides are others may give other bits.
+            copies[name] = tensor.to("cpu", copy=True)
+        else:
+            copy = torch.frombuffer(block, dtype=tensor.dtype, count=tensor.numel(), offset=offset).view(tensor.shape)
+            copies[name] = copy.copy_(tensor)
+    return copies
 
 
 def _of_shape(tensors: dict[str, torch.Tensor], name: str, own: torch.Tensor) -> torch.Tensor:
