@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ class Directory:
             (self.path / _steps(first)).unlink(missing_ok=True)
             self._segments.remove(first)
 
-    def _save(self, name: str, tensors: dict[str, Any], told: dict[str, str]) -> None:
+    def _save(self, name: str, tensors: Mapping[str, Any], told: dict[str, str]) -> None:
         if self._full:
             return
         partial = self.path / f"{name}.partial"

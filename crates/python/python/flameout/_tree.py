@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 
@@ -19,7 +19,7 @@ class Tree(Generic[Tensor]):
 
     __slots__ = ("skeleton", "tensors")
 
-    def __init__(self, tensors: dict[str, Tensor], skeleton: Any) -> None:
+    def __init__(self, tensors: Mapping[str, Tensor], skeleton: Any) -> None:
         self.tensors = tensors
         self.skeleton = skeleton
 

@@ -7,7 +7,7 @@ states of their own: the variables of the model are not touched.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from flameout._framework import Birth, Change, Moment, RecordedStep
-from flameout._memory import LARGE, block_of
+from flameout._memory import LARGE, Packed
 from flameout._tree import Tree
 from flameout.keras import changes, numbers
 
@@ -179,7 +179,7 @@ class KerasRun:
     def restore_random(self, tensors: tuple[Any, ...]) -> None:
         """Do nothing, as above."""
 
-    def save(self, tensors: dict[str, Any], path: Path, told: dict[str, str]) -> None:
+    def save(self, tensors: Mapping[str, Any], path: Path, told: dict[str, str]) -> None:
         """Write tensors as safetensors, with what is told of them."""
         # `np.ascontiguousarray` would give a number a dimension.
         whole = {name: np.require(tensor, requirements="C") for name, tensor in tensors.items()}
@@ -206,7 +206,9 @@ class KerasRun:
                 return float(loss)
         else:
             logs, state = self._compiled().step(self.now, data)
-        self.now = state if self.after_update is None else (self.after_update(trained, state[0]), *state[1:])
+        if self.after_update is not None:
+            state = (self.after_update(trained, state[0]), state[1], state[2], state[3])
+        self.now = state
         return self.loss_since(sums, logs) / weight
 
     def before(self, step: RecordedStep, own_order: bool) -> State:
@@ -299,16 +301,19 @@ def _index_of(variables: Sequence[Any], variable: Any) -> int | None:
     return next((at for at, other in enumerate(variables) if other is variable), None)
 
 
-def _copies(arrays: dict[str, Any]) -> dict[str, NDArray[Any]]:
-    """Copy arrays into one block of memory on the host, if they are large."""
+def _copies(arrays: Mapping[str, Any]) -> Mapping[str, NDArray[Any]]:
+    """Copy arrays to the host: into one block of memory, if they are large."""
     if sum(array.nbytes for array in arrays.values()) < LARGE:
         return {name: np.array(array) for name, array in arrays.items()}
-    block, offsets = block_of([array.nbytes for array in arrays.values()])
-    copies = {}
-    for (name, array), offset in zip(arrays.items(), offsets, strict=True):
-        copies[name] = np.ndarray(array.shape, array.dtype, block, offset)
-        copies[name][...] = array
-    return copies
+    packed = Packed(arrays, _upon)
+    for name, array in arrays.items():
+        packed[name][...] = array
+    return packed
+
+
+def _upon(block: Any, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    array: NDArray[Any] = np.ndarray(shape, dtype, block, offset)
+    return array
 
 
 def _is_array(value: Any) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import safetensors.torch
 import torch
 
 from flameout._framework import Birth, Change, Moment, RecordedStep
-from flameout._memory import LARGE, block_of
+from flameout._memory import LARGE, Packed
 from flameout._tree import Tree
 from flameout.torch import changes, numbers
 
@@ -121,7 +122,7 @@ class TorchRun:
         if len(tensors) > 1:
             torch.cuda.set_rng_state_all(list(tensors[1:]))
 
-    def save(self, tensors: dict[str, Any], path: Path, told: dict[str, str]) -> None:
+    def save(self, tensors: Mapping[str, Any], path: Path, told: dict[str, str]) -> None:
         """Write tensors as safetensors, with what is told of them."""
         safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, told)
 
@@ -204,23 +205,32 @@ def _tensor(value: Any) -> torch.Tensor | None:
     return value.detach() if isinstance(value, torch.Tensor) else None
 
 
-def _copies(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Copy tensors into one block of memory on the host, if they are large."""
-    if sum(tensor.nbytes for tensor in tensors.values()) < LARGE:
+def _copies(tensors: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+    """Copy tensors to the host: into one block of memory, if they are large and lie as usual.
+
+    Those that do not keep their strides: a batch with others may give other bits.
+    """
+    large = sum(tensor.nbytes for tensor in tensors.values()) >= LARGE
+    if not large or not all(map(_lies_as_usual, tensors.values())):
         return {name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}
-    block, offsets = block_of([tensor.nbytes for tensor in tensors.values()])
-    copies = {}
-    for (name, tensor), offset in zip(tensors.items(), offsets, strict=True):
-        if type(tensor) is not torch.Tensor or tensor.layout != torch.strided or tensor.is_quantized or not tensor.is_contiguous():
-            # Not in the block: a batch whose strides are others may give other bits.
-            copies[name] = tensor.to("cpu", copy=True)
-        else:
-            copy = torch.frombuffer(block, dtype=tensor.dtype, count=tensor.numel(), offset=offset).view(tensor.shape)
-            copies[name] = copy.copy_(tensor)
-    return copies
+    packed = Packed(tensors, _upon)
+    for name, tensor in tensors.items():
+        packed[name].copy_(tensor)
+    return packed
 
 
-def _of_shape(tensors: dict[str, torch.Tensor], name: str, own: torch.Tensor) -> torch.Tensor:
+def _upon(block: Any, offset: int, dtype: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:
+    count = math.prod(shape)
+    if count == 0:
+        return torch.empty(shape, dtype=dtype)
+    return torch.frombuffer(block, dtype=dtype, count=count, offset=offset).view(shape)
+
+
+def _lies_as_usual(tensor: torch.Tensor) -> bool:
+    return type(tensor) is torch.Tensor and tensor.layout == torch.strided and tensor.is_contiguous() and not tensor.is_quantized
+
+
+def _of_shape(tensors: Mapping[str, torch.Tensor], name: str, own: torch.Tensor) -> torch.Tensor:
     stored = tensors.get(name)
     if stored is None or stored.shape != own.shape:
         found = "missing" if stored is None else f"of shape {tuple(stored.shape)}"
