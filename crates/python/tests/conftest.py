@@ -11,6 +11,7 @@ NEEDS = {
     "test_huggingface.py": ["torch", "transformers", "accelerate"],
     "test_keras.py": ["keras", "jax"],
     "test_guard_keras.py": ["keras", "jax"],
+    "test_notebook.py": ["torch", "nbclient", "ipykernel", "matplotlib"],
     "test_pages.py": ["keras", "jax"],
 }
 collect_ignore = [file for file, needs in NEEDS.items() if not all(map(importlib.util.find_spec, needs))]
