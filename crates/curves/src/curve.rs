@@ -135,6 +135,8 @@ pub struct EpochPoint {
     pub test_loss: Option<f64>,
     /// Accuracy on test data.
     pub test_accuracy: Option<f64>,
+    /// The share of test words whose own vector is among the ten nearest to the output.
+    pub test_hit_at_10: Option<f64>,
     /// How much the outputs for test data differ from each other (see `flameout_model::metrics::spread`).
     pub spread: Option<f64>,
     /// The share of test data that get the most common output.
@@ -298,6 +300,7 @@ impl From<&EpochRecord> for EpochPoint {
             step: Some(record.step),
             test_loss: Some(record.test_loss),
             test_accuracy: Some(record.test_accuracy),
+            test_hit_at_10: record.test_hit_at_10,
             spread: Some(record.spread),
             identical: Some(record.identical),
         }

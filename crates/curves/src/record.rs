@@ -43,6 +43,10 @@ pub struct EpochRecord {
     pub test_loss: f64,
     /// Keras' accuracy on the test words.
     pub test_accuracy: f64,
+    /// The share of test words whose own vector is among the ten nearest of all words' to the output, of the first thousand
+    /// test words. `None` without test words, and in files that older programs wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_hit_at_10: Option<f64>,
     /// How much the outputs for the test words differ from each other (see `flameout_model::metrics::spread`).
     #[serde(deserialize_with = "nan_if_null")]
     pub spread: f64,

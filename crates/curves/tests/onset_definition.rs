@@ -37,6 +37,7 @@ fn records(stretches: &[(u64, f64)]) -> Vec<Record> {
                 accuracy,
                 test_loss,
                 test_accuracy,
+                test_hit_at_10: None,
                 spread,
                 identical,
                 words_per_second,

@@ -2,9 +2,10 @@
 
 use flameout_cells::Tensor;
 use flameout_kernels::Real;
-use flameout_model::{Architecture, Loss, Sequential, metrics};
+use flameout_model::metrics::{self, NearestWords};
+use flameout_model::{Architecture, Loss, Sequential};
 use flameout_optim::{AnyOptimizer, Optimizer, clip, l2_norm};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::dataset::{Batch, Dataset};
 use crate::error::Error;
@@ -71,7 +72,12 @@ pub(crate) struct Quality {
     pub(crate) accuracy: f64,
     pub(crate) spread: f64,
     pub(crate) identical: f64,
+    /// `None` without words.
+    pub(crate) hit_at_10: Option<f64>,
 }
+
+/// Words that are ranked after an epoch, at most: a rank takes a product with every word's vector.
+const RANKED: usize = 1000;
 
 impl AnyLearner {
     /// A network with initial parameters, and an optimiser before its first step.
@@ -203,11 +209,17 @@ impl<T: Number> Learner<T> {
     pub(crate) fn measure(&mut self, dataset: &Dataset, rows: &[usize], loss: impl Loss<T>) -> Quality {
         let (predictions, targets) = self.predict(dataset, rows);
         let (predictions, targets) = (predictions.view(), targets.view());
+        let ranked = rows.len().min(RANKED);
+        let ranks = (ranked > 0).then(|| {
+            let nearest = NearestWords::new(dataset.targets.mapv(|x| T::from_f64(x.into())).view());
+            nearest.ranks(predictions.slice_axis(Axis(0), (..ranked).into()), &rows[..ranked])
+        });
         Quality {
             loss: if predictions.is_empty() { 0.0 } else { loss.value(predictions, targets) },
             accuracy: metrics::keras_accuracy(predictions, targets),
             spread: metrics::spread(predictions),
             identical: metrics::identical_share(predictions),
+            hit_at_10: ranks.map(|ranks| metrics::hit_rate(&ranks, 10)),
         }
     }
 }

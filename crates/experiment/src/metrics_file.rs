@@ -238,6 +238,7 @@ mod tests {
             accuracy: 0.0,
             test_loss: 0.5,
             test_accuracy: 0.0,
+            test_hit_at_10: Some(0.0),
             spread: 0.1,
             identical: 0.0,
             words_per_second: 7.0,

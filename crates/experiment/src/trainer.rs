@@ -197,6 +197,7 @@ impl Trainer {
             accuracy,
             test_loss: test.loss,
             test_accuracy: test.accuracy,
+            test_hit_at_10: test.hit_at_10,
             spread: test.spread,
             identical: test.identical,
             words_per_second,

@@ -221,25 +221,17 @@ fn draw(results: &Results, row: Option<&Row>, to: &Path) -> Result<()> {
 /// The bound of the constrained networks that are drawn.
 const BOUND: f64 = 3.0;
 
-/// Draws the small GRUs with a constrained recurrent kernel beside those of the same seeds that have none and train on after
-/// their collapse, as far as both curves are kept.
+/// Draws the small GRUs with a constrained recurrent kernel beside those without, which train on after their collapse.
 fn constrained(results: &Results, rows: &[Row], to: &Path) -> Result<()> {
-    let read = |row: &Row| -> Result<chart::Run> {
-        let points = csv_file::read(&results.curve(&row.settings))?;
-        Ok(chart::Run { points, baseline: row.summary.baseline.train_loss })
-    };
     let (mut free, mut held) = (Vec::new(), Vec::new());
-    for row in rows.iter().filter(|row| row.plan == "gru-constraint") {
-        let constraint = row.settings.constraint.as_ref();
-        let drawn = constraint.is_some_and(|of| of.tensor == "recurrent_kernel" && of.max_norm == BOUND);
-        let without = rows.iter().find(|other| other.plan == "afterwards" && other.settings.seed == row.settings.seed);
-        let kept = |row: &Row| results.curve(&row.settings).is_file();
-        if let Some(without) = without.filter(|without| drawn && kept(row) && kept(without)) {
-            held.push(read(row)?);
-            free.push(read(without)?);
+    for row in rows.iter().filter(|row| row.plan == "test-words" && results.curve(&row.settings).is_file()) {
+        let run = chart::Run::new(row, csv_file::read(&results.curve(&row.settings))?);
+        match row.settings.constraint {
+            None => free.push(run),
+            Some(_) => held.push(run),
         }
     }
-    if held.is_empty() {
+    if free.is_empty() || held.is_empty() {
         return Ok(());
     }
     write(to, &chart::constrained("GRU, 64 units, learning rate 0.0125, 900 training words", &free, &held, BOUND))

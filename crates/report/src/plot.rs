@@ -13,6 +13,8 @@ pub enum Plot {
     Loss,
     /// Accuracy on training and test words.
     Accuracy,
+    /// The share of test words whose own vector is among the ten nearest.
+    HitAt10,
     /// The gradient's Euclidean norm.
     GradientNorm,
     /// The Euclidean norm of the change of all weights.
@@ -67,8 +69,15 @@ pub(crate) struct Level {
 
 impl Plot {
     /// All, in the order of a page.
-    pub const ALL: [Self; 6] =
-        [Self::Loss, Self::Accuracy, Self::GradientNorm, Self::UpdateNorm, Self::Spread, Self::Identical];
+    pub const ALL: [Self; 7] = [
+        Self::Loss,
+        Self::Accuracy,
+        Self::HitAt10,
+        Self::GradientNorm,
+        Self::UpdateNorm,
+        Self::Spread,
+        Self::Identical,
+    ];
 
     /// For file names and addresses on a page.
     #[must_use]
@@ -76,6 +85,7 @@ impl Plot {
         match self {
             Self::Loss => "loss",
             Self::Accuracy => "accuracy",
+            Self::HitAt10 => "hit-at-10",
             Self::GradientNorm => "gradient-norm",
             Self::UpdateNorm => "update-norm",
             Self::Spread => "spread",
@@ -89,6 +99,7 @@ impl Plot {
         match self {
             Self::Loss => "Loss",
             Self::Accuracy => "Accuracy",
+            Self::HitAt10 => "Hit@10",
             Self::GradientNorm => "Gradient norm",
             Self::UpdateNorm => "Update norm",
             Self::Spread => "Spread of outputs",
@@ -102,6 +113,7 @@ impl Plot {
         match self {
             Self::Loss => "What training minimises.",
             Self::Accuracy => "Share of words whose largest output is the right one (Keras' accuracy).",
+            Self::HitAt10 => "Share of words whose own vector is among the ten nearest of all words' to the output.",
             Self::GradientNorm => "Length of the gradient of all weights, before clipping.",
             Self::UpdateNorm => "How far a step moved the weights.",
             Self::Spread => "How much outputs differ between test words; near 0, all are the same.",
@@ -114,7 +126,7 @@ impl Plot {
     pub fn scale(self) -> Scale {
         match self {
             Self::Loss | Self::GradientNorm | Self::UpdateNorm => Scale::Logarithmic,
-            Self::Accuracy | Self::Spread | Self::Identical => Scale::Linear,
+            Self::Accuracy | Self::HitAt10 | Self::Spread | Self::Identical => Scale::Linear,
         }
     }
 
@@ -123,6 +135,7 @@ impl Plot {
         let all = match self {
             Self::Loss => vec![trained(run, |point| Some(point.loss)), tested(run, |epoch| epoch.test_loss)],
             Self::Accuracy => vec![trained(run, |point| point.accuracy), tested(run, |epoch| epoch.test_accuracy)],
+            Self::HitAt10 => vec![tested(run, |epoch| epoch.test_hit_at_10)],
             Self::GradientNorm => vec![trained(run, |point| point.gradient_norm)],
             Self::UpdateNorm => vec![trained(run, |point| point.update_norm)],
             Self::Spread => vec![tested(run, |epoch| epoch.spread)],
@@ -133,10 +146,15 @@ impl Plot {
 
     /// What to compare its values with.
     pub(crate) fn level(self, run: &Run) -> Option<Level> {
-        let baseline = run.summary.as_ref()?.baseline;
+        let summary = run.summary.as_ref()?;
+        let baseline = summary.baseline;
         match self {
             Self::Loss => Some(Level { name: "predicting the mean", value: baseline.train_loss }),
             Self::Accuracy => Some(Level { name: "predicting the mean", value: baseline.accuracy }),
+            Self::HitAt10 => {
+                let words = summary.last.words + summary.test.words;
+                Some(Level { name: "guessing", value: (10.0 / words as f64).min(1.0) })
+            }
             Self::Spread => Some(Level { name: "targets of the training words", value: baseline.spread }),
             Self::GradientNorm | Self::UpdateNorm | Self::Identical => None,
         }

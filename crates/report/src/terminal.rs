@@ -91,7 +91,7 @@ fn curves(run: &Run, width: usize, colour: Colour) -> String {
     for plot in Plot::ALL {
         for series in plot.series(run) {
             let label = match (plot, series.words) {
-                (Plot::Loss | Plot::Accuracy, Words::Test) => format!("{}, test", plot.title()),
+                (Plot::Loss | Plot::Accuracy | Plot::HitAt10, Words::Test) => format!("{}, test", plot.title()),
                 (Plot::Spread, _) => "Spread".into(),
                 (Plot::Identical, _) => "Identical".into(),
                 _ => plot.title().to_owned(),

@@ -61,8 +61,9 @@ impl Observer for TensorBoard {
             ("test/spread", record.spread),
             ("test/identical", record.identical),
         ];
+        let hits = record.test_hit_at_10.map(|hits| ("test/hit_at_10", hits));
         self.write(|writer| {
-            writer.add(record.step, scalars)?;
+            writer.add(record.step, scalars.into_iter().chain(hits))?;
             writer.flush()
         });
     }

@@ -3,6 +3,7 @@
 mod cost;
 mod line;
 mod plans;
+mod test_hits;
 mod test_loss;
 
 use std::collections::BTreeMap;
@@ -49,6 +50,7 @@ pub fn read(root: &Path) -> Result<BTreeMap<String, String>> {
         ("plans".into(), plans::costs(&plans, &rows)),
         ("unfinished-plans".into(), plans::unfinished(&plans, &rows)),
         ("test-losses".into(), test_loss::table(&results)?),
+        ("test-hits".into(), test_hits::table(&results)?),
         ("first-outliers".into(), listed(&close_up::triggers(&close_ups))),
         ("decided".into(), listed(&close_up::decided(&close_ups))),
         ("stretch-groups".into(), listed(&score::groups(&measured))),

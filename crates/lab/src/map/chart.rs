@@ -1,7 +1,7 @@
 //! The pictures: what of the rows and curves is drawn, and how it is named.
 
 use flameout_doctor::Proportion;
-use flameout_experiment::Case;
+use flameout_experiment::{Case, Summary};
 
 use super::figure::{Axis, Figure, Panel, Series as Drawn, Shape};
 use super::{Rate, Series};
@@ -99,15 +99,21 @@ pub fn growth(samples: &[Sample]) -> Figure {
     Figure { title, columns: 1, panels: vec![panel] }
 }
 
-/// A run's curve, and the loss of predicting the mean.
+/// A run's curve, the loss of predicting the mean, and hit@10 of guessing.
 pub struct Run {
-    pub points: Vec<Point>,
-    pub baseline: f64,
+    points: Vec<Point>,
+    baseline: f64,
+    guessing: f64,
 }
 
 type Values = Vec<(f64, f64)>;
 
 impl Run {
+    pub fn new(row: &Row, points: Vec<Point>) -> Self {
+        let Summary { baseline, last, test, .. } = &row.summary;
+        Self { points, baseline: baseline.train_loss, guessing: 10.0 / (last.words + test.words) as f64 }
+    }
+
     fn values(&self, value: impl Fn(&Point) -> Option<f64>) -> Values {
         self.points.iter().filter_map(|point| Some((point.step as f64, value(point)?))).collect()
     }
@@ -145,6 +151,28 @@ fn loss_and_accuracy(title: &str, runs: &[&Run], losses: Axis, last: f64, highes
     ]
 }
 
+/// A panel of hit@10 of the test words, of one or more runs, and what guessing would hit. Its axis fits `all` runs.
+fn hits(runs: &[&Run], all: &[&Run], last: f64) -> Panel {
+    // A run has few test words: single epochs jump.
+    const EPOCHS: usize = 10;
+    let values = |run: &Run| -> Values {
+        let hits = run.values(|point| point.test_hit_at_10);
+        let mean = |last: &[(f64, f64)]| last.iter().map(|(_, hits)| hits).sum::<f64>() / last.len() as f64;
+        (0..hits.len()).map(|at| (hits[at].0, mean(&hits[at.saturating_sub(EPOCHS - 1)..=at]))).collect()
+    };
+    let mut series: Vec<Drawn> = runs
+        .iter()
+        .map(|run| Drawn { name: "test words".into(), colour: TEST, shape: Shape::Line(values(run)) })
+        .collect();
+    let guessing = runs.first().map_or(f64::NAN, |run| run.guessing);
+    let shape = Shape::Dashes(vec![(0.0, guessing), (last, guessing)]);
+    series.push(Drawn { name: "guessing".into(), colour: GREY, shape });
+    let highest = all.iter().flat_map(|run| values(run)).map(|(_, hits)| hits).fold(0.05, f64::max);
+    let x = Axis { name: "step".into(), from: 0.0, to: last, logarithmic: false };
+    let y = Axis { name: "hit@10, mean of 10".into(), from: 0.0, to: highest * 1.08, logarithmic: false };
+    Panel { title: String::new(), x, y, height: 110.0, series }
+}
+
 /// The losses of runs. Where all lie near the baseline, a linear axis shows them, and what is far above is cut off.
 fn losses(runs: &[&Run]) -> Axis {
     let values: Vec<f64> =
@@ -175,9 +203,13 @@ pub fn curve(row: &Row, points: Vec<Point>) -> Figure {
         settings.entries()["schedule.learning-rate"],
         settings.seed,
     );
-    let run = Run { points, baseline: row.summary.baseline.train_loss };
-    let panels = loss_and_accuracy("", &[&run], losses(&[&run]), run.last(), highest_accuracy(&[&run]));
-    Figure { title, columns: 1, panels: panels.into() }
+    let run = Run::new(row, points);
+    let mut panels = Vec::from(loss_and_accuracy("", &[&run], losses(&[&run]), run.last(), highest_accuracy(&[&run])));
+    // Not known of curves that were kept before it was measured.
+    if run.points.iter().any(|point| point.test_hit_at_10.is_some()) {
+        panels.push(hits(&[&run], &[&run], run.last()));
+    }
+    Figure { title, columns: 1, panels }
 }
 
 /// The same networks without a constraint, on the left, and with one.
@@ -187,11 +219,14 @@ pub fn constrained(title: &str, free: &[Run], held: &[Run], bound: f64) -> Figur
     let seeds = |runs: &[Run], what: &str| format!("{what}, {} seeds", runs.len());
     let side = |runs: &[Run], what: &str| {
         let runs_of: Vec<&Run> = runs.iter().collect();
-        loss_and_accuracy(&seeds(runs, what), &runs_of, losses(&all), last, highest_accuracy(&all))
+        let [loss, accuracy] =
+            loss_and_accuracy(&seeds(runs, what), &runs_of, losses(&all), last, highest_accuracy(&all));
+        [loss, accuracy, hits(&runs_of, &all, last)]
     };
-    let [loss, accuracy] = side(free, "no constraint");
-    let [held_loss, held_accuracy] = side(held, &format!("recurrent kernel's columns constrained to {bound}"));
-    Figure { title: title.into(), columns: 2, panels: vec![loss, held_loss, accuracy, held_accuracy] }
+    let free = side(free, "no constraint");
+    let held = side(held, &format!("recurrent kernel's columns constrained to {bound}"));
+    let panels = free.into_iter().zip(held).flat_map(|(free, held)| [free, held]);
+    Figure { title: title.into(), columns: 2, panels: panels.collect() }
 }
 
 /// The last steps of a run before its onset, one by one.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use flameout_curves::Symptom;
-use flameout_experiment::{Begun, Record, RunDirectory, Settings, StepRecord, Summary};
+use flameout_experiment::{Begun, EpochRecord, Record, RunDirectory, Settings, StepRecord, Summary};
 use flameout_kernels::Path as Kernels;
 
 use crate::cli::chart::Chart;
@@ -81,8 +81,12 @@ pub fn print_begin(begun: &Begun<'_>) {
 
 /// Table, curves and verdict of a finished run.
 pub fn print_end(summary: &Summary, directory: &Path) -> Result<()> {
-    print_curves(&RunDirectory::read_metrics(directory)?, summary);
+    let records = RunDirectory::read_metrics(directory)?;
+    print_curves(&records, summary);
     print_quality(summary);
+    if let Some(hits) = TestHits::of(&records, summary) {
+        show!("{hits}");
+    }
     show!("{}", verdict(summary));
     show!("weights {}  files {}", &summary.weights_blake3[..16], directory.display());
     Ok(())
@@ -197,6 +201,55 @@ fn add_row<const N: usize>(table: &mut Table, cells: [String; N]) {
     table.add_row(cells.collect::<Vec<_>>());
 }
 
+/// The share of test words whose own vector is among the ten nearest: before the collapse, and when all was over.
+struct TestHits {
+    before: f64,
+    after: f64,
+    guessing: f64,
+}
+
+impl TestHits {
+    /// Epochs that a mean is over: test words are few.
+    const EPOCHS: usize = 10;
+
+    /// Of a run that collapsed.
+    fn of(records: &[Record], summary: &Summary) -> Option<Self> {
+        let onset = summary.onset_step?;
+        let all: Vec<(u64, f64)> =
+            epochs(records).filter_map(|epoch| Some((epoch.step, epoch.test_hit_at_10?))).collect();
+        let begun = all.partition_point(|&(step, _)| step < onset);
+        let mean_of_last = |epochs: &[(u64, f64)]| {
+            let last = &epochs[epochs.len().saturating_sub(Self::EPOCHS)..];
+            (!last.is_empty()).then(|| last.iter().map(|(_, hits)| hits).sum::<f64>() / last.len() as f64)
+        };
+        let words = summary.last.words + summary.test.words;
+        Some(Self {
+            before: mean_of_last(&all[..begun])?,
+            after: mean_of_last(&all[begun..])?,
+            guessing: 10.0 / words as f64,
+        })
+    }
+}
+
+impl std::fmt::Display for TestHits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "test words, hit@10: {:.1} % in the ten epochs before the collapse, {:.1} % in the last ten; guessing: {:.1} %",
+            100.0 * self.before,
+            100.0 * self.after,
+            100.0 * self.guessing
+        )
+    }
+}
+
+fn epochs(records: &[Record]) -> impl Iterator<Item = &EpochRecord> {
+    records.iter().filter_map(|record| match record {
+        Record::Epoch(epoch) => Some(epoch),
+        Record::Step(_) => None,
+    })
+}
+
 fn print_curves(records: &[Record], summary: &Summary) {
     let steps = || {
         records.iter().filter_map(|record| match record {
@@ -206,11 +259,15 @@ fn print_curves(records: &[Record], summary: &Summary) {
     };
     let (Some(first), Some(last)) = (steps().next(), steps().next_back()) else { return };
     let marks: Vec<(u64, String)> = summary.onset_step.map(|onset| (onset, "COLLAPSE".into())).into_iter().collect();
-    let print = |title: &str, value: fn(&StepRecord) -> f64| {
-        let values = steps().map(|record| (record.step, value(record))).collect();
+    let print = |title: &str, values: Vec<(u64, f64)>| {
         let chart = Chart { title, values, steps: (first.step, last.step), marks: marks.clone() };
         show!("\n{}", chart.draw(table::width().min(WIDEST)).trim_end());
     };
-    print("training loss", |record| record.loss);
-    print("training accuracy", |record| record.accuracy);
+    let of_steps = |value: fn(&StepRecord) -> f64| steps().map(|record| (record.step, value(record))).collect();
+    print("training loss", of_steps(|record| record.loss));
+    print("training accuracy", of_steps(|record| record.accuracy));
+    let hits: Vec<_> = epochs(records).filter_map(|epoch| Some((epoch.step, epoch.test_hit_at_10?))).collect();
+    if !hits.is_empty() {
+        print("test words whose own vector is among the ten nearest (hit@10)", hits);
+    }
 }

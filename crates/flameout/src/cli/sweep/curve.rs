@@ -33,6 +33,9 @@ pub struct Point {
     /// Accuracy on the test words. Not known of curves that were kept before it was.
     #[serde(default)]
     pub test_accuracy: Option<f64>,
+    /// Share of test words whose own vector is among the ten nearest to the output. Not known of older curves.
+    #[serde(default)]
+    pub test_hit_at_10: Option<f64>,
     /// Spread of the outputs over the test words.
     pub spread: Option<f64>,
     /// Share of test words with the most common output.
@@ -56,6 +59,7 @@ impl Point {
             update_norm_max: fold(|step| step.update_norm, f64::max),
             test_loss: epoch.map(|epoch| epoch.test_loss),
             test_accuracy: epoch.map(|epoch| epoch.test_accuracy),
+            test_hit_at_10: epoch.and_then(|epoch| epoch.test_hit_at_10),
             spread: epoch.map(|epoch| epoch.spread),
             identical: epoch.map(|epoch| epoch.identical),
         }
