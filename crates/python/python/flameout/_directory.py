@@ -51,7 +51,14 @@ class Directory:
         """Write what made the recording, and the verdict upon the curve if something has gone wrong."""
         head = {"form": FORM, "framework": self._framework.name, "versions": self._framework.versions()}
         head |= {"verdict": verdict, "since": self.since}
-        write_atomically(self.path / HEAD, json.dumps(head, indent=1).encode())
+        self.write_text(HEAD, json.dumps(head, indent=1))
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a small file; warn if that is not possible: neither a training nor a diagnosis must end by a full disk."""
+        try:
+            write_atomically(self.path / name, text.encode())
+        except OSError as error:
+            warnings.warn(f"{self.path / name}: {error}; it is not written", RuntimeWarning, stacklevel=2)
 
     def write_state(self, snapshot: Snapshot) -> None:
         """Write the state before a step."""

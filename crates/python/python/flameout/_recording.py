@@ -12,7 +12,7 @@ import numpy as np
 
 from flameout import _random
 from flameout._curve import CurveLog
-from flameout._directory import Directory, write_atomically
+from flameout._directory import Directory
 from flameout._framework import Framework, RecordedStep
 from flameout._native import read_log
 from flameout._random import RandomState
@@ -177,7 +177,7 @@ class Recording:
 
     def write_diagnosis(self, text: str) -> None:
         """Write what replays came to beside the states."""
-        write_atomically(self.directory.path / "replay.json", text.encode())
+        self.directory.write_text("replay.json", text)
 
     @classmethod
     def read(cls, framework: Framework, directory: str | os.PathLike[str]) -> Recording:
