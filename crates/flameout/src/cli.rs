@@ -87,6 +87,8 @@ mod words;
 pub mod work;
 
 #[cfg(feature = "cli")]
+use std::ffi::OsString;
+#[cfg(feature = "cli")]
 use std::path::{Path, PathBuf};
 #[cfg(feature = "cli")]
 use std::process::ExitCode;
@@ -147,10 +149,17 @@ Everything else: flameout --help";
 #[cfg(feature = "cli")]
 #[must_use]
 pub fn main() -> ExitCode {
-    match start::begin::<Cli>() {
+    ExitCode::from(run(std::env::args_os()))
+}
+
+/// Carries out a command line, whose first word is the program's name; returns the exit code. To be called once in a process.
+#[cfg(feature = "cli")]
+pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let code = match start::begin_with::<Cli>(words) {
         Ok(cli) => start::end(carry_out(cli)),
         Err(code) => code,
-    }
+    };
+    (0..=u8::MAX).find(|&number| ExitCode::from(number) == code).unwrap_or(u8::MAX)
 }
 
 #[cfg(feature = "cli")]

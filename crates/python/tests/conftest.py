@@ -7,11 +7,11 @@ os.environ["KERAS_BACKEND"] = "jax"
 NEEDS = {
     "test_torch.py": ["torch"],
     "test_guard_torch.py": ["torch"],
-    "test_memory.py": ["torch"],
     "test_lightning.py": ["torch", "lightning"],
     "test_huggingface.py": ["torch", "transformers", "accelerate"],
     "test_keras.py": ["keras", "jax"],
     "test_guard_keras.py": ["keras", "jax"],
+    "test_notebook.py": ["torch", "nbclient", "ipykernel", "matplotlib"],
     "test_pages.py": ["keras", "jax"],
 }
 collect_ignore = [file for file, needs in NEEDS.items() if not all(map(importlib.util.find_spec, needs))]

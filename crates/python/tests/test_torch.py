@@ -110,6 +110,23 @@ def test_a_disk_that_is_full_does_not_end_the_training(tmp_path):
     assert len(recorder._recording.ring) == 3
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of files' sizes")
+def test_a_disk_that_fills_up_ends_neither_the_training_nor_the_diagnosis(tmp_path):
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limits[1]))
+    try:
+        with pytest.warns(RuntimeWarning) as warned:
+            _, recorder = raised_rate(tmp_path)
+            found = recorder.diagnose(changes=["hold-rate"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert recorder.caught and found.verdict == "the learning rate was changed"
+    told = " ".join(str(warning.message) for warning in warned)
+    assert "the curve goes on in memory" in told and "the recording goes on in memory" in told
+
+
 def recorder_of(training, tmp_path, **options):
     return flameout.torch.Recorder(training.model, training.optimizer, out=tmp_path / "crash", **options)
 
@@ -225,8 +242,8 @@ def test_memory_is_kept_within_its_limit_and_states_are_dense_near_the_present(t
 def test_a_ring_spreads_ages_evenly():
     ring = Ring()
     for step in range(1, 1001):
-        ring.push(Snapshot(step, Tree({}, None), 1))
-        ring.shrink_to(12)
+        ring.shrink_to(11, step)
+        ring.push(Snapshot(step, Tree({"weight": np.zeros(1, np.int8)}, None)))
     ages = np.array([1001 - snapshot.step for snapshot in ring])
     assert len(ages) == 12 and ages[-1] == 1 and ages[0] == 1000 and (ages[:-1] / ages[1:]).max() < 4
 

@@ -1,5 +1,6 @@
 //! How a command begins and ends.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -17,7 +18,15 @@ const FAILED: u8 = 1;
 /// # Errors
 /// The exit code, if the program is to end now: after `--help` as well.
 pub fn begin<P: Parser>() -> Result<P, ExitCode> {
-    let arguments = P::try_parse().map_err(|answer| answered(&answer))?;
+    begin_with(std::env::args_os())
+}
+
+/// Prepares the same for a command line, whose first word is the program's name.
+///
+/// # Errors
+/// The exit code, as for [`begin`].
+pub fn begin_with<P: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<P, ExitCode> {
+    let arguments = P::try_parse_from(words).map_err(|answer| answered(&answer))?;
     flameout_kernels::Path::requested().map_err(|error| fail(&error.into(), WRONG_USAGE))?;
     prepare().map_err(|error| fail(&error, FAILED))?;
     Ok(arguments)

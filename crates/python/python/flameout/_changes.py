@@ -56,24 +56,31 @@ class Lines(Protocol):
 
     def rate(self, value: float) -> str:
         """Lower the learning rate."""
+        ...
 
     def beta2(self, value: float) -> str:
         """Set β2."""
+        ...
 
     def amsgrad(self) -> str:
         """Use AMSGrad."""
+        ...
 
     def epsilon(self, value: float) -> str:
         """Set ε."""
+        ...
 
     def clip(self, limit: float) -> str:
         """Clip gradients by their common norm."""
+        ...
 
     def hold(self, kernel: str, limit: float) -> str:
         """Hold the columns of recurrent kernels to a length."""
+        ...
 
     def weigh(self) -> str:
         """Weigh the samples of smaller batches as all others."""
+        ...
 
 
 def all_of(subject: Subject, moment: Moment, lines: Lines) -> list[Change]:

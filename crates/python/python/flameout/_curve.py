@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,19 +36,26 @@ class CurveLog:
         step = len(self.loss)
         if skipped:
             self.skipped.add(step)
-        if self._writer is None:
-            return
         numbers = {"loss": loss, "grad_norm": gradient_norm, "lr": learning_rate}
         if skipped:
             numbers = {"skipped": 1.0}
-        self._writer.add(step, [(name, number) for name, number in numbers.items() if number is not None])
+        known = [(name, number) for name, number in numbers.items() if number is not None]
+        self._write(lambda writer: writer.add(step, known))
         if step % FLUSH_EVERY == 0:
-            self._writer.flush()
+            self.flush()
 
     def flush(self) -> None:
         """Hand the numbers so far to the operating system."""
-        if self._writer is not None:
-            self._writer.flush()
+        self._write(lambda writer: writer.flush())
+
+    def _write(self, act: Callable[[EventWriter], None]) -> None:
+        if self._writer is None:
+            return
+        try:
+            act(self._writer)
+        except OSError as error:  # a full disk must not end the training
+            self._writer = None
+            warnings.warn(f"{error}; the curve goes on in memory only", RuntimeWarning, stacklevel=2)
 
     def curve(self) -> Curve:
         """Return the numbers so far. Lengths of gradients are left out: a run is judged by its losses here."""

@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,14 @@ class Directory:
         """Write what made the recording, and the verdict upon the curve if something has gone wrong."""
         head = {"form": FORM, "framework": self._framework.name, "versions": self._framework.versions()}
         head |= {"verdict": verdict, "since": self.since}
-        write_atomically(self.path / HEAD, json.dumps(head, indent=1).encode())
+        self.write_text(HEAD, json.dumps(head, indent=1))
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a small file; warn if that is not possible: neither a training nor a diagnosis must end by a full disk."""
+        try:
+            write_atomically(self.path / name, text.encode())
+        except OSError as error:
+            warnings.warn(f"{self.path / name}: {error}; it is not written", RuntimeWarning, stacklevel=2)
 
     def write_state(self, snapshot: Snapshot) -> None:
         """Write the state before a step."""
@@ -85,7 +92,7 @@ class Directory:
             (self.path / _steps(first)).unlink(missing_ok=True)
             self._segments.remove(first)
 
-    def _save(self, name: str, tensors: dict[str, Any], told: dict[str, str]) -> None:
+    def _save(self, name: str, tensors: Mapping[str, Any], told: dict[str, str]) -> None:
         if self._full:
             return
         partial = self.path / f"{name}.partial"
@@ -128,8 +135,7 @@ class Directory:
 
     def _read_state(self, path: Path) -> Snapshot:
         tensors, told = self._framework.load(path)
-        size = sum(int(tensor.nbytes) for tensor in tensors.values())
-        return Snapshot(int(told["step"]), Tree(tensors, json.loads(told["skeleton"])), size)
+        return Snapshot(int(told["step"]), Tree(tensors, json.loads(told["skeleton"])))
 
     def read_steps(self) -> list[RecordedStep]:
         """Read all batches that follow each other without a gap, up to the last."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ class RecordedStep:
         self.begins_epoch = begins_epoch
         #: Whether a guard left its update out.
         self.skipped = False
-        self.bytes = sum(tensor.nbytes for tensor in batch.tensors.values())
+        self.bytes = batch.bytes
 
     @property
     def rows(self) -> int:
@@ -111,44 +111,62 @@ class Framework(Protocol):
 
     name: str
 
-    def state(self) -> Tree[Any]:
-        """Copy everything that a run goes on from."""
+    def live(self) -> Tree[Any]:
+        """Return everything that a run goes on from; its tensors are those of the run."""
+        ...
+
+    def copy(self, tree: Tree[Any]) -> Tree[Any]:
+        """Copy tensors into the memory of the host."""
+        ...
 
     def restore(self, state: Tree[Any]) -> None:
         """Go back to a state."""
+        ...
 
     def nudged(self, state: Tree[Any], later: Tree[Any], share: float, generator: np.random.Generator) -> Tree[Any]:
         """Move each parameter of a state in a random direction, by a share of how far it has moved in a later state."""
+        ...
 
     def random_tensors(self, previous: tuple[Any, ...] | None) -> tuple[Any, ...]:
         """Copy the states of the framework's generators; return `previous` itself if they are the same."""
+        ...
 
     def restore_random(self, tensors: tuple[Any, ...]) -> None:
         """Set the framework's generators."""
+        ...
 
-    def save(self, tensors: dict[str, Any], path: Path, told: dict[str, str]) -> None:
+    def save(self, tensors: Mapping[str, Any], path: Path, told: dict[str, str]) -> None:
         """Write tensors as safetensors, with what is told of them."""
+        ...
 
     def load(self, path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         """Read what `save` wrote."""
+        ...
 
     def versions(self) -> dict[str, str]:
         """Name what numbers depend on."""
+        ...
 
     def is_finite(self, tensor: Any) -> bool:
         """Say whether all numbers of a tensor are finite."""
+        ...
 
     def replay_step(self, step: RecordedStep, own_order: bool) -> float:
         """Make a step from where the run is; return the loss before the update."""
+        ...
 
     def measure_gradient(self, step: RecordedStep) -> float | None:
         """Return the length of the gradient of a step from where the run is, if it was not recorded; the run stays there."""
+        ...
 
     def changes(self, moment: Moment) -> Sequence[Change]:
         """Name the changes that can be made to this model and optimiser, the most specific cause first."""
+        ...
 
     def changed(self, change: Change, moment: Moment) -> AbstractContextManager[None]:
         """Carry out a change while the context lasts; it is entered after `restore`."""
+        ...
 
     def find_birth(self, step: RecordedStep) -> Birth | None:
         """Make a step from where the run is; find the first number that is not finite."""
+        ...

@@ -12,7 +12,7 @@ import numpy as np
 
 from flameout import _random
 from flameout._curve import CurveLog
-from flameout._directory import Directory, write_atomically
+from flameout._directory import Directory
 from flameout._framework import Framework, RecordedStep
 from flameout._native import read_log
 from flameout._random import RandomState
@@ -80,9 +80,10 @@ class Recording:
             return
         step = self.next_step
         # Batches since the newest state cannot be dropped: before they take too much, a state is kept out of turn.
-        due = self.ring.newest is None or (step - 1) % self.every == 0 or self._bytes_since > self.limit // SLACK
+        reserve = max(self.limit // SLACK, batch.bytes)
+        due = self.ring.newest is None or (step - 1) % self.every == 0 or self._bytes_since + batch.bytes > reserve
         if due:
-            self._take_snapshot(step)
+            self._take_snapshot(step, reserve)
         previous = self._random
         tensors = self.framework.random_tensors(previous.framework if previous else None)
         self._random = _random.capture(previous, tensors)
@@ -95,17 +96,17 @@ class Recording:
         self._bytes += count
         self._bytes_since += count
 
-    def _take_snapshot(self, step: int) -> None:
-        newest = self.ring.newest
+    def _take_snapshot(self, step: int, reserve: int) -> None:
         self._write_steps()
-        self._make_room(newest.bytes if newest else 0)
-        state = self.framework.state()
-        size = sum(int(tensor.nbytes) for tensor in state.tensors.values())
-        if 2 * size > self.limit:
+        live = self.framework.live()
+        needed = 2 * live.bytes + reserve
+        if needed > self.limit:
             raise MemoryError(
-                f"memory is {self.limit} bytes, but two states of this run take {2 * size}; give the recorder more with memory="
+                f"memory is {self.limit} bytes, but two states of this run and some batches take {needed}; "
+                "give the recorder more with memory="
             )
-        snapshot = Snapshot(step, state, size)
+        self._make_room(step, self.limit - reserve - live.bytes)
+        snapshot = Snapshot(step, self.framework.copy(live))
         self.ring.push(snapshot)
         self._bytes_since = 0
         self.directory.write_state(snapshot)
@@ -118,17 +119,20 @@ class Recording:
         if since:
             self.directory.write_steps(since)
 
-    def _make_room(self, incoming: int) -> None:
-        """Batches take at most half of the memory: they are needed since the oldest state, so that state goes with them."""
-        while self._bytes > self.limit // 2 and len(self.ring) > 1:
+    def _make_room(self, coming: int, room: int) -> None:
+        """Drop states before that of the step `coming`, and batches, until they take at most `room`.
+
+        Batches take at most half of the memory. They are needed since the oldest state, so that state goes with them.
+        """
+        oldest = self.ring.oldest
+        while oldest is not None and (self._bytes > self.limit // 2 or self._bytes + oldest.bytes > room):
             self.directory.drop_state(self.ring.drop_oldest())
             oldest = self.ring.oldest
-            assert oldest is not None
-            while self.steps and self.steps[0].step < oldest.step:
+            since = coming if oldest is None else oldest.step
+            while self.steps and self.steps[0].step < since:
                 self._bytes -= self.steps.popleft().bytes
-            self.directory.drop_steps_before(oldest.step)
-        slack = self.limit // SLACK
-        for step in self.ring.shrink_to(max(self.limit - slack - self._bytes - incoming, 0)):
+            self.directory.drop_steps_before(since)
+        for step in self.ring.shrink_to(room - self._bytes, coming):
             self.directory.drop_state(step)
 
     def forget(self) -> None:
@@ -173,7 +177,7 @@ class Recording:
 
     def write_diagnosis(self, text: str) -> None:
         """Write what replays came to beside the states."""
-        write_atomically(self.directory.path / "replay.json", text.encode())
+        self.directory.write_text("replay.json", text)
 
     @classmethod
     def read(cls, framework: Framework, directory: str | os.PathLike[str]) -> Recording:

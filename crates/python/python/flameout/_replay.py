@@ -64,7 +64,7 @@ def diagnose(recording: Recording, plan: Plan) -> Diagnosis:
     onset = judgement.onset() or recording.curve.first_not_finite()
     if onset is None:
         return Diagnosis(judgement, None, "The training loss has no lasting rise, so there is nothing to replay.")
-    now = recording.framework.state()
+    now = recording.framework.copy(recording.framework.live())
     generators = _random.capture(None, recording.framework.random_tensors(None))
     try:
         return _Examination(recording, judgement, onset, plan).run()
@@ -142,6 +142,9 @@ class _Examination:
         self.framework.restore_random(kept.random.framework)
         _random.restore(kept.random)
         return self.framework.replay_step(kept, own_order)
+
+    def _now(self) -> Tree[Any]:
+        return self.framework.copy(self.framework.live())
 
     def _losses(self, start: _Start, order: int, skip: int | None) -> Iterator[float]:
         """Losses of a replay: the recorded batches in their own order (0) or another, over and over."""
@@ -250,12 +253,12 @@ class _Examination:
             if kept.step == step:
                 break
             self._make(kept, True)
-        return self._start(Snapshot(step, self.framework.state(), 0), start.steps, start.goal.threshold)
+        return self._start(Snapshot(step, self._now()), start.steps, start.goal.threshold)
 
     def _with_nudges(self, start: _Start) -> _Start:
         self.framework.restore(start.snapshot.state)
         self._make(start.steps[0], True)
-        later = self.framework.state()
+        later = self._now()
         generators = [np.random.default_rng([start.snapshot.step, number]) for number in range(1, self.plan.orders)]
         nudged = tuple(self.framework.nudged(start.snapshot.state, later, NUDGE, generator) for generator in generators)
         return replace(start, nudged=nudged)

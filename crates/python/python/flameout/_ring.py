@@ -13,16 +13,16 @@ class Snapshot:
 
     __slots__ = ("bytes", "state", "step")
 
-    def __init__(self, step: int, state: Tree[Any], size: int) -> None:
+    def __init__(self, step: int, state: Tree[Any]) -> None:
         self.step = step
         self.state = state
-        self.bytes = size
+        self.bytes = state.bytes
 
 
 class Ring:
     """Snapshots under a limit of bytes.
 
-    When room is needed, the newest stays, and of the others the one goes whose neighbours' ages are nearest to each other in
+    When room is needed, the oldest stays, and of the others the one goes whose neighbours' ages are nearest to each other in
     ratio: the ages come to lie evenly on a logarithmic scale, as in the Rust crate's `Ring`.
     """
 
@@ -41,11 +41,11 @@ class Ring:
         self._snapshots.append(snapshot)
         self.bytes += snapshot.bytes
 
-    def shrink_to(self, limit: int) -> list[int]:
-        """Drop snapshots until they take at most `limit` bytes, or two are left; return their steps."""
+    def shrink_to(self, limit: int, coming: int) -> list[int]:
+        """Drop snapshots before that of the step `coming`, until they take at most `limit` bytes; return their steps."""
         dropped = []
-        while self.bytes > limit and len(self._snapshots) > 2:
-            steps = [snapshot.step for snapshot in self._snapshots]
+        while self.bytes > limit and len(self._snapshots) > 1:
+            steps = [*(snapshot.step for snapshot in self._snapshots), coming]
             dropped.append(self._drop(_most_dispensable(steps)))
         return dropped
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
 
-Tensor = TypeVar("Tensor")
+
+class _Tensor(Protocol):
+    @property
+    def nbytes(self) -> int: ...
+
+
+Tensor = TypeVar("Tensor", bound=_Tensor)
 
 
 class Tree(Generic[Tensor]):
@@ -13,19 +19,19 @@ class Tree(Generic[Tensor]):
 
     __slots__ = ("skeleton", "tensors")
 
-    def __init__(self, tensors: dict[str, Tensor], skeleton: Any) -> None:
+    def __init__(self, tensors: Mapping[str, Tensor], skeleton: Any) -> None:
         self.tensors = tensors
         self.skeleton = skeleton
 
     @classmethod
-    def of(cls, nested: Any, copy: Callable[[Any], Tensor | None], what: str) -> Tree[Tensor]:
-        """Take `nested` apart; `copy` returns a copy of a tensor, and `None` for what is none."""
+    def of(cls, nested: Any, tensor_of: Callable[[Any], Tensor | None], what: str) -> Tree[Tensor]:
+        """Take `nested` apart; `tensor_of` returns a tensor for what is kept as one, and `None` for what is not."""
         tensors: dict[str, Tensor] = {}
 
         def apart(value: Any, path: str) -> Any:
-            copied = copy(value)
-            if copied is not None:
-                tensors[path] = copied
+            tensor = tensor_of(value)
+            if tensor is not None:
+                tensors[path] = tensor
                 return {"tensor": path}
             if value is None or isinstance(value, (bool, int, float, str)):
                 return {"value": value}
@@ -40,6 +46,11 @@ class Tree(Generic[Tensor]):
             )
 
         return cls(tensors, apart(nested, what))
+
+    @property
+    def bytes(self) -> int:
+        """The memory that the tensors take."""
+        return sum(int(tensor.nbytes) for tensor in self.tensors.values())
 
     def together(self) -> Any:
         """Put everything together again; the tensors are those of this tree, not copies."""

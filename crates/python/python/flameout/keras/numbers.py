@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from flameout._framework import Birth, RecordedStep
 
@@ -61,7 +62,7 @@ def _watched(model: Any, step: RecordedStep, found: list[Birth]) -> Iterator[Non
         def look(*arguments: Any, **settings: Any) -> Any:
             outputs = call(*arguments, **settings)
             for output in jax.tree_util.tree_leaves(outputs):
-                if not isinstance(output, jax.core.Tracer) and not is_finite(output):
+                if not isinstance(output, Tracer) and not is_finite(output):
                     found.append(Birth(step.step, "forward", layer.path, "output"))
             return outputs
 

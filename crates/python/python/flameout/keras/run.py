@@ -7,7 +7,7 @@ states of their own: the variables of the model are not touched.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from flameout._framework import Birth, Change, Moment, RecordedStep
+from flameout._memory import LARGE, Packed
 from flameout._tree import Tree
 from flameout.keras import changes, numbers
 
@@ -109,13 +110,16 @@ class KerasRun:
         trained, others, optimizer = ([variable.value for variable in part] for part in variables)
         self.now = (trained, others, optimizer, [variable.value for variable in model.metrics_variables])
 
-    def state(self) -> Tree[NDArray[Any]]:
-        """Copy the state."""
+    def live(self) -> Tree[Any]:
+        """Return the state, as JAX holds it."""
         names = ("trained", "others", "optimizer", "metrics")
         nested: dict[str, Any] = {name: list(part) for name, part in zip(names, self.now, strict=True)}
         nested |= {"fresh-metrics": self.fresh_metrics, "kernels-at-start": self.kernels_at_start, "guarded": self.guarded}
-        # `fit` gives the memory of a state away with the next step.
-        return Tree.of(nested, lambda value: np.array(value) if _is_array(value) else None, "state")
+        return Tree.of(nested, lambda value: value if _is_array(value) else None, "state")
+
+    def copy(self, tree: Tree[Any]) -> Tree[NDArray[Any]]:
+        """Copy arrays into the memory of the host: `fit` gives the memory of a state away with the next step."""
+        return Tree(_copies(tree.tensors), tree.skeleton)
 
     def restore(self, state: Tree[NDArray[Any]]) -> None:
         """Go back to a state; the model's variables are left alone."""
@@ -175,7 +179,7 @@ class KerasRun:
     def restore_random(self, tensors: tuple[Any, ...]) -> None:
         """Do nothing, as above."""
 
-    def save(self, tensors: dict[str, Any], path: Path, told: dict[str, str]) -> None:
+    def save(self, tensors: Mapping[str, Any], path: Path, told: dict[str, str]) -> None:
         """Write tensors as safetensors, with what is told of them."""
         # `np.ascontiguousarray` would give a number a dimension.
         whole = {name: np.require(tensor, requirements="C") for name, tensor in tensors.items()}
@@ -202,7 +206,9 @@ class KerasRun:
                 return float(loss)
         else:
             logs, state = self._compiled().step(self.now, data)
-        self.now = state if self.after_update is None else (self.after_update(trained, state[0]), *state[1:])
+        if self.after_update is not None:
+            state = (self.after_update(trained, state[0]), state[1], state[2], state[3])
+        self.now = state
         return self.loss_since(sums, logs) / weight
 
     def before(self, step: RecordedStep, own_order: bool) -> State:
@@ -293,6 +299,21 @@ class KerasRun:
 
 def _index_of(variables: Sequence[Any], variable: Any) -> int | None:
     return next((at for at, other in enumerate(variables) if other is variable), None)
+
+
+def _copies(arrays: Mapping[str, Any]) -> Mapping[str, NDArray[Any]]:
+    """Copy arrays to the host: into one block of memory, if they are large."""
+    if sum(array.nbytes for array in arrays.values()) < LARGE:
+        return {name: np.array(array) for name, array in arrays.items()}
+    packed = Packed(arrays, _upon)
+    for name, array in arrays.items():
+        packed[name][...] = array
+    return packed
+
+
+def _upon(block: Any, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    array: NDArray[Any] = np.ndarray(shape, dtype, block, offset)
+    return array
 
 
 def _is_array(value: Any) -> bool:

@@ -208,9 +208,10 @@ class Recorder(RecorderBase):
         if not norms:
             return
         device = norms[0].device
-        step.gradient_norm = torch.linalg.vector_norm(torch.stack([norm.float().to(device) for norm in norms]))
+        norm = torch.linalg.vector_norm(torch.stack([norm.float().to(device) for norm in norms]))
+        step.gradient_norm = norm
         if self._sentry is not None:
-            self._object(self._sentry, step, step.gradient_norm)
+            self._object(self._sentry, step, norm)
 
     def _object(self, sentry: Sentry, step: Step, norm: torch.Tensor) -> None:
         """Leave an update out, or stop before it is made, if the guard has something against it."""

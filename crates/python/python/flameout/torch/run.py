@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import safetensors.torch
 import torch
 
 from flameout._framework import Birth, Change, Moment, RecordedStep
+from flameout._memory import LARGE, Packed
 from flameout._tree import Tree
 from flameout.torch import changes, numbers
 
@@ -42,8 +44,8 @@ class TorchRun:
         #: Samples in the batch that is replayed.
         self.rows = 0
 
-    def state(self) -> Tree[torch.Tensor]:
-        """Copy parameters, buffers, gradients, and the states of optimiser, scheduler and scaler."""
+    def live(self) -> Tree[torch.Tensor]:
+        """Return parameters, buffers, gradients, and the states of optimiser, scheduler and scaler: not copied."""
         nested = {
             "parameters": dict(self.model.named_parameters()),
             "buffers": dict(self.model.named_buffers()),
@@ -53,7 +55,11 @@ class TorchRun:
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
             "kernels-at-start": self.kernels_at_start,
         }
-        return Tree.of(nested, _copy, "state")
+        return Tree.of(nested, _tensor, "state")
+
+    def copy(self, tree: Tree[torch.Tensor]) -> Tree[torch.Tensor]:
+        """Copy tensors into the memory of the host."""
+        return Tree(_copies(tree.tensors), tree.skeleton)
 
     def restore(self, state: Tree[torch.Tensor]) -> None:
         """Go back to a state; the tree stays as it is."""
@@ -91,7 +97,7 @@ class TorchRun:
         device = next((str(item.device) for item in batch if isinstance(item, torch.Tensor)), "cpu")
         rates = [float(group["lr"]) for group in self.optimizer.param_groups]
         nested = {"batch": tuple(batch), "rates": rates, "training": self.model.training, "device": device}
-        return Tree.of(nested, _copy, "b")
+        return self.copy(Tree.of(nested, _tensor, "b"))
 
     def learning_rate(self) -> float:
         """Return the learning rate of the first group of parameters."""
@@ -116,7 +122,7 @@ class TorchRun:
         if len(tensors) > 1:
             torch.cuda.set_rng_state_all(list(tensors[1:]))
 
-    def save(self, tensors: dict[str, Any], path: Path, told: dict[str, str]) -> None:
+    def save(self, tensors: Mapping[str, Any], path: Path, told: dict[str, str]) -> None:
         """Write tensors as safetensors, with what is told of them."""
         safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, told)
 
@@ -193,13 +199,38 @@ class TorchRun:
         return numbers.find_birth(self, self.step_function, step)
 
 
-def _copy(value: Any) -> torch.Tensor | None:
+def _tensor(value: Any) -> torch.Tensor | None:
     if isinstance(value, np.ndarray):
         raise TypeError("the batch holds a NumPy array; make it a tensor first, by torch.from_numpy")
-    return value.detach().to("cpu", copy=True) if isinstance(value, torch.Tensor) else None
+    return value.detach() if isinstance(value, torch.Tensor) else None
 
 
-def _of_shape(tensors: dict[str, torch.Tensor], name: str, own: torch.Tensor) -> torch.Tensor:
+def _copies(tensors: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+    """Copy tensors to the host: into one block of memory, if they are large and lie as usual.
+
+    Those that do not keep their strides: a batch with others may give other bits.
+    """
+    large = sum(tensor.nbytes for tensor in tensors.values()) >= LARGE
+    if not large or not all(map(_lies_as_usual, tensors.values())):
+        return {name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}
+    packed = Packed(tensors, _upon)
+    for name, tensor in tensors.items():
+        packed[name].copy_(tensor)
+    return packed
+
+
+def _upon(block: Any, offset: int, dtype: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:
+    count = math.prod(shape)
+    if count == 0:
+        return torch.empty(shape, dtype=dtype)
+    return torch.frombuffer(block, dtype=dtype, count=count, offset=offset).view(shape)
+
+
+def _lies_as_usual(tensor: torch.Tensor) -> bool:
+    return type(tensor) is torch.Tensor and tensor.layout == torch.strided and tensor.is_contiguous() and not tensor.is_quantized
+
+
+def _of_shape(tensors: Mapping[str, torch.Tensor], name: str, own: torch.Tensor) -> torch.Tensor:
     stored = tensors.get(name)
     if stored is None or stored.shape != own.shape:
         found = "missing" if stored is None else f"of shape {tuple(stored.shape)}"
