@@ -11,7 +11,8 @@ use super::start;
 /// Cores that jobs may use: `RAYON_NUM_THREADS`, or all that the system lets the program have.
 #[must_use]
 pub fn cores() -> usize {
-    start::cores()
+    let all = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    start::asked().filter(|&cores| cores > 0).unwrap_or_else(all)
 }
 
 /// How many jobs to do at a time: so many as were asked for, or one a core, and never more than there are.

@@ -53,14 +53,8 @@ fn pool_of(asked: Option<usize>) -> (rayon::ThreadPoolBuilder, usize) {
     (rayon::ThreadPoolBuilder::new().num_threads(threads), threads)
 }
 
-/// Cores that this program may use: `RAYON_NUM_THREADS`, or all that the system lets it have.
-pub(super) fn cores() -> usize {
-    let all = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    asked().filter(|&cores| cores > 0).unwrap_or_else(all)
-}
-
 /// What rayon would take from the environment by itself.
-fn asked() -> Option<usize> {
+pub(super) fn asked() -> Option<usize> {
     std::env::var("RAYON_NUM_THREADS").ok()?.parse().ok()
 }
 
