@@ -5,7 +5,7 @@
 //! | 1 | Does it learn: can it fit what it is trained on? | [`curve`], [`slice`](mod@slice) |
 //! | 2 | Are the data sound? | [`data`] |
 //! | 3 | Are gradients and weights sound? | [`gradient`], [`growth`] |
-//! | 4 | Would a lower learning rate have prevented it? | answered by [replay](crate::replay) |
+//! | 4 | Would a lower learning rate have prevented it? | answered by [replay](crate::Replay) |
 //! | 5 | Are the predictions all the same? | [`curve`] |
 //! | 6 | Are the batches balanced? | [`batches`] |
 //! | 7 | Are data and initial weights of the right scale? | [`scale`] |

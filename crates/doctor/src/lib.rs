@@ -2,14 +2,14 @@
 //!
 //! A [`Subject`] is a run that can be made again, to the bit. [`diagnose()`] makes it, looks through ([`checks`]) its data, weights,
 //! gradients, batches and curves, finds what went wrong first, goes back to a state shortly before, and
-//! [replays](replay) from there: with nothing changed (it must go wrong again, by the same numbers), and with one thing
+//! [replays](Replay) from there: with nothing changed (it must go wrong again, by the same numbers), and with one thing
 //! changed at a time, in several orders of the words. Only what prevents it is called its [cause](Cause).
 //!
 //! - [`trajectory()`]: curvature, recurrent weights and gates on the way to the onset;
 //! - [`counterfactuals()`]: the table of everything that people advise, and what it would have done;
 //! - [`remedies`]: whole runs with each of several remedies, over seeds;
 //! - [`probe`]: what to measure while a run goes on; [`snapshots`]: its states in memory;
-//! - [`recorder`]: states kept while a run is made, so that it need not be made again.
+//! - [`StateRecorder`]: states kept while a run is made, so that it need not be made again.
 //!
 //! Of a run that can only be looked at, `flameout-curves` says what its log shows.
 //!

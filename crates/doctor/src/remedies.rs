@@ -1,6 +1,6 @@
 //! What each of several remedies costs: whole runs with it, from the start and over several seeds.
 //!
-//! A [replay](crate::replay) says what would have prevented one collapse. Whether the remedy also trains well, and as far as
+//! A [replay](crate::Replay) says what would have prevented one collapse. Whether the remedy also trains well, and as far as
 //! the others, takes whole runs with other initial weights, other test words and another order.
 
 use flameout_experiment::{Dataset, Settings};
