@@ -1,4 +1,4 @@
-//! Rises after which nothing is left of what was learnt, however small the factor: little may have been learnt.
+//! Rises after which most of what was learnt is lost, however small the factor: little may have been learnt.
 
 use super::numbers::{Kind, Numbers};
 use super::rise::{Rise, largest_rise, lasting, level_before, lost_kind};
@@ -6,10 +6,13 @@ use super::rise::{Rise, largest_rise, lasting, level_before, lost_kind};
 /// Rows of such a rise, and of a log, at the least; and the rise's share of the log.
 const FEWEST: usize = 8;
 const SHARE: usize = 12;
-/// Share of what was learnt that is lost, in the end and in each part since the rise.
-const LOST: f64 = 0.8;
-const STILL_LOST: f64 = 0.5;
+/// Share of what was learnt that is lost, in the end and in each part since the rise. The first rows of a log are often higher
+/// than what predicting the mean loses, so nothing may be left though this is not 1.
+const LOST: f64 = 0.6;
+const STILL_LOST: f64 = 0.4;
 const PARTS: usize = 3;
+/// Share that is lost already where a rise comes too late.
+const TOO_LATE: f64 = 0.5;
 /// Part of the rise that earlier ones, which came back, may have had.
 const SEEN: f64 = 0.7;
 /// What the first sign exceeds: deviations, or a share of the rise.
@@ -19,7 +22,7 @@ const SIGN_SHARE: f64 = 0.25;
 const BEYOND_CHANCE: f64 = 5.0;
 const MEDIAN: f64 = 1.25;
 
-/// A rise from the best level after a row that loses all, and stays until the log ends.
+/// A rise from the best level after a row that loses most of what was learnt, and stays until the log ends.
 pub(super) fn rise(numbers: &Numbers, from: usize) -> Option<Rise> {
     let count = numbers.len();
     if numbers.kind != Kind::Loss || numbers.grows || count < from + 2 * FEWEST {
@@ -62,7 +65,7 @@ pub(super) fn rise(numbers: &Numbers, from: usize) -> Option<Rise> {
 pub(super) fn comes_too_late(numbers: &Numbers, rise: &Rise) -> bool {
     let around = (numbers.len() / 40).clamp(1, 50);
     let best = (0..rise.sign).map(|index| numbers.smooth(index, around)).fold(f64::INFINITY, f64::min);
-    numbers.has_learnt(best) && numbers.lost(rise.before, best) >= STILL_LOST
+    numbers.has_learnt(best) && numbers.lost(rise.before, best) >= TOO_LATE
 }
 
 /// The likeliest row, from one on, at which heights step up over a middle.
