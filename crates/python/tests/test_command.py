@@ -48,7 +48,9 @@ def test_what_is_wrong_has_an_exit_code_and_is_told(tmp_path):
 def test_ctrl_c_ends_it_as_it_ends_the_program_of_rust(tmp_path):
     pipe = tmp_path / "log"
     os.mkfifo(pipe)
-    with subprocess.Popen([*WAYS[0], "diagnose", str(pipe)], stderr=subprocess.PIPE) as waiting:
+    # The signal may be ignored where the tests run in the background; flameout keeps that.
+    restore = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen([*WAYS[0], "diagnose", str(pipe)], stderr=subprocess.PIPE, **restore) as waiting:
         with open(pipe, "wb"):  # it is open for reading now
             waiting.send_signal(signal.SIGINT)
             waiting.wait(60)

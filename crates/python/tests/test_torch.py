@@ -303,9 +303,9 @@ def test_healthy_runs_are_no_alarm(tmp_path, name, seed):
 def test_a_nudge_has_its_share_of_an_updates_length():
     training = Training()
     run = TorchRun(training.model, training.optimizer)
-    before = run.state()
+    before = run.copy(run.live())
     training.step(training.x[:48], training.y[:48])
-    later = run.state()
+    later = run.copy(run.live())
     nudged = run.nudged(before, later, 0.1, np.random.default_rng(1))
     again = run.nudged(before, later, 0.1, np.random.default_rng(1))
     for name, tensor in before.tensors.items():

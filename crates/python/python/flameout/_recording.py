@@ -23,6 +23,8 @@ from flameout.judgement import Judgement, judge
 
 #: Batches since the newest state may take the limit of memory divided by this.
 SLACK = 8
+#: The limit divided by this stays free: what the system and the framework need around what is kept varies by as much.
+MARGIN = 10
 #: Verdicts upon which a run is written down. `rose-at-the-end` may come back yet.
 _CAUGHT = frozenset({"collapse", "collapse-of-training", "diverged", "not-finite", "lasting-rise", "gradients-exploded"})
 
@@ -99,13 +101,14 @@ class Recording:
     def _take_snapshot(self, step: int, reserve: int) -> None:
         self._write_steps()
         live = self.framework.live()
-        needed = 2 * live.bytes + reserve
+        free = reserve + self.limit // MARGIN
+        needed = 2 * live.bytes + free
         if needed > self.limit:
             raise MemoryError(
-                f"memory is {self.limit} bytes, but two states of this run and some batches take {needed}; "
+                f"memory is {self.limit} bytes, but two states of this run, some batches and a margin take {needed}; "
                 "give the recorder more with memory="
             )
-        self._make_room(step, self.limit - reserve - live.bytes)
+        self._make_room(step, self.limit - free - live.bytes)
         snapshot = Snapshot(step, self.framework.copy(live))
         self.ring.push(snapshot)
         self._bytes_since = 0
