@@ -91,6 +91,12 @@ pub struct Quality {
 }
 
 impl Summary {
+    /// Computes the share of words that an output which tells nothing has among its ten nearest.
+    #[must_use]
+    pub fn guessed_hit_at_10(&self) -> f64 {
+        (10.0 / (self.last.words + self.test.words) as f64).min(1.0)
+    }
+
     /// Measures a trainer's network on all words.
     #[must_use]
     pub fn of(settings: &Settings, dataset: &Dataset, trainer: &mut Trainer) -> Self {

@@ -218,23 +218,21 @@ fn draw(results: &Results, row: Option<&Row>, to: &Path) -> Result<()> {
     write(to, &chart::curve(row, csv_file::read(&results.curve(&row.settings))?))
 }
 
-/// The bound of the constrained networks that are drawn.
-const BOUND: f64 = 3.0;
-
 /// Draws the small GRUs with a constrained recurrent kernel beside those without, which train on after their collapse.
 fn constrained(results: &Results, rows: &[Row], to: &Path) -> Result<()> {
-    let (mut free, mut held) = (Vec::new(), Vec::new());
+    let (mut free, mut held, mut bound) = (Vec::new(), Vec::new(), None);
     for row in rows.iter().filter(|row| row.plan == "test-words" && results.curve(&row.settings).is_file()) {
         let run = chart::Run::new(row, csv_file::read(&results.curve(&row.settings))?);
-        match row.settings.constraint {
+        match &row.settings.constraint {
             None => free.push(run),
-            Some(_) => held.push(run),
+            Some(constraint) => {
+                held.push(run);
+                bound = Some(constraint.max_norm);
+            }
         }
     }
-    if free.is_empty() || held.is_empty() {
-        return Ok(());
-    }
-    write(to, &chart::constrained("GRU, 64 units, learning rate 0.0125, 900 training words", &free, &held, BOUND))
+    let Some(bound) = bound.filter(|_| !free.is_empty()) else { return Ok(()) };
+    write(to, &chart::constrained("GRU, 64 units, learning rate 0.0125, 900 training words", &free, &held, bound))
 }
 
 #[cfg(test)]

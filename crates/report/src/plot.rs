@@ -152,10 +152,7 @@ impl Plot {
         match self {
             Self::Loss => Some(Level { name: "predicting the mean", value: baseline.train_loss }),
             Self::Accuracy => Some(Level { name: "predicting the mean", value: baseline.accuracy }),
-            Self::HitAt10 => {
-                let words = summary.last.words + summary.test.words;
-                Some(Level { name: "guessing", value: (10.0 / words as f64).min(1.0) })
-            }
+            Self::HitAt10 => Some(Level { name: "guessing", value: summary.guessed_hit_at_10() }),
             Self::Spread => Some(Level { name: "targets of the training words", value: baseline.spread }),
             Self::GradientNorm | Self::UpdateNorm | Self::Identical => None,
         }

@@ -154,11 +154,8 @@ impl<'a> Band<'a> {
     /// How far above the level the median of a window must be to be outside.
     pub(super) fn edge(&self, window: Window) -> f64 {
         let matters = self.matters(window.short);
-        let width = window.width() as f64;
-        let own = if window.around == 0 { 1.0 } else { MEDIAN / libm::sqrt(width) };
-        let lowest = libm::sqrt(2.0 * libm::log((self.numbers.len() as f64 / width).max(1.0)));
         let seen = self.furthest.get(window.around).map_or(0.0, |furthest| NEWS * furthest);
-        matters.max((lowest + BEYOND_CHANCE) * own * self.noise()).max(seen)
+        matters.max(beyond_chance(self.numbers.len(), window.around, self.noise())).max(seen)
     }
 
     /// How far above the level a rise begins to matter.
@@ -192,6 +189,17 @@ impl<'a> Band<'a> {
         let above = self.numbers.smooth(index, window.around) - level;
         above > self.matters(window.short) && above > self.edge(window)
     }
+}
+
+/// How far above its lowest level in so many rows the median of a row and those around it is by more than chance.
+pub(super) fn beyond_chance(rows: usize, around: usize, noise: f64) -> f64 {
+    let lowest = libm::sqrt(2.0 * libm::log((rows as f64 / (2 * around + 1) as f64).max(1.0)));
+    (lowest + BEYOND_CHANCE) * own_noise(around, noise)
+}
+
+/// The noise of the median of a row and those around it.
+pub(super) fn own_noise(around: usize, noise: f64) -> f64 {
+    if around == 0 { noise } else { MEDIAN / libm::sqrt((2 * around + 1) as f64) * noise }
 }
 
 fn push(numbers: &mut VecDeque<f64>, number: f64, most: usize) {

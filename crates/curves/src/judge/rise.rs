@@ -12,10 +12,14 @@ const HEALING_SHARE: usize = 3;
 const HEALING: usize = 10;
 /// Share of what was learnt that a collapse loses.
 const COLLAPSE: f64 = 0.25;
+/// Rows of a rise to the end of a log at the least, and its share of the log; part of it that earlier ones may have had.
+const TO_THE_END: usize = 8;
+const TO_THE_END_SHARE: usize = 12;
+const SEEN: f64 = 0.7;
 /// What the first sign exceeds: deviations; a factor, or a share of the rise.
-const SIGN_NOISE: f64 = 3.0;
+pub(super) const SIGN_NOISE: f64 = 3.0;
 const SIGN_FACTOR: f64 = 1.5;
-const SIGN_SHARE: f64 = 0.25;
+pub(super) const SIGN_SHARE: f64 = 0.25;
 /// Rows whose noise tells whether they climb to the first sign, and the deviations that each of them then rises.
 const SLOPE: usize = 25;
 const CLIMB: f64 = 2.0;
@@ -47,6 +51,14 @@ pub(super) struct Rise {
 }
 
 impl Rise {
+    /// A rise that goes on from a row to the end of the log, where it has come to a height.
+    pub(super) fn to_the_end(numbers: &Numbers, sign: usize, after: f64) -> Self {
+        let count = numbers.len();
+        let before = level_before(numbers, sign, numbers.noise);
+        let kind = lost_kind(numbers, after, before);
+        Self { sign, certain: count - 1, end: count, back: false, half: false, kind, before, after }
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.end - self.sign
     }
@@ -55,6 +67,39 @@ impl Rise {
 /// Rows a rise must last at the end of a log of so many to be called lasting.
 pub(super) fn lasting(rows: usize) -> usize {
     (rows / LASTING_SHARE).clamp(LASTING[0], LASTING[1])
+}
+
+/// The levels of a loss from a row on, each over so many rows on both sides, with the index of the lowest among them: from
+/// there a rise may go on to the end of the log. `None` if there is no row, or if what is judged is no loss that can fall.
+pub(super) fn lowest_level(numbers: &Numbers, from: usize, around: usize) -> Option<(Vec<f64>, usize)> {
+    if numbers.kind != Kind::Loss || numbers.grows {
+        return None;
+    }
+    let levels: Vec<f64> = (from..numbers.len()).map(|index| numbers.smooth(index, around)).collect();
+    let lowest = (0..levels.len()).rev().min_by(|a, b| levels[*a].total_cmp(&levels[*b]))?;
+    Some((levels, lowest))
+}
+
+/// Rows that a rise to the end of a log of so many has at the least.
+pub(super) fn rows_to_the_end(rows: usize) -> usize {
+    TO_THE_END.max(rows / TO_THE_END_SHARE)
+}
+
+/// Whether levels that came back have risen nearly as much before.
+pub(super) fn was_seen(levels: &[f64], rise: f64) -> bool {
+    largest_rise(levels) > SEEN * rise
+}
+
+/// The likeliest row, of some, at which heights step up over a middle.
+pub(super) fn step_up(heights: &[f64], rows: std::ops::Range<usize>, middle: f64) -> usize {
+    let (mut sum, mut best) = (0.0, (f64::NEG_INFINITY, rows.start));
+    for index in rows.rev() {
+        sum += heights[index] - middle;
+        if sum >= best.0 {
+            best = (sum, index);
+        }
+    }
+    best.1
 }
 
 /// All rises, in order.
@@ -94,7 +139,7 @@ pub(super) fn rises(numbers: &Numbers) -> Vec<Rise> {
 }
 
 /// What a rise that does not come back is called, by the heights after it and before it.
-pub(super) fn lost_kind(numbers: &Numbers, after: f64, before: f64) -> EventKind {
+fn lost_kind(numbers: &Numbers, after: f64, before: f64) -> EventKind {
     let of_loss = numbers.kind != Kind::Gradient;
     match of_loss && numbers.lost(after, before) >= COLLAPSE {
         true => EventKind::Collapse,
@@ -103,7 +148,7 @@ pub(super) fn lost_kind(numbers: &Numbers, after: f64, before: f64) -> EventKind
 }
 
 /// The level of as many rows before an index as noise asks for; of the last of them, if it was still falling.
-pub(super) fn level_before(numbers: &Numbers, sign: usize, noise: f64) -> f64 {
+fn level_before(numbers: &Numbers, sign: usize, noise: f64) -> f64 {
     // A part of the noise may be the slope of what leads up to the rise.
     let noise = noise.min(least_noise(&numbers.height[sign.saturating_sub(SLOPE)..sign]));
     let error = 1.25 * noise / PRECISION;
@@ -113,7 +158,7 @@ pub(super) fn level_before(numbers: &Numbers, sign: usize, noise: f64) -> f64 {
 }
 
 /// The largest rise above what was the lowest until then.
-pub(super) fn largest_rise(heights: &[f64]) -> f64 {
+fn largest_rise(heights: &[f64]) -> f64 {
     let (mut lowest, mut largest) = (f64::INFINITY, 0.0_f64);
     for &height in heights {
         lowest = lowest.min(height);
@@ -185,14 +230,7 @@ impl Scan<'_> {
         let until = (outside + width).min(numbers.len() - 1);
         let base = self.band.running().or(self.band.level()).unwrap_or(numbers.height[outside]);
         let risen = numbers.level(outside, (outside + width.max(3)).min(numbers.len()));
-        // The likeliest place of a step between two levels.
-        let (middle, mut sum, mut best) = (0.5 * (base + risen), 0.0, (f64::NEG_INFINITY, outside));
-        for index in (from..=until).rev() {
-            sum += numbers.height[index] - middle;
-            if sum >= best.0 {
-                best = (sum, index);
-            }
-        }
+        let mut sign = step_up(&numbers.height, from..until + 1, 0.5 * (base + risen));
         // A rise that is no step has begun before.
         let noise = self.band.noise();
         let (around, share) = if numbers.len() > 300 { (2, MEDIAN_OF_FIVE) } else { (0, 1.0) };
@@ -201,7 +239,6 @@ impl Scan<'_> {
             Scale::Difference => f64::INFINITY,
         };
         let edge = base + (SIGN_NOISE * share * noise).max(small.min(SIGN_SHARE * (risen - base)));
-        let mut sign = best.1;
         while sign > begin && numbers.smooth(sign - 1, around) > edge && numbers.height[sign - 1] > base {
             sign -= 1;
         }

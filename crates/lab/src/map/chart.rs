@@ -1,7 +1,7 @@
 //! The pictures: what of the rows and curves is drawn, and how it is named.
 
 use flameout_doctor::Proportion;
-use flameout_experiment::{Case, Summary};
+use flameout_experiment::Case;
 
 use super::figure::{Axis, Figure, Panel, Series as Drawn, Shape};
 use super::{Rate, Series};
@@ -110,8 +110,8 @@ type Values = Vec<(f64, f64)>;
 
 impl Run {
     pub fn new(row: &Row, points: Vec<Point>) -> Self {
-        let Summary { baseline, last, test, .. } = &row.summary;
-        Self { points, baseline: baseline.train_loss, guessing: 10.0 / (last.words + test.words) as f64 }
+        let summary = &row.summary;
+        Self { points, baseline: summary.baseline.train_loss, guessing: summary.guessed_hit_at_10() }
     }
 
     fn values(&self, value: impl Fn(&Point) -> Option<f64>) -> Values {

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use flameout_curves::Symptom;
-use flameout_experiment::{Begun, EpochRecord, Record, RunDirectory, Settings, StepRecord, Summary};
+use flameout_experiment::{Begun, Record, RunDirectory, Settings, StepRecord, Summary};
 use flameout_kernels::Path as Kernels;
 
 use crate::cli::chart::Chart;
@@ -217,19 +217,14 @@ impl TestHits {
     /// Of a run that collapsed.
     fn of(records: &[Record], summary: &Summary) -> Option<Self> {
         let onset = summary.onset_step?;
-        let all: Vec<(u64, f64)> =
-            epochs(records).filter_map(|epoch| Some((epoch.step, epoch.test_hit_at_10?))).collect();
+        let all = test_hits(records);
         let begun = all.partition_point(|&(step, _)| step < onset);
         let mean_of_last = |epochs: &[(u64, f64)]| {
             let last = &epochs[epochs.len().saturating_sub(Self::EPOCHS)..];
             (!last.is_empty()).then(|| last.iter().map(|(_, hits)| hits).sum::<f64>() / last.len() as f64)
         };
-        let words = summary.last.words + summary.test.words;
-        Some(Self {
-            before: mean_of_last(&all[..begun])?,
-            after: mean_of_last(&all[begun..])?,
-            guessing: 10.0 / words as f64,
-        })
+        let (before, after) = all.split_at(begun);
+        Some(Self { before: mean_of_last(before)?, after: mean_of_last(after)?, guessing: summary.guessed_hit_at_10() })
     }
 }
 
@@ -245,11 +240,13 @@ impl std::fmt::Display for TestHits {
     }
 }
 
-fn epochs(records: &[Record]) -> impl Iterator<Item = &EpochRecord> {
-    records.iter().filter_map(|record| match record {
-        Record::Epoch(epoch) => Some(epoch),
+/// Hit@10 of the test words after each epoch, with its step; none in records that older programs wrote.
+fn test_hits(records: &[Record]) -> Vec<(u64, f64)> {
+    let hits = records.iter().filter_map(|record| match record {
+        Record::Epoch(epoch) => Some((epoch.step, epoch.test_hit_at_10?)),
         Record::Step(_) => None,
-    })
+    });
+    hits.collect()
 }
 
 fn print_curves(records: &[Record], summary: &Summary) {
@@ -268,7 +265,7 @@ fn print_curves(records: &[Record], summary: &Summary) {
     let of_steps = |value: fn(&StepRecord) -> f64| steps().map(|record| (record.step, value(record))).collect();
     print("training loss", of_steps(|record| record.loss));
     print("training accuracy", of_steps(|record| record.accuracy));
-    let hits: Vec<_> = epochs(records).filter_map(|epoch| Some((epoch.step, epoch.test_hit_at_10?))).collect();
+    let hits = test_hits(records);
     if !hits.is_empty() {
         print("test words whose own vector is among the ten nearest (hit@10)", hits);
     }

@@ -53,7 +53,7 @@ fn rate(row: &Row) -> String {
 
 fn line(row: &Row, onset: u64, hits: [f64; 3]) -> Vec<String> {
     let settings = &row.settings;
-    let guessing = 10.0 / (row.summary.last.words + row.summary.test.words) as f64;
+    let guessing = row.summary.guessed_hit_at_10();
     let name = format!("`{}`, {} units", settings.case.name(), settings.model.units.unwrap_or(settings.case.units()));
     let first = [name, rate(row), settings.seed.to_string(), whole(onset)];
     let shares = hits.into_iter().chain([guessing]).map(|share| format!("{:.1} %", 100.0 * share));
