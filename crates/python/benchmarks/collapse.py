@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, help="a learning rate other than the case's")
     parser.add_argument("--crashes", type=Path, help="where crash directories are kept, and found; else they are removed")
     parser.add_argument("--no-remedy", action="store_true", help="do not train again with the remedy")
+    parser.add_argument("--only-record", action="store_true", help="train and keep the crash directories; no row is written")
     options = parser.parse_args()
     rows = read(options.rows)
     if options.table:
@@ -38,9 +39,14 @@ def main() -> None:
         return
     if options.case is None or options.framework is None:
         parser.error("name a case and a framework, or ask for --table")
+    if options.only_record and options.crashes is None:
+        parser.error("--only-record needs --crashes")
     for seed in options.seeds:
         known = {"case": options.case, "framework": options.framework, "seed": seed}
         known["rate"] = options.rate or CASES[options.case].rate
+        if options.only_record:
+            print(json.dumps(known | record(known, options.crashes)), flush=True)
+            continue
         if not any(known.items() <= row.items() for row in rows):
             row = known | run(known, options.crashes, not options.no_remedy)
             append(options.rows, row)
@@ -50,10 +56,9 @@ def main() -> None:
 def run(known: dict[str, Any], crashes: Path | None, remedy: bool) -> dict[str, Any]:
     """Train, diagnose, train again; return what is worth keeping."""
     framework = importlib.import_module(f"on_{known['framework']}")
-    name = f"{known['case']}-{known['framework']}-{known['rate']:g}-{known['seed']}"
     directory = Path(tempfile.mkdtemp()) if crashes is None else crashes
     try:
-        row, recorder = recorded(framework, known, directory / name)
+        row, recorder = recorded(framework, known, directory / _name(known))
         if recorder is None:
             return row
         begun = time.process_time()
@@ -75,6 +80,16 @@ def run(known: dict[str, Any], crashes: Path | None, remedy: bool) -> dict[str, 
     finally:
         if crashes is None:
             shutil.rmtree(directory)
+
+
+def record(known: dict[str, Any], crashes: Path) -> dict[str, Any]:
+    """Train, or find a training that was kept; return what became of it."""
+    framework = importlib.import_module(f"on_{known['framework']}")
+    return recorded(framework, known, crashes / _name(known))[0]
+
+
+def _name(known: dict[str, Any]) -> str:
+    return f"{known['case']}-{known['framework']}-{known['rate']:g}-{known['seed']}"
 
 
 def recorded(framework: Any, known: dict[str, Any], crash: Path) -> tuple[dict[str, Any], Any]:
