@@ -35,7 +35,7 @@ def main() -> None:
     options = parser.parse_args()
     rows = read(options.rows)
     if options.table:
-        print(table(rows))
+        print(table([row for row in rows if row["seed"] in options.seeds]))
         return
     if options.case is None or options.framework is None:
         parser.error("name a case and a framework, or ask for --table")

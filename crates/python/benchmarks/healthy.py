@@ -68,7 +68,7 @@ def main() -> None:
     options = parser.parse_args()
     rows = read(options.rows)
     if options.table:
-        print(table(rows))
+        print(table([row for row in rows if row["seed"] in options.seeds]))
         return
     for known in [
         {"framework": framework, "kind": kind, "variation": variation, "seed": seed}

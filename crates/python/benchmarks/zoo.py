@@ -33,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     rows = read(options.rows)
     if options.table:
-        print(table(rows))
+        print(table([row for row in rows if row["seed"] in options.seeds]))
         return
     torch.set_num_threads(1)
     made = {(row["kind"], row["seed"]) for row in rows}

@@ -229,7 +229,7 @@ class _Examination:
         return [one for one in may_be_causes if self._one(short, 0, one, moment).losses != plain]
 
     def _moved(self, start: _Start, change: Change, moment: Moment, times: int) -> Trial:
-        """Replay with nothing changed, but with the weights moved at random, as far as a change moves them by its first update."""
+        """Replay with nothing changed but the weights, moved at random: as far as a change moves them by its first update."""
         suspected = moment.worst_step
         assert suspected is not None
         self.framework.restore(start.snapshot.state)
