@@ -14,6 +14,7 @@ import json
 import shutil
 import tempfile
 import time
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,8 @@ def recorded(framework: Any, known: dict[str, Any], crash: Path) -> tuple[dict[s
 def table(rows: list[dict[str, Any]]) -> str:
     """Return a table of the runs, one row for each network and framework."""
     lines = [
-        "| network | framework | rate | runs | collapsed | caught | control to the bit | cause named | remedied |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| network | framework | rate | runs | collapsed | caught | control to the bit | cause named | remedied | verdicts |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for group in sorted({(row["case"], row["framework"], row["rate"]) for row in rows}):
         runs = [row for row in rows if (row["case"], row["framework"], row["rate"]) == group]
@@ -119,9 +120,12 @@ def table(rows: list[dict[str, Any]]) -> str:
         collapsed = [row for row in runs if row["caught"] or row["outcome"]["collapsed"] is not None]
         equal = [row for row in caught if row["control"] and row["control"]["equal"]]
         named = [row for row in caught if row["verdict"] != "unknown"]
-        well = [row for row in named if "remedied" in row and _trains_well(row["remedied"])]
-        counts = [len(runs), len(collapsed), len(caught), len(equal), len(named), len(well)]
-        lines.append("| " + " | ".join(map(str, [*group, *counts])) + " |")
+        again = [row["remedied"] for row in named if "remedied" in row]
+        verdicts = Counter(row["verdict"] for row in caught)
+        counts = [len(runs), len(collapsed), len(caught), len(equal), len(named)]
+        told = [f"{sum(map(_trains_well, again))} of {len(again)}"]
+        told.append("; ".join(f"{verdict} ({count})" for verdict, count in verdicts.most_common()))
+        lines.append("| " + " | ".join(map(str, [*group, *counts, *told])) + " |")
     return "\n".join(lines)
 
 

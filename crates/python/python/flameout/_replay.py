@@ -199,6 +199,9 @@ class _Examination:
         start, base = found
         known |= {"begin": start.snapshot.step, "varied": "nudges" if start.nudged else "orders"}
         moment = self._moment(start, norms)
+        if start.nudged and moment.worst_step is None:
+            reason = "It needs its own order of the batches, and no gradient near the onset was measured: no update is suspected."
+            return self._told(None, reason, trials=(base,), **known)
         if start.nudged:
             known["since"] = moment.worst_step
         trials, moved = list[Trial](), dict[Change, Trial]()
