@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from question import CASES
-from rows import add_arguments, append, read
+from rows import add_arguments, append, read, replace
 
 
 def main() -> None:
@@ -48,14 +48,19 @@ def main() -> None:
         if options.only_record:
             print(json.dumps(known | record(known, options.crashes)), flush=True)
             continue
-        if not any(known.items() <= row.items() for row in rows):
-            row = known | run(known, options.crashes, not options.no_remedy)
+        row = next((row for row in rows if known.items() <= row.items()), None)
+        if row is None:
+            row = known | run(known, options.crashes)
             append(options.rows, row)
-            print(json.dumps({key: value for key, value in row.items() if key != "trials"}), flush=True)
+            rows.append(row)
+        if "named" in row and "remedied" not in row and not options.no_remedy:
+            row["remedied"] = remedied(row)
+            replace(options.rows, rows)
+        print(json.dumps({key: value for key, value in row.items() if key != "trials"}), flush=True)
 
 
-def run(known: dict[str, Any], crashes: Path | None, remedy: bool) -> dict[str, Any]:
-    """Train, diagnose, train again; return what is worth keeping."""
+def run(known: dict[str, Any], crashes: Path | None) -> dict[str, Any]:
+    """Train and diagnose; return what is worth keeping."""
     framework = importlib.import_module(f"on_{known['framework']}")
     directory = Path(tempfile.mkdtemp()) if crashes is None else crashes
     try:
@@ -72,15 +77,18 @@ def run(known: dict[str, Any], crashes: Path | None, remedy: bool) -> dict[str, 
             {"change": trial.change and asdict(trial.change), "wrong": trial.wrong, "of": trial.of, "steps": trial.steps}
             for trial in found.trials
         ]
-        named = found.named
-        if named is not None and remedy:
-            row["named"] = [named.kind, named.value]
-            settings = (known["case"], known["seed"], known["rate"], named.kind, named.from_start or named.value)
-            row["remedied"] = asdict(framework.from_the_start(*settings))
+        if found.named is not None:
+            row["named"] = [found.named.kind, found.named.from_start or found.named.value]
         return row
     finally:
         if crashes is None:
             shutil.rmtree(directory)
+
+
+def remedied(row: dict[str, Any]) -> dict[str, Any]:
+    """Train again from the start, with the remedy that was named; return what became of it."""
+    framework = importlib.import_module(f"on_{row['framework']}")
+    return asdict(framework.from_the_start(row["case"], row["seed"], row["rate"], *row["named"]))
 
 
 def record(known: dict[str, Any], crashes: Path) -> dict[str, Any]:

@@ -29,6 +29,13 @@ def append(path: Path, row: dict[str, Any]) -> None:
         file.write(json.dumps(row) + "\n")
 
 
+def replace(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write all rows of a file anew."""
+    partial = path.with_suffix(".partial")
+    partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    partial.replace(path)
+
+
 def interval(count: int, of: int) -> str:
     """Return Wilson's 95 % interval of a share, in brackets."""
     if of == 0:
