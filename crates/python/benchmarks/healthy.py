@@ -1,6 +1,6 @@
 """Makes healthy trainings of small networks in PyTorch and in Keras, and counts the false alarms.
 
-    python crates/python/benchmarks/healthy.py torch keras --rows target/healthy.jsonl
+    python crates/python/benchmarks/healthy.py --rows target/healthy.jsonl
     python crates/python/benchmarks/healthy.py --table --rows target/healthy.jsonl
 
 Each run is a line of the file of rows; what is there already is not made again.
@@ -63,7 +63,7 @@ class Task:
 def main() -> None:
     """Make the runs that are asked for, or print the table of those that were made."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("frameworks", nargs="*", choices=["torch", "keras"])
+    parser.add_argument("--frameworks", nargs="+", choices=["torch", "keras"], default=["torch", "keras"])
     add_arguments(parser, [0])
     options = parser.parse_args()
     rows = read(options.rows)
