@@ -233,27 +233,26 @@ class _Examination:
 
     def _moved(self, start: _Start, change: Change, moment: Moment, times: int) -> Trial:
         """Replay with nothing changed but the weights, moved at random: as far as a change moves them by its first update."""
-        suspected = moment.worst_step
-        assert suspected is not None
+        suspected = next(kept for kept in start.steps if kept.step == moment.worst_step)
         self.framework.restore(start.snapshot.state)
         for kept in start.steps:
-            if kept.step == suspected:
+            if kept is suspected:
                 break
             self._make(kept, True)
         before = self._now()
-        self._make(kept, True)
+        self._make(suspected, True)
         after = self._now()
         self.framework.restore(before)
         with self.framework.changed(change, moment):
-            self._make(kept, True)
+            self._make(suspected, True)
             other = self._now()
         name = f"weights moved at random, as far as by {change.name}"
-        steps = [kept for kept in start.steps if kept.step > suspected]
+        steps = [kept for kept in start.steps if kept.step > suspected.step]
         ends = []
         for number in range(times):
             generator = np.random.default_rng([start.snapshot.step, number])
             state = self.framework.nudged(after, other, 1.0, generator)
-            ends.append(self._one(_Start(Snapshot(suspected + 1, state), steps, start.goal), 0))
+            ends.append(self._one(_Start(Snapshot(suspected.step + 1, state), steps, start.goal), 0))
         return count(Change("move", None, None, name), ends)
 
     def _certain_in_all_orders(self, start: _Start) -> tuple[_Start, Trial] | None:
