@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -14,8 +14,25 @@ from flameout import _changes as changes
 from flameout._changes import Kernel, Subject
 from flameout._framework import Change, Moment
 
-if TYPE_CHECKING:
-    from flameout.keras.run import KerasRun
+
+class Run(Protocol):
+    """What of a run changes act upon."""
+
+    model: Any
+    now: tuple[list[Any], list[Any], list[Any], list[Any]]
+    kernels_at_start: dict[str, float]
+    rate_factor: float
+    held_rate: float | None
+    whole_rows: int | None
+    after_update: Callable[[list[Any], list[Any]], list[Any]] | None
+
+    def learning_rate(self) -> float:
+        """Return the learning rate of the next step."""
+        ...
+
+    def forget_functions(self, optimizer: Any) -> None:
+        """Drop what was compiled for an optimiser."""
+        ...
 
 
 class _Lines:
@@ -49,7 +66,7 @@ class _Lines:
         return 'keras.losses.MeanSquaredError(reduction="sum")  # or your loss, with this reduction; Adam divides the length out'
 
 
-def all_of(run: KerasRun, moment: Moment) -> list[Change]:
+def all_of(run: Run, moment: Moment) -> list[Change]:
     """Name the changes that can be made from where the run is, the most specific cause first."""
     optimizer = run.model.optimizer
     subject = Subject(
@@ -67,7 +84,7 @@ def all_of(run: KerasRun, moment: Moment) -> list[Change]:
     return changes.all_of(subject, moment, _Lines(optimizer))
 
 
-def column_lengths(run: KerasRun) -> dict[str, NDArray[np.float64]]:
+def column_lengths(run: Run) -> dict[str, NDArray[np.float64]]:
     """Return the lengths of each recurrent kernel's columns: the weights from all units to one gate of one unit."""
     return {
         run.model.trainable_variables[at].path: np.linalg.norm(np.asarray(run.now[0][at], dtype=np.float64), axis=0)
@@ -75,13 +92,13 @@ def column_lengths(run: KerasRun) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def _recurrent_kernels(run: KerasRun) -> list[int]:
+def _recurrent_kernels(run: Run) -> list[int]:
     variables = enumerate(run.model.trainable_variables)
     return [at for at, variable in variables if variable.path.split("/")[-1] == "recurrent_kernel"]
 
 
 @contextmanager
-def carried_out(run: KerasRun, change: Change, moment: Moment) -> Iterator[None]:
+def carried_out(run: Run, change: Change, moment: Moment) -> Iterator[None]:
     """Carry out a change while the context lasts; the state that follows a change of it is the caller's to restore."""
     own = run.model.optimizer
     run.after_update = _after_update(run, change)
@@ -132,7 +149,7 @@ class _Scaled(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[
         return {}
 
 
-def _exchange(run: KerasRun, settings: dict[str, Any]) -> None:
+def _exchange(run: Run, settings: dict[str, Any]) -> None:
     """Give the model another optimiser of the same kind, with the state of its own."""
     own = run.model.optimizer
     config = own.get_config() | {name: value for name, value in settings.items() if name != "learning_rate"}
@@ -152,7 +169,7 @@ def _exchange(run: KerasRun, settings: dict[str, Any]) -> None:
     run.model.optimizer = other
 
 
-def _raise_second_moment(run: KerasRun, change: Change) -> None:
+def _raise_second_moment(run: Run, change: Change) -> None:
     optimizer, trained = run.model.optimizer, run.model.trainable_variables
     at = [variable.path for variable in trained].index(change.tensor or "")
     second = optimizer._velocities[at]
@@ -163,7 +180,7 @@ def _raise_second_moment(run: KerasRun, change: Change) -> None:
     run.now = (run.now[0], run.now[1], values, run.now[3])
 
 
-def _after_update(run: KerasRun, change: Change) -> Callable[[list[Any], list[Any]], list[Any]] | None:
+def _after_update(run: Run, change: Change) -> Callable[[list[Any], list[Any]], list[Any]] | None:
     if change.kind == "freeze":
         frozen = [variable.path for variable in run.model.trainable_variables].index(change.tensor or "")
         return lambda before, after: [before[at] if at == frozen else value for at, value in enumerate(after)]

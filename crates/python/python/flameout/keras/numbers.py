@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -12,11 +12,27 @@ from jax.core import Tracer
 
 from flameout._framework import Birth, RecordedStep
 
-if TYPE_CHECKING:
-    from flameout.keras.run import KerasRun
+
+class Run(Protocol):
+    """What of a run is looked at."""
+
+    model: Any
+    now: tuple[list[Any], list[Any], list[Any], list[Any]]
+
+    def forward(self, step: RecordedStep) -> Any:
+        """Return the predictions for a batch."""
+        ...
+
+    def gradients(self, step: RecordedStep) -> list[Any]:
+        """Return the gradients of the trained variables."""
+        ...
+
+    def replay_step(self, step: RecordedStep, own_order: bool) -> float:
+        """Make the step; return the loss."""
+        ...
 
 
-def find_birth(run: KerasRun, step: RecordedStep) -> Birth | None:
+def find_birth(run: Run, step: RecordedStep) -> Birth | None:
     """Make a step from where the run is; return the first number in it, in the order of time, that is not finite."""
     for name, tensor in step.batch.tensors.items():
         if not is_finite(tensor):
@@ -44,7 +60,7 @@ def find_birth(run: KerasRun, step: RecordedStep) -> Birth | None:
     return _in_variables(run, step, "update")
 
 
-def _in_variables(run: KerasRun, step: RecordedStep, phase: str) -> Birth | None:
+def _in_variables(run: Run, step: RecordedStep, phase: str) -> Birth | None:
     variables = [*run.model.trainable_variables, *run.model.non_trainable_variables]
     for variable, value in zip(variables, [*run.now[0], *run.now[1]], strict=True):
         if not is_finite(value):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 
@@ -12,8 +12,15 @@ from flameout import _changes as changes
 from flameout._changes import Kernel, Subject
 from flameout._framework import Change, Moment
 
-if TYPE_CHECKING:
-    from flameout.torch.run import TorchRun
+
+class Run(Protocol):
+    """What of a run changes act upon."""
+
+    model: torch.nn.Module
+    optimizer: torch.optim.Optimizer
+    rate_factor: float
+    held_rates: list[float] | None
+    rows: int
 
 
 class _Lines:
@@ -84,7 +91,7 @@ def _recurrent_kernels(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
 
 
 @contextmanager
-def carried_out(run: TorchRun, change: Change, moment: Moment) -> Iterator[None]:
+def carried_out(run: Run, change: Change, moment: Moment) -> Iterator[None]:
     """Carry out a change while the context lasts; the state that follows a change of it is the caller's to restore."""
     optimizer = run.optimizer
     before, after = _hooks(run, change, moment)
@@ -111,7 +118,7 @@ def _hook(act: Callable[[], Any]) -> Callable[..., None]:
     return hook
 
 
-def _hooks(run: TorchRun, change: Change, moment: Moment) -> tuple[Any, Any]:
+def _hooks(run: Run, change: Change, moment: Moment) -> tuple[Any, Any]:
     """Return what is done before and after each update."""
     parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
     if change.kind == "clip":
@@ -142,7 +149,7 @@ def _hooks(run: TorchRun, change: Change, moment: Moment) -> tuple[Any, Any]:
     return None, None
 
 
-def _change_state(run: TorchRun, change: Change) -> None:
+def _change_state(run: Run, change: Change) -> None:
     """Change settings and state of the optimiser: `restore` brings both back."""
     state = run.optimizer.state
     if change.kind == "learning-rate":

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from flameout._framework import Birth, RecordedStep
 
-if TYPE_CHECKING:
-    from flameout.torch.run import TorchRun
 
+def find_birth(
+    model: torch.nn.Module, step_function: Callable[..., Any], step: RecordedStep, batch: tuple[Any, ...]
+) -> Birth | None:
+    """Make a step from where the model is; return the first number in it, in the order of time, that is not finite.
 
-def find_birth(run: TorchRun, step_function: Callable[..., Any], step: RecordedStep) -> Birth | None:
-    """Make a step from where the run is; return the first number in it, in the order of time, that is not finite."""
-    batch = run.prepare(step)
+    `batch` is a copy of the step's batch, on the device of the model.
+    """
     for name, tensor in step.batch.tensors.items():
         if not is_finite(tensor):
             rows = (~torch.isfinite(tensor)).reshape(max(len(tensor), 1), -1).any(dim=1) if tensor.dim() else None
             named = () if rows is None else tuple(int(row) for row in rows.nonzero().flatten())
             return Birth(step.step, "data", "", name.removeprefix("b/").replace("batch/", "batch item "), named)
-    before = _in_parameters(run, step, "parameters")
+    before = _in_parameters(model, step, "parameters")
     found: list[Birth] = []
-    with _hooked(run.model, step, found):
+    with _hooked(model, step, found):
         loss = step_function(*batch)
     if before is not None:
         return before
@@ -34,11 +35,11 @@ def find_birth(run: TorchRun, step_function: Callable[..., Any], step: RecordedS
     forward = next((birth for birth in found if birth.phase == "forward"), None)
     if forward is None and isinstance(loss, torch.Tensor) and not is_finite(loss.detach()):
         return Birth(step.step, "loss", "", "the loss; all outputs of modules are finite")
-    return found[0] if found else _in_parameters(run, step, "update")
+    return found[0] if found else _in_parameters(model, step, "update")
 
 
-def _in_parameters(run: TorchRun, step: RecordedStep, phase: str) -> Birth | None:
-    for name, parameter in run.model.named_parameters():
+def _in_parameters(model: torch.nn.Module, step: RecordedStep, phase: str) -> Birth | None:
+    for name, parameter in model.named_parameters():
         if not is_finite(parameter.detach()):
             module, _, tensor = name.rpartition(".")
             return Birth(step.step, phase, module, tensor)

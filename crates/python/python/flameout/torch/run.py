@@ -196,7 +196,7 @@ class TorchRun:
     def find_birth(self, step: RecordedStep) -> Birth | None:
         """Make a step; find the first number in it that is not finite."""
         assert self.step_function is not None
-        return numbers.find_birth(self, self.step_function, step)
+        return numbers.find_birth(self.model, self.step_function, step, self.prepare(step))
 
 
 def _tensor(value: Any) -> torch.Tensor | None:
