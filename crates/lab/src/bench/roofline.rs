@@ -58,6 +58,9 @@ fn paint(path: &Path, points: &[(f64, f64, String)], peak: f64, bandwidth: f64) 
         .configure_mesh()
         .x_desc("useful operations for each byte of weights moved")
         .y_desc("useful GFLOP/s")
+        .x_label_formatter(&label)
+        .y_label_formatter(&label)
+        .max_light_lines(0)
         .label_style(FONT)
         .draw()?;
     let roof = [x.start, peak / bandwidth, x.end].map(|at| (at, (at * bandwidth).min(peak)));
@@ -83,9 +86,20 @@ fn paint(path: &Path, points: &[(f64, f64, String)], peak: f64, bandwidth: f64) 
     Ok(())
 }
 
+/// The label of a tick: of 1, 2 and 5 times a power of ten alone, as others lie too close to each other.
+fn label(tick: &f64) -> String {
+    let digit = tick / 10_f64.powf(tick.log10().floor());
+    if [1.0, 2.0, 5.0, 10.0].iter().any(|kept| (digit - kept).abs() < 1e-6) { format!("{tick}") } else { String::new() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_two_and_five_are_labelled() {
+        assert_eq!([0.2, 0.3, 1.0, 4.0, 50.0, 90.0, 100.0].map(|tick| label(&tick)), ["0.2", "", "1", "", "50", "", "100"]);
+    }
 
     #[test]
     fn intensity_grows_with_the_batch() {
