@@ -3,15 +3,15 @@
 //! - `reach mapped WORDS DIMENSIONS DIRECTORY` writes two files of generated vectors, and opens them: 3000000 300 takes
 //!   7.3 GB of the disk, and removes them again.
 //! - `reach int8 FILE` says what a byte a number costs: how nearest words differ.
-//! - `reach approximate FILE COPIES` compares the approximate search with the exact one on FILE's words, or on several
+//! - `reach approximate FILE COPIES CANDIDATES` compares the approximate search with the exact one on FILE's words, or on several
 //!   jittered copies of them.
 
 use std::error::Error;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use flameout_word2vec::{Format, MappedVectors, Normalization, ReadOptions, WordVectors};
+use flameout_word2vec::{ApproximateSearch, Format, MappedVectors, Normalization, ReadOptions, WordVectors};
 use ndarray::Array2;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
@@ -22,7 +22,11 @@ fn main() -> Result {
     match arguments[..] {
         ["mapped", words, dim, directory] => mapped(words.parse()?, dim.parse()?, Path::new(directory)),
         ["int8", file] => int8(file),
-        _ => Err("usage: reach (mapped WORDS DIMENSIONS DIRECTORY | int8 FILE | approximate FILE COPIES)".into()),
+        ["approximate", file, copies, candidates] => approximate(file, copies.parse()?, candidates.parse()?),
+        _ => {
+            Err("usage: reach (mapped WORDS DIMENSIONS DIRECTORY | int8 FILE | approximate FILE COPIES CANDIDATES)"
+                .into())
+        }
     }
 }
 
@@ -125,5 +129,43 @@ fn int8(file: &str) -> Result {
     println!("  the first is the same for {:.1} %", share(same_first, queries));
     println!("  all {NEAREST} are the same in the same order for {:.1} %", share(same_order, queries));
     println!("  their cosines differ by at most {largest:.5}");
+    Ok(())
+}
+
+/// How much of a vector's length noise is, in a copy.
+const JITTER: f32 = 0.25;
+
+fn approximate(file: &str, copies: usize, candidates: usize) -> Result {
+    let vectors = normalised(file)?;
+    let (words, dim, mut noise) = (vectors.len(), vectors.dim(), Noise(3));
+    let matrix = Array2::from_shape_fn((words * copies, dim), |(row, column)| {
+        let number = vectors.matrix()[(row % words, column)];
+        if row < words { number } else { number + JITTER * noise.next() }
+    });
+    let vectors = WordVectors::new((0..words * copies).map(|number| number.to_string()).collect(), matrix)?;
+    let start = Instant::now();
+    let search = ApproximateSearch::with_candidates(&vectors, candidates);
+    println!("{} words: the graph took {:.1?}; {}", vectors.len(), start.elapsed(), memory());
+    let count = vectors.len().min(if copies > 1 { QUERIES / 5 } else { QUERIES });
+    let queries: Vec<&String> = (0..count).map(|number| &vectors.words()[number * vectors.len() / count]).collect();
+    let start = Instant::now();
+    let exact =
+        queries.iter().map(|word| vectors.nearest(word, NEAREST)).collect::<std::result::Result<Vec<_>, _>>()?;
+    let exactly = start.elapsed();
+    let start = Instant::now();
+    let found = queries.iter().map(|word| search.nearest(word, NEAREST)).collect::<std::result::Result<Vec<_>, _>>()?;
+    let quickly = start.elapsed();
+    let common: usize = exact
+        .iter()
+        .zip(&found)
+        .map(|(exact, found)| found.iter().filter(|(word, _)| exact.iter().any(|(other, _)| other == word)).count())
+        .sum();
+    println!(
+        "  exact {:.3?} a word, approximate {:.3?}: {:.1} times as fast; recall@{NEAREST} {:.4} of {count} words",
+        exactly / count as u32,
+        quickly / count as u32,
+        exactly.as_secs_f64() / quickly.as_secs_f64(),
+        common as f64 / (NEAREST * count) as f64,
+    );
     Ok(())
 }

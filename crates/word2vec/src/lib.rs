@@ -25,12 +25,15 @@
 //! | [`WordVectors`] | the words, their matrix, look-up; [`open`](WordVectors::open), [`save`](WordVectors::save) |
 //! | [`FastText`] | a binary model of fastText: vectors of known words and of others |
 //! | `MappedVectors` (feature `mmap`) | an indexed file, or one in word2vec's binary format, without reading it |
+//! | `ApproximateSearch` (feature `approximate`) | most of the nearest words, without looking at all |
 //! | [`ReadOptions`], [`ReadReport`] | what to read and what to do about bad records; what was done |
 //! | [`Format`] | the formats, and how one is recognised |
 //! | [`Normalization`] | unit length, centred, standardised |
 //! | [`Error`] | every failure, with file, place and word; a remedy has the name that [`ReadOptions`] and `flameout` give it |
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "approximate")]
+mod approximate;
 mod error;
 mod fasttext;
 mod foreign;
@@ -47,6 +50,8 @@ mod vectors;
 mod vocabulary;
 mod write;
 
+#[cfg(feature = "approximate")]
+pub use approximate::ApproximateSearch;
 pub use error::{Error, Place};
 pub use fasttext::FastText;
 pub use format::Format;

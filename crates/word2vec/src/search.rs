@@ -79,6 +79,12 @@ impl<'q> Query<'q> {
         if norm > 0.0 && norm.is_finite() { Ok(Self { numbers, norm }) } else { Err(Error::NoDirection) }
     }
 
+    /// Its length.
+    #[cfg(feature = "approximate")]
+    pub(crate) fn norm(&self) -> f64 {
+        self.norm
+    }
+
     /// Its cosine to a row; not finite if the row has no direction.
     pub(crate) fn cosine(&self, row: &[f32]) -> f64 {
         let (product, square) = product_and_square(self.numbers, row);
