@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -70,7 +71,7 @@ fn has_texts(data: &DataType) -> bool {
 
 /// A file of columns, read in blocks.
 pub struct Columns {
-    batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>,
+    batches: Batches,
     schema: SchemaRef,
     column: usize,
     path: PathBuf,
@@ -81,16 +82,7 @@ impl Columns {
     pub fn open(kind: Kind, path: &Path, column: Option<&str>) -> Result<Self> {
         let reading = || format!("reading {}", path.display());
         let file = File::open(path).with_context(reading)?;
-        let (schema, batches): (_, Box<dyn Iterator<Item = _>>) = match kind {
-            Kind::Parquet => {
-                let builder = ParquetRecordBatchReaderBuilder::try_new(file).with_context(reading)?;
-                (builder.schema().clone(), Box::new(builder.with_batch_size(WORDS).build().with_context(reading)?))
-            }
-            Kind::Arrow => {
-                let reader = FileReader::try_new_buffered(file, None).with_context(reading)?;
-                (reader.schema(), Box::new(reader.flat_map(slices)))
-            }
-        };
+        let (schema, batches) = sheltered(|| open(kind, file)).with_context(reading)?;
         let column = choose(&schema, column).with_context(reading)?;
         Ok(Self { batches, schema, column, path: path.to_owned() })
     }
@@ -103,11 +95,38 @@ impl Columns {
     /// Its rows.
     pub fn blocks(self) -> Blocks<'static> {
         let (column, path) = (self.column, self.path);
-        Box::new(self.batches.map(move |rows| {
-            let rows = rows.with_context(|| format!("reading {}", path.display()))?;
-            Ok(Block::Batch(Batch { rows, column }))
-        }))
+        let mut batches = self.batches;
+        let mut next = move || -> Result<Option<Block>> {
+            let rows =
+                sheltered(|| Ok(batches.next().transpose()?)).with_context(|| format!("reading {}", path.display()))?;
+            Ok(rows.map(|rows| Block::Batch(Batch { rows, column })))
+        };
+        Box::new(std::iter::from_fn(move || next().transpose()))
     }
+}
+
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
+
+fn open(kind: Kind, file: File) -> Result<(SchemaRef, Batches)> {
+    Ok(match kind {
+        Kind::Parquet => {
+            let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+            (builder.schema().clone(), Box::new(builder.with_batch_size(WORDS).build()?))
+        }
+        Kind::Arrow => {
+            let reader = FileReader::try_new_buffered(file, None)?;
+            (reader.schema(), Box::new(reader.flat_map(slices)))
+        }
+    })
+}
+
+/// Makes an error of a panic: the readers of these files panic at some that are damaged. What they had read is not used again.
+fn sheltered<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| ()));
+    let result = catch_unwind(AssertUnwindSafe(read));
+    std::panic::set_hook(hook);
+    result.unwrap_or_else(|_| bail!("the file is damaged"))
 }
 
 /// A batch of an Arrow file may have any number of rows.

@@ -54,7 +54,8 @@ impl Memo {
     }
 
     /// How many words were given to the model.
-    pub fn embedded(&self) -> u64 {
+    #[cfg(test)]
+    fn embedded(&self) -> u64 {
         self.embedded
     }
 }
