@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `settings.toml` | the complete [`Settings`] |
 //! | `environment.json` | what program, on what machine, when |
-//! | `metrics.jsonl` | a [`Record`] a line: one a step, one an epoch |
+//! | `metrics.jsonl` | a [`Record`](flameout_curves::record::Record) a line: one a step, one an epoch |
 //! | `checkpoints/step-N.ckpt` | everything needed to go on from step N; the newest two are kept (see [`checkpoints`](crate::checkpoints)) |
 //! | `model.flameout` | the final network (see `Sequential::load`); the last sound one of a run that became non-finite |
 //! | `best.flameout` | the network of the lowest test loss so far, if the settings have a patience |
@@ -16,7 +16,6 @@
 mod unused;
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -27,7 +26,6 @@ use crate::origin::Origin;
 use crate::settings::{Precision, Settings};
 use crate::snapshot::Snapshot;
 use crate::summary::Summary;
-use flameout_curves::record::Record;
 
 /// The file of the final network.
 pub const LAST_MODEL: &str = "model.flameout";
@@ -48,8 +46,6 @@ const SETTINGS: &str = "settings.toml";
 const ENVIRONMENT: &str = "environment.json";
 /// The file that is held while a program writes here.
 const LOCK: &str = "lock";
-/// More than any line of `metrics.jsonl`.
-const LONGEST_LINE: u64 = 1 << 16;
 
 /// A run's directory, locked against other writers as long as this lives.
 #[derive(Debug)]
@@ -209,30 +205,5 @@ impl RunDirectory {
     /// As that.
     pub fn read_checkpoints(path: &Path, origin: &Origin, precision: Precision) -> Result<Vec<Snapshot>, Error> {
         Checkpoints::new(path.join(CHECKPOINTS), precision).states(origin)
-    }
-
-    /// Reads `metrics.jsonl`.
-    ///
-    /// # Errors
-    /// If the file cannot be read, or a line is no record: then with its number.
-    pub fn read_metrics(path: &Path) -> Result<Vec<Record>, Error> {
-        let path = path.join(METRICS);
-        let file = File::open(&path).map_err(Error::io(&path))?;
-        let (mut file, mut line, mut records) = (BufReader::new(file), Vec::new(), Vec::new());
-        loop {
-            line.clear();
-            if file.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(Error::io(&path))? == 0 {
-                return Ok(records);
-            }
-            let mistake = |problem: String| Error::RunDirectory {
-                path: path.clone(),
-                problem: format!("line {}: {problem}", records.len() + 1),
-            };
-            if line.len() as u64 == LONGEST_LINE {
-                return Err(mistake(format!("is longer than {LONGEST_LINE} bytes: it is no record of a run")));
-            }
-            let record = serde_json::from_slice(line.strip_suffix(b"\n").unwrap_or(&line));
-            records.push(record.map_err(|error| mistake(error.to_string()))?);
-        }
     }
 }

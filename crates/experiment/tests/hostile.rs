@@ -84,20 +84,6 @@ fn garbage_for_a_summary_is_an_error_that_names_the_file() {
 }
 
 #[test]
-fn garbage_for_metrics_is_an_error_that_names_file_and_line() {
-    let (directory, _) = finished();
-    let path = directory.path().join("metrics.jsonl");
-    let sound = fs::read(&path).unwrap();
-    let lines = sound.split(|byte| *byte == b'\n').count() - 1;
-    for content in garbage().into_iter().filter(|content| !content.is_empty()) {
-        fs::write(&path, [&sound[..], &content].concat()).unwrap();
-        let error = RunDirectory::read_metrics(directory.path()).unwrap_err();
-        assert_names(&error, &path);
-        assert!(error.to_string().contains(&format!("line {}", lines + 1)), "{error}");
-    }
-}
-
-#[test]
 fn surplus_metrics_are_made_again() {
     let (directory, summary) = finished();
     let path = directory.path().join("metrics.jsonl");

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use flameout_cells::Tensor;
+use flameout_curves::Curve;
 use flameout_experiment::non_finite::{Place, Quantity};
 use flameout_experiment::{
-    Case, Dataset, Ended, FloatsMut, Intervention, Record, RunDirectory, RunOptions, Settings, Summary, Trainer, train,
+    Case, Dataset, Ended, FloatsMut, Intervention, RunOptions, Settings, Summary, Trainer, train,
 };
 use flameout_model::Sequential;
 
@@ -81,9 +82,8 @@ fn the_run_ends_with_that_step_and_keeps_the_network_before_it() {
     let place = Place { quantity, tensor: tensor.name.clone(), index: at - tensor.offset };
     assert_eq!(found.place, Some(place));
 
-    let last = RunDirectory::read_metrics(directory.path()).unwrap().into_iter().rev();
-    let last = last.into_iter().find_map(|record| if let Record::Step(step) = record { Some(step) } else { None });
-    assert_eq!(last.unwrap().step, bad);
+    let curve = Curve::read_run(directory.path()).unwrap();
+    assert_eq!(curve.points.last().unwrap().step, bad);
 }
 
 #[test]
@@ -111,8 +111,8 @@ fn the_first_step_leaves_the_initial_network() {
     assert_eq!(checkpoints(directory.path()), ["step-0000000000.ckpt"]);
     let kept = Sequential::<f32>::load(&directory.path().join("model.flameout")).unwrap();
     assert!(kept.parameters().iter().all(|x| x.is_finite()));
-    let last = RunDirectory::read_metrics(directory.path()).unwrap().pop();
-    assert!(matches!(&last, Some(Record::Step(step)) if !step.update_norm.is_finite()), "{last:?}");
+    let last = Curve::read_run(directory.path()).unwrap().points.pop().unwrap();
+    assert!(last.update_norm.is_some_and(|norm| !norm.is_finite()), "{last:?}");
 }
 
 /// Makes a parameter infinite after the update of a step.

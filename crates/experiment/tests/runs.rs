@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use flameout_curves::{Curve, EpochPoint};
 use flameout_experiment::{
-    Case, Ended, Observer, Record, RunDirectory, RunOptions, Settings, StepRecord, Summary, Trainer, train,
+    Case, Ended, Observer, RunDirectory, RunOptions, Settings, StepRecord, Summary, Trainer, train,
 };
 
 fn settings(case: Case) -> Settings {
@@ -56,14 +57,8 @@ fn finished(ended: Ended) -> Summary {
 }
 
 fn steps(directory: &Path) -> Vec<(u64, u64)> {
-    let records = RunDirectory::read_metrics(directory).unwrap();
-    records
-        .iter()
-        .filter_map(|record| match record {
-            Record::Step(step) => Some((step.step, step.loss.to_bits())),
-            Record::Epoch(_) => None,
-        })
-        .collect()
+    let curve = Curve::read_run(directory).unwrap();
+    curve.points.iter().map(|point| (point.step, point.loss.to_bits())).collect()
 }
 
 #[test]
@@ -197,13 +192,10 @@ fn patience_ends_the_run_and_keeps_the_network_of_the_lowest_test_loss() {
     settings.set("training.patience", "3").unwrap();
     let summary = finished(run(&settings, directory.path(), false, None));
     let best = summary.best_test.unwrap();
-    let epochs: Vec<_> = RunDirectory::read_metrics(directory.path())
-        .unwrap()
-        .into_iter()
-        .filter_map(|record| if let Record::Epoch(epoch) = record { Some(epoch) } else { None })
-        .collect();
-    let lowest = epochs.iter().min_by(|a, b| a.test_loss.total_cmp(&b.test_loss)).unwrap();
-    assert_eq!((best.epoch, best.step, best.loss), (lowest.epoch, lowest.step, lowest.test_loss));
+    let epochs = Curve::read_run(directory.path()).unwrap().epochs;
+    let loss = |epoch: &EpochPoint| epoch.test_loss.unwrap();
+    let lowest = epochs.iter().min_by(|a, b| loss(a).total_cmp(&loss(b))).unwrap();
+    assert_eq!((best.epoch, Some(best.step), best.loss), (lowest.epoch, lowest.step, loss(lowest)));
     assert_eq!(epochs.len() as u64, best.epoch + 3);
 
     // The file holds the network that the shorter run ends with.

@@ -1,8 +1,8 @@
 //! Runs on which warnings and guards are measured: GRU(64) on 1,000 words, which collapses within some thousand steps.
 
 use anyhow::Result;
-use flameout_curves::Outcome;
-use flameout_experiment::{Case, Dataset, Settings, StepRecord, Trainer, UncheckedSettings};
+use flameout_curves::{Outcome, Point};
+use flameout_experiment::{Case, Dataset, Settings, Trainer, UncheckedSettings};
 use flameout_optim::{Constant, Schedule};
 
 use crate::root;
@@ -26,7 +26,7 @@ pub fn settings(rate: f64, seed: u64, steps: u64) -> Settings {
 /// A run, step by step.
 pub struct Seen {
     /// Every step.
-    pub records: Vec<StepRecord>,
+    pub points: Vec<Point>,
     /// What became of it.
     pub outcome: Outcome,
     /// How often its guard acted.
@@ -37,11 +37,11 @@ pub struct Seen {
 pub fn run(settings: &Settings) -> Result<Seen> {
     let dataset = Dataset::open(settings, &root())?;
     let mut trainer = Trainer::new(settings, &dataset)?;
-    let mut records = Vec::new();
+    let mut points = Vec::new();
     while !trainer.finished() {
         let (record, _) = trainer.advance(&dataset, &mut ())?;
-        records.push(record);
+        points.push(Point::from(&record));
     }
     let guarded = trainer.guarded().map_or(0, <[u64]>::len);
-    Ok(Seen { records, outcome: trainer.outcome().clone(), guarded })
+    Ok(Seen { points, outcome: trainer.outcome().clone(), guarded })
 }

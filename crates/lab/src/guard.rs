@@ -118,7 +118,7 @@ fn row(args: &Args, seed: u64, kind: Kind) -> Result<Row> {
         guard: kind,
         learning_rate: args.rate,
         seed,
-        steps: seen.records.len(),
+        steps: seen.points.len(),
         trained_well_step: seen.outcome.trained_well_at(),
         onset_step: seen.outcome.collapse_onset(),
         spikes: seen.outcome.spikes().len(),

@@ -14,12 +14,13 @@ import json
 import shutil
 import tempfile
 import time
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from question import CASES
-from rows import add_arguments, append, read
+from rows import add_arguments, append, read, replace
 
 
 def main() -> None:
@@ -31,29 +32,39 @@ def main() -> None:
     parser.add_argument("--rate", type=float, help="a learning rate other than the case's")
     parser.add_argument("--crashes", type=Path, help="where crash directories are kept, and found; else they are removed")
     parser.add_argument("--no-remedy", action="store_true", help="do not train again with the remedy")
+    parser.add_argument("--only-record", action="store_true", help="train and keep the crash directories; no row is written")
     options = parser.parse_args()
     rows = read(options.rows)
     if options.table:
-        print(table(rows))
+        print(table([row for row in rows if row["seed"] in options.seeds]))
         return
     if options.case is None or options.framework is None:
         parser.error("name a case and a framework, or ask for --table")
+    if options.only_record and options.crashes is None:
+        parser.error("--only-record needs --crashes")
     for seed in options.seeds:
         known = {"case": options.case, "framework": options.framework, "seed": seed}
         known["rate"] = options.rate or CASES[options.case].rate
-        if not any(known.items() <= row.items() for row in rows):
-            row = known | run(known, options.crashes, not options.no_remedy)
+        if options.only_record:
+            print(json.dumps(known | record(known, options.crashes)), flush=True)
+            continue
+        row = next((row for row in rows if known.items() <= row.items()), None)
+        if row is None:
+            row = known | run(known, options.crashes)
             append(options.rows, row)
-            print(json.dumps({key: value for key, value in row.items() if key != "trials"}), flush=True)
+            rows.append(row)
+        if "named" in row and "remedied" not in row and not options.no_remedy:
+            row["remedied"] = remedied(row)
+            replace(options.rows, rows)
+        print(json.dumps({key: value for key, value in row.items() if key != "trials"}), flush=True)
 
 
-def run(known: dict[str, Any], crashes: Path | None, remedy: bool) -> dict[str, Any]:
-    """Train, diagnose, train again; return what is worth keeping."""
+def run(known: dict[str, Any], crashes: Path | None) -> dict[str, Any]:
+    """Train and diagnose; return what is worth keeping."""
     framework = importlib.import_module(f"on_{known['framework']}")
-    name = f"{known['case']}-{known['framework']}-{known['rate']:g}-{known['seed']}"
     directory = Path(tempfile.mkdtemp()) if crashes is None else crashes
     try:
-        row, recorder = recorded(framework, known, directory / name)
+        row, recorder = recorded(framework, known, directory / _name(known))
         if recorder is None:
             return row
         begun = time.process_time()
@@ -66,15 +77,28 @@ def run(known: dict[str, Any], crashes: Path | None, remedy: bool) -> dict[str, 
             {"change": trial.change and asdict(trial.change), "wrong": trial.wrong, "of": trial.of, "steps": trial.steps}
             for trial in found.trials
         ]
-        named = found.named
-        if named is not None and remedy:
-            row["named"] = [named.kind, named.value]
-            settings = (known["case"], known["seed"], known["rate"], named.kind, named.from_start or named.value)
-            row["remedied"] = asdict(framework.from_the_start(*settings))
+        if found.named is not None:
+            row["named"] = [found.named.kind, found.named.from_start or found.named.value]
         return row
     finally:
         if crashes is None:
             shutil.rmtree(directory)
+
+
+def remedied(row: dict[str, Any]) -> dict[str, Any]:
+    """Train again from the start, with the remedy that was named; return what became of it."""
+    framework = importlib.import_module(f"on_{row['framework']}")
+    return asdict(framework.from_the_start(row["case"], row["seed"], row["rate"], *row["named"]))
+
+
+def record(known: dict[str, Any], crashes: Path) -> dict[str, Any]:
+    """Train, or find a training that was kept; return what became of it."""
+    framework = importlib.import_module(f"on_{known['framework']}")
+    return recorded(framework, known, crashes / _name(known))[0]
+
+
+def _name(known: dict[str, Any]) -> str:
+    return f"{known['case']}-{known['framework']}-{known['rate']:g}-{known['seed']}"
 
 
 def recorded(framework: Any, known: dict[str, Any], crash: Path) -> tuple[dict[str, Any], Any]:
@@ -95,8 +119,8 @@ def recorded(framework: Any, known: dict[str, Any], crash: Path) -> tuple[dict[s
 def table(rows: list[dict[str, Any]]) -> str:
     """Return a table of the runs, one row for each network and framework."""
     lines = [
-        "| network | framework | rate | runs | collapsed | caught | control to the bit | cause named | remedied |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| network | framework | rate | runs | collapsed | caught | control to the bit | cause named | remedied | verdicts |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for group in sorted({(row["case"], row["framework"], row["rate"]) for row in rows}):
         runs = [row for row in rows if (row["case"], row["framework"], row["rate"]) == group]
@@ -104,9 +128,12 @@ def table(rows: list[dict[str, Any]]) -> str:
         collapsed = [row for row in runs if row["caught"] or row["outcome"]["collapsed"] is not None]
         equal = [row for row in caught if row["control"] and row["control"]["equal"]]
         named = [row for row in caught if row["verdict"] != "unknown"]
-        well = [row for row in named if "remedied" in row and _trains_well(row["remedied"])]
-        counts = [len(runs), len(collapsed), len(caught), len(equal), len(named), len(well)]
-        lines.append("| " + " | ".join(map(str, [*group, *counts])) + " |")
+        again = [row["remedied"] for row in named if "remedied" in row]
+        verdicts = Counter(row["verdict"] for row in caught)
+        counts = [len(runs), len(collapsed), len(caught), len(equal), len(named)]
+        told = [f"{sum(map(_trains_well, again))} of {len(again)}"]
+        told.append("; ".join(f"{verdict} ({count})" for verdict, count in verdicts.most_common()))
+        lines.append("| " + " | ".join(map(str, [*group, *counts, *told])) + " |")
     return "\n".join(lines)
 
 

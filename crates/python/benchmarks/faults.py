@@ -56,7 +56,7 @@ class Training:
         self.model = torch.nn.Sequential(torch.nn.Linear(8, 32), torch.nn.Tanh(), torch.nn.Linear(32, 1))
         fault.model(self.model)
         kind = None if self.remedy is None else self.remedy.kind
-        value = 1.0 if self.remedy is None or self.remedy.value is None else self.remedy.value
+        value = 1.0 if self.remedy is None else self.remedy.from_start or self.remedy.value or 1.0
         rate = fault.rate * (value if kind == "learning-rate" else 1.0)
         settings: dict[str, Any] = {}
         if fault.adam:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from flameout._native import wilson
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+
+def add_arguments(parser: argparse.ArgumentParser, seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> None:
     """Add `--seeds`, `--rows` and `--table`."""
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[*seeds])
     parser.add_argument("--rows", type=Path, required=True, help="the file of rows, JSON lines")
     parser.add_argument("--table", action="store_true")
 
@@ -24,3 +27,18 @@ def append(path: Path, row: dict[str, Any]) -> None:
     """Write a row at the end of a file."""
     with path.open("a") as file:
         file.write(json.dumps(row) + "\n")
+
+
+def replace(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write all rows of a file anew."""
+    partial = path.with_suffix(".partial")
+    partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    partial.replace(path)
+
+
+def interval(count: int, of: int) -> str:
+    """Return Wilson's 95 % interval of a share, in brackets."""
+    if of == 0:
+        return ""
+    low, high = wilson(count, of)
+    return f" ({100 * low:.0f}–{100 * high:.0f} %)"

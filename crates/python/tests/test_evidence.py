@@ -39,6 +39,15 @@ def test_without_a_certain_control_nothing_is_named():
     assert named is None and "too few" in reason
 
 
+def test_a_change_that_chance_replaces_is_no_cause():
+    base, held = trial(None, 5, 5), trial(RATE, 0, 6)
+    named, reason = conclude(base, [trial(CLIP, 1, 1), held], {RATE: trial(None, 6, 6)})
+    assert named is RATE and "weights moved at random as far 6 of 6" in reason
+    named, reason = conclude(base, [held], {RATE: trial(None, 2, 6)})
+    assert named is None and "so does chance" in reason
+    assert conclude(base, [held, trial(CLIP, 0, 6)], {RATE: trial(None, 2, 6), CLIP: trial(None, 6, 6)})[0] is CLIP
+
+
 def test_a_rise_that_stays_is_wrong_though_it_comes_back_and_a_short_one_is_not():
     low, high, goal = [1.0] * 50, [3.0], Goal(2.0, 500)
     long = follow(iter(low + high * (WINDOW + STAY) + low * 20), goal)

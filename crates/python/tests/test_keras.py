@@ -2,6 +2,7 @@ import flameout.keras
 import keras
 import numpy as np
 import pytest
+from flameout import _replay
 
 X = np.random.default_rng(1).normal(size=(512, 8)).astype(np.float32)
 Y = (np.sin(X[:, :1]) + 0.5 * X[:, 1:2]).astype(np.float32)
@@ -55,6 +56,21 @@ def test_every_change_can_be_made(raised):
     found = recorder.diagnose(everything=True, orders=2)
     kinds = {trial.change.kind for trial in found.trials if trial.change}
     assert kinds == {"skip", "weigh", "hold-rate", "learning-rate", "clip", "amsgrad", "epsilon", "second-moment", "freeze"}
+
+
+def test_in_its_own_order_changes_begin_at_the_suspected_update(raised, monkeypatch):
+    model, recorder, _ = raised
+    before = model.get_weights()
+    # This collapse comes in any order: the search for one that needs its own is left to begin where it would.
+    monkeypatch.setattr(_replay._Examination, "_certain_in_all_orders", lambda *_: None)
+    found = recorder.diagnose(everything=True, changes=["hold-rate", "learning-rate", "clip", "epsilon", "skip"])
+    assert found.control.equal and found.varied == "nudges" and found.begin < found.since <= found.onset + 2
+    tried = [(trial.change.kind, trial.wrong) for trial in found.trials[1:]]
+    assert {kind for kind, _ in tried} - {"move"} <= {"hold-rate", "learning-rate", "clip", "epsilon"} and tried
+    # What holds is compared with chance, and nothing else is.
+    moves = [at for at, (kind, _) in enumerate(tried) if kind == "move"]
+    assert moves == [at + 1 for at, (kind, wrong) in enumerate(tried) if kind != "move" and wrong == 0]
+    assert all(np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True))
 
 
 def test_a_crash_directory_is_replayed_with_another_model_of_the_same_kind(raised):

@@ -60,3 +60,34 @@ def test_the_peak_of_memory_is_within_the_limit(tmp_path, framework, program):
     assert 150e6 < more < 300e6
     kept = sum(file.stat().st_size for file in tmp_path.rglob("*.safetensors"))
     assert 150e6 < kept < 300e6
+
+
+MANY = """
+import sys
+import flameout.torch
+import torch
+torch.set_num_threads(1)
+gru, last = torch.nn.GRU(27, 64, batch_first=True), torch.nn.Linear(64, 100)
+optimizer = torch.optim.Adam([*gru.parameters(), *last.parameters()])
+model, letters, y = torch.nn.ModuleList([gru, last]), torch.randint(27, (32, 19)), torch.randn(32, 100)
+
+def step(letters, y):
+    x = torch.nn.functional.one_hot(letters, 27).float()
+    loss = torch.nn.functional.mse_loss(last(gru(x)[0][:, -1]), y)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss
+
+if sys.argv[1:]:
+    step = flameout.torch.Recorder(model, optimizer, out=sys.argv[1], memory="20 MB").watch(step)
+for _ in range(900):
+    step(letters, y)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells the peak in /proc")
+def test_many_small_batches_leave_no_holes_in_the_heap(tmp_path):
+    pytest.importorskip("torch")
+    more = peak(MANY, str(tmp_path / "crash")) - peak(MANY)
+    assert 10e6 < more < 20e6

@@ -10,6 +10,7 @@ import flameout.torch
 import numpy as np
 import pytest
 import torch
+from flameout import _replay
 from flameout._ring import Ring, Snapshot
 from flameout._tree import Tree
 from flameout.torch.run import TorchRun
@@ -155,6 +156,28 @@ def test_a_collapse_is_caught_replayed_to_the_bit_and_its_cause_named(tmp_path):
     assert [change.kind for change in found.sufficient()] == ["hold-rate"]
     after = training.model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_in_its_own_order_changes_begin_at_the_suspected_update_and_are_compared_with_chance(tmp_path, monkeypatch):
+    training = Training(rate=0.05, optimizer=torch.optim.SGD)
+    training.y = training.y.clone()
+    recorder = recorder_of(training, tmp_path, every=20)
+    recorded, rows = recorder.watch(training.step), torch.arange(512).split(48)
+    for step in range(1, 1000):
+        x, y = training.x[rows[step % 10]], training.y[rows[step % 10]].clone()
+        if step == 300:
+            y[5] = 1e6
+        recorded(x, y)
+        if recorder.caught:
+            break
+    # This collapse comes in any order: the search for one that needs its own is left to begin where it would.
+    monkeypatch.setattr(_replay._Examination, "_certain_in_all_orders", lambda *_: None)
+    found = recorder.diagnose(everything=True)
+    assert found.control.equal and found.varied == "nudges" and found.since == 300
+    assert found.verdict == "single long gradients" and "weights moved at random as far 6 of 6" in found.reason
+    assert "changes from step 300 on" in str(found)
+    kinds = [trial.change.kind for trial in found.trials[1:]]
+    assert kinds[:2] == ["clip", "move"] and "skip" not in kinds
 
 
 def test_a_crash_directory_is_replayed_in_another_process_as_in_this_one(tmp_path):

@@ -5,11 +5,12 @@ use std::sync::atomic::AtomicBool;
 
 use flameout::Embedder;
 use flameout::report::{Colour, Plot, Run, html, svg, terminal};
+use flameout_curves::Curve;
 use flameout_curves::judge::{Verdict, judge};
 use flameout_curves::logs::{self, Names};
 use flameout_encoder::EncoderSettings;
 use flameout_experiment::run_directory::{ENCODER, LAST_MODEL};
-use flameout_experiment::{Case, Ended, RunDirectory, RunOptions, Settings, Summary, train as experiment};
+use flameout_experiment::{Case, Ended, RunOptions, Settings, Summary, train as experiment};
 use flameout_interchange::{Choices, Model, keras, safetensors as state_dict};
 
 use crate::file::with_file;
@@ -92,8 +93,8 @@ pub fn train(data: &[u8]) {
         let Some(summary) = run(&settings, &directory, false) else { return };
         let again = run(&settings, &directory, true).expect("it is over");
         assert_eq!(format!("{again:?}"), format!("{summary:?}"), "as text, in which NaN is NaN");
-        let records = RunDirectory::read_metrics(&directory).expect("what was written is read");
-        assert!(records.len() as u64 > summary.steps || summary.non_finite.is_some());
+        let curve = Curve::read_run(&directory).expect("what was written is read");
+        assert!(curve.rows as u64 > summary.steps || summary.non_finite.is_some());
         // The network of a run that has collapsed into numbers that are none is that of the step before.
         let mut embedder = Embedder::open(&directory).expect("a run that is over has a model");
         let embedded = embedder.embed(&WORDS);

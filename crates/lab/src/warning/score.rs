@@ -7,8 +7,9 @@ use anyhow::{Context, Result};
 use comfy_table::Table;
 use flameout::cli::table;
 use flameout_curves::warning::{Signal, Warning};
+use flameout_curves::{Curve, Point};
 use flameout_doctor::Proportion;
-use flameout_experiment::{Record, RunDirectory, StepRecord};
+use flameout_experiment::RunDirectory;
 use serde::Serialize;
 
 use crate::early::Seen;
@@ -28,7 +29,7 @@ const THRESHOLDS: [(Signal, &[f64]); 3] = [
 /// A run that trained well or did not, and when its loss showed that it collapsed.
 pub struct Run {
     seed: u64,
-    records: Vec<StepRecord>,
+    points: Vec<Point>,
     trained_well: Option<u64>,
     /// The first step, in the 100 before the onset of the definition, whose own loss was that of the mean predictor; the
     /// onset if there is none.
@@ -38,30 +39,26 @@ pub struct Run {
 impl Run {
     /// Of a run that was made with this seed.
     pub fn of(seed: u64, seen: Seen) -> Self {
-        let Seen { records, outcome, .. } = seen;
+        let Seen { points, outcome, .. } = seen;
         let baseline = outcome.baseline().train_loss;
-        Self::new(seed, records, outcome.trained_well_at(), outcome.collapse_onset(), baseline)
+        Self::new(seed, points, outcome.trained_well_at(), outcome.collapse_onset(), baseline)
     }
 
     /// Of a finished run's directory.
     pub fn read(directory: &Path) -> Result<Self> {
         let place = || directory.display().to_string();
         let summary = RunDirectory::open(directory)?.summary()?.with_context(|| format!("{}: is not over", place()))?;
-        let steps = |record| match record {
-            Record::Step(step) => Some(step),
-            Record::Epoch(_) => None,
-        };
-        let records = RunDirectory::read_metrics(directory)?.into_iter().filter_map(steps).collect();
+        let points = Curve::read_run(directory)?.points;
         let (trained_well, onset) = (summary.trained_well_step, summary.onset_step);
-        Ok(Self::new(summary.seed, records, trained_well, onset, summary.baseline.train_loss))
+        Ok(Self::new(summary.seed, points, trained_well, onset, summary.baseline.train_loss))
     }
 
-    fn new(seed: u64, records: Vec<StepRecord>, trained_well: Option<u64>, onset: Option<u64>, baseline: f64) -> Self {
+    fn new(seed: u64, points: Vec<Point>, trained_well: Option<u64>, onset: Option<u64>, baseline: f64) -> Self {
         let shown = onset.map(|onset| {
-            let before = &records[onset.saturating_sub(HORIZON) as usize..onset as usize];
-            before.iter().find(|record| record.loss >= baseline).map_or(onset, |record| record.step)
+            let before = &points[onset.saturating_sub(HORIZON) as usize..onset as usize];
+            before.iter().find(|point| point.loss >= baseline).map_or(onset, |point| point.step)
         });
-        Self { seed, records, trained_well, shown }
+        Self { seed, points, trained_well, shown }
     }
 }
 
@@ -69,7 +66,7 @@ impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.trained_well, self.shown) {
             (_, Some(step)) => write!(f, "collapses at step {step}"),
-            (Some(_), None) => write!(f, "is healthy after {} steps", self.records.len()),
+            (Some(_), None) => write!(f, "is healthy after {} steps", self.points.len()),
             (None, None) => write!(f, "never trains well"),
         }
     }
@@ -127,7 +124,7 @@ fn line(runs: &[Run], signal: Signal, threshold: f64, half: u64) -> Line {
     for run in runs.iter().filter(|run| run.seed % 2 == half) {
         let Some(trained) = run.trained_well else { continue };
         let announced = announcements(run, signal, threshold);
-        let end = run.shown.unwrap_or(run.records.len() as u64 + 1);
+        let end = run.shown.unwrap_or(run.points.len() as u64 + 1);
         let meant_from = run.shown.map_or(end, |shown| shown.saturating_sub(HORIZON)).max(trained);
         let alarms = if run.shown.is_some() { &mut in_collapsing } else { &mut in_healthy };
         alarms.count += announced.iter().filter(|&&step| step > trained && step < meant_from).count() as u64;
@@ -175,7 +172,7 @@ impl Alarms {
 
 fn announcements(run: &Run, signal: Signal, threshold: f64) -> Vec<u64> {
     let mut warning = Warning::new(signal, threshold);
-    run.records.iter().filter_map(|record| warning.step(&record.into())).map(|announcement| announcement.step).collect()
+    run.points.iter().filter_map(|point| warning.step(point)).map(|announcement| announcement.step).collect()
 }
 
 /// The chosen lines, for the terminal.
@@ -217,17 +214,8 @@ mod tests {
 
     /// Losses of 1 but for a step, in a run that shows its collapse at `shown`.
     fn run(seed: u64, unusual: u64, shown: Option<u64>) -> Run {
-        let record = |step| StepRecord {
-            step,
-            epoch: 1,
-            words: 32,
-            loss: if step == unusual { 9.0 } else { 1.0 },
-            accuracy: 0.1,
-            gradient_norm: 1.0,
-            update_norm: 1.0,
-            learning_rate: 0.01,
-        };
-        Run { seed, records: (1..=1500).map(record).collect(), trained_well: Some(500), shown }
+        let point = |step| Point { step, loss: if step == unusual { 9.0 } else { 1.0 }, ..Point::default() };
+        Run { seed, points: (1..=1500).map(point).collect(), trained_well: Some(500), shown }
     }
 
     #[test]

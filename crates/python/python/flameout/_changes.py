@@ -96,7 +96,7 @@ def all_of(subject: Subject, moment: Moment, lines: Lines) -> list[Change]:
     # Where a gradient stands out, clipping comes before the batch that it is of: without that batch the next one may do it.
     # And before lower rates, which weaken what a long gradient does: they speak for themselves only where none stands out.
     stands_out = moment.longest_gradient is not None and moment.longest_gradient >= FAR
-    clip = _of_clipping(moment, lines)
+    clip = _of_clipping(subject, moment, lines)
     first, last = (clip, []) if stands_out else ([], clip)
     found += first + _of_batches(moment, lines) + _of_kernels(subject, lines) + _of_rates(subject, lines) + last
     if subject.can_amsgrad:
@@ -140,14 +140,16 @@ def _of_kernels(subject: Subject, lines: Lines) -> list[Change]:
     return [Change("hold", limit, None, name, cause, lines.hold(grown[0].name, from_start), from_start)]
 
 
-def _of_clipping(moment: Moment, lines: Lines) -> list[Change]:
+def _of_clipping(subject: Subject, moment: Moment, lines: Lines) -> list[Change]:
     if not moment.usual_gradient:
         return []
     found = []
     for times, told in ((LOOSE, "three times their usual length"), (1.0, "their usual length")):
-        limit = float(f"{times * moment.usual_gradient:.3g}")
+        limit, tight = (float(f"{factor * moment.usual_gradient:.3g}") for factor in (times, 1.0))
+        # An optimiser that divides each gradient by its recent length bears a tight limit, and is little changed by a loose one.
+        from_start = tight if subject.has_second_moment else limit
         name = f"gradients clipped at {told} ({limit:g})"
-        found.append(Change("clip", limit, name=name, cause="single long gradients", line=lines.clip(limit)))
+        found.append(Change("clip", limit, None, name, "single long gradients", lines.clip(from_start), from_start))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from flameout._course import End
 from flameout._framework import Change
@@ -28,8 +29,11 @@ def can_tell(base: Trial) -> bool:
     return base.wrong > 0 and by_chance(base, Trial(None, 0, base.of + 1, 0)) <= SIGNIFICANT
 
 
-def conclude(base: Trial, trials: list[Trial]) -> tuple[Change | None, str]:
-    """Name the first cause, in the order of the changes, that prevented it in all replays, if chance does not explain that."""
+def conclude(base: Trial, trials: list[Trial], moved: Mapping[Change, Trial] | None = None) -> tuple[Change | None, str]:
+    """Name the first cause, in the order of the changes, that prevented it in all replays, if chance does not explain that.
+
+    `moved` has the replays in which weights were moved at random as far as by a change: these must go wrong as well.
+    """
     if not can_tell(base):
         return None, f"With nothing changed {base.wrong} of {base.of} replays went wrong: too few to tell a remedy from chance."
     held = [trial for trial in trials if trial.wrong == 0 and trial.change is not None]
@@ -38,13 +42,17 @@ def conclude(base: Trial, trials: list[Trial]) -> tuple[Change | None, str]:
         change = trial.change
         if change is None or change.cause is None or (change.kind == "skip" and placebo_holds):
             continue
-        chance = by_chance(base, trial)
+        at_random = (moved or {}).get(change)
+        chance = max(by_chance(other, trial) for other in (base, at_random) if other is not None)
         if chance <= SIGNIFICANT:
+            beside = "" if at_random is None else f", with the weights moved at random as far {at_random.wrong} of {at_random.of}"
             reason = (
                 f"With {change.name}, {trial.wrong} of {trial.of} replays went wrong, with nothing changed "
-                f"{base.wrong} of {base.of} (by chance: {chance:.2g})."
+                f"{base.wrong} of {base.of}{beside} (by chance: {chance:.2g})."
             )
             return change, reason
     if placebo_holds:
         return None, "Leaving out any batch prevents it: it hangs on chance, and no change of a known cause holds."
+    if moved:
+        return None, "Changes prevent it, and so does chance: weights moved at random, as far as by the change."
     return None, "Only changes that name no cause prevent it." if held else "No change that was tried prevents it."

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import islice
 from statistics import median
 from typing import Any
 
@@ -146,7 +147,7 @@ class _Examination:
     def _now(self) -> Tree[Any]:
         return self.framework.copy(self.framework.live())
 
-    def _losses(self, start: _Start, order: int, skip: int | None) -> Iterator[float]:
+    def _losses(self, start: _Start, order: int, skip: int | None) -> Generator[float, None, None]:
         """Losses of a replay: the recorded batches in their own order (0) or another, over and over."""
         generator = np.random.default_rng([start.snapshot.step, order])
         whole = [kept for kept in start.steps if kept.step != skip]
@@ -162,15 +163,24 @@ class _Examination:
     def _one(self, start: _Start, order: int, change: Change | None = None, moment: Moment | None = None) -> End:
         self.framework.restore(start.nudged[order - 1] if start.nudged and order > 0 else start.snapshot.state)
         goal, skip = start.goal, None
-        carried_out: AbstractContextManager[None] = nullcontext()
         if change is not None and change.kind == "skip" and change.value is not None:
             skip = int(change.value)
-        elif change is not None and moment is not None:
-            carried_out = self.framework.changed(change, moment)
+        losses = self._losses(start, order, skip)
+        if change is not None and skip is None and moment is not None:
+            losses = self._changed(losses, change, moment, _steps_as_they_were(start, moment))
             if change.kind == "learning-rate" and change.value:
                 goal = goal.times(min(1 / change.value, 2))
-        with carried_out:
-            return follow(self._losses(start, order, skip), goal)
+        with closing(losses):
+            return follow(losses, goal)
+
+    def _changed(
+        self, losses: Generator[float, None, None], change: Change, moment: Moment, unchanged: int
+    ) -> Generator[float, None, None]:
+        """Take so many losses, and those after them with a change carried out."""
+        with closing(losses):
+            yield from islice(losses, unchanged)
+            with self.framework.changed(change, moment):
+                yield from losses
 
     def _replay(self, start: _Start, birth: Birth | None) -> Diagnosis:
         own = self._one(start, 0)
@@ -189,11 +199,19 @@ class _Examination:
         start, base = found
         known |= {"begin": start.snapshot.step, "varied": "nudges" if start.nudged else "orders"}
         moment = self._moment(start, norms)
-        trials = list[Trial]()
+        if start.nudged and moment.worst_step is None:
+            reason = "It needs its own order of the batches, and no gradient near the onset was measured: no update is suspected."
+            return self._told(None, reason, trials=(base,), **known)
+        if start.nudged:
+            known["since"] = moment.worst_step
+        trials, moved = list[Trial](), dict[Change, Trial]()
         named, reason = conclude(base, trials)
         for change in self._changes(start, moment):
             trials.append(self._try(start, change, moment, base.of + 1))
-            named, reason = conclude(base, trials)
+            if start.nudged and trials[-1].wrong == 0:
+                moved[change] = self._moved(start, change, moment, base.of + 1)
+                trials.append(moved[change])
+            named, reason = conclude(base, trials, moved)
             if named is not None and not self.plan.everything:
                 break
         cause, remedy = (named.cause, named.line) if named else (None, None)
@@ -207,10 +225,35 @@ class _Examination:
         changes = [one for one in self.framework.changes(moment) if self.plan.changes is None or one.kind in self.plan.changes]
         if not start.nudged:
             return changes
-        until = 1 + (moment.worst_step or self.onset) - start.snapshot.step
-        short = replace(start, goal=replace(start.goal, horizon=until))
+        # Of a batch left out nothing would follow: without it the next one may do it.
+        may_be_causes = [one for one in changes if one.kind != "skip" and (one.cause is not None or self.plan.everything)]
+        short = replace(start, goal=replace(start.goal, horizon=_steps_as_they_were(start, moment) + 2))
         plain = self._one(short, 0).losses
-        return [one for one in changes if one.kind == "clip" and self._one(short, 0, one, moment).losses == plain]
+        return [one for one in may_be_causes if self._one(short, 0, one, moment).losses != plain]
+
+    def _moved(self, start: _Start, change: Change, moment: Moment, times: int) -> Trial:
+        """Replay with nothing changed but the weights, moved at random: as far as a change moves them by its first update."""
+        suspected = next(kept for kept in start.steps if kept.step == moment.worst_step)
+        self.framework.restore(start.snapshot.state)
+        for kept in start.steps:
+            if kept is suspected:
+                break
+            self._make(kept, True)
+        before = self._now()
+        self._make(suspected, True)
+        after = self._now()
+        self.framework.restore(before)
+        with self.framework.changed(change, moment):
+            self._make(suspected, True)
+            other = self._now()
+        name = f"weights moved at random, as far as by {change.name}"
+        steps = [kept for kept in start.steps if kept.step > suspected.step]
+        ends = []
+        for number in range(times):
+            generator = np.random.default_rng([start.snapshot.step, number])
+            state = self.framework.nudged(after, other, 1.0, generator)
+            ends.append(self._one(_Start(Snapshot(suspected.step + 1, state), steps, start.goal), 0))
+        return count(Change("move", None, None, name), ends)
 
     def _certain_in_all_orders(self, start: _Start) -> tuple[_Start, Trial] | None:
         """Find the earliest start from which the control goes wrong in all other orders of the batches, and the control there.
@@ -222,8 +265,8 @@ class _Examination:
     def _certain_in_its_order(self, start: _Start) -> tuple[_Start, Trial] | None:
         """Find the earliest start from which it goes wrong in the run's own order wherever the weights are nudged to.
 
-        It is sensitive there: a change may prevent it by its size alone. So only a change counts that leaves all as it is up to
-        the suspected update.
+        It is sensitive there: a change may prevent it by its size alone. So changes begin at the suspected update, and count only
+        if a random change of the weights that is as large does not prevent it.
         """
         return self._earliest(start, 12, lambda candidate: self._with_base(self._with_nudges(candidate)))
 
@@ -353,6 +396,13 @@ class _Examination:
                 if birth is not None:
                     return birth
         return None
+
+
+def _steps_as_they_were(start: _Start, moment: Moment) -> int:
+    """Return the number of steps before changes begin: those before the suspected one where weights are nudged."""
+    if not start.nudged or moment.worst_step is None:
+        return 0
+    return sum(not kept.skipped for kept in start.steps if kept.step < moment.worst_step)
 
 
 def _same(one: float, other: float) -> bool:

@@ -65,6 +65,8 @@ class Diagnosis:
     trials: tuple[Trial, ...] = ()
     #: What makes replays differ: `orders` of the batches, or random `nudges` of the weights in the run's own order.
     varied: str = "orders"
+    #: The step that changes began with; `None` if with the first step of the replays.
+    since: int | None = None
     #: Where the first number that is not finite was made, if there was one.
     birth: Birth | None = None
     #: The remedy, as a line of the program.
@@ -100,6 +102,7 @@ class Diagnosis:
             lines.append(_control_line(self.control))
         if self.trials:
             varied = "in several orders of the batches" if self.varied == "orders" else "in the run's own order, weights nudged"
+            varied += "" if self.since is None else f", changes from step {self.since} on"
             lines.append(f"replays from before step {self.begin}, {varied}; how many went wrong (95 % interval):")
             lines += [f"  {trial}" for trial in self.trials]
         if self.remedy is not None:

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use comfy_table::{Cell, CellAlignment, Table, presets};
-use flameout_curves::Symptom;
-use flameout_experiment::{Begun, Record, RunDirectory, Settings, StepRecord, Summary};
+use flameout_curves::{Curve, Point, Symptom};
+use flameout_experiment::{Begun, Settings, Summary};
 use flameout_kernels::Path as Kernels;
 
 use crate::cli::chart::Chart;
@@ -83,10 +83,10 @@ pub fn print_begin(begun: &Begun<'_>) {
 
 /// Table, curves and verdict of a finished run.
 pub fn print_end(summary: &Summary, directory: &Path) -> Result<()> {
-    let records = RunDirectory::read_metrics(directory)?;
-    print_curves(&records, summary);
+    let curve = Curve::read_run(directory)?;
+    print_curves(&curve, summary);
     print_quality(summary);
-    if let Some(hits) = TestHits::of(&records, summary) {
+    if let Some(hits) = TestHits::of(&curve, summary) {
         show!("{hits}");
     }
     show!("{}", verdict(summary));
@@ -215,9 +215,9 @@ impl TestHits {
     const EPOCHS: usize = 10;
 
     /// Of a run that collapsed.
-    fn of(records: &[Record], summary: &Summary) -> Option<Self> {
+    fn of(curve: &Curve, summary: &Summary) -> Option<Self> {
         let onset = summary.onset_step?;
-        let all = test_hits(records);
+        let all = test_hits(curve);
         let begun = all.partition_point(|&(step, _)| step < onset);
         let mean_of_last = |epochs: &[(u64, f64)]| {
             let last = &epochs[epochs.len().saturating_sub(Self::EPOCHS)..];
@@ -240,32 +240,24 @@ impl std::fmt::Display for TestHits {
     }
 }
 
-/// Hit@10 of the test words after each epoch, with its step; none in records that older programs wrote.
-fn test_hits(records: &[Record]) -> Vec<(u64, f64)> {
-    let hits = records.iter().filter_map(|record| match record {
-        Record::Epoch(epoch) => Some((epoch.step, epoch.test_hit_at_10?)),
-        Record::Step(_) => None,
-    });
-    hits.collect()
+/// Hit@10 of the test words after each epoch, with its step; none in a curve that an older program wrote.
+fn test_hits(curve: &Curve) -> Vec<(u64, f64)> {
+    curve.epochs.iter().filter_map(|epoch| Some((epoch.step?, epoch.test_hit_at_10?))).collect()
 }
 
-fn print_curves(records: &[Record], summary: &Summary) {
-    let steps = || {
-        records.iter().filter_map(|record| match record {
-            Record::Step(step) => Some(step),
-            Record::Epoch(_) => None,
-        })
-    };
-    let (Some(first), Some(last)) = (steps().next(), steps().next_back()) else { return };
+fn print_curves(curve: &Curve, summary: &Summary) {
+    let (Some(first), Some(last)) = (curve.points.first(), curve.points.last()) else { return };
     let marks: Vec<(u64, String)> = summary.onset_step.map(|onset| (onset, "COLLAPSE".into())).into_iter().collect();
     let print = |title: &str, values: Vec<(u64, f64)>| {
         let chart = Chart { title, values, steps: (first.step, last.step), marks: marks.clone() };
         show!("\n{}", chart.draw(table::width().min(WIDEST)).trim_end());
     };
-    let of_steps = |value: fn(&StepRecord) -> f64| steps().map(|record| (record.step, value(record))).collect();
-    print("training loss", of_steps(|record| record.loss));
-    print("training accuracy", of_steps(|record| record.accuracy));
-    let hits = test_hits(records);
+    let of_steps = |value: fn(&Point) -> Option<f64>| {
+        curve.points.iter().filter_map(|point| Some((point.step, value(point)?))).collect()
+    };
+    print("training loss", of_steps(|point| Some(point.loss)));
+    print("training accuracy", of_steps(|point| point.accuracy));
+    let hits = test_hits(curve);
     if !hits.is_empty() {
         print("test words whose own vector is among the ten nearest (hit@10)", hits);
     }

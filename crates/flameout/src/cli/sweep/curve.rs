@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use flameout_experiment::{EpochRecord, Record, RunDirectory, StepRecord};
+use flameout_curves::{Curve, EpochPoint, Point as StepPoint};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::csv_file;
@@ -43,84 +43,71 @@ pub struct Point {
 }
 
 impl Point {
-    fn of(steps: &[&StepRecord], epoch: Option<&EpochRecord>) -> Self {
-        let mean =
-            |value: fn(&StepRecord) -> f64| steps.iter().map(|step| value(step)).sum::<f64>() / steps.len() as f64;
-        let fold = |value: fn(&StepRecord) -> f64, pick: fn(f64, f64) -> f64| {
-            steps.iter().map(|step| value(step)).reduce(pick).unwrap_or(f64::NAN)
-        };
+    fn of(steps: &[StepPoint], epoch: Option<&EpochPoint>) -> Self {
+        let known =
+            |value: fn(&StepPoint) -> Option<f64>| steps.iter().map(move |step| value(step).unwrap_or(f64::NAN));
+        let mean = |value| known(value).sum::<f64>() / steps.len() as f64;
+        let fold = |value, pick: fn(f64, f64) -> f64| known(value).reduce(pick).unwrap_or(f64::NAN);
         Self {
             step: steps.last().map_or(0, |step| step.step),
-            loss_mean: mean(|step| step.loss),
-            loss_max: fold(|step| step.loss, f64::max),
+            loss_mean: mean(|step| Some(step.loss)),
+            loss_max: fold(|step| Some(step.loss), f64::max),
             accuracy_mean: mean(|step| step.accuracy),
             accuracy_min: fold(|step| step.accuracy, f64::min),
             gradient_norm_max: fold(|step| step.gradient_norm, f64::max),
             update_norm_max: fold(|step| step.update_norm, f64::max),
-            test_loss: epoch.map(|epoch| epoch.test_loss),
-            test_accuracy: epoch.map(|epoch| epoch.test_accuracy),
+            test_loss: epoch.and_then(|epoch| epoch.test_loss),
+            test_accuracy: epoch.and_then(|epoch| epoch.test_accuracy),
             test_hit_at_10: epoch.and_then(|epoch| epoch.test_hit_at_10),
-            spread: epoch.map(|epoch| epoch.spread),
-            identical: epoch.map(|epoch| epoch.identical),
+            spread: epoch.and_then(|epoch| epoch.spread),
+            identical: epoch.and_then(|epoch| epoch.identical),
         }
     }
 }
 
 /// Thins the metrics of a run's directory into a CSV file.
 pub(super) fn write(directory: &Path, to: &Path) -> Result<()> {
-    let records = RunDirectory::read_metrics(directory)?;
+    let curve = Curve::read_run(directory)?;
     let parent = to.parent().expect("a file in a directory");
     std::fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
-    csv_file::write(thinned(&records), to)
+    csv_file::write(thinned(&curve), to)
 }
 
-fn thinned(records: &[Record]) -> Vec<Point> {
-    let count = records.iter().filter(|record| matches!(record, Record::Step(_))).count();
-    let stretch = count.div_ceil(POINTS).max(1);
-    let (mut points, mut steps, mut last_epoch) = (Vec::new(), Vec::new(), None);
-    for record in records {
-        match record {
-            Record::Epoch(epoch) => last_epoch = Some(epoch),
-            Record::Step(step) => {
-                if steps.len() == stretch {
-                    points.push(Point::of(&steps, last_epoch.take()));
-                    steps.clear();
-                }
-                steps.push(step);
-            }
-        }
-    }
-    if !steps.is_empty() {
-        points.push(Point::of(&steps, last_epoch));
-    }
-    points
+fn thinned(curve: &Curve) -> Vec<Point> {
+    let stretch = curve.points.len().div_ceil(POINTS).max(1);
+    let mut epochs = &curve.epochs[..];
+    let points = curve.points.chunks(stretch).map(|steps| {
+        let last = steps.last().map(|step| step.step);
+        let (ended, to_come) = epochs.split_at(epochs.partition_point(|epoch| epoch.step <= last));
+        epochs = to_come;
+        Point::of(steps, ended.last())
+    });
+    points.collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use flameout_curves::Unit;
+
     use super::*;
 
     #[test]
     fn a_thinned_curve_keeps_extremes_and_the_last_step() {
-        let step = |step: u64, loss: f64| {
-            let (gradient_norm, update_norm, learning_rate) = (1.0, 0.1, 0.001);
-            Record::Step(StepRecord {
-                step,
-                epoch: 1,
-                words: 1,
-                loss,
-                accuracy: 0.5,
-                gradient_norm,
-                update_norm,
-                learning_rate,
-            })
-        };
-        let mut records: Vec<Record> = (1..=1001).map(|number| step(number, 1.0)).collect();
-        records[499] = step(500, 50.0);
-        let points = thinned(&records);
+        let mut losses = vec![1.0; 1001];
+        losses[499] = 50.0;
+        let points = thinned(&Curve::from_losses(Unit::Step, losses));
         assert!(points.len() <= POINTS);
         assert_eq!(points.last().unwrap().step, 1001);
         assert_eq!(points.iter().filter(|point| point.loss_max == 50.0).count(), 1);
         assert!(points.iter().all(|point| point.test_loss.is_none()));
+    }
+    #[test]
+    fn a_stretch_has_the_last_test_that_ended_in_it() {
+        let mut curve = Curve::from_losses(Unit::Step, vec![1.0; 1200]);
+        let tested = |step: u64| EpochPoint { step: Some(step), test_loss: Some(step as f64), ..EpochPoint::default() };
+        curve.epochs = [3, 4, 5, 9].map(tested).into();
+        let points = thinned(&curve);
+        let tests: Vec<_> = points[..4].iter().map(|point| (point.step, point.test_loss)).collect();
+        assert_eq!(tests, [(3, Some(3.0)), (6, Some(5.0)), (9, Some(9.0)), (12, None)]);
     }
 }

@@ -143,9 +143,10 @@ class KerasRun:
         return Tree(tensors, state.skeleton)
 
     def copy_batch(self, data: Any, rate: float) -> Tree[NDArray[Any]]:
-        """Keep a batch, with the learning rate; nothing writes to a batch, so on the CPU it is no copy."""
+        """Keep a batch, with the learning rate. Nothing writes to a batch, so on the CPU a large one is no copy."""
         nested = {"batch": data, "rate": rate}
-        return Tree.of(nested, lambda value: np.asarray(value) if _is_array(value) else None, "b")
+        tree: Tree[NDArray[Any]] = Tree.of(nested, lambda value: np.asarray(value) if _is_array(value) else None, "b")
+        return tree if tree.bytes >= LARGE else self.copy(tree)
 
     def learning_rate(self) -> float:
         """Return the learning rate of the next step."""
@@ -302,9 +303,7 @@ def _index_of(variables: Sequence[Any], variable: Any) -> int | None:
 
 
 def _copies(arrays: Mapping[str, Any]) -> Mapping[str, NDArray[Any]]:
-    """Copy arrays to the host: into one block of memory, if they are large."""
-    if sum(array.nbytes for array in arrays.values()) < LARGE:
-        return {name: np.array(array) for name, array in arrays.items()}
+    """Copy arrays to the host, into a block of memory."""
     packed = Packed(arrays, _upon)
     for name, array in arrays.items():
         packed[name][...] = array

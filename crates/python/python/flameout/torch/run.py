@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 
 from flameout._framework import Birth, Change, Moment, RecordedStep
-from flameout._memory import LARGE, Packed
+from flameout._memory import Packed
 from flameout._tree import Tree
 from flameout.torch import changes, numbers
 
@@ -206,12 +206,11 @@ def _tensor(value: Any) -> torch.Tensor | None:
 
 
 def _copies(tensors: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
-    """Copy tensors to the host: into one block of memory, if they are large and lie as usual.
+    """Copy tensors to the host: into a block of memory, if they lie as usual.
 
     Those that do not keep their strides: a batch with others may give other bits.
     """
-    large = sum(tensor.nbytes for tensor in tensors.values()) >= LARGE
-    if not large or not all(map(_lies_as_usual, tensors.values())):
+    if not all(map(_lies_as_usual, tensors.values())):
         return {name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}
     packed = Packed(tensors, _upon)
     for name, tensor in tensors.items():
