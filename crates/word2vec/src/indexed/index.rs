@@ -1,5 +1,6 @@
 //! The words: where each one is, in memory or in a mapped file.
 
+#[cfg(feature = "mmap")]
 use std::cmp::Ordering;
 
 use super::{HEADER, Header, wrong};
@@ -9,6 +10,7 @@ use crate::{Error, MAX_WORD_BYTES};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Index<'a> {
     ends: &'a [[u8; 8]],
+    #[cfg(feature = "mmap")]
     order: &'a [[u8; 4]],
     text: &'a [u8],
 }
@@ -17,8 +19,14 @@ impl<'a> Index<'a> {
     /// Of the bytes behind a header, [`Header::index_len`] of them.
     pub(crate) fn new(header: Header, bytes: &'a [u8]) -> Self {
         let (ends, rest) = bytes.split_at(8 * header.words);
+        #[cfg_attr(not(feature = "mmap"), expect(unused_variables, reason = "who reads all looks up nothing"))]
         let (order, text) = rest.split_at(4 * header.words);
-        Self { ends: ends.as_chunks().0, order: order.as_chunks().0, text }
+        Self {
+            ends: ends.as_chunks().0,
+            #[cfg(feature = "mmap")]
+            order: order.as_chunks().0,
+            text,
+        }
     }
 
     /// The bytes of an index of these words, which are distinct.
@@ -61,6 +69,7 @@ impl<'a> Index<'a> {
     }
 
     /// The row of a word.
+    #[cfg(feature = "mmap")]
     pub(crate) fn position(self, word: &[u8]) -> Result<Option<usize>, Error> {
         let (mut low, mut high) = (0, self.len());
         while low < high {
@@ -76,7 +85,8 @@ impl<'a> Index<'a> {
     }
 
     /// The row at a place of the order.
-    pub(crate) fn row_at(self, place: usize) -> Result<usize, Error> {
+    #[cfg(feature = "mmap")]
+    fn row_at(self, place: usize) -> Result<usize, Error> {
         let row = u32::from_le_bytes(self.order[place]) as usize;
         if row < self.len() {
             return Ok(row);
