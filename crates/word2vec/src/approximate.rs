@@ -9,7 +9,7 @@ use crate::search::{Query, best, sum_of_squares};
 use crate::{Error, WordVectors};
 
 /// Words that a search looks at closely, unless it is told otherwise.
-const CANDIDATES: usize = 100;
+const CANDIDATES: usize = 40;
 /// The same while the graph is built.
 const CANDIDATES_IN_BUILDING: usize = 100;
 /// Decides the layers of the graph.
@@ -18,7 +18,7 @@ const SEED: u64 = 0;
 /// Finds most of the nearest words, many times as fast as [`WordVectors::neighbours`], which finds them all.
 ///
 /// It walks through a graph of near words (HNSW: Malkov and Yashunin 2018, *Efficient and robust approximate nearest neighbor
-/// search using Hierarchical Navigable Small World graphs*). To build the graph takes as long as some thousand exact searches.
+/// search using Hierarchical Navigable Small World graphs*). To build the graph takes as long as some ten thousand exact searches.
 /// Words that are found have their exact cosines, and are in the exact order. Some may be missing, and then others follow.
 ///
 /// The graph depends on chance where it is built by several threads, and with it which words are missing.
