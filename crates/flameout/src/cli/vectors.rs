@@ -13,8 +13,7 @@ use serde::Serialize;
 use super::nearest;
 use super::reading::{self, Reading};
 
-/// Converts, describes, normalises and searches files of word vectors: word2vec binary and text, GloVe, fastText; gzipped or
-/// not.
+/// Converts, describes, normalises and searches files of word vectors: word2vec, GloVe, fastText; gzipped or not.
 ///
 /// The formats indexed and indexed-int8 are flameout's own: a file of any size opens at once.
 ///
