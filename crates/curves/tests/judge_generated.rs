@@ -33,7 +33,7 @@ const MUCH: (f64, f64) = (0.001, 0.2);
 const LITTLE: (f64, f64) = (0.5, 0.83);
 
 fn healthy(random: &mut Random, (lowest, highest): (f64, f64)) -> Healthy {
-    let rows = (12.0 * (2000.0_f64 / 12.0).powf(random.uniform())) as usize;
+    let rows = (12.0 * (5000.0_f64 / 12.0).powf(random.uniform())) as usize;
     // What has a row for each epoch has the mean of many steps in it.
     let noise = one_of(random, if rows < 100 { &[0.0, 0.02, 0.05] } else { &[0.0, 0.02, 0.1, 0.3] });
     let floor = 10f64.powf(random.among(lowest.log10(), highest.log10()));

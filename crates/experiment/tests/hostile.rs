@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use flameout_curves::Curve;
 use flameout_experiment::{Case, Ended, Error, RunDirectory, RunOptions, Settings, train};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -80,6 +81,21 @@ fn garbage_for_a_summary_is_an_error_that_names_the_file() {
         fs::write(&path, &content).unwrap();
         assert_names(&RunDirectory::open(directory.path()).unwrap().summary().unwrap_err(), &path);
         assert_names(&run(directory.path(), true).0.unwrap_err(), &path);
+    }
+}
+
+#[test]
+fn garbage_for_metrics_is_an_error_that_names_file_and_line() {
+    let (directory, _) = finished();
+    let path = directory.path().join("metrics.jsonl");
+    let sound = fs::read(&path).unwrap();
+    let lines = sound.split(|byte| *byte == b'\n').count() - 1;
+    // The reader passes over blank lines, and leaves a torn last line out with a note: so each has its end here.
+    for content in garbage().into_iter().filter(|content| !content.trim_ascii().is_empty()) {
+        fs::write(&path, [&sound[..], &content, b"\n"].concat()).unwrap();
+        let error = Curve::read_run(directory.path()).unwrap_err().to_string();
+        assert!(error.contains(path.to_str().unwrap()), "{error}");
+        assert!(error.contains(&format!("line {}", lines + 1)), "{error}");
     }
 }
 

@@ -19,7 +19,9 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from rows import add_arguments, append, interval, read
+from flameout._native import wilson
+from flameout.diagnosis import percent
+from rows import add_arguments, append, read
 
 KINDS = ("mlp", "cnn", "transformer", "lstm", "gru")
 ROWS, INPUTS, CLASSES = 256, 16, 4
@@ -105,7 +107,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         lines.append(f"| {framework} | {kind} | {len(runs)} | {len(sound)} | {sum(row['alarm'] for row in sound)} |")
     sound = [row for row in rows if row["healthy"]]
     alarms = sum(row["alarm"] for row in sound)
-    lines.append(f"| both | all | {len(rows)} | {len(sound)} | {alarms}{interval(alarms, len(sound))} |")
+    lines.append(f"| both | all | {len(rows)} | {len(sound)} | {alarms} {percent(wilson(alarms, len(sound)))} |")
     return "\n".join(lines)
 
 

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from flameout._native import wilson
-
 
 def add_arguments(parser: argparse.ArgumentParser, seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> None:
     """Add `--seeds`, `--rows` and `--table`."""
@@ -34,11 +32,3 @@ def replace(path: Path, rows: list[dict[str, Any]]) -> None:
     partial = path.with_suffix(".partial")
     partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
     partial.replace(path)
-
-
-def interval(count: int, of: int) -> str:
-    """Return Wilson's 95 % interval of a share, in brackets."""
-    if of == 0:
-        return ""
-    low, high = wilson(count, of)
-    return f" ({100 * low:.0f}–{100 * high:.0f} %)"

@@ -80,8 +80,8 @@ def step(letters, y):
     return loss
 
 if sys.argv[1:]:
-    step = flameout.torch.Recorder(model, optimizer, out=sys.argv[1], memory="20 MB").watch(step)
-for _ in range(900):
+    step = flameout.torch.Recorder(model, optimizer, out=sys.argv[1], memory="60 MB").watch(step)
+for _ in range(2400):
     step(letters, y)
 """
 
@@ -89,5 +89,6 @@ for _ in range(900):
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells the peak in /proc")
 def test_many_small_batches_leave_no_holes_in_the_heap(tmp_path):
     pytest.importorskip("torch")
+    # The limit is large beside what the peak of such a process varies by without a recorder, some 3 MB.
     more = peak(MANY, str(tmp_path / "crash")) - peak(MANY)
-    assert 10e6 < more < 20e6
+    assert 30e6 < more < 60e6

@@ -57,6 +57,15 @@ class _Start:
     nudged: tuple[Tree[Any], ...] = ()
 
 
+@dataclass(frozen=True)
+class _Update:
+    """The update that changes begin with, and the states around it with nothing changed."""
+
+    step: RecordedStep
+    before: Tree[Any]
+    after: Tree[Any]
+
+
 def diagnose(recording: Recording, plan: Plan) -> Diagnosis:
     """Find the cause of what went wrong in a recorded run; the model is left as it was."""
     judgement = recording.judgement or judge(recording.curve.curve())
@@ -202,14 +211,15 @@ class _Examination:
         if start.nudged and moment.worst_step is None:
             reason = "It needs its own order of the batches, and no gradient near the onset was measured: no update is suspected."
             return self._told(None, reason, trials=(base,), **known)
-        if start.nudged:
-            known["since"] = moment.worst_step
+        update = self._suspected_update(start, moment) if start.nudged else None
+        if update is not None:
+            known["since"] = update.step.step
         trials, moved = list[Trial](), dict[Change, Trial]()
         named, reason = conclude(base, trials)
         for change in self._changes(start, moment):
             trials.append(self._try(start, change, moment, base.of + 1))
-            if start.nudged and trials[-1].wrong == 0:
-                moved[change] = self._moved(start, change, moment, base.of + 1)
+            if update is not None and trials[-1].wrong == 0:
+                moved[change] = self._moved(start, update, change, moment, base.of + 1)
                 trials.append(moved[change])
             named, reason = conclude(base, trials, moved)
             if named is not None and not self.plan.everything:
@@ -231,28 +241,29 @@ class _Examination:
         plain = self._one(short, 0).losses
         return [one for one in may_be_causes if self._one(short, 0, one, moment).losses != plain]
 
-    def _moved(self, start: _Start, change: Change, moment: Moment, times: int) -> Trial:
-        """Replay with nothing changed but the weights, moved at random: as far as a change moves them by its first update."""
-        suspected = next(kept for kept in start.steps if kept.step == moment.worst_step)
+    def _suspected_update(self, start: _Start, moment: Moment) -> _Update:
+        """Make the steps up to the suspected one, and that one, with nothing changed."""
         self.framework.restore(start.snapshot.state)
-        for kept in start.steps:
-            if kept is suspected:
-                break
+        until = next(at for at, kept in enumerate(start.steps) if kept.step == moment.worst_step)
+        for kept in start.steps[:until]:
             self._make(kept, True)
         before = self._now()
-        self._make(suspected, True)
-        after = self._now()
-        self.framework.restore(before)
+        self._make(start.steps[until], True)
+        return _Update(start.steps[until], before, self._now())
+
+    def _moved(self, start: _Start, update: _Update, change: Change, moment: Moment, times: int) -> Trial:
+        """Replay with nothing changed but the weights, moved at random: as far as a change moves them by its first update."""
+        self.framework.restore(update.before)
         with self.framework.changed(change, moment):
-            self._make(suspected, True)
+            self._make(update.step, True)
             other = self._now()
         name = f"weights moved at random, as far as by {change.name}"
-        steps = [kept for kept in start.steps if kept.step > suspected.step]
+        steps = [kept for kept in start.steps if kept.step > update.step.step]
         ends = []
         for number in range(times):
             generator = np.random.default_rng([start.snapshot.step, number])
-            state = self.framework.nudged(after, other, 1.0, generator)
-            ends.append(self._one(_Start(Snapshot(suspected.step + 1, state), steps, start.goal), 0))
+            state = self.framework.nudged(update.after, other, 1.0, generator)
+            ends.append(self._one(_Start(Snapshot(update.step.step + 1, state), steps, start.goal), 0))
         return count(Change("move", None, None, name), ends)
 
     def _certain_in_all_orders(self, start: _Start) -> tuple[_Start, Trial] | None:

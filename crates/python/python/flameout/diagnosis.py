@@ -43,9 +43,14 @@ class Trial:
         return wilson(self.wrong, self.of)
 
     def __str__(self) -> str:
-        low, high = self.interval()
         name = "nothing changed" if self.change is None else self.change.name
-        return f"{name:<58} {self.wrong} of {self.of}  ({100 * low:.0f}–{100 * high:.0f} %)"
+        return f"{name:<58} {self.wrong} of {self.of}  {percent(self.interval())}"
+
+
+def percent(interval: tuple[float, float]) -> str:
+    """Return an interval of shares in percent, in brackets."""
+    low, high = interval
+    return f"({100 * low:.0f}–{100 * high:.0f} %)"
 
 
 @dataclass(frozen=True)
