@@ -25,6 +25,8 @@ mod advice;
 #[cfg(feature = "cli")]
 mod analogy;
 mod chart;
+#[cfg(feature = "cli")]
+mod columnar;
 pub mod course;
 #[cfg(feature = "cli")]
 pub mod csv_file;

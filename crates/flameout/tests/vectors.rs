@@ -56,6 +56,30 @@ fn convert_tells_what_it_passes_over() {
     assert_eq!(std::fs::read_to_string(folder.path("out.txt")).unwrap(), "2 2\na 1.0 2.0\nchannel 4 5.0 6.0\n");
 }
 
+/// What is found in a file that is mapped is what is found in one that is read.
+#[test]
+fn indexed_files_are_converted_searched_and_converted_back() {
+    let folder = Folder::new();
+    folder.ok("vectors convert VECTORS all.txt --format word2vec-text");
+    let (expected, _) = folder.ok("vectors neighbours all.txt france king -k 4 --json");
+    assert_eq!(expected.lines().count(), 2);
+    for format in ["indexed", "word2vec-binary"] {
+        folder.ok(&format!("vectors convert VECTORS all --format {format}"));
+        assert_eq!(folder.ok("vectors neighbours all france king -k 4 --json").0, expected);
+        folder.ok("vectors convert all back.txt --format word2vec-text");
+        let read = |name| std::fs::read(folder.path(name)).unwrap();
+        assert_eq!(read("back.txt"), read("all.txt"));
+    }
+    let size = |name| std::fs::metadata(folder.path(name)).unwrap().len();
+    folder.ok("vectors convert VECTORS small --format indexed-int8");
+    assert!(size("small") * 3 < size("all"));
+    assert!(folder.ok("vectors info small").0.contains("indexed-int8"));
+    let (_, told) = folder.ends(1, "vectors neighbours small nosuchword");
+    assert!(told.contains("nosuchword"), "{told}");
+    folder.write("cut", &std::fs::read(folder.path("small")).unwrap()[..1000]);
+    assert!(folder.ends(1, "vectors neighbours cut king").1.contains("is cut off"));
+}
+
 #[test]
 fn words_that_are_not_utf8_can_be_left_out_or_kept() {
     let folder = Folder::new();

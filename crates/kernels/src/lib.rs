@@ -5,6 +5,7 @@
 //! - [`Real`]: `f32` and `f64`, with `exp`, `tanh` and [`sigmoid`] from `mul_add` polynomials; no platform library involved.
 //! - [`reduce`]: sums with one fixed chunking.
 //! - [`team`]: parallel loops between which threads stay awake.
+//! - `MappedFile` (feature `mmap`): a file as a slice of bytes, which is `unsafe` to make.
 //! - [`dispatch`]: compile a closure once for each instruction set and run the best one.
 //!
 //! ```
@@ -27,6 +28,8 @@
 
 mod aligned;
 mod elementary;
+#[cfg(feature = "mmap")]
+mod mapped_file;
 mod microkernel;
 mod packed;
 mod path;
@@ -37,6 +40,8 @@ mod start;
 pub mod team;
 
 pub use elementary::sigmoid;
+#[cfg(feature = "mmap")]
+pub use mapped_file::MappedFile;
 pub use packed::{PackedLeft, PackedRight, TILE_ROWS};
 pub use path::{Path, Unavailable, VARIABLE, dispatch};
 pub use product::product;

@@ -77,6 +77,25 @@ pub enum Error {
         problem: String,
     },
 
+    /// An indexed file is damaged, or written by another version.
+    #[error("byte {at}: this indexed file of vectors {problem}")]
+    Indexed {
+        /// Where.
+        at: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// A file can be read, but not looked at where it lies.
+    #[error(
+        "a {what} file is read, not mapped: write it anew with `flameout vectors convert FROM TO --format indexed`, \
+         or read it with `WordVectors::open`"
+    )]
+    NotMapped {
+        /// Its format, or that it is gzipped.
+        what: &'static str,
+    },
+
     /// The header is not two whole numbers.
     #[error(
         "line 1: expected the header `WORDS DIMENSIONS`, two whole numbers, or a word and its numbers, found {line:?}"

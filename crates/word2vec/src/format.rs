@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::Error;
 use crate::error::excerpt;
+use crate::indexed::{self, Numbers};
 use crate::read::text::{self, first_line};
 use crate::{MAX_DIMENSIONS, foreign, magic};
 
@@ -25,13 +26,18 @@ pub enum Format {
     FastText,
     /// A binary model of fastText (`.bin`), see [`FastText`](crate::FastText): it is read, not written.
     FastTextModel,
+    /// flameout's indexed file: words are found in it without reading it through.
+    Indexed,
+    /// The same with numbers of a byte each, which are rounded: a quarter of the size.
+    #[cfg(feature = "int8")]
+    IndexedInt8,
 }
 
 impl Format {
     /// Whether the file starts with the line `WORDS DIMENSIONS`.
     #[must_use]
     pub fn has_header(self) -> bool {
-        !matches!(self, Format::Glove | Format::FastTextModel)
+        matches!(self, Format::Word2vecBinary | Format::Word2vecText | Format::FastText)
     }
 
     /// The name in settings and messages, as `word2vec-binary`.
@@ -43,6 +49,28 @@ impl Format {
             Format::Glove => "glove",
             Format::FastText => "fast-text",
             Format::FastTextModel => "fast-text-model",
+            Format::Indexed => "indexed",
+            #[cfg(feature = "int8")]
+            Format::IndexedInt8 => "indexed-int8",
+        }
+    }
+
+    /// The indexed format with such numbers.
+    pub(crate) fn of_numbers(numbers: Numbers) -> Format {
+        match numbers {
+            Numbers::F32 => Format::Indexed,
+            #[cfg(feature = "int8")]
+            Numbers::Int8 => Format::IndexedInt8,
+        }
+    }
+
+    /// The numbers of an indexed format; none of another one.
+    pub(crate) fn numbers(self) -> Option<Numbers> {
+        match self {
+            Format::Indexed => Some(Numbers::F32),
+            #[cfg(feature = "int8")]
+            Format::IndexedInt8 => Some(Numbers::Int8),
+            _ => None,
         }
     }
 
@@ -58,6 +86,9 @@ impl Format {
     pub fn detect(head: &[u8]) -> Result<Format, Error> {
         if head.starts_with(&magic::FASTTEXT) {
             return Ok(Format::FastTextModel);
+        }
+        if let Some(header) = head.first_chunk().filter(|head| head.starts_with(&indexed::MAGIC)) {
+            return Ok(Format::of_numbers(indexed::Header::parse(header)?.numbers));
         }
         let head = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
         let line = first_line(head);

@@ -38,6 +38,16 @@ mod threads {
         rows.par_chunks_exact(dim).with_min_len(MIN_ROWS).map(f).collect()
     }
 
+    /// Runs `f(buffer, i)` for every `i < count`, with a buffer of `f`'s own, and returns the results in order.
+    #[cfg(feature = "mmap")]
+    pub(crate) fn map_buffered<B, R: Send>(
+        count: usize,
+        buffer: impl Fn() -> B + Sync + Send,
+        f: impl Fn(&mut B, usize) -> R + Sync + Send,
+    ) -> Vec<R> {
+        (0..count).into_par_iter().with_min_len(MIN_ROWS).map_init(buffer, f).collect()
+    }
+
     /// Runs `f(i)` for every `i < count` and returns the results in order.
     pub(crate) fn map_indices<R: Send>(count: usize, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
         (0..count).into_par_iter().map(f).collect()
@@ -66,6 +76,13 @@ mod sequential {
     /// `f` of every row of `dim` numbers, in order.
     pub(crate) fn map_rows<R>(rows: &[f32], dim: usize, f: impl Fn(&[f32]) -> R) -> Vec<R> {
         rows.chunks_exact(dim).map(f).collect()
+    }
+
+    /// Runs `f(buffer, i)` for every `i < count`, with a buffer of `f`'s own, and returns the results in order.
+    #[cfg(feature = "mmap")]
+    pub(crate) fn map_buffered<B, R>(count: usize, buffer: impl Fn() -> B, f: impl Fn(&mut B, usize) -> R) -> Vec<R> {
+        let mut buffer = buffer();
+        (0..count).map(|index| f(&mut buffer, index)).collect()
     }
 
     /// Runs `f(i)` for every `i < count` and returns the results in order.

@@ -60,27 +60,50 @@ impl WordVectors {
     }
 
     fn rank(&self, query: &[f64], k: usize, exclude: &[usize]) -> Result<Vec<(&str, f64)>, Error> {
-        let query_norm = query.iter().map(|x| x * x).sum::<f64>().sqrt();
-        if !(query_norm > 0.0 && query_norm.is_finite()) {
-            return Err(Error::NoDirection);
-        }
-        let cosines = parallel::map_rows(self.numbers(), self.dim(), |row| {
-            let (product, square) = product_and_square(query, row);
-            product / (query_norm * square.sqrt())
-        });
-        let mut found: Vec<(usize, f64)> = cosines
-            .into_iter()
-            .enumerate()
-            .filter(|(index, cosine)| cosine.is_finite() && !exclude.contains(index))
-            .collect();
-        let best_first = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        if k < found.len() {
-            found.select_nth_unstable_by(k, best_first);
-            found.truncate(k);
-        }
-        found.sort_unstable_by(best_first);
+        let query = Query::new(query)?;
+        let cosines = parallel::map_rows(self.numbers(), self.dim(), |row| query.cosine(row));
+        let found = best(cosines.into_iter().enumerate(), k, exclude);
         Ok(found.into_iter().map(|(index, cosine)| (self.words()[index].as_str(), cosine)).collect())
     }
+}
+
+/// A vector with a direction, and its length.
+pub(crate) struct Query<'q> {
+    numbers: &'q [f64],
+    norm: f64,
+}
+
+impl<'q> Query<'q> {
+    pub(crate) fn new(numbers: &'q [f64]) -> Result<Self, Error> {
+        let norm = numbers.iter().map(|x| x * x).sum::<f64>().sqrt();
+        if norm > 0.0 && norm.is_finite() { Ok(Self { numbers, norm }) } else { Err(Error::NoDirection) }
+    }
+
+    /// Its length.
+    #[cfg(feature = "approximate")]
+    pub(crate) fn norm(&self) -> f64 {
+        self.norm
+    }
+
+    /// Its cosine to a row; not finite if the row has no direction.
+    pub(crate) fn cosine(&self, row: &[f32]) -> f64 {
+        let (product, square) = product_and_square(self.numbers, row);
+        product / (self.norm * square.sqrt())
+    }
+}
+
+/// The `k` rows of the largest cosines, best first, equal ones in order. Rows in `exclude`, and cosines that are not finite,
+/// are left out.
+pub(crate) fn best(cosines: impl Iterator<Item = (usize, f64)>, k: usize, exclude: &[usize]) -> Vec<(usize, f64)> {
+    let mut found: Vec<(usize, f64)> =
+        cosines.filter(|(index, cosine)| cosine.is_finite() && !exclude.contains(index)).collect();
+    let best_first = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    if k < found.len() {
+        found.select_nth_unstable_by(k, best_first);
+        found.truncate(k);
+    }
+    found.sort_unstable_by(best_first);
+    found
 }
 
 /// Partial sums kept side by side, a fixed number whatever the machine: the same bits everywhere, and a vector

@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use crate::error::excerpt;
 use crate::format::BYTE_ORDER_MARK;
 use crate::read::text::{self, first_line};
-use crate::{Error, Format, MAX_WORD_BYTES, WordVectors, foreign, parallel};
+use crate::{Error, Format, MAX_WORD_BYTES, WordVectors, foreign, indexed, parallel};
 
 /// Rows encoded by one task.
 const ROWS_PER_PIECE: usize = 64;
@@ -54,6 +54,10 @@ impl WordVectors {
             return Err(Error::NothingToWrite);
         }
         self.check_words(format)?;
+        if let Some(numbers) = format.numbers() {
+            indexed::write(self, numbers, &mut writer)?;
+            return Ok(writer.flush()?);
+        }
         if format.has_header() {
             writeln!(writer, "{} {}", self.len(), self.dim())?;
         }
@@ -83,7 +87,7 @@ impl WordVectors {
                 bytes.push(b' ');
                 bytes.extend(self.row(index).iter().flat_map(|x| x.to_le_bytes()));
             }
-            Format::Word2vecText | Format::Glove | Format::FastText | Format::FastTextModel => {
+            _ => {
                 for x in self.row(index) {
                     // Debug, unlike Display, has an exponent for very large and very small numbers.
                     write!(bytes, " {x:?}").expect("writing to memory");
@@ -104,7 +108,9 @@ impl WordVectors {
         let (first, all) =
             (&self.words()[0], |is: fn(&[u8]) -> bool| self.words().iter().all(|word| is(word.as_bytes())));
         match format {
-            Format::Word2vecBinary => Ok(()),
+            Format::Word2vecBinary | Format::Indexed => Ok(()),
+            #[cfg(feature = "int8")]
+            Format::IndexedInt8 => self.check_scalable(format),
             Format::FastTextModel => refuse(first, "models of fastText are read, not written"),
             Format::Glove if all(text::is_plain_number) => {
                 refuse(first, "without a header, words that are all numbers would be taken for a part of the vectors")
@@ -115,6 +121,18 @@ impl WordVectors {
             }
             Format::Word2vecText | Format::FastText => Ok(()),
         }
+    }
+
+    /// Checks that all numbers have a scale.
+    #[cfg(feature = "int8")]
+    fn check_scalable(&self, format: Format) -> Result<(), Error> {
+        for (word, row) in self.iter() {
+            if crate::vectors::first_non_finite(row).is_some() {
+                let why = "its vector has a number that is not finite";
+                return Err(Error::Unwritable { word: excerpt(word.as_bytes()), format, why });
+            }
+        }
+        Ok(())
     }
 
     /// Why a file without header could not be read: its dimensions and its format are read off its first lines.
@@ -139,6 +157,9 @@ impl WordVectors {
 fn why_unwritable(word: &str, format: Format) -> Option<&'static str> {
     if word.len() > MAX_WORD_BYTES {
         return Some("it is longer than any reader takes");
+    }
+    if format.numbers().is_some() {
+        return None;
     }
     if format == Format::Word2vecBinary {
         return match word {

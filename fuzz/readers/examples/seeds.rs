@@ -99,6 +99,7 @@ fn vectors() {
         ("word2vec_text", Format::Word2vecText),
         ("glove", Format::Glove),
         ("fasttext", Format::FastText),
+        ("indexed", Format::Indexed),
     ];
     for (target, format) in targets {
         let mut file = Vec::new();
@@ -109,6 +110,10 @@ fn vectors() {
         zipped.write_all(&file).unwrap();
         seed("gzip", target, &zipped.finish().unwrap());
     }
+    let mut rounded = Vec::new();
+    vectors.write_to(&mut rounded, Format::IndexedInt8).unwrap();
+    seed("indexed", "int8", &rounded);
+    copy("indexed", "word2vec", "fuzz/corpus/word2vec_binary/seed-glove-words");
     let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
     bomb.write_all(b"1 250000\nw ").unwrap();
     bomb.write_all(&vec![0; 1_000_000]).unwrap();

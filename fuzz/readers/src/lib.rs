@@ -26,11 +26,12 @@ pub mod whole;
 pub type Reader = fn(&[u8]);
 
 /// All readers by the names of their targets and of their corpora's directories.
-pub const READERS: [(&str, Reader); 24] = [
+pub const READERS: [(&str, Reader); 25] = [
     ("word2vec_binary", vectors::word2vec_binary),
     ("word2vec_text", vectors::word2vec_text),
     ("glove", vectors::glove),
     ("fasttext", vectors::fasttext),
+    ("indexed", vectors::indexed),
     ("any_vectors", vectors::any_vectors),
     ("gzip", vectors::gzip),
     ("checkpoint", containers::checkpoint),

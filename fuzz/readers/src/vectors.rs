@@ -3,7 +3,7 @@
 use std::io::{Read, sink};
 
 use flameout_word2vec::{
-    DuplicatePolicy, Error, Format, NonFinitePolicy, ReadOptions, Utf8Policy, WordFilter, WordVectors,
+    DuplicatePolicy, Error, Format, MappedVectors, NonFinitePolicy, ReadOptions, Utf8Policy, WordFilter, WordVectors,
 };
 use flate2::bufread::MultiGzDecoder;
 
@@ -13,6 +13,9 @@ use crate::memory::Bound;
 /// A record may be as short as three bytes, and takes some 150 in the lists of words, hashes and places, which double as
 /// they grow, and in the index. Three blocks of 256 KiB, and what is parsed of one.
 pub const BOUND: Bound = Bound { per_byte: 128, constant: 2 << 20 };
+
+/// Rows of a mapped file that are looked at one by one.
+const ROWS: usize = 100;
 
 /// word2vec's binary format.
 pub fn word2vec_binary(data: &[u8]) {
@@ -32,6 +35,29 @@ pub fn glove(data: &[u8]) {
 /// fastText's `.vec`: text with a space at the end of each line.
 pub fn fasttext(data: &[u8]) {
     vectors(data, Some(Format::FastText));
+}
+
+/// flameout's indexed format, read and mapped; and whatever else can be mapped.
+pub fn indexed(data: &[u8]) {
+    vectors(data, Some(Format::Indexed));
+    with_file("vectors", data, |path| {
+        let read = WordVectors::open(path);
+        let Ok(mapped) = BOUND.holds(data.len(), || MappedVectors::open(path)) else { return };
+        for row in 0..mapped.len().min(ROWS) {
+            let (Ok(word), vector) = (mapped.word(row), mapped.vector(row)) else { continue };
+            // The order in a file may be wrong: then its word is not found. Another word never is.
+            if let Ok(Some(found)) = mapped.index_of(word) {
+                assert_eq!(mapped.word(found).expect("it was found"), word);
+            }
+            // Of repeated words reading keeps one.
+            if let Ok(read) = &read
+                && read.len() == mapped.len()
+            {
+                assert_eq!((read.words()[row].as_str(), read.row(row)), (word, &vector[..]));
+            }
+        }
+        let _ = mapped.neighbours(&vec![1.0; mapped.dim()], 3, &["a"]);
+    });
 }
 
 /// Any format, told by its content.
@@ -92,7 +118,8 @@ fn vectors(data: &[u8], format: Option<Format>) {
     });
     if let Ok((vectors, report)) = from_stream {
         assert!(vectors.len() as u64 <= report.records);
-        check(&vectors, &[Format::Word2vecBinary, Format::Word2vecText, Format::Glove, Format::FastText]);
+        let formats = [Format::Word2vecBinary, Format::Word2vecText, Format::Glove, Format::FastText, Format::Indexed];
+        check(&vectors, &formats);
     }
 }
 

@@ -1,32 +1,42 @@
 //! `flameout embed`: vectors for words, known or not.
 
+mod blocks;
+#[cfg(feature = "parquet")]
+mod columns;
+mod memo;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+#[cfg(feature = "parquet")]
+use anyhow::Context;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use flameout_word2vec::WordVectors;
 use ndarray::ArrayView1;
 
+use self::blocks::{Block, Blocks};
+use self::memo::Memo;
+use super::columnar::Kind;
 use super::known;
+#[cfg(feature = "parquet")]
+use super::output::needs_a_file;
 use super::output::{Format, Sink};
 use super::reading::Reading;
+use super::sweep::shard::Shard;
 use super::table::counted;
-use super::terminal::excerpt;
 use super::words::Words;
 use crate::Embedder;
-
-/// Words that are embedded at a time: enough to share their beginnings, few enough to stream.
-const AT_A_TIME: usize = 4096;
-/// Bytes of words after which no more are gathered.
-const BYTES_AT_A_TIME: usize = 1 << 20;
 
 /// Gives words vectors from their spelling.
 ///
 /// Words come from the command line, from a file with one word a line, or from standard input. Text and JSON are written as
-/// words are read, so that any number of them can be given; the other formats need --out FILE and keep all vectors in
-/// memory. Words that cannot be spelt with the network's letters, or are too long for it, are named on standard error and
-/// left out.
+/// words are read, so that any number of them can be given. So are Parquet and Arrow files, which are read, too (where the
+/// program was built with the feature `parquet`): a column `vector` is added to theirs. The other formats need --out FILE and
+/// keep all vectors in memory. A word that comes again is not embedded again.
+///
+/// Words that cannot be spelt with the network's letters, or are too long for it, are named on standard error and left out. In
+/// Parquet and Arrow files their rows stay, without a vector.
 ///
 /// In a file or pipe, a word stands as it is. On a terminal, and in JSON everywhere, what could steer the terminal is
 /// escaped (`\u001b`).
@@ -54,9 +64,18 @@ pub struct Args {
     #[arg(value_name = "WORD", required_unless_present = "file")]
     words: Vec<String>,
 
-    /// A file of words, one a line.
+    /// A file of words, one a line; or a Parquet or Arrow file.
     #[arg(long = "words", value_name = "FILE", conflicts_with = "words")]
     file: Option<PathBuf>,
+
+    /// In a Parquet or Arrow file, the column of words [default: the only one with texts].
+    #[arg(long, value_name = "NAME", requires = "file")]
+    column: Option<String>,
+
+    /// Only a part of the words, I from 0 to N-1: every N-th block of 4,096 words (fewer if they are long). For several
+    /// programs side by side.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
 
     /// How vectors are written.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -89,7 +108,7 @@ enum Known {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let mut embedder = Embedder::open(&args.model)?;
+    let embedder = Embedder::open(&args.model)?;
     let known = match args.known {
         Known::Original => {
             if embedder.space().is_none() {
@@ -102,51 +121,128 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         Known::Predicted => None,
     };
-    let mut sink = Sink::new(args.format, args.out.as_deref())?;
-    let (mut pending, mut bytes, mut refused) = (Vec::new(), 0, 0);
-    for word in words(args)? {
-        let word = word?;
-        bytes += word.len();
-        pending.push(word);
-        if pending.len() == AT_A_TIME || bytes > BYTES_AT_A_TIME {
-            refused += write(&mut embedder, known.as_ref(), &mut sink, &pending)?;
-            pending.clear();
-            bytes = 0;
+    let source = Source::open(args)?;
+    let mut work = Work { embedder, known, memo: Memo::default(), without: 0 };
+    match args.format.columns() {
+        Some(kind) => write_columns(kind, args, source, &mut work)?,
+        None => {
+            let mut sink = Sink::new(args.format, args.out.as_deref())?;
+            for block in blocks::part(source.blocks(), args.shard) {
+                work.embed(&block?, |block, vectors| {
+                    for (word, vector) in block.words().into_iter().zip(vectors) {
+                        if let Some((word, vector)) = word.zip(vector) {
+                            sink.add(word, ArrayView1::from(vector))?;
+                        }
+                    }
+                    Ok(())
+                })?;
+            }
+            sink.finish()?;
         }
     }
-    refused += write(&mut embedder, known.as_ref(), &mut sink, &pending)?;
-    sink.finish()?;
-    if refused > 0 {
-        tell!("No vector for {}.", counted(refused as u64, "word"));
+    if work.without > 0 {
+        tell!("No vector for {}.", counted(work.without, "word"));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The words that are asked for.
-fn words(args: &Args) -> Result<Box<dyn Iterator<Item = Result<String>> + '_>> {
-    Ok(match (&args.file, &args.words[..]) {
-        (Some(path), _) if path != Path::new("-") => Box::new(Words::open(path)?),
-        (None, words) if words != ["-"] => Box::new(words.iter().cloned().map(Ok)),
-        _ => Box::new(Words::standard_input()),
+/// Embeds a source into a file of columns, block after block.
+#[cfg(feature = "parquet")]
+fn write_columns(kind: Kind, args: &Args, source: Source<'_>, work: &mut Work) -> Result<()> {
+    let Some(path) = &args.out else { return Err(needs_a_file(args.format)) };
+    let schema = source.schema();
+    flameout_files::replace(path, |file| -> Result<()> {
+        let mut writer = columns::Writer::new(kind, file, schema.as_deref(), work.embedder.dim())?;
+        for block in blocks::part(source.blocks(), args.shard) {
+            work.embed(&block?, |block, vectors| writer.write(block, vectors))?;
+        }
+        writer.finish()
     })
+    .with_context(|| format!("writing {}", path.display()))
 }
 
-/// Writes the vectors of some words in their order; returns how many have none.
-fn write(embedder: &mut Embedder, known: Option<&WordVectors>, sink: &mut Sink<'_>, words: &[String]) -> Result<usize> {
-    let original = |word: &str| known.and_then(|known| known.get(word)).map(ArrayView1::from);
-    let unknown: Vec<usize> = (0..words.len()).filter(|&position| original(&words[position]).is_none()).collect();
-    let spelt: Vec<&str> = unknown.iter().map(|&position| words[position].as_str()).collect();
-    let embedded = embedder.embed(&spelt);
-    let mut predicted = embedded.kept.iter().map(|&row| unknown[row]).zip(embedded.vectors.rows()).peekable();
-    for (position, word) in words.iter().enumerate() {
-        if let Some(vector) = original(word) {
-            sink.add(word, vector)?;
-        } else if let Some((_, vector)) = predicted.next_if(|(of, _)| *of == position) {
-            sink.add(word, vector)?;
+/// There is no such format without the feature.
+#[cfg(not(feature = "parquet"))]
+fn write_columns(_: Kind, _: &Args, _: Source<'_>, _: &mut Work) -> Result<()> {
+    unreachable!("no format has columns")
+}
+
+/// Where the words come from.
+enum Source<'a> {
+    /// The command line, or a list.
+    Words(Box<dyn Iterator<Item = Result<String>> + 'a>),
+    /// A column.
+    #[cfg(feature = "parquet")]
+    Columns(columns::Columns),
+}
+
+impl<'a> Source<'a> {
+    fn open(args: &'a Args) -> Result<Self> {
+        let path = match (&args.file, &args.words[..]) {
+            (Some(path), _) if path != Path::new("-") => path,
+            (None, words) if words != ["-"] => return Ok(Self::Words(Box::new(words.iter().cloned().map(Ok)))),
+            _ => return Ok(Self::Words(Box::new(Words::standard_input()))),
+        };
+        match Kind::of(path)? {
+            #[cfg(feature = "parquet")]
+            Some(kind) => Ok(Self::Columns(columns::Columns::open(kind, path, args.column.as_deref())?)),
+            #[cfg(not(feature = "parquet"))]
+            Some(kind) => bail!(
+                "{} is a file of {kind}, which this program was built without: build it with `--features parquet`, or give a \
+                 list of words, one a line",
+                path.display()
+            ),
+            None if args.column.is_some() => {
+                bail!("--column: {} is no Parquet or Arrow file, but a list of words", path.display())
+            }
+            None => Ok(Self::Words(Box::new(Words::open(path)?))),
         }
     }
-    for (row, reason) in &embedded.refused {
-        tell!("no vector for {}: {reason}", excerpt(spelt[*row]));
+
+    #[cfg(feature = "parquet")]
+    fn schema(&self) -> Option<arrow_schema::SchemaRef> {
+        match self {
+            Self::Words(_) => None,
+            Self::Columns(columns) => Some(columns.schema()),
+        }
     }
-    Ok(embedded.refused.len())
+
+    fn blocks(self) -> Blocks<'a> {
+        match self {
+            Self::Words(words) => blocks::gather(words),
+            #[cfg(feature = "parquet")]
+            Self::Columns(columns) => columns.blocks(),
+        }
+    }
+}
+
+/// What gives words vectors.
+struct Work {
+    embedder: Embedder,
+    known: Option<WordVectors>,
+    memo: Memo,
+    /// Words that have none, each as often as it came.
+    without: u64,
+}
+
+impl Work {
+    /// Hands on a block with a vector for each of its words that has one.
+    fn embed(
+        &mut self,
+        block: &Block,
+        write: impl FnOnce(&Block, &mut dyn Iterator<Item = Option<&[f32]>>) -> Result<()>,
+    ) -> Result<()> {
+        let words = block.words();
+        let original = |word: &str| self.known.as_ref().and_then(|known| known.get(word));
+        let unknown = words.iter().flatten().copied().filter(|word| original(word).is_none());
+        self.memo.learn(&mut self.embedder, unknown);
+        let dim = self.embedder.dim();
+        let vector = |word: &Option<&str>| word.and_then(|word| original(word).or_else(|| self.memo.get(word, dim)));
+        let mut without = 0;
+        let mut vectors = words.iter().map(vector).inspect(|vector| without += u64::from(vector.is_none()));
+        write(block, &mut vectors)?;
+        drop(vectors);
+        self.without += without;
+        Ok(())
+    }
 }

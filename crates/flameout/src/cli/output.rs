@@ -11,6 +11,7 @@ use flameout_word2vec::{Format as VectorFormat, WordVectors};
 use ndarray::{Array2, ArrayView1, Axis};
 use safetensors::{Dtype, tensor::TensorView};
 
+use super::columnar::Kind;
 use super::table::counted;
 
 /// How vectors are written.
@@ -26,6 +27,25 @@ pub enum Format {
     Npy,
     /// A safetensors file with the tensor `vectors`, and the words, one a line, in the metadata `words`.
     Safetensors,
+    /// A Parquet file: the column `vector` beside those of the words.
+    #[cfg(feature = "parquet")]
+    Parquet,
+    /// An Arrow file (Feather 2), likewise.
+    #[cfg(feature = "parquet")]
+    Arrow,
+}
+
+impl Format {
+    /// The kind of its file, if that has columns: then it is written block after block, and not by a [`Sink`].
+    pub fn columns(self) -> Option<Kind> {
+        match self {
+            #[cfg(feature = "parquet")]
+            Self::Parquet => Some(Kind::Parquet),
+            #[cfg(feature = "parquet")]
+            Self::Arrow => Some(Kind::Arrow),
+            _ => None,
+        }
+    }
 }
 
 /// Takes words with their vectors, and has them written.
@@ -60,7 +80,7 @@ impl<'a> Sink<'a> {
                 let (stdout, is_terminal) = (std::io::stdout().lock(), std::io::stdout().is_terminal());
                 Ok(Self::Lines { format, out: Box::new(std::io::BufWriter::new(stdout)), is_terminal })
             }
-            (_, None) => bail!("--format {}: needs a file, --out FILE", name(format)),
+            (_, None) => Err(needs_a_file(format)),
             (_, Some(path)) => Ok(Self::Collected { format, path, words: Vec::new(), numbers: Vec::new() }),
         }
     }
@@ -104,8 +124,10 @@ impl<'a> Sink<'a> {
     }
 }
 
-fn name(format: Format) -> String {
-    format.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+/// The format is not for standard output.
+pub fn needs_a_file(format: Format) -> anyhow::Error {
+    let name = format.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+    anyhow::anyhow!("--format {name}: needs a file, --out FILE")
 }
 
 fn line(format: Format, word: &str, vector: ArrayView1<'_, f32>) -> Result<String> {
@@ -144,6 +166,8 @@ fn write(format: Format, path: &Path, words: Vec<String>, vectors: Array2<f32>) 
             let file = safetensors::serialize([("vectors", tensor)], Some(metadata))?;
             write_atomically(path, &[&file])?;
         }
+        #[cfg(feature = "parquet")]
+        Format::Parquet | Format::Arrow => unreachable!("written block after block"),
     }
     Ok(())
 }

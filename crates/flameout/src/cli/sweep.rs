@@ -8,7 +8,7 @@ mod machine;
 pub mod plan;
 pub mod results;
 mod row;
-mod shard;
+pub mod shard;
 mod table;
 pub mod verdict;
 mod worker;

@@ -5,12 +5,17 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Subcommand, ValueEnum};
-use flameout_word2vec::{Format, NonFinitePolicy, Normalization, ReadOptions, ReadReport, Utf8Policy, WordVectors};
+use flameout_word2vec::{
+    Error, Format, MappedVectors, NonFinitePolicy, Normalization, ReadOptions, ReadReport, Utf8Policy, WordVectors,
+};
 use serde::Serialize;
 
+use super::nearest;
 use super::reading::{self, Reading};
 
-/// Converts, describes and normalises files of word vectors: word2vec binary and text, GloVe, fastText; gzipped or not.
+/// Converts, describes, normalises and searches files of word vectors: word2vec, GloVe, fastText; gzipped or not.
+///
+/// The formats indexed and indexed-int8 are flameout's own: a file of any size opens at once.
 ///
 /// Examples:
 ///
@@ -19,6 +24,8 @@ use super::reading::{self, Reading};
 ///   flameout vectors normalize my-vectors.bin unit.bin --to centred-then-unit
 ///   flameout vectors convert cut-off.bin whole.bin --format word2vec-binary --words 50000
 ///   flameout vectors convert latin1.txt clean.txt --format word2vec-text --invalid-utf8 drop
+///   flameout vectors convert GoogleNews-vectors-negative300.bin.gz news.flame --format indexed
+///   flameout vectors neighbours news.flame paris rome -k 5
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -71,6 +78,25 @@ enum Task {
         #[command(flatten)]
         reading: Reading,
     },
+    /// Shows the words of a file whose vectors are nearest to those of some of its words.
+    ///
+    /// An indexed file, and one in word2vec's binary format, is not read into memory, but looked at where it lies: nothing may
+    /// write to it meanwhile. Vectors are compared as they are in the file.
+    Neighbours {
+        /// The file.
+        file: PathBuf,
+        /// The words.
+        #[arg(required = true, value_name = "WORD")]
+        words: Vec<String>,
+        /// How many neighbours.
+        #[arg(short, value_name = "N", default_value_t = 10)]
+        k: usize,
+        #[command(flatten)]
+        reading: Reading,
+        /// Print JSON objects.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// [`Format`], as the command line spells it.
@@ -84,6 +110,10 @@ enum FormatName {
     Glove,
     /// fastText's .vec.
     FastText,
+    /// flameout's own, in which words are found without reading it.
+    Indexed,
+    /// The same with numbers rounded to a byte each, a quarter of the size.
+    IndexedInt8,
 }
 
 impl From<FormatName> for Format {
@@ -93,6 +123,8 @@ impl From<FormatName> for Format {
             FormatName::Word2vecText => Self::Word2vecText,
             FormatName::Glove => Self::Glove,
             FormatName::FastText => Self::FastText,
+            FormatName::Indexed => Self::Indexed,
+            FormatName::IndexedInt8 => Self::IndexedInt8,
         }
     }
 }
@@ -134,6 +166,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             vectors.normalize((*normalization).into())?;
             save(&vectors, to, report.format)?;
         }
+        Task::Neighbours { file, words, k, reading, json } => neighbours(file, words, *k, *reading, *json)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -145,6 +178,33 @@ fn open(file: &Path, words: Option<u64>, reading: Reading) -> Result<(WordVector
 fn save(vectors: &WordVectors, to: &Path, format: Format) -> Result<()> {
     vectors.save(to, format)?;
     say!("{} words, {} numbers each: {}", vectors.len(), vectors.dim(), to.display())?;
+    Ok(())
+}
+
+fn neighbours(file: &Path, words: &[String], k: usize, reading: Reading, json: bool) -> Result<()> {
+    let show = |word: &str, found: Vec<(&str, f64)>| {
+        if json {
+            return say!("{}", serde_json::json!({ "word": word, "neighbours": nearest::json(&found) }));
+        }
+        say!("{}", nearest::table(word, &found))
+    };
+    let mapped = match MappedVectors::open(file) {
+        // Reading it whole may be what helps, as the options say what to do about faults.
+        Err(error) if matches!(error.cause(), Error::NotMapped { .. } | Error::InvalidUtf8 { .. }) => {
+            let (vectors, _) = reading::open(file, &reading.over(ReadOptions::default()))?;
+            for word in words {
+                show(word, vectors.nearest(word, k)?)?;
+            }
+            return Ok(());
+        }
+        mapped => mapped?,
+    };
+    if mapped.repeated() > 0 {
+        tell!("warning: {}: of repeated words ({}) the first vector counts", file.display(), mapped.repeated());
+    }
+    for word in words {
+        show(word, mapped.nearest(word, k)?)?;
+    }
     Ok(())
 }
 

@@ -24,7 +24,7 @@ use self::loader::Loader;
 use self::text::{Text, first_line};
 use crate::error::excerpt;
 use crate::format::{BYTE_ORDER_MARK, Header};
-use crate::{Error, FastText, Format, WordVectors, magic};
+use crate::{Error, FastText, Format, WordVectors, indexed, magic};
 
 /// The longest word that is read or written, in bytes. Longer ones mean damage or the wrong format.
 pub const MAX_WORD_BYTES: usize = 64 * 1024;
@@ -103,14 +103,17 @@ fn read_plain(
     options: &ReadOptions,
     block_bytes: usize,
 ) -> Result<(WordVectors, ReadReport), Error> {
-    let mut head = Vec::with_capacity(magic::FASTTEXT.len());
-    (&mut *reader).take(magic::FASTTEXT.len() as u64).read_to_end(&mut head)?;
-    let is_model = head == magic::FASTTEXT;
+    let mut head = Vec::with_capacity(indexed::MAGIC.len());
+    (&mut *reader).take(indexed::MAGIC.len() as u64).read_to_end(&mut head)?;
+    let (is_model, is_indexed) = (head.starts_with(&magic::FASTTEXT), head == indexed::MAGIC);
     let mut whole = Cursor::new(head).chain(reader);
     if is_model && options.format.is_none_or(|format| format == Format::FastTextModel) {
         let (vectors, mut report) = FastText::plain(&mut whole, size)?.known(options)?;
         report.gzipped = gzipped;
         return Ok((vectors, report));
+    }
+    if options.format.map_or(is_indexed, |format| format.numbers().is_some()) {
+        return indexed::read(&mut whole, size, gzipped, options);
     }
     let reader: &mut (dyn Read + Send) = &mut whole;
     let mut head = read_head(reader, block_bytes)?;
