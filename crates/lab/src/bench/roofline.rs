@@ -98,7 +98,10 @@ mod tests {
 
     #[test]
     fn one_two_and_five_are_labelled() {
-        assert_eq!([0.2, 0.3, 1.0, 4.0, 50.0, 90.0, 100.0].map(|tick| label(&tick)), ["0.2", "", "1", "", "50", "", "100"]);
+        assert_eq!(
+            [0.2, 0.3, 1.0, 4.0, 50.0, 90.0, 100.0].map(|tick| label(&tick)),
+            ["0.2", "", "1", "", "50", "", "100"]
+        );
     }
 
     #[test]
