@@ -4,7 +4,7 @@
     python docs/how-to/cluster/on_hyperqueue.py PLAN.toml --results runs/sweep --workers 4
 
 A task that fails is submitted again. At the end the rows are collected. `--kill N` kills N running tasks at random, to see
-that the rows come out the same. No test of the project calls this script: docs/how-to/cluster.md says what was seen.
+that the rows come out the same. A test of the Python package calls this script.
 """
 
 import argparse
