@@ -366,6 +366,38 @@ fn a_model_goes_to_other_programs_and_comes_back() {
 }
 
 #[test]
+fn an_exported_model_has_a_card() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let train = ["train", "--vectors", VECTORS, "--words", "200", "--units", "5", "--epochs", "1", "--quiet"];
+    ok(&[&train[..], &["--model", "lstm-single", "--out", &path("run")]].concat());
+    let run = path("run");
+    ok(&["export", "--model", &run, "--to", "keras", "--out", &path("a.keras"), "--licence", "PDDL <1.0> | none"]);
+    let card = std::fs::read_to_string(path("a.keras.md")).unwrap();
+    let scores: serde_json::Value = serde_json::from_str(&ok(&["evaluate", "--model", &run, "--json"])).unwrap();
+    let scores = &scores["held_out"];
+    let row = format!(
+        "| {} | {} | {:.1} % | {:.1} % | {:.3} |",
+        scores["words"],
+        scores["left_out"],
+        100.0 * scores["hit_at_1"].as_f64().unwrap(),
+        100.0 * scores["hit_at_10"].as_f64().unwrap(),
+        scores["cosine"].as_f64().unwrap()
+    );
+    for told in
+        ["# a.keras\n", "LSTM(5)", "180 words trained on, 20 kept for testing; seed 0", "PDDL &lt;1.0> \\| none", &row]
+    {
+        assert!(card.contains(told), "{told} in\n{card}");
+    }
+    // Of an imported model nothing is known, and nothing is said.
+    ok(&["import", &path("a.keras"), "--out", &path("theirs")]);
+    ok(&["export", "--model", &path("theirs"), "--to", "safetensors", "--out", &path("b.safetensors")]);
+    let card = std::fs::read_to_string(path("b.safetensors.md")).unwrap();
+    assert!(card.contains("not known: the model was imported") && card.contains("No score: the model was imported."));
+    assert!(card.contains("--licence TEXT"), "{card}");
+}
+
+#[test]
 fn files_of_vectors_are_converted_and_described() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();

@@ -1,5 +1,7 @@
 //! `flameout export`: a model for other programs.
 
+mod card;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,13 +11,15 @@ use flameout_encoder::Padding;
 use flameout_interchange::{Metadata, Model, keras, onnx, safetensors};
 use flameout_word2vec::{Format, WordVectors};
 
+use self::card::Card;
 use super::known;
 use super::reading::Reading;
 use crate::{Embedder, space};
 
 /// Writes a model as a file that other programs read.
 ///
-/// A network that a format cannot say is an error which tells why.
+/// A network that a format cannot say is an error which tells why. Beside FILE a model card is written, FILE.md: what the file
+/// holds, what the model was trained on, and its score on the words that were kept for testing.
 ///
 /// Examples:
 ///
@@ -41,6 +45,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
 
+    /// The licence of the vectors that the model was trained on, for the model card.
+    #[arg(long, value_name = "TEXT")]
+    licence: Option<String>,
+
     #[command(flatten)]
     reading: Reading,
 }
@@ -61,8 +69,10 @@ enum Target {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut embedder = Embedder::open(&args.model)?;
-    if args.to == Target::Word2vec {
+    let card = Card::of(&args.model, &mut embedder)?;
+    let what = if args.to == Target::Word2vec {
         predicted(args, &mut embedder)?;
+        "no network, but predicted vectors of words".to_owned()
     } else {
         // So that what is imported again gives the same vectors.
         let space = embedder.space().map(|space| (space::KEY.to_owned(), space.to_json()));
@@ -74,6 +84,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             "the network was trained with a data.padding that the file would not tell; --to word2vec writes its vectors"
         );
         let alphabet = Some(encoder.alphabet().iter().collect());
+        let what = format!("{}, fed with {} characters a word", network.architecture(), encoder.length());
         let metadata = Metadata { alphabet, length: Some(encoder.length()), other: space.into_iter().collect() };
         let model = Model { network, metadata };
         match args.to {
@@ -81,7 +92,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Target::Onnx => onnx::write(&model, &args.out)?,
             _ => keras::write(&model, &args.out)?,
         }
-    }
+        what
+    };
+    let card = card.write(&args.out, &what, args.licence.as_deref())?;
+    tell!("model card: {}", card.display());
     say!("{}", args.out.display())?;
     Ok(ExitCode::SUCCESS)
 }
