@@ -118,6 +118,23 @@ fn known_words_can_keep_their_own_vectors_and_words_come_from_standard_input() {
 }
 
 #[test]
+fn of_many_words_without_a_vector_some_are_named_and_all_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let list = directory.path().join("words.txt");
+    let words: Vec<String> = (100..150).flat_map(|number| [format!("☃{number}"), "the".into()]).collect();
+    std::fs::write(&list, words.join("\n")).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_flameout"))
+        .args(["embed", "--model", run(), "--words", list.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 50);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(error.matches("no vector for \"☃").count(), 20, "{error}");
+    assert!(error.ends_with("No vector for 50 words. The first 20 are named above.\n"), "{error}");
+}
+
+#[test]
 fn neighbours_analogies_and_evaluation() {
     let json = ok(&["neighbours", "--model", run(), "the", "-k", "3", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -5,6 +5,8 @@ mod blocks;
 mod columns;
 mod memo;
 
+use std::fs::Metadata;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,6 +15,7 @@ use anyhow::Context;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use flameout_word2vec::WordVectors;
+use indicatif::ProgressBar;
 use ndarray::ArrayView1;
 
 use self::blocks::{Block, Blocks};
@@ -22,11 +25,16 @@ use super::known;
 #[cfg(feature = "parquet")]
 use super::output::needs_a_file;
 use super::output::{Format, Sink};
+use super::progress;
 use super::reading::Reading;
 use super::sweep::shard::Shard;
 use super::table::counted;
+use super::terminal::excerpt;
 use super::words::Words;
 use crate::Embedder;
+
+/// Words without a vector that are named; the others are counted.
+const NAMED: usize = 20;
 
 /// Gives words vectors from their spelling.
 ///
@@ -35,8 +43,8 @@ use crate::Embedder;
 /// program was built with the feature `parquet`): a column `vector` is added to theirs. The other formats need --out FILE and
 /// keep all vectors in memory. A word that comes again is not embedded again.
 ///
-/// Words that cannot be spelt with the network's letters, or are too long for it, are named on standard error and left out. In
-/// Parquet and Arrow files their rows stay, without a vector.
+/// Words that cannot be spelt with the network's letters, or are too long for it, are left out. Standard error names the first
+/// 20 of them and says how many there were. In Parquet and Arrow files their rows stay, without a vector.
 ///
 /// In a file or pipe, a word stands as it is. On a terminal, and in JSON everywhere, what could steer the terminal is
 /// escaped (`\u001b`).
@@ -122,7 +130,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Known::Predicted => None,
     };
     let source = Source::open(args)?;
-    let mut work = Work { embedder, known, memo: Memo::default(), without: 0 };
+    let mut work =
+        Work { embedder, known, memo: Memo::default(), without: 0, named: 0, words: 0, bar: bar(args, &source) };
     match args.format.columns() {
         Some(kind) => write_columns(kind, args, source, &mut work)?,
         None => {
@@ -140,10 +149,20 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             sink.finish()?;
         }
     }
+    work.bar.finish_and_clear();
     if work.without > 0 {
-        tell!("No vector for {}.", counted(work.without, "word"));
+        let rest = if work.named == NAMED { format!(" The first {NAMED} are named above.") } else { String::new() };
+        tell!("No vector for {}.{rest}", counted(work.without, "word"));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The progress of a list or file; hidden where vectors go to the same terminal.
+fn bar(args: &Args, source: &Source<'_>) -> ProgressBar {
+    if args.file.is_none() || (args.out.is_none() && std::io::stdout().is_terminal()) {
+        return ProgressBar::hidden();
+    }
+    progress::source(source.length().map(|length| args.shard.map_or(length, |shard| shard.of(length))))
 }
 
 /// Embeds a source into a file of columns, block after block.
@@ -169,8 +188,8 @@ fn write_columns(_: Kind, _: &Args, _: Source<'_>, _: &mut Work) -> Result<()> {
 
 /// Where the words come from.
 enum Source<'a> {
-    /// The command line, or a list.
-    Words(Box<dyn Iterator<Item = Result<String>> + 'a>),
+    /// The command line, or a list of so many bytes.
+    Words { words: Box<dyn Iterator<Item = Result<String>> + 'a>, length: Option<u64> },
     /// A column.
     #[cfg(feature = "parquet")]
     Columns(columns::Columns),
@@ -180,8 +199,8 @@ impl<'a> Source<'a> {
     fn open(args: &'a Args) -> Result<Self> {
         let path = match (&args.file, &args.words[..]) {
             (Some(path), _) if path != Path::new("-") => path,
-            (None, words) if words != ["-"] => return Ok(Self::Words(Box::new(words.iter().cloned().map(Ok)))),
-            _ => return Ok(Self::Words(Box::new(Words::standard_input()))),
+            (None, words) if words != ["-"] => return Ok(Self::words(words.iter().cloned().map(Ok), None)),
+            _ => return Ok(Self::words(Words::standard_input(), None)),
         };
         match Kind::of(path)? {
             #[cfg(feature = "parquet")]
@@ -195,21 +214,39 @@ impl<'a> Source<'a> {
             None if args.column.is_some() => {
                 bail!("--column: {} is no Parquet or Arrow file, but a list of words", path.display())
             }
-            None => Ok(Self::Words(Box::new(Words::open(path)?))),
+            None => {
+                let words = Words::open(path)?;
+                // What is no file, as a pipe with a name, has no length.
+                let length = path.metadata().ok().filter(Metadata::is_file).map(|file| file.len());
+                Ok(Self::words(words, length))
+            }
         }
+    }
+
+    fn words(words: impl Iterator<Item = Result<String>> + 'a, length: Option<u64>) -> Self {
+        Self::Words { words: Box::new(words), length }
     }
 
     #[cfg(feature = "parquet")]
     fn schema(&self) -> Option<arrow_schema::SchemaRef> {
         match self {
-            Self::Words(_) => None,
+            Self::Words { .. } => None,
             Self::Columns(columns) => Some(columns.schema()),
+        }
+    }
+
+    /// In bytes or rows, where it is known: see [`Block::length`].
+    fn length(&self) -> Option<u64> {
+        match self {
+            Self::Words { length, .. } => *length,
+            #[cfg(feature = "parquet")]
+            Self::Columns(columns) => columns.rows(),
         }
     }
 
     fn blocks(self) -> Blocks<'a> {
         match self {
-            Self::Words(words) => blocks::gather(words),
+            Self::Words { words, .. } => blocks::gather(words),
             #[cfg(feature = "parquet")]
             Self::Columns(columns) => columns.blocks(),
         }
@@ -223,6 +260,11 @@ struct Work {
     memo: Memo,
     /// Words that have none, each as often as it came.
     without: u64,
+    /// How many of them were named on standard error.
+    named: usize,
+    /// All words so far.
+    words: u64,
+    bar: ProgressBar,
 }
 
 impl Work {
@@ -235,7 +277,12 @@ impl Work {
         let words = block.words();
         let original = |word: &str| self.known.as_ref().and_then(|known| known.get(word));
         let unknown = words.iter().flatten().copied().filter(|word| original(word).is_none());
-        self.memo.learn(&mut self.embedder, unknown);
+        for (word, reason) in self.memo.learn(&mut self.embedder, unknown) {
+            if self.named < NAMED {
+                self.named += 1;
+                self.bar.suspend(|| tell!("no vector for {}: {reason}", excerpt(word)));
+            }
+        }
         let dim = self.embedder.dim();
         let vector = |word: &Option<&str>| word.and_then(|word| original(word).or_else(|| self.memo.get(word, dim)));
         let mut without = 0;
@@ -243,6 +290,13 @@ impl Work {
         write(block, &mut vectors)?;
         drop(vectors);
         self.without += without;
+        self.words += words.len() as u64;
+        self.bar.set_message(format!(
+            "{} words, {:.0} a second",
+            self.words,
+            self.words as f64 / self.bar.elapsed().as_secs_f64()
+        ));
+        self.bar.inc(block.length());
         Ok(())
     }
 }

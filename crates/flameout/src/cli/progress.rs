@@ -43,6 +43,18 @@ pub fn runs(what: &str, runs: u64) -> ProgressBar {
     shown(what, ProgressBar::with_draw_target(Some(runs), target()), style.expect("a fixed template"))
 }
 
+/// A bar over a source of words, on a terminal alone: its message says how many are done. `length` is that of the source, in bytes
+/// or rows, where it is known.
+#[must_use]
+pub fn source(length: Option<u64>) -> ProgressBar {
+    let template = match length {
+        Some(_) => "{bar:30} {percent} %  {msg}  {elapsed} gone, {eta} left",
+        None => "{spinner} {msg}  {elapsed} gone",
+    };
+    let bar = ProgressBar::with_draw_target(length, target());
+    bar.with_style(ProgressStyle::with_template(template).expect("a fixed template"))
+}
+
 /// Work of unknown length, and how long it has taken.
 #[must_use]
 pub fn spinner(what: &str) -> ProgressBar {

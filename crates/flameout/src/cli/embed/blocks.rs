@@ -29,6 +29,15 @@ impl Block {
             Self::Batch(batch) => batch.words(),
         }
     }
+
+    /// How much of the source it is: bytes of a list, rows of a column.
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::List(words) => words.iter().map(|word| word.len() as u64 + 1).sum(),
+            #[cfg(feature = "parquet")]
+            Self::Batch(batch) => batch.words().len() as u64,
+        }
+    }
 }
 
 /// Blocks, one after the other.

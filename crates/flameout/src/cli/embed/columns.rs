@@ -73,6 +73,7 @@ fn has_texts(data: &DataType) -> bool {
 pub struct Columns {
     batches: Batches,
     schema: SchemaRef,
+    rows: Option<u64>,
     column: usize,
     path: PathBuf,
 }
@@ -82,9 +83,14 @@ impl Columns {
     pub fn open(kind: Kind, path: &Path, column: Option<&str>) -> Result<Self> {
         let reading = || format!("reading {}", path.display());
         let file = File::open(path).with_context(reading)?;
-        let (schema, batches) = sheltered(|| open(kind, file)).with_context(reading)?;
+        let (schema, rows, batches) = sheltered(|| open(kind, file)).with_context(reading)?;
         let column = choose(&schema, column).with_context(reading)?;
-        Ok(Self { batches, schema, column, path: path.to_owned() })
+        Ok(Self { batches, schema, rows, column, path: path.to_owned() })
+    }
+
+    /// How many rows the file says that it has; an Arrow file does not say it.
+    pub fn rows(&self) -> Option<u64> {
+        self.rows
     }
 
     /// What the file's columns are.
@@ -107,15 +113,16 @@ impl Columns {
 
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
 
-fn open(kind: Kind, file: File) -> Result<(SchemaRef, Batches)> {
+fn open(kind: Kind, file: File) -> Result<(SchemaRef, Option<u64>, Batches)> {
     Ok(match kind {
         Kind::Parquet => {
             let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
-            (builder.schema().clone(), Box::new(builder.with_batch_size(WORDS).build()?))
+            let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).ok();
+            (builder.schema().clone(), rows, Box::new(builder.with_batch_size(WORDS).build()?))
         }
         Kind::Arrow => {
             let reader = FileReader::try_new_buffered(file, None)?;
-            (reader.schema(), Box::new(reader.flat_map(slices)))
+            (reader.schema(), None, Box::new(reader.flat_map(slices)))
         }
     })
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use crate::Embedder;
-use crate::cli::terminal::excerpt;
 
 /// Bytes from which on everything is forgotten, and begun anew.
 const BYTES: usize = 256 << 20;
@@ -20,8 +19,12 @@ pub struct Memo {
 }
 
 impl Memo {
-    /// Embeds those of the words that are not remembered. Says why one has no vector.
-    pub fn learn<'w>(&mut self, embedder: &mut Embedder, words: impl Iterator<Item = &'w str>) {
+    /// Embeds those of the words that are not remembered. Returns those of them that have no vector, with the reason.
+    pub fn learn<'w>(
+        &mut self,
+        embedder: &mut Embedder,
+        words: impl Iterator<Item = &'w str>,
+    ) -> Vec<(&'w str, String)> {
         if self.bytes > BYTES {
             *self = Self::default();
         }
@@ -39,9 +42,7 @@ impl Memo {
             self.numbers.extend(vector);
             self.bytes += 4 * vector.len();
         }
-        for (position, reason) in &embedded.refused {
-            tell!("no vector for {}: {reason}", excerpt(unknown[*position]));
-        }
+        embedded.refused.into_iter().map(|(position, reason)| (unknown[position], reason)).collect()
     }
 
     /// The vector of a word that was learnt, of so many numbers.
@@ -64,7 +65,7 @@ mod tests {
         let dim = embedder.dim();
         let mut memo = Memo::default();
         memo.learn(&mut embedder, ["kalomi", "unheard", "kalomi"].into_iter());
-        memo.learn(&mut embedder, ["unheard"].into_iter());
+        assert_eq!(memo.learn(&mut embedder, ["unheard"].into_iter()), []);
         assert_eq!(memo.numbers.len(), 2 * dim);
         let vector = memo.get("unheard", dim).unwrap().to_vec();
         assert_eq!(vector, embedder.embed(&["unheard"]).vectors.row(0).to_vec());

@@ -17,6 +17,12 @@ impl Shard {
         number % self.of == self.index
     }
 
+    /// How much of a whole it is, about.
+    #[must_use]
+    pub fn of(self, whole: u64) -> u64 {
+        whole / self.of
+    }
+
     /// The name of its file of rows. It has the plan's name, so that sweeps of two plans never write the same file.
     #[must_use]
     pub fn file_name(self, plan: &str) -> String {

@@ -1,0 +1,48 @@
+"""Gives the words of a Parquet file vectors with Ray Data, block by block, on the cores of a cluster or of this machine.
+
+    pip install "ray[data]" ./crates/python
+    python docs/how-to/cluster/on_ray.py WORDS.parquet --model runs/ngrams --out vectors --workers 2
+
+A column `vector` is added; a word without a vector has none. A word that comes again in a block is not embedded again. The
+files of the folder that is written keep the order of the rows.
+"""
+
+import argparse
+
+import flameout
+import pyarrow as pa
+import ray
+
+
+class Embed:
+    """Opens the model once in each worker."""
+
+    def __init__(self, model: str, column: str) -> None:
+        self.embedder, self.column = flameout.Embedder.open(model), column
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Adds vectors to a block."""
+        words = table[self.column].combine_chunks().dictionary_encode()
+        kept, vectors = self.embedder.embed(words.dictionary.to_pylist())
+        row_of = {word: row for row, word in enumerate(kept)}
+        rows = pa.array([row_of.get(word) for word in words.dictionary.to_pylist()], pa.int32())
+        vectors = pa.FixedSizeListArray.from_arrays(vectors.ravel(), self.embedder.vector_size)
+        return table.append_column("vector", vectors.take(rows.take(words.indices)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words")
+    parser.add_argument("--column", default="word")
+    parser.add_argument("--model", required=True, help="a run's directory, or a fastText model")
+    parser.add_argument("--out", required=True, help="a folder of Parquet files")
+    parser.add_argument("--workers", type=int, default=1, help="each opens the model")
+    args = parser.parse_args()
+    ray.data.DataContext.get_current().execution_options.preserve_order = True
+    settings = {"fn_constructor_args": (args.model, args.column), "batch_format": "pyarrow", "batch_size": 4096}
+    words = ray.data.read_parquet(args.words)
+    words.map_batches(Embed, compute=ray.data.ActorPoolStrategy(size=args.workers), **settings).write_parquet(args.out)
+
+
+if __name__ == "__main__":
+    main()
