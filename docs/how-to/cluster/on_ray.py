@@ -3,8 +3,8 @@
     pip install "ray[data]" ./crates/python
     python docs/how-to/cluster/on_ray.py WORDS.parquet --model runs/ngrams --out vectors --workers 2
 
-A column `vector` is added; a word without a vector has none. A word that comes again in a block is not embedded again. The
-files of the folder that is written keep the order of the rows.
+A column `vector` is added; a word without a vector has none. A word that comes again in a block is not embedded again. Ray
+may change the order of rows: keep a column that tells it. The model must lie where each worker can read it.
 """
 
 import argparse
@@ -38,8 +38,8 @@ def main() -> None:
     parser.add_argument("--out", required=True, help="a folder of Parquet files")
     parser.add_argument("--workers", type=int, default=1, help="each opens the model")
     args = parser.parse_args()
-    ray.data.DataContext.get_current().execution_options.preserve_order = True
     settings = {"fn_constructor_args": (args.model, args.column), "batch_format": "pyarrow", "batch_size": 4096}
+    settings["num_cpus"] = 0.5  # Workers that hold all cores would leave none for reading and writing: nothing would go on.
     words = ray.data.read_parquet(args.words)
     words.map_batches(Embed, compute=ray.data.ActorPoolStrategy(size=args.workers), **settings).write_parquet(args.out)
 
