@@ -101,6 +101,28 @@ def test_recording_changes_no_number_and_the_history_is_that_of_keras(tmp_path):
     assert np.average(losses, weights=rows) == pytest.approx(histories[1]["loss"][-1], rel=1e-5)
 
 
+class Halving(keras.optimizers.schedules.LearningRateSchedule):
+    """Halves the learning rate every eight steps, and counts how often it is asked."""
+
+    asked = 0
+
+    def __call__(self, step):
+        self.asked += 1
+        return 0.01 * keras.ops.power(0.5, keras.ops.cast(step // 8, "float32"))
+
+    def get_config(self):
+        return {}
+
+
+def test_a_schedule_is_compiled_and_its_rates_are_recorded(tmp_path):
+    schedule, model = Halving(), network()
+    model.compile(keras.optimizers.Adam(schedule), "mse")
+    recorder = flameout.keras.Recorder(out=tmp_path / "crash")
+    model.fit(X, Y, batch_size=64, epochs=3, verbose=0, callbacks=[recorder])
+    assert recorder.curve().learning_rate.tolist() == pytest.approx([0.01] * 8 + [0.005] * 8 + [0.0025] * 8)
+    assert schedule.asked < 8
+
+
 def test_a_second_fit_goes_on_with_the_recording(tmp_path):
     recorder, model = flameout.keras.Recorder(out=tmp_path / "crash"), network()
     for _ in range(2):
