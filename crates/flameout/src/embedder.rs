@@ -8,6 +8,7 @@ use flameout_model::metrics::norm;
 use flameout_model::{Examples, Sequential};
 use flameout_word2vec::FastText;
 use ndarray::{Array2, Axis};
+use rayon::prelude::*;
 
 use crate::error::Error;
 use crate::space::Space;
@@ -201,10 +202,16 @@ fn spell(encoder: &CharEncoder, word: &str) -> Result<Vec<u16>, Refusal> {
     encode(word).or_else(|_| encode(&word.to_lowercase()))
 }
 
-fn with_ngrams<S: AsRef<str>>(dim: usize, vector: impl Fn(&str) -> Option<Vec<f32>>, words: &[S]) -> Embedded {
-    let (mut rows, mut kept, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    for (position, word) in words.iter().enumerate() {
-        match vector(word.as_ref()) {
+fn with_ngrams<S: AsRef<str>>(
+    dim: usize,
+    vector: impl Fn(&str) -> Option<Vec<f32>> + Send + Sync,
+    words: &[S],
+) -> Embedded {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    let found: Vec<_> = words.into_par_iter().map(vector).collect();
+    let (mut rows, mut kept, mut refused) = (Vec::with_capacity(found.len() * dim), Vec::new(), Vec::new());
+    for (position, vector) in found.into_iter().enumerate() {
+        match vector {
             Some(vector) => {
                 rows.extend(vector);
                 kept.push(position);

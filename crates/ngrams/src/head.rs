@@ -1,10 +1,10 @@
 //! A network on top of the regression.
 
 use flameout_cells::{Activation, Dense, Initialisation, Input, Inputs, Layer, Sequence};
-use flameout_kernels::Real;
+use flameout_kernels::{Real, dispatch};
 use flameout_model::metrics::{norm, unit_rows};
 use flameout_optim::{Adam, AdamSettings, Optimizer};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use ndarray_rand::rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -66,22 +66,29 @@ impl Head {
         }
         let (first, second) = self.parameters.split_at((numbers + 1) * self.units);
         let unit = prediction / before;
-        let mut hidden = Array1::zeros(self.units);
-        add_layer(hidden.view_mut(), unit.view(), first);
-        hidden.mapv_inplace(Real::tanh);
-        let mut turned = unit;
-        add_layer(turned.view_mut(), hidden.view(), second);
+        let mut turned = unit.to_vec();
+        dispatch(
+            #[inline(always)]
+            || {
+                let mut hidden = vec![0.0; self.units];
+                add_layer(&mut hidden, &turned, first);
+                hidden.iter_mut().for_each(|x| *x = Real::tanh(*x));
+                add_layer(&mut turned, &hidden, second);
+            },
+        );
+        let turned = Array1::from(turned);
         let after = norm(turned.view()) as f32;
         turned * (before / after)
     }
 }
 
 /// `output += input·W + b`. One product and one sum after the other, which no processor may fuse: the same bits everywhere.
-fn add_layer(mut output: ArrayViewMut1<'_, f32>, input: ArrayView1<'_, f32>, parameters: &[f32]) {
+#[inline(always)]
+fn add_layer(output: &mut [f32], input: &[f32], parameters: &[f32]) {
     let (kernel, bias) = parameters.split_at(input.len() * output.len());
-    output += &ArrayView1::from(bias);
+    output.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
     for (x, row) in input.iter().zip(kernel.chunks_exact(output.len())) {
-        output.scaled_add(*x, &ArrayView1::from(row));
+        output.iter_mut().zip(row).for_each(|(y, w)| *y += x * w);
     }
 }
 

@@ -120,8 +120,11 @@ impl Model {
     /// so.
     #[must_use]
     pub fn predict(&self, word: &str) -> Option<Array1<f32>> {
-        let (as_is, lower) = (self.ngrams.of(word), self.ngrams.of(&word.to_lowercase()));
-        let grams = if lower.len() > as_is.len() { lower } else { as_is };
+        let (mut grams, lower) = (self.ngrams.of(word), word.to_lowercase());
+        if lower != word {
+            let lower = self.ngrams.of(&lower);
+            grams = if lower.len() > grams.len() { lower } else { grams };
+        }
         if grams.is_empty() {
             return None;
         }

@@ -38,7 +38,7 @@ class Functions(NamedTuple):
     gradients: Callable[[State, Any], Any]
     #: The model's own step if the gradient is no longer than a limit; returns logs, the state, that length, and the loss.
     guarded: Callable[[State, Any, Any], Any]
-    #: The learning rate after so many updates, where a schedule makes it. Keras' own schedules take up to 0.2 s uncompiled.
+    #: The learning rate after so many updates, where a schedule makes it. Uncompiled, Keras' own take up to 0.1 s.
     rate: Callable[[Any], Any]
 
 
