@@ -34,7 +34,8 @@ pub fn draw(path: &Path, rows: &[Measurement], peak: f64, bandwidth: f64, charac
         .iter()
         .filter(|row| row.units == Some(1024) && row.threads > 1)
         .filter_map(|row| {
-            let name = format!("{} {}, {} words", row.cell?, row.bench, row.batch?);
+            let words = if row.batch? == 1 { "one word".into() } else { format!("{} words", row.batch?) };
+            let name = format!("{} {}, {words}", row.cell?, row.bench);
             Some((intensity(row, characters)?, row.gflops?, name))
         })
         .collect();
