@@ -1,5 +1,7 @@
 //! `flameout embed`: vectors for words, known or not.
 
+#[cfg(feature = "parquet")]
+mod batch;
 mod blocks;
 #[cfg(feature = "parquet")]
 mod columns;

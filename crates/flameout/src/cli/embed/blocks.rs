@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 #[cfg(feature = "parquet")]
-use super::columns::Batch;
+use super::batch::Batch;
 use crate::cli::sweep::shard::Shard;
 
 /// Words of a block at most: enough to share their beginnings, few enough to stream.
@@ -35,7 +35,7 @@ impl Block {
         match self {
             Self::List(words) => words.iter().map(|word| word.len() as u64 + 1).sum(),
             #[cfg(feature = "parquet")]
-            Self::Batch(batch) => batch.words().len() as u64,
+            Self::Batch(batch) => batch.len() as u64,
         }
     }
 }

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray};
 use arrow_ipc::reader::FileReader;
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
@@ -18,6 +17,7 @@ use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
+use super::batch::{Batch, has_texts};
 use super::blocks::{Block, Blocks, WORDS};
 use crate::cli::columnar::Kind;
 
@@ -27,47 +27,6 @@ const VECTOR: &str = "vector";
 const WORD: &str = "word";
 /// Bytes of a row group, which is in memory until it is written.
 const ROW_GROUP_BYTES: usize = 64 << 20;
-
-/// Rows of a file, one column of which has words.
-pub struct Batch {
-    rows: RecordBatch,
-    column: usize,
-}
-
-impl Batch {
-    /// The words; none where there is no value.
-    pub fn words(&self) -> Vec<Option<&str>> {
-        texts(self.rows.column(self.column)).expect("the column was chosen for it")
-    }
-}
-
-/// The texts of a column; none if it has something else.
-fn texts(column: &ArrayRef) -> Option<Vec<Option<&str>>> {
-    if let Some(texts) = column.as_string_opt::<i32>() {
-        return Some(texts.iter().collect());
-    }
-    if let Some(texts) = column.as_string_opt::<i64>() {
-        return Some(texts.iter().collect());
-    }
-    if let Some(texts) = column.as_string_view_opt() {
-        return Some(texts.iter().collect());
-    }
-    let dictionary = column.as_any_dictionary_opt()?;
-    let values = texts(dictionary.values())?;
-    if values.is_empty() {
-        return Some(vec![None; column.len()]);
-    }
-    let keys = dictionary.normalized_keys();
-    Some((0..column.len()).map(|row| if column.is_null(row) { None } else { values[keys[row]] }).collect())
-}
-
-fn has_texts(data: &DataType) -> bool {
-    match data {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
-        DataType::Dictionary(_, values) => has_texts(values),
-        _ => false,
-    }
-}
 
 /// A file of columns, read in blocks.
 pub struct Columns {
