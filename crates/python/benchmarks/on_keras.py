@@ -88,7 +88,7 @@ def _fit(model: keras.Model, case: str, words: Words, batches: Batches, more: li
 def recorded(case: str, seed: int, rate: float, out: Path) -> tuple[Outcome, flameout.keras.Recorder]:
     """Train with a recorder, until it catches something or all steps are made."""
     words = Words(seed)
-    recorder = flameout.keras.Recorder(out=out, memory="128 MiB", stop=True)
+    recorder = flameout.keras.Recorder(out=out, stop=True)
     return _fit(network(case, seed, rate), case, words, Batches(words), [recorder]), recorder
 
 

@@ -82,7 +82,7 @@ class Training:
 def recorded(case: str, seed: int, rate: float, out: Path) -> tuple[Outcome, flameout.torch.Recorder]:
     """Train with a recorder, until it catches something or all steps are made."""
     training = Training(case, seed, rate)
-    recorder = flameout.torch.Recorder(training.model, training.optimizer, out=out, memory="128 MiB")
+    recorder = flameout.torch.Recorder(training.model, training.optimizer, out=out)
     step, course = recorder.watch(training.step), Course(training.words)
     for batch in training.batches(CASES[case].steps):
         course.add(float(step(*batch).detach()))

@@ -1,6 +1,6 @@
 import pytest
 from flameout._course import STAY, WINDOW, Goal, follow
-from flameout._evidence import by_chance, can_tell, conclude
+from flameout._evidence import by_chance, conclude, enough
 from flameout._framework import Change
 from flameout.diagnosis import Trial
 
@@ -17,7 +17,12 @@ def trial(change, wrong, of):
 def test_five_against_none_of_six_is_no_chance_and_three_against_none_of_four_may_be():
     assert by_chance(trial(None, 5, 5), trial(CLIP, 0, 6)) == pytest.approx(1 / 462)
     assert by_chance(trial(None, 3, 5), trial(CLIP, 0, 6)) == pytest.approx(10 / 165)
-    assert can_tell(trial(None, 5, 5)) and not can_tell(trial(None, 3, 3)) and not can_tell(trial(None, 0, 5))
+
+
+def test_a_change_must_hold_the_more_often_the_seldomer_the_control_goes_wrong():
+    assert [enough(trial(None, wrong, 24)) for wrong in (24, 12, 7, 6, 0)] == [2, 9, 20, 25, None]
+    assert enough(trial(None, 5, 24)) is None
+    assert enough(trial(None, 5, 5)) == 4 and enough(trial(None, 3, 3)) is None
 
 
 def test_the_first_cause_that_held_is_named():

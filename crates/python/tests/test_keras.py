@@ -63,7 +63,8 @@ def test_in_its_own_order_changes_begin_at_the_suspected_update(raised, monkeypa
     before = model.get_weights()
     # This collapse comes in any order: the search for one that needs its own is left to begin where it would.
     monkeypatch.setattr(_replay._Examination, "_certain_in_all_orders", lambda *_: None)
-    found = recorder.diagnose(everything=True, changes=["hold-rate", "learning-rate", "clip", "epsilon", "skip"])
+    kinds = ["hold-rate", "learning-rate", "clip", "epsilon", "skip"]
+    found = recorder.diagnose(everything=True, changes=kinds, chance=0)
     assert found.control.equal and found.varied == "nudges" and found.begin < found.since <= found.onset + 2
     tried = [(trial.change.kind, trial.wrong) for trial in found.trials[1:]]
     assert {kind for kind, _ in tried} - {"move"} <= {"hold-rate", "learning-rate", "clip", "epsilon"} and tried

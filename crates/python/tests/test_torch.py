@@ -172,12 +172,46 @@ def test_in_its_own_order_changes_begin_at_the_suspected_update_and_are_compared
             break
     # This collapse comes in any order: the search for one that needs its own is left to begin where it would.
     monkeypatch.setattr(_replay._Examination, "_certain_in_all_orders", lambda *_: None)
-    found = recorder.diagnose(everything=True)
+    found = recorder.diagnose(everything=True, chance=0)
     assert found.control.equal and found.varied == "nudges" and found.since == 300
     assert found.verdict == "single long gradients" and "weights moved at random as far 6 of 6" in found.reason
     assert "changes from step 300 on" in str(found)
     kinds = [trial.change.kind for trial in found.trials[1:]]
     assert kinds[:2] == ["clip", "move"] and "skip" not in kinds
+
+
+class LostByChance:
+    """A weight that is lost for good by one long gradient, which comes if a marked batch follows another."""
+
+    def __init__(self):
+        self.model = torch.nn.Module()
+        self.model.weight = torch.nn.Parameter(torch.ones(()))
+        self.model.register_buffer("marked", torch.zeros(()))
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.5)
+
+    def step(self, mark, noise):
+        weight = self.model.weight
+        loss = 1 - torch.exp(-weight.square() / 2)
+        (loss - weight * (0.1 * noise + 12 * mark * self.model.marked)).backward()
+        self.model.marked.copy_(mark)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return loss
+
+
+def test_a_collapse_that_comes_in_some_orders_is_compared_with_how_often_it_comes(tmp_path):
+    training, generator = LostByChance(), torch.Generator().manual_seed(0)
+    recorder = recorder_of(training, tmp_path, every=20)
+    recorded = recorder.watch(training.step)
+    for step in range(1, 1000):
+        mark = float(step % 30 == 0 or step == 601)
+        recorded(torch.tensor(mark), torch.randn((), generator=generator))
+        if recorder.caught:
+            break
+    found = recorder.diagnose()
+    assert found.control.equal and found.varied == "orders" and found.trials[0].of == 24
+    assert 7 <= found.trials[0].wrong < 24
+    assert found.verdict == "single long gradients" and f"{found.trials[0].wrong} of 24" in found.reason
 
 
 def test_a_crash_directory_is_replayed_in_another_process_as_in_this_one(tmp_path):

@@ -24,9 +24,13 @@ def count(change: Change | None, ends: list[End]) -> Trial:
     return Trial(change, sum(end.wrong for end in ends), len(ends), sum(len(end.losses) for end in ends))
 
 
-def can_tell(base: Trial) -> bool:
-    """Say whether a change that holds in one order more than the control has would differ from it by more than chance."""
-    return base.wrong > 0 and by_chance(base, Trial(None, 0, base.of + 1, 0)) <= SIGNIFICANT
+def enough(base: Trial) -> int | None:
+    """Return in how many replays a change must hold to differ from the control by more than chance.
+
+    It is `None` if it would have to hold in more than one replay more than the control has.
+    """
+    counts = range(1, base.of + 2)
+    return next((of for of in counts if by_chance(base, Trial(None, 0, of, 0)) <= SIGNIFICANT), None)
 
 
 def conclude(base: Trial, trials: list[Trial], moved: Mapping[Change, Trial] | None = None) -> tuple[Change | None, str]:
@@ -34,7 +38,7 @@ def conclude(base: Trial, trials: list[Trial], moved: Mapping[Change, Trial] | N
 
     `moved` has the replays in which weights were moved at random as far as by a change: these must go wrong as well.
     """
-    if not can_tell(base):
+    if enough(base) is None:
         return None, f"With nothing changed {base.wrong} of {base.of} replays went wrong: too few to tell a remedy from chance."
     held = [trial for trial in trials if trial.wrong == 0 and trial.change is not None]
     placebo_holds = any(trial.change is not None and trial.change.is_placebo for trial in held)

@@ -14,8 +14,9 @@ import numpy as np
 
 from flameout import _random
 from flameout._course import WINDOW, End, Goal, follow
-from flameout._evidence import conclude, count
+from flameout._evidence import conclude, count, enough
 from flameout._framework import FAR, Birth, Change, Framework, Moment, RecordedStep
+from flameout._progress import Progress
 from flameout._recording import Recording
 from flameout._ring import Snapshot
 from flameout._tree import Tree
@@ -44,6 +45,8 @@ class Plan:
     changes: Sequence[str] | None = None
     #: Whether all changes are tried, though a cause is found.
     everything: bool = False
+    #: Replays of the control where it goes wrong in some orders only; with 0, no cause is looked for there.
+    chance: int = 24
 
 
 @dataclass(frozen=True)
@@ -76,21 +79,24 @@ def diagnose(recording: Recording, plan: Plan) -> Diagnosis:
         return Diagnosis(judgement, None, "The training loss has no lasting rise, so there is nothing to replay.")
     now = recording.framework.copy(recording.framework.live())
     generators = _random.capture(None, recording.framework.random_tensors(None))
+    progress = Progress()
     try:
-        return _Examination(recording, judgement, onset, plan).run()
+        return _Examination(recording, judgement, onset, plan, progress).run()
     finally:
+        progress.end()
         recording.framework.restore(now)
         _random.restore(generators)
         recording.framework.restore_random(generators.framework)
 
 
 class _Examination:
-    def __init__(self, recording: Recording, judgement: Judgement, onset: int, plan: Plan) -> None:
+    def __init__(self, recording: Recording, judgement: Judgement, onset: int, plan: Plan, progress: Progress) -> None:
         self.recording = recording
         self.framework: Framework = recording.framework
         self.judgement = judgement
         self.onset = onset
         self.plan = plan
+        self.progress = progress
 
     def run(self) -> Diagnosis:
         birth = self._find_birth()
@@ -151,6 +157,7 @@ class _Examination:
     def _make(self, kept: RecordedStep, own_order: bool) -> float:
         self.framework.restore_random(kept.random.framework)
         _random.restore(kept.random)
+        self.progress.add_step()
         return self.framework.replay_step(kept, own_order)
 
     def _now(self) -> Tree[Any]:
@@ -170,6 +177,7 @@ class _Examination:
             own = False
 
     def _one(self, start: _Start, order: int, change: Change | None = None, moment: Moment | None = None) -> End:
+        self.progress.begin("nothing changed" if change is None else change.name)
         self.framework.restore(start.nudged[order - 1] if start.nudged and order > 0 else start.snapshot.state)
         goal, skip = start.goal, None
         if change is not None and change.kind == "skip" and change.value is not None:
@@ -199,10 +207,10 @@ class _Examination:
             return self._told(None, reason, trials=(count(None, [own]),), begin=start.snapshot.step, control=control, birth=birth)
         known: dict[str, object] = {"control": control, "birth": birth}
         norms = self._gradient_norms(start)
-        found = self._certain_in_all_orders(start) or self._certain_in_its_order(start)
+        found = self._certain_in_all_orders(start) or self._often(start) or self._certain_in_its_order(start)
         if found is None:
             reason = (
-                "It hangs on chance: neither in other orders of the batches nor with nudged weights does it go wrong for certain."
+                "It hangs on chance: in other orders of the batches it goes wrong seldom, and with nudged weights not always."
             )
             return self._told(None, reason, begin=start.snapshot.step, **known)
         start, base = found
@@ -214,12 +222,13 @@ class _Examination:
         update = self._suspected_update(start, moment) if start.nudged else None
         if update is not None:
             known["since"] = update.step.step
+        times = self._times(base)
         trials, moved = list[Trial](), dict[Change, Trial]()
         named, reason = conclude(base, trials)
         for change in self._changes(start, moment):
-            trials.append(self._try(start, change, moment, base.of + 1))
+            trials.append(self._try(start, change, moment, times))
             if update is not None and trials[-1].wrong == 0:
-                moved[change] = self._moved(start, update, change, moment, base.of + 1)
+                moved[change] = self._moved(start, update, change, moment, times)
                 trials.append(moved[change])
             named, reason = conclude(base, trials, moved)
             if named is not None and not self.plan.everything:
@@ -228,6 +237,11 @@ class _Examination:
         if named is not None and named.kind == "clip" and moment.longest_gradient is not None:
             reason += f" Near the onset a gradient has {moment.longest_gradient:.0f} times the usual length."
         return self._told(cause, reason, trials=(base, *trials), remedy=remedy, named=named, **known)
+
+    @staticmethod
+    def _times(base: Trial) -> int:
+        """Return in how many replays a change must hold: one more than the control has, or as many as chance asks for."""
+        return base.of + 1 if base.wrong == base.of else enough(base) or base.of + 1
 
     def _changes(self, start: _Start, moment: Moment) -> Sequence[Change]:
         """Name the changes to try, in their order."""
@@ -280,6 +294,26 @@ class _Examination:
         if a random change of the weights that is as large does not prevent it.
         """
         return self._earliest(start, 12, lambda candidate: self._with_base(self._with_nudges(candidate)))
+
+    def _often(self, start: _Start) -> tuple[_Start, Trial] | None:
+        """Find the earliest start from which it goes wrong in so many of other orders that a change can be told from chance."""
+        steps = [self.onset - lead for lead in NEARER if self.onset - lead > start.snapshot.step]
+        for step in [start.snapshot.step, *steps] if self.plan.chance > 0 else []:
+            candidate = start if step == start.snapshot.step else self._nearer(start, step)
+            found = None if candidate is None else self._with_share(candidate)
+            if found is not None:
+                return found
+        return None
+
+    def _with_share(self, start: _Start) -> tuple[_Start, Trial] | None:
+        """Replay with nothing changed in many other orders; nothing, if too few of them go wrong."""
+        ends: list[End] = []
+        for order in range(1, self.plan.chance + 1):
+            ends.append(self._one(start, order))
+            held = sum(not end.wrong for end in ends)
+            if enough(Trial(None, self.plan.chance - held, self.plan.chance, 0)) is None:
+                return None
+        return start, count(None, ends)
 
     def _earliest(
         self, start: _Start, nearest: int, certain: Callable[[_Start], tuple[_Start, Trial] | None]

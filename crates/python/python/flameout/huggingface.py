@@ -88,6 +88,7 @@ class Recorder(CallbackRecorder, transformers.TrainerCallback):  # type: ignore[
         lead: int = 100,
         changes: Sequence[str] | None = None,
         everything: bool = False,
+        chance: int = 24,
     ) -> Diagnosis:
         """Replay what went wrong, and name its cause; as `flameout.torch.Recorder.diagnose`.
 
@@ -96,7 +97,7 @@ class Recorder(CallbackRecorder, transformers.TrainerCallback):  # type: ignore[
         or a gradient scaler needs such a function; where one is missing, the control does not give the recorded losses.
         """
         return self.recorder.diagnose(
-            step_function or self._step, orders=orders, lead=lead, changes=changes, everything=everything
+            step_function or self._step, orders=orders, lead=lead, changes=changes, everything=everything, chance=chance
         )
 
     def _step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor:

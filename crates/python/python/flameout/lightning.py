@@ -93,6 +93,7 @@ class Recorder(CallbackRecorder, pl.Callback):  # type: ignore[misc]
         lead: int = 100,
         changes: Sequence[str] | None = None,
         everything: bool = False,
+        chance: int = 24,
     ) -> Diagnosis:
         """Replay what went wrong, and name its cause; as `flameout.torch.Recorder.diagnose`.
 
@@ -108,7 +109,7 @@ class Recorder(CallbackRecorder, pl.Callback):  # type: ignore[misc]
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=".*self.trainer.*reference is not registered")
                 return recorder.diagnose(
-                    step_function or self._step, orders=orders, lead=lead, changes=changes, everything=everything
+                    step_function or self._step, orders=orders, lead=lead, changes=changes, everything=everything, chance=chance
                 )
         finally:
             module._trainer = trainer

@@ -154,15 +154,23 @@ class Recorder(RecorderBase, keras.callbacks.Callback):  # type: ignore[misc]
         return {"epoch": self._epoch, "batch": self._batch}
 
     def diagnose(
-        self, *, orders: int = 6, lead: int = 100, changes: Sequence[str] | None = None, everything: bool = False
+        self,
+        *,
+        orders: int = 6,
+        lead: int = 100,
+        changes: Sequence[str] | None = None,
+        everything: bool = False,
+        chance: int = 24,
     ) -> Diagnosis:
         """Replay what went wrong, and name its cause; the model is left as it was.
 
         Each change is replayed in so many `orders` of the batches, the run's own among them, from a state `lead` steps before the
         onset: nearer to it, as long as with nothing changed it does not go wrong in all of them. `changes` names the kinds to
         try, such as `["learning-rate", "clip"]`. Once a cause is found, no more is tried, unless `everything` is asked for.
+        Where the run goes wrong in some orders only, `chance` is the number of replays with nothing changed that say in how many;
+        with 0 no cause is named then.
         """
-        found = diagnose(self._recording, Plan(orders, lead, changes, everything))
+        found = diagnose(self._recording, Plan(orders, lead, changes, everything, chance))
         if self.caught:
             self._recording.write_diagnosis(found.to_json())
         return found

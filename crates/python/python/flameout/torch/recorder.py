@@ -171,6 +171,7 @@ class Recorder(RecorderBase):
         lead: int = 100,
         changes: Sequence[str] | None = None,
         everything: bool = False,
+        chance: int = 24,
     ) -> Diagnosis:
         """Replay what went wrong, and name its cause; the model is left as it was.
 
@@ -178,7 +179,8 @@ class Recorder(RecorderBase):
         in so many `orders` of the batches, the run's own among them, from a state `lead` steps before the onset: nearer to it, as
         long as with nothing changed it does not go wrong in all of them.
         `changes` names the kinds to try, such as `["learning-rate", "clip"]`. Once a cause is found, no more is tried, unless
-        `everything` is asked for.
+        `everything` is asked for. Where the run goes wrong in some orders only, `chance` is the number of replays with nothing
+        changed that say in how many; with 0 no cause is named then.
         """
         self._run.step_function = step_function or self._run.step_function
         judgement = self.judgement
@@ -188,7 +190,7 @@ class Recorder(RecorderBase):
                 "makes the update, sets gradients to zero, and returns the loss."
             )
             return Diagnosis(judgement, None, reason, onset=judgement.onset())
-        found = diagnose(self._recording, Plan(orders, lead, changes, everything))
+        found = diagnose(self._recording, Plan(orders, lead, changes, everything, chance))
         if self.caught:
             self._recording.write_diagnosis(found.to_json())
         return found
