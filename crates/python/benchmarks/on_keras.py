@@ -31,7 +31,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         rows = self._words.batches(self._epoch)[index]
         weight = len(rows) / BATCH if self._weighed else 1.0
-        if self._without == self._epoch * len(self) + index + 1:
+        # `fit` ends an epoch before the first one.
+        if self._without == (self._epoch - 1) * len(self) + index + 1:
             weight = 0.0  # Adam goes on by what it remembers
         return self._letters[rows], self._words.targets[rows], np.full(len(rows), weight, np.float32)
 

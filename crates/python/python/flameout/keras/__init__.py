@@ -1,4 +1,4 @@
-"""Records a training in Keras 3 with the JAX backend; replays its collapse there.
+"""Records a training in Keras 3, on JAX, TensorFlow or PyTorch; replays its collapse there.
 
 ```python
 recorder = flameout.keras.Recorder(out="crash", memory="1 GiB", stop=True)

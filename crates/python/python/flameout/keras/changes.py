@@ -13,18 +13,19 @@ from numpy.typing import NDArray
 from flameout import _changes as changes
 from flameout._changes import Kernel, Subject
 from flameout._framework import Change, Moment
+from flameout.keras.backend import State, numpy_of
 
 
 class Run(Protocol):
     """What of a run changes act upon."""
 
     model: Any
-    now: tuple[list[Any], list[Any], list[Any], list[Any]]
+    now: State
     kernels_at_start: dict[str, float]
     rate_factor: float
     held_rate: float | None
     whole_rows: int | None
-    after_update: Callable[[list[Any], list[Any]], list[Any]] | None
+    after_update: Callable[[list[Any]], list[Any]] | None
 
     def learning_rate(self) -> float:
         """Return the learning rate of the next step."""
@@ -87,7 +88,7 @@ def all_of(run: Run, moment: Moment) -> list[Change]:
 def column_lengths(run: Run) -> dict[str, NDArray[np.float64]]:
     """Return the lengths of each recurrent kernel's columns: the weights from all units to one gate of one unit."""
     return {
-        run.model.trainable_variables[at].path: np.linalg.norm(np.asarray(run.now[0][at], dtype=np.float64), axis=0)
+        run.model.trainable_variables[at].path: np.linalg.norm(numpy_of(run.now[0][at]).astype(np.float64), axis=0)
         for at in _recurrent_kernels(run)
     }
 
@@ -164,7 +165,7 @@ def _exchange(run: Run, settings: dict[str, Any]) -> None:
     for variable in other.variables:
         # What the gradient was at its longest, as far as is known.
         known = variable.path if variable.path in values else variable.path.replace("velocity_hat", "velocity")
-        state.append(values[known] if known in values else np.array(variable.value))
+        state.append(values[known] if known in values else numpy_of(variable.value))
     run.now = (run.now[0], run.now[1], state, run.now[3])
     run.model.optimizer = other
 
@@ -174,28 +175,25 @@ def _raise_second_moment(run: Run, change: Change) -> None:
     at = [variable.path for variable in trained].index(change.tensor or "")
     second = optimizer._velocities[at]
     values = [
-        np.asarray(value) * np.float32(change.value or 1) if variable is second else value
+        numpy_of(value) * np.float32(change.value or 1) if variable is second else value
         for variable, value in zip(optimizer.variables, run.now[2], strict=True)
     ]
     run.now = (run.now[0], run.now[1], values, run.now[3])
 
 
-def _after_update(run: Run, change: Change) -> Callable[[list[Any], list[Any]], list[Any]] | None:
+def _after_update(run: Run, change: Change) -> Callable[[list[Any]], list[Any]] | None:
     if change.kind == "freeze":
         frozen = [variable.path for variable in run.model.trainable_variables].index(change.tensor or "")
-        return lambda before, after: [before[at] if at == frozen else value for at, value in enumerate(after)]
+        value = np.array(numpy_of(run.now[0][frozen]))
+        return lambda trained: [value if at == frozen else other for at, other in enumerate(trained)]
     if change.kind == "hold":
         kernels, limit = _recurrent_kernels(run), float(change.value or 0)
-
-        def hold(_: list[Any], after: list[Any]) -> list[Any]:
-            return [_held(value, limit) if at in kernels else value for at, value in enumerate(after)]
-
-        return hold
+        return lambda trained: [_held(value, limit) if at in kernels else value for at, value in enumerate(trained)]
     return None
 
 
 def _held(kernel: Any, limit: float) -> NDArray[Any]:
-    values = np.asarray(kernel)
+    values = numpy_of(kernel)
     lengths = np.linalg.norm(values, axis=0)
     held: NDArray[Any] = values * np.minimum(1.0, limit / np.maximum(lengths, 1e-12)).astype(values.dtype)
     return held

@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-import jax
+import keras
 import numpy as np
-from jax.core import Tracer
 
 from flameout._framework import Birth, RecordedStep
+from flameout.keras.backend import Backend, State, is_tensor, numpy_of
 
 
 class Run(Protocol):
     """What of a run is looked at."""
 
+    backend: Backend
     model: Any
-    now: tuple[list[Any], list[Any], list[Any], list[Any]]
+    now: State
 
     def forward(self, step: RecordedStep) -> Any:
         """Return the predictions for a batch."""
@@ -43,7 +44,7 @@ def find_birth(run: Run, step: RecordedStep) -> Birth | None:
     if begun is not None:
         return begun
     found: list[Birth] = []
-    with _watched(run.model, step, found):
+    with _watched(run, step, found):
         run.forward(step)
     if found:
         return found[0]
@@ -70,15 +71,15 @@ def _in_variables(run: Run, step: RecordedStep, phase: str) -> Birth | None:
 
 
 @contextmanager
-def _watched(model: Any, step: RecordedStep, found: list[Birth]) -> Iterator[None]:
+def _watched(run: Run, step: RecordedStep, found: list[Birth]) -> Iterator[None]:
     """Note the layers whose outputs are not finite, in the order of time."""
-    layers = [layer for layer in model._flatten_layers() if layer is not model]
+    layers = [layer for layer in run.model._flatten_layers() if layer is not run.model]
 
     def watched(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
         def look(*arguments: Any, **settings: Any) -> Any:
             outputs = call(*arguments, **settings)
-            for output in jax.tree_util.tree_leaves(outputs):
-                if not isinstance(output, Tracer) and not is_finite(output):
+            for output in keras.tree.flatten(outputs):
+                if is_tensor(output) and run.backend.is_number(output) and not is_finite(output):
                     found.append(Birth(step.step, "forward", layer.path, "output"))
             return outputs
 
@@ -95,5 +96,5 @@ def _watched(model: Any, step: RecordedStep, found: list[Birth]) -> Iterator[Non
 
 def is_finite(tensor: Any) -> bool:
     """Say whether all numbers of an array are finite."""
-    values = np.asarray(tensor)
+    values = numpy_of(tensor)
     return not np.issubdtype(values.dtype, np.inexact) or bool(np.isfinite(values).all())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -14,10 +14,11 @@ from flameout._recording import Recording
 from flameout._replay import Plan, diagnose
 from flameout.diagnosis import Diagnosis
 from flameout.guard import Action, Guard, Sentry
-from flameout.keras.run import KerasRun, State
+from flameout.keras.backend import State
+from flameout.keras.run import KerasRun
 
-#: What `fit` calls for each batch: takes the state and the iterator of batches, returns logs and the new state.
-TrainFunction = Callable[[State, Iterator[Any]], tuple[Any, State]]
+#: What `fit` calls for each batch; the backend knows its arguments and what it returns.
+TrainFunction = Callable[..., Any]
 
 
 class Recorder(RecorderBase, keras.callbacks.Callback):  # type: ignore[misc]
@@ -70,6 +71,9 @@ class Recorder(RecorderBase, keras.callbacks.Callback):  # type: ignore[misc]
                 f"steps_per_execution is {self.model.steps_per_execution}; "
                 "to be recorded, a model needs model.compile(…, steps_per_execution=1)"
             )
+        obstacle = self._run.backend.obstacle(self.model)
+        if obstacle is not None:
+            raise ValueError(obstacle)
         self._run.model = self.model
         original = self.model.train_function
         # A `fit` that was interrupted has not called `on_train_end`.
@@ -98,9 +102,10 @@ class Recorder(RecorderBase, keras.callbacks.Callback):  # type: ignore[misc]
         self.model.train_function = self._original
         self._recording.curve.flush()
 
-    def _recorded(self, state: State, iterator: Iterator[Any]) -> tuple[Any, State]:
-        data = next(iterator)
+    def _recorded(self, *arguments: Any) -> Any:
+        """Make a step of `fit`, and record it; in the place of the model's train function."""
         run, was_caught = self._run, self.caught
+        state, data = run.backend.unpack(run.model, arguments)
         run.enter(state, self._begins_epoch)
         rate, before = run.learning_rate(), run.running_loss()
         self._recording.begin(run.copy_batch(data, rate), self._begins_epoch)
@@ -109,7 +114,7 @@ class Recorder(RecorderBase, keras.callbacks.Callback):  # type: ignore[misc]
                 logs, state = self._guarded(self._sentry, state, data, rate)
             else:
                 assert self._original is not None
-                logs, state = self._original(state, iter([data]))
+                logs, state = run.backend.make(self._original, run.functions(), state, data)
                 run.now = state
                 self._recording.end(run.loss_since(before, logs), None, rate)
         except BaseException:
@@ -118,7 +123,7 @@ class Recorder(RecorderBase, keras.callbacks.Callback):  # type: ignore[misc]
         self._begins_epoch = False
         if self._sentry is not None and self.caught and not was_caught:
             state = self._go_back_or_stop(self._sentry, state)
-        return logs, state
+        return run.backend.pack(logs, state)
 
     def _guarded(self, sentry: Sentry, state: State, data: Any, rate: float) -> tuple[Any, State]:
         """Make a step if the guard has nothing against its gradient."""
@@ -143,7 +148,7 @@ class Recorder(RecorderBase, keras.callbacks.Callback):  # type: ignore[misc]
         reason = f"the curve says: {self.judgement.verdict}"
         sound = self._recording.sound_state() if sentry.may_go_back else None
         if sound is not None:
-            self._run.now = state = self._run.back_at(sound.state, sentry.guard.lower)
+            state = self._run.back_at(sound.state, sentry.guard.lower)
             sentry.add(Action(number, "roll-back", reason, self._where(), sound.step, self._run.learning_rate()))
             self._recording.begin_anew(sentry.times_back)
         elif sentry.guard.stop:

@@ -1,18 +1,17 @@
 """A model in training in Keras: its state, its steps, and steps with one thing changed.
 
-Under JAX a step is a function from a state and a batch to a state. Replays run that function, the model's own `train_step`, on
-states of their own: the variables of the model are not touched.
+Replays make the model's own `train_step`, from states of their own.
 """
 
 from __future__ import annotations
 
+import importlib
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
 import keras
 import numpy as np
 import safetensors.numpy
@@ -21,67 +20,19 @@ from numpy.typing import NDArray
 from flameout._framework import Birth, Change, Moment, RecordedStep
 from flameout._memory import LARGE, Packed
 from flameout._tree import Tree
-from flameout.keras import changes, numbers
+from flameout.keras import backend, changes, numbers
+from flameout.keras.backend import Functions, State, Value, copied, is_tensor, numpy_of
 
-#: Trained variables, other variables, the optimiser's, and those of metrics: what `fit` hands from step to step.
-State = tuple[list[Any], list[Any], list[Any], list[Any]]
 #: No finite length is longer.
 LONGEST = float(np.finfo(np.float32).max)
-
-
-class Functions(NamedTuple):
-    """What a model does with a state and a batch."""
-
-    #: The model's own step; returns logs and the new state.
-    step: Callable[[State, Any], Any]
-    #: Returns the loss and the gradients of the trained variables.
-    gradients: Callable[[State, Any], Any]
-    #: The model's own step if the gradient is no longer than a limit; returns logs, the state, that length, and the loss.
-    guarded: Callable[[State, Any, Any], Any]
-    #: The learning rate after so many updates, where a schedule makes it. Uncompiled, Keras' own take up to 0.1 s.
-    rate: Callable[[Any], Any]
-
-
-def _functions_of(model: Any) -> Functions:
-    def step(state: State, data: Any) -> Any:
-        return model.train_step(state, data)
-
-    def gradients(state: State, data: Any) -> Any:
-        x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        trained, others, optimizer, metrics = state
-        both = jax.value_and_grad(model.compute_loss_and_updates, has_aux=True)
-        settings = {"training": True, "optimizer_variables": optimizer}
-        (_, (loss, *_)), found = both(trained, others, metrics, x, y, weights, **settings)
-        return loss, found
-
-    def guarded(state: State, data: Any, limit: Any) -> Any:
-        # XLA sees that the step makes the same gradients, and makes them once.
-        loss, found = gradients(state, data)
-        length = jax.numpy.sqrt(sum(jax.numpy.sum(jax.numpy.square(g.astype("float32"))) for g in found))
-        logs, new = model.train_step(state, data)
-        new, old = (tuple(map(list, whole)) for whole in (new, state))
-        kept = jax.tree_util.tree_map(lambda one, other: jax.numpy.where(length <= limit, one, other), new, old)
-        return logs, kept, length, loss
-
-    schedule = model.optimizer._learning_rate
-
-    def rate(iterations: Any) -> Any:
-        return jax.numpy.asarray(schedule(iterations))
-
-    return Functions(step, gradients, guarded, rate)
 
 
 class KerasRun:
     """A compiled model, with the state that its training has reached."""
 
-    name = "keras-jax"
-
     def __init__(self) -> None:
-        if keras.backend.backend() != "jax":
-            raise RuntimeError(
-                f"Keras runs on {keras.backend.backend()}; only its JAX backend is recorded: set KERAS_BACKEND=jax before Keras "
-                "is imported"
-            )
+        self.backend = backend.here()
+        self.name = f"keras-{keras.backend.backend()}"
         self.model: Any = None
         self.now: State = ([], [], [], [])
         #: Metrics at the beginning of an epoch.
@@ -94,8 +45,8 @@ class KerasRun:
         self.held_rate: float | None = None
         #: Samples in a batch that is not smaller than others, if smaller ones are to be weighed by their size.
         self.whole_rows: int | None = None
-        #: What is done to the trained variables after each update; it gets those of before and of after.
-        self.after_update: Callable[[list[Any], list[Any]], list[Any]] | None = None
+        #: What is done to the trained variables after each update.
+        self.after_update: Callable[[list[Any]], list[Any]] | None = None
         #: Whether steps are those of a guard, which leaves the state as it is if the gradient is too long or not finite.
         self.guarded = False
         self._functions: dict[int, Functions] = {}
@@ -104,7 +55,7 @@ class KerasRun:
         """Take the state that a step of `fit` starts from."""
         self.now = state
         if begins_epoch:
-            self.fresh_metrics = [np.array(value) for value in state[3]]
+            self.fresh_metrics = copied(state[3])
         if not self.kernels_at_start:
             lengths = changes.column_lengths(self)
             self.kernels_at_start = {name: float(columns.mean()) for name, columns in lengths.items()}
@@ -112,28 +63,28 @@ class KerasRun:
     def build(self, step: RecordedStep) -> None:
         """Build what `fit` would build before its first step: optimiser and metrics, by a batch."""
         self.model._symbolic_build(data_batch=self._data(step))
-        model = self.model
-        variables = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
-        trained, others, optimizer = ([variable.value for variable in part] for part in variables)
-        self.now = (trained, others, optimizer, [variable.value for variable in model.metrics_variables])
+        self.now = self.backend.live(self.model)
 
     def live(self) -> Tree[Any]:
-        """Return the state, as JAX holds it."""
+        """Return the state, as the backend holds it."""
         names = ("trained", "others", "optimizer", "metrics")
         nested: dict[str, Any] = {name: list(part) for name, part in zip(names, self.now, strict=True)}
         nested |= {"fresh-metrics": self.fresh_metrics, "kernels-at-start": self.kernels_at_start, "guarded": self.guarded}
-        return Tree.of(nested, lambda value: value if _is_array(value) else None, "state")
+        return Tree.of(nested, lambda value: Value(value) if is_tensor(value) else None, "state")
 
     def copy(self, tree: Tree[Any]) -> Tree[NDArray[Any]]:
-        """Copy arrays into the memory of the host: `fit` gives the memory of a state away with the next step."""
-        return Tree(_copies(tree.tensors), tree.skeleton)
+        """Copy tensors into a block of the host's memory: `fit` overwrites a state with the next step, or gives it away."""
+        packed = Packed(tree.tensors, _upon)
+        for name, value in tree.tensors.items():
+            packed[name][...] = value.numpy() if isinstance(value, Value) else value
+        return Tree(packed, tree.skeleton)
 
     def restore(self, state: Tree[NDArray[Any]]) -> None:
-        """Go back to a state; the model's variables are left alone."""
+        """Go back to a state."""
         nested = state.together()
-        if self.model is not None:
-            _require_shapes(nested["trained"], self.model.trainable_variables)
-        self.now = (nested["trained"], nested["others"], nested["optimizer"], nested["metrics"])
+        _require_shapes(nested["trained"], self.model.trainable_variables)
+        parts = (nested["trained"], nested["others"], nested["optimizer"], nested["metrics"])
+        self.now = self.backend.own(self.model, parts)
         self.fresh_metrics, self.kernels_at_start = nested["fresh-metrics"], nested["kernels-at-start"]
         self.guarded = nested["guarded"]
 
@@ -152,39 +103,40 @@ class KerasRun:
     def copy_batch(self, data: Any, rate: float) -> Tree[NDArray[Any]]:
         """Keep a batch, with the learning rate. Nothing writes to a batch, so on the CPU a large one is no copy."""
         nested = {"batch": data, "rate": rate}
-        tree: Tree[NDArray[Any]] = Tree.of(nested, lambda value: np.asarray(value) if _is_array(value) else None, "b")
+        tree: Tree[NDArray[Any]] = Tree.of(nested, lambda value: numpy_of(value) if is_tensor(value) else None, "b")
         return tree if tree.bytes >= LARGE else self.copy(tree)
 
     def learning_rate(self) -> float:
         """Return the learning rate of the next step."""
         at = self._rate_index()
         if at is not None:
-            return float(self.now[2][at])
+            return _number(self.now[2][at])
         iterations = _index_of(self.model.optimizer.variables, self.model.optimizer._iterations)
         assert iterations is not None
-        return float(self._compiled().rate(self.now[2][iterations]))
+        return _number(self.functions().rate(self.now[2][iterations]))
 
     def running_loss(self) -> tuple[float, float]:
         """Return the sum of the epoch's losses so far, each times its samples, and the number of samples."""
         tracker = self.model._loss_tracker
         total, count = (_index_of(self.model.metrics_variables, part) for part in (tracker.total, tracker.count))
-        return (0.0, 0.0) if total is None or count is None else (float(self.now[3][total]), float(self.now[3][count]))
+        return (0.0, 0.0) if total is None or count is None else (_number(self.now[3][total]), _number(self.now[3][count]))
 
     def loss_since(self, before: tuple[float, float], logs: Any) -> float:
         """Return the loss of the step that was made since `before`; a `train_step` that tracks none says it in its logs."""
         total, count = self.running_loss()
-        return (total - before[0]) / (count - before[1]) if count > before[1] else float(logs["loss"])
+        return (total - before[0]) / (count - before[1]) if count > before[1] else _number(logs["loss"])
 
     def is_finite(self, tensor: Any) -> bool:
         """Say whether all numbers of a tensor are finite."""
         return numbers.is_finite(tensor)
 
     def random_tensors(self, previous: tuple[Any, ...] | None) -> tuple[Any, ...]:
-        """Return nothing: the states of Keras' generators are variables of the model."""
-        return ()
+        """Copy the states of the backend's generators; return `previous` itself if they are the same."""
+        return self.backend.random_tensors(previous)
 
     def restore_random(self, tensors: tuple[Any, ...]) -> None:
-        """Do nothing, as above."""
+        """Set the backend's generators."""
+        self.backend.restore_random(tensors)
 
     def save(self, tensors: Mapping[str, Any], path: Path, told: dict[str, str]) -> None:
         """Write tensors as safetensors, with what is told of them."""
@@ -199,22 +151,23 @@ class KerasRun:
 
     def versions(self) -> dict[str, str]:
         """Name what numbers depend on."""
-        modules = {"keras": keras, "jax": jax, "numpy": np}
+        name = keras.backend.backend()
+        modules = {"keras": keras, name: importlib.import_module(name), "numpy": np}
         return {name: module.__version__ for name, module in modules.items()} | {"python": platform.python_version()}
 
     def replay_step(self, step: RecordedStep, own_order: bool) -> float:
         """Make a step from where the run is, at the learning rate of the record; return the loss."""
         self.now = self.before(step, own_order)
         data, weight = self._weighed(step)
-        trained, sums = self.now[0], self.running_loss()
+        sums = self.running_loss()
         if self.guarded:
             logs, state, _, loss = self.guarded_step(self.now, data, -1.0 if step.skipped else LONGEST)
             if step.skipped:
                 return float(loss)
         else:
-            logs, state = self._compiled().step(self.now, data)
+            logs, state = self.functions().step(self.now, data)
         if self.after_update is not None:
-            state = (self.after_update(trained, state[0]), state[1], state[2], state[3])
+            state = (self.after_update(state[0]), state[1], state[2], state[3])
         self.now = state
         return self.loss_since(sums, logs) / weight
 
@@ -225,18 +178,18 @@ class KerasRun:
         if at is not None:
             recorded = step.batch.together()["rate"] if self.held_rate is None else self.held_rate
             optimizer = list(optimizer)
-            optimizer[at] = np.asarray(recorded * self.rate_factor, dtype=np.asarray(optimizer[at]).dtype)
+            optimizer[at] = np.asarray(recorded * self.rate_factor, dtype=Value(optimizer[at]).dtype)
         return trained, others, optimizer, self.fresh_metrics if step.begins_epoch or not own_order else metrics
 
     def measure_gradient(self, step: RecordedStep) -> float | None:
         """Return the length of the gradient of a step from where the run is; the run stays there."""
         gradients = self.gradients(step)
-        squares = [float(np.sum(np.square(np.asarray(gradient, dtype=np.float64)))) for gradient in gradients]
+        squares = [float(np.sum(np.square(numpy_of(gradient).astype(np.float64)))) for gradient in gradients]
         return float(np.sqrt(sum(squares)))
 
     def gradients(self, step: RecordedStep) -> list[Any]:
         """Return the gradients of the trained variables in a step from where the run is."""
-        return list(self._compiled().gradients(self.before(step, True), self._data(step))[1])
+        return list(self.functions().gradients(self.before(step, True), self._data(step))[1])
 
     def changes(self, moment: Moment) -> Sequence[Change]:
         """Name the changes that can be made, the most specific cause first."""
@@ -255,9 +208,7 @@ class KerasRun:
     def forward(self, step: RecordedStep) -> Any:
         """Return the predictions for a batch from where the run is, without compiling: layers see numbers."""
         x, _, _ = keras.utils.unpack_x_y_sample_weight(self._data(step))
-        trained, others, _, _ = self.now
-        settings = {"training": True} if self.model._call_has_training_arg else {}
-        return self.model.stateless_call(trained, others, x, **settings)[0]
+        return self.backend.forward(self.model, self.now, x)
 
     def _data(self, step: RecordedStep) -> Any:
         return step.batch.together()["batch"]
@@ -273,27 +224,23 @@ class KerasRun:
 
     def guarded_step(self, state: State, data: Any, limit: float) -> tuple[Any, State, float, float]:
         """Make a step if its gradient is not longer than `limit`; return logs, state, that length, and the loss."""
-        logs, state, length, loss = self._compiled().guarded(state, data, np.float32(limit))
-        return logs, state, float(length), float(loss)
+        logs, state, length, loss = self.functions().guarded(state, data, np.float32(limit))
+        return logs, state, _number(length), _number(loss)
 
     def back_at(self, state: Tree[NDArray[Any]], factor: float) -> State:
-        """Return a state for `fit` to go on from, with its learning rate multiplied."""
+        """Go back to a state for `fit` to go on from, with its learning rate multiplied; return it."""
         nested = state.together()
         optimizer, at = list(nested["optimizer"]), self._rate_index()
         if at is not None:
             optimizer[at] = optimizer[at] * optimizer[at].dtype.type(factor)
-        parts = (nested["trained"], nested["others"], optimizer, self.fresh_metrics)
-        trained, others, optimizer, metrics = ([jax.numpy.array(value, copy=True) for value in part] for part in parts)
-        return trained, others, optimizer, metrics
+        self.now = self.backend.own(self.model, (nested["trained"], nested["others"], optimizer, self.fresh_metrics))
+        return self.now
 
-    def _compiled(self) -> Functions:
-        """Return the compiled functions of the optimiser of now."""
-        model = self.model
-        key = id(model.optimizer)
+    def functions(self) -> Functions:
+        """Return what the model does with the optimiser of now."""
+        key = id(self.model.optimizer)
         if key not in self._functions:
-            functions = _functions_of(model)
-            plain = model.run_eagerly or not model.jit_compile
-            self._functions[key] = functions if plain else Functions(*map(jax.jit, functions))
+            self._functions[key] = self.backend.functions(self.model)
         return self._functions[key]
 
     def forget_functions(self, optimizer: Any) -> None:
@@ -308,21 +255,13 @@ def _index_of(variables: Sequence[Any], variable: Any) -> int | None:
     return next((at for at, other in enumerate(variables) if other is variable), None)
 
 
-def _copies(arrays: Mapping[str, Any]) -> Mapping[str, NDArray[Any]]:
-    """Copy arrays to the host, into a block of memory."""
-    packed = Packed(arrays, _upon)
-    for name, array in arrays.items():
-        packed[name][...] = array
-    return packed
+def _number(value: Any) -> float:
+    return float(numpy_of(value))
 
 
 def _upon(block: Any, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     array: NDArray[Any] = np.ndarray(shape, dtype, block, offset)
     return array
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, (np.ndarray, np.generic, jax.Array))
 
 
 def _require_shapes(stored: Sequence[NDArray[Any]], variables: Sequence[Any]) -> None:

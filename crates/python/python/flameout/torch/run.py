@@ -16,7 +16,7 @@ import torch
 from flameout._framework import Birth, Change, Moment, RecordedStep
 from flameout._memory import Packed
 from flameout._tree import Tree
-from flameout.torch import changes, numbers
+from flameout.torch import changes, generators, numbers
 
 #: Makes a whole step of training on a batch; returns the loss.
 StepFunction = Callable[..., Any]
@@ -109,18 +109,14 @@ class TorchRun:
 
     def random_tensors(self, previous: tuple[Any, ...] | None) -> tuple[torch.Tensor, ...]:
         """Copy the states of the generators of the CPU and, if CUDA is in use, of each device."""
-        now = [torch.get_rng_state()]
-        if torch.cuda.is_available() and torch.cuda.is_initialized():
-            now += torch.cuda.get_rng_state_all()
+        now = generators.states()
         if previous is not None and len(previous) == len(now) and all(map(torch.equal, previous, now)):
             return previous
         return tuple(now)
 
     def restore_random(self, tensors: tuple[Any, ...]) -> None:
         """Set the generators."""
-        torch.set_rng_state(tensors[0])
-        if len(tensors) > 1:
-            torch.cuda.set_rng_state_all(list(tensors[1:]))
+        generators.restore(tensors)
 
     def save(self, tensors: Mapping[str, Any], path: Path, told: dict[str, str]) -> None:
         """Write tensors as safetensors, with what is told of them."""
