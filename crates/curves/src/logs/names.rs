@@ -399,6 +399,11 @@ fn nearly(rest: &[&str]) -> Option<(Quantity, u32)> {
     (numbered("acc") || has(&["accuracy"])).then_some((Quantity::Accuracy, PART))
 }
 
+/// Tells whether a name is that of a cost, which is a loss unless its number is a time.
+pub(super) fn is_cost(name: &str) -> bool {
+    words(name).iter().any(|word| word == "cost")
+}
+
 /// Lower-case words; `trainLoss`, `train/loss`, `train-loss` and `Train Loss` are the same two.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
@@ -478,6 +483,7 @@ mod tests {
             "weight",
             "val_lr",
             "Wall time",
+            "Time cost",
             "loss_scale",
             "train",
             "best_val_loss",
