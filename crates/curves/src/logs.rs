@@ -56,7 +56,7 @@ mod commas;
 mod curves;
 pub(crate) mod event;
 mod json;
-mod names;
+pub(crate) mod names;
 mod number;
 mod phrases;
 mod python;

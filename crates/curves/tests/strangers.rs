@@ -381,6 +381,44 @@ fn logs_of_mxnet_are_read() {
     }
 }
 
+/// Losses that stay where they began, by design.
+#[test]
+fn a_loss_that_need_not_fall_is_no_fault() {
+    let flat = |row: usize| 0.7 + 0.02 * ((row * 7919 % 13) as f64 / 6.0 - 1.0);
+    let table = |names: &str, loss: &dyn Fn(usize) -> f64| {
+        let cells = |row: usize| vec![loss(row).to_string(); names.split(',').count()].join(",");
+        format!("epoch,{names}\n{}", rows(|row, _, _| format!("{row},{}\n", cells(row))))
+    };
+    let says = "need not fall, so this is no fault";
+    for names in ["policy_loss", "loss_D,loss_G", "train/entropy_loss", "klLoss", "generator_loss", "val_kl_loss"] {
+        let (_, judgement) = judged(&table(names, &flat));
+        assert_eq!(judgement.verdict, Verdict::NothingWrong, "{names}");
+        let name = names.split(',').next().unwrap();
+        let told =
+            judgement.notes.iter().any(|note| note.contains(says) && note.contains(&format!("`{name}` did not")));
+        assert!(told, "{names}: {:?}", judgement.notes);
+    }
+    // As Stable-Baselines3 names them: the plain loss is the sum of the others.
+    let sum = "train/policy_gradient_loss,train/entropy_loss,train/value_loss,train/loss";
+    let (curve, judgement) = judged(&table(sum, &flat));
+    assert_eq!((curve.columns.loss.as_deref(), judgement.verdict), (Some("train/loss"), Verdict::NothingWrong));
+    assert!(judgement.notes.iter().any(|note| note.contains("`train/policy_gradient_loss`")), "{:?}", judgement.notes);
+    // What must fall, alone or beside a penalty.
+    for names in ["loss", "loss,kl_loss", "train_cross_entropy", "clip_loss", "loss_value", "box_loss,gen_loss"] {
+        let (_, judgement) = judged(&table(names, &flat));
+        assert_eq!((judgement.verdict, judgement.notes.len()), (Verdict::NeverLearnt, 0), "{names}: {judgement:?}");
+    }
+    // A collapse, and numbers that are not finite, are told all the same.
+    for (verdict, loss) in [
+        (Verdict::Collapse, &(|at| row(at).0) as &dyn Fn(usize) -> f64),
+        (Verdict::NotFinite, &|at| if at < GOOD { flat(at) } else { f64::NAN }),
+    ] {
+        let (_, judgement) = judged(&table("d_loss", loss));
+        assert_eq!((judgement.verdict, onsets(&judgement)[0]), (verdict, Some(GOOD as u64)), "{judgement:?}");
+        assert!(judgement.notes.iter().all(|note| !note.contains(says)), "{:?}", judgement.notes);
+    }
+}
+
 /// Each form, and the number of its first row.
 #[test]
 fn forms_of_consoles_and_trackers_are_read() {
