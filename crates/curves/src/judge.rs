@@ -16,6 +16,7 @@
 //! ```
 
 mod band;
+mod by_design;
 mod judgement;
 mod lost;
 mod numbers;
@@ -38,16 +39,20 @@ pub fn judge(curve: &Curve) -> Judgement {
     let mut look = Look::new(curve);
     let mut judged = look.judged.clone();
     let mut events = look.events();
-    let notes = planned::pass_over(&mut events, curve, &look);
+    let mut notes = planned::pass_over(&mut events, curve, &look);
     let overfitting = look.overfitting(&mut events);
     look.leave_out_echoes(&mut events);
     events.sort_by_key(|event| (event.event.first_sign, event.series));
-    let mut verdict = verdict::of(&look, &events, overfitting.as_ref());
+    let flat = by_design::flat(&look, curve);
+    let mut verdict = verdict::of(&look, &events, overfitting.as_ref(), flat.is_some());
     let (others, mut parts) = parts::judge(curve);
     judged.extend(others);
-    if !verdict.is_sound() {
+    if verdict.is_sound() {
+        notes.extend(flat);
+    } else {
         parts.clear();
-    } else if !parts.is_empty() {
+    }
+    if !parts.is_empty() {
         verdict = Verdict::PartLost;
     }
     Judgement { verdict, judged, events, overfitting, parts, notes }

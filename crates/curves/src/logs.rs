@@ -31,6 +31,8 @@
 //! | update norm | `update_norm` |
 //! | learning rate | `lr`, `learning_rate`, `lr-Adam` … |
 //!
+//! A `cost` is a loss, too, but not behind `time` or before a unit of time: `Time cost=10.1`, `cost 12.3s`.
+//!
 //! Of several names for one quantity, that of the plainest kind is used, unless it is rare; [`Names`] chooses another. A log
 //! without steps and epochs has its rows numbered from 0. Rows that follow each other without gaps are epochs if each has a
 //! validation value, or if they are at most 1,000 and nothing else is known of them. Steps that begin anew in each epoch are
@@ -54,7 +56,7 @@ mod commas;
 mod curves;
 pub(crate) mod event;
 mod json;
-mod names;
+pub(crate) mod names;
 mod number;
 mod phrases;
 mod python;

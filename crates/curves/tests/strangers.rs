@@ -307,15 +307,116 @@ fn a_table_with_carriage_returns_is_told() {
     assert!(error.contains("carriage returns") && error.contains("tr '\\r' '\\n'"), "{error}");
 }
 
-/// PaddlePaddle's `batch_cost` is a time: however it rises, no loss does.
+/// PaddlePaddle's `batch_cost` is a time, and so is every cost in seconds: however it rises, no loss does.
 #[test]
 fn a_cost_in_seconds_is_no_loss() {
-    let text = rows(|row, _, _| {
-        let (loss, seconds) = (0.3 + 2.0 * 0.8_f64.powi(row as i32), if row < 15 { 0.2 } else { 5.0 });
-        format!("[2021/05/05 10:00:08,123] epoch: [{row}/30], iter: {row}, loss: {loss:.4}, batch_cost: {seconds} s\n")
-    });
-    let (_, judgement) = judged(&text);
-    assert!(judgement.events.is_empty(), "{judgement:?}");
+    let costs = [
+        "batch_cost: {} s",
+        "Time cost={}",
+        "time cost per batch: {}",
+        "cost {}s",
+        "cost={} sec",
+        "avg cost: {} seconds, 64 images",
+        "Cost: {}ms",
+        "cost {} h",
+        "cost: 0 min {} s",
+    ];
+    for cost in costs {
+        let text = rows(|row, _, _| {
+            let (loss, seconds) = (0.3 + 2.0 * 0.8_f64.powi(row as i32), if row < 15 { "0.2" } else { "5.0" });
+            let cost = cost.replace("{}", seconds);
+            format!("[2021/05/05 10:00:08,123] epoch: [{row}/30], iter: {row}, loss: {loss:.4}, {cost}\n")
+        });
+        let (curve, judgement) = judged(&text);
+        assert_eq!(curve.columns.loss.as_deref(), Some("loss"), "{cost}");
+        assert_eq!((judgement.verdict, judgement.judged.len()), (Verdict::NothingWrong, 1), "{cost}: {judgement:?}");
+    }
+    let table = rows(|row, loss, _| format!("{row},{loss},{}s\n", if row < 15 { 0.2 } else { 5.0 }));
+    let lines = rows(|row, loss, _| format!("{{\"epoch\": {row}, \"loss\": {loss}, \"cost\": \"12.3 s\"}}\n"));
+    for text in [format!("epoch,loss,cost\n{table}"), lines] {
+        let (curve, judgement) = judged(&text);
+        assert_eq!((curve.columns.loss.as_deref(), judgement.judged.len()), (Some("loss"), 1), "{text}");
+    }
+}
+
+/// A cost of which nothing says that it is a time is the loss.
+#[test]
+fn a_cost_without_a_unit_of_time_is_the_loss() {
+    for text in [
+        rows(|row, loss, _| format!("Ep. 1 : Up. {row} : Cost {loss} * 1,200,345 @ 12,034 : Time 60.12s\n")),
+        rows(|row, loss, _| format!("epoch {row}, cost {loss}, time 12.3s\n")),
+        rows(|row, loss, _| format!("epoch {row} cost {loss} min 0.1 max 9.0\n")),
+        rows(|row, loss, _| format!("epoch {row} cost {loss} s=3\n")),
+        rows(|row, loss, _| format!("epoch {row}: cost={loss} (12.3 s)\n")),
+        "epoch,cost\n".to_owned() + &rows(|row, loss, _| format!("{row},{loss}\n")),
+    ] {
+        let (_, judgement) = judged(&text);
+        assert_eq!((judgement.verdict, onsets(&judgement)[0]), (Verdict::Collapse, Some(GOOD as u64)), "{text}");
+    }
+}
+
+/// MXNet's `Module.fit`: the accuracies of epochs, a cross-entropy, and the seconds that an epoch cost.
+#[test]
+fn logs_of_mxnet_are_read() {
+    let log = |with_loss: bool| {
+        rows(|row, loss, _| {
+            let (accuracy, seconds) = (1.0 - 0.4 * loss, if row < 15 { 10.123 } else { 90.0 });
+            let batch = format!("Batch [20]\tSpeed: 1024.50 samples/sec\taccuracy={:.6}", 0.9 * accuracy);
+            let loss =
+                if with_loss { format!("INFO:root:Epoch[{row}] Train-cross-entropy={loss}\n") } else { "".into() };
+            format!(
+                "INFO:root:Epoch[{row}] {batch}\nINFO:root:Epoch[{row}] Train-accuracy={accuracy:.6}\n{loss}INFO:root:\
+                 Epoch[{row}] Time cost={seconds}\nINFO:root:Epoch[{row}] Validation-accuracy={accuracy:.6}\n"
+            )
+        })
+    };
+    for with_loss in [true, false] {
+        let (curve, judgement) = judged(&log(with_loss));
+        let columns = [&curve.columns.loss, &curve.columns.accuracy, &curve.columns.validation_accuracy];
+        let loss = with_loss.then_some("Train-cross-entropy");
+        assert_eq!(columns.map(Option::as_deref), [loss, Some("Train-accuracy"), Some("Validation-accuracy")]);
+        assert_eq!((curve.epochs.len(), judgement.verdict), (30, Verdict::Collapse), "{judgement:?}");
+        assert!(judgement.events.iter().all(|event| event.event.onset == GOOD as u64), "{judgement:?}");
+        assert!(judgement.judged.iter().all(|judged| judged.column.as_deref() != Some("cost")), "{judgement:?}");
+    }
+}
+
+/// Losses that stay where they began, by design.
+#[test]
+fn a_loss_that_need_not_fall_is_no_fault() {
+    let flat = |row: usize| 0.7 + 0.02 * ((row * 7919 % 13) as f64 / 6.0 - 1.0);
+    let table = |names: &str, loss: &dyn Fn(usize) -> f64| {
+        let cells = |row: usize| vec![loss(row).to_string(); names.split(',').count()].join(",");
+        format!("epoch,{names}\n{}", rows(|row, _, _| format!("{row},{}\n", cells(row))))
+    };
+    let says = "need not fall, so this is no fault";
+    for names in ["policy_loss", "loss_D,loss_G", "train/entropy_loss", "klLoss", "generator_loss", "val_kl_loss"] {
+        let (_, judgement) = judged(&table(names, &flat));
+        assert_eq!(judgement.verdict, Verdict::NothingWrong, "{names}");
+        let name = names.split(',').next().unwrap();
+        let told =
+            judgement.notes.iter().any(|note| note.contains(says) && note.contains(&format!("`{name}` did not")));
+        assert!(told, "{names}: {:?}", judgement.notes);
+    }
+    // As Stable-Baselines3 names them: the plain loss is the sum of the others.
+    let sum = "train/policy_gradient_loss,train/entropy_loss,train/value_loss,train/loss";
+    let (curve, judgement) = judged(&table(sum, &flat));
+    assert_eq!((curve.columns.loss.as_deref(), judgement.verdict), (Some("train/loss"), Verdict::NothingWrong));
+    assert!(judgement.notes.iter().any(|note| note.contains("`train/policy_gradient_loss`")), "{:?}", judgement.notes);
+    // What must fall, alone or beside a penalty.
+    for names in ["loss", "loss,kl_loss", "train_cross_entropy", "clip_loss", "loss_value", "box_loss,gen_loss"] {
+        let (_, judgement) = judged(&table(names, &flat));
+        assert_eq!((judgement.verdict, judgement.notes.len()), (Verdict::NeverLearnt, 0), "{names}: {judgement:?}");
+    }
+    // A collapse, and numbers that are not finite, are told all the same.
+    for (verdict, loss) in [
+        (Verdict::Collapse, &(|at| row(at).0) as &dyn Fn(usize) -> f64),
+        (Verdict::NotFinite, &|at| if at < GOOD { flat(at) } else { f64::NAN }),
+    ] {
+        let (_, judgement) = judged(&table("d_loss", loss));
+        assert_eq!((judgement.verdict, onsets(&judgement)[0]), (verdict, Some(GOOD as u64)), "{judgement:?}");
+        assert!(judgement.notes.iter().all(|note| !note.contains(says)), "{:?}", judgement.notes);
+    }
 }
 
 /// Each form, and the number of its first row.

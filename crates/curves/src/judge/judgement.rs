@@ -151,7 +151,7 @@ pub enum Verdict {
     RoseAtTheEnd,
     /// The validation loss rises while the training loss falls.
     Overfitting,
-    /// The loss did not fall.
+    /// The loss did not fall, though it is one that must.
     NeverLearnt,
     /// The loss rose and came back.
     Spikes,

@@ -5,30 +5,11 @@ use crate::curve::{Curve, Measure, Other};
 use crate::onset::{Detector, Event, EventKind};
 use crate::outcome::Symptom;
 
+use super::by_design::RISING;
 use super::judgement::{Judged, PartEvent, Series, TOO_SHORT};
 use super::numbers::{Kind, Numbers};
 use super::rise::{lasting, rises};
 use super::series::not_finite_from;
-
-/// Words of losses that rise when all is well: of two networks against each other, and of penalties.
-const BY_DESIGN: [&str; 16] = [
-    "d",
-    "g",
-    "disc",
-    "discriminator",
-    "gen",
-    "generator",
-    "adv",
-    "gan",
-    "real",
-    "fake",
-    "kl",
-    "kld",
-    "reg",
-    "penalty",
-    "entropy",
-    "critic",
-];
 
 /// What was judged of the other losses, and what went wrong in them.
 pub(super) fn judge(curve: &Curve) -> (Vec<Judged>, Vec<PartEvent>) {
@@ -53,7 +34,7 @@ fn not_finite(other: &Other) -> Option<Event> {
 
 fn collapse(other: &Other) -> Option<Event> {
     let mut words = other.name.split(|character: char| !character.is_alphabetic());
-    if words.any(|word| BY_DESIGN.contains(&word.to_lowercase().as_str())) {
+    if words.any(|word| RISING.contains(&word.to_lowercase().as_str())) {
         return None;
     }
     let measure = |value: f64| if other.measure == Measure::Perplexity { libm::log(value) } else { value };

@@ -5,8 +5,13 @@ use super::series::Look;
 use crate::onset::EventKind;
 use crate::outcome::Symptom;
 
-/// What the events come to: the worst first.
-pub(super) fn of(look: &Look<'_>, events: &[SeriesEvent], overfitting: Option<&Overfitting>) -> Verdict {
+/// What the events come to: the worst first. `may_be_flat`: the loss need not fall.
+pub(super) fn of(
+    look: &Look<'_>,
+    events: &[SeriesEvent],
+    overfitting: Option<&Overfitting>,
+    may_be_flat: bool,
+) -> Verdict {
     let Some(main) = look.main() else { return Verdict::NoRows };
     let in_series =
         |series: Series| events.iter().filter(move |event| event.series == series).map(|event| &event.event);
@@ -56,7 +61,7 @@ pub(super) fn of(look: &Look<'_>, events: &[SeriesEvent], overfitting: Option<&O
     if overfitting.is_some() {
         return Verdict::Overfitting;
     }
-    if learnt == Some(false) {
+    if learnt == Some(false) && !may_be_flat {
         return Verdict::NeverLearnt;
     }
     if any(EventKind::Spike) { Verdict::Spikes } else { Verdict::NothingWrong }

@@ -334,7 +334,7 @@ fn flatten(name: &str, value: &Value, values: &mut Vec<(String, Option<f64>)>) {
         }
         Value::Number(value) => values.push((name.into(), value.as_f64())),
         Value::String(text) => {
-            if let Ok(Some(value)) = number::cell(text) {
+            if let Ok(Some(value)) = number::cell_of(name, text) {
                 values.push((name.into(), Some(value)));
             }
         }

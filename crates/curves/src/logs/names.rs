@@ -399,8 +399,19 @@ fn nearly(rest: &[&str]) -> Option<(Quantity, u32)> {
     (numbered("acc") || has(&["accuracy"])).then_some((Quantity::Accuracy, PART))
 }
 
+/// Tells whether a name is that of a loss without another word that tells which: `loss`, `train/loss`, `total_loss`.
+pub(crate) fn is_plain(name: &str) -> bool {
+    let is_loss = |meaning: Meaning| matches!(meaning.quantity, Quantity::Loss | Quantity::TestLoss);
+    meaning(name).is_some_and(|meaning| is_loss(meaning) && meaning.rank < TIER)
+}
+
+/// Tells whether a name is that of a cost, which is a loss unless its number is a time.
+pub(super) fn is_cost(name: &str) -> bool {
+    words(name).iter().any(|word| word == "cost")
+}
+
 /// Lower-case words; `trainLoss`, `train/loss`, `train-loss` and `Train Loss` are the same two.
-fn words(name: &str) -> Vec<String> {
+pub(crate) fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let (mut after_lower, mut after_digit) = (false, false);
     for character in name.trim().chars().take(200) {
@@ -478,6 +489,7 @@ mod tests {
             "weight",
             "val_lr",
             "Wall time",
+            "Time cost",
             "loss_scale",
             "train",
             "best_val_loss",

@@ -1,11 +1,18 @@
 //! Numbers as programs and people write them.
 
+use super::names::is_cost;
+
 /// What stands for "no value".
 const MISSING: [&str; 12] = ["", "na", "n/a", "<na>", "none", "null", "nil", "-", "--", "—", "no log", "missing"];
 /// What a number may be wrapped in.
 const WRAPPERS: [&str; 7] = ["tensor(", "np.float64(", "np.float32(", "array(", "(", "[", "'"];
 /// Letters that multiply the number: `5k` is not 5.
 const MULTIPLIERS: [&str; 6] = ["k", "m", "g", "b", "t", "bn"];
+/// Units of time.
+const TIMES: [&str; 16] = [
+    "s", "sec", "secs", "second", "seconds", "ms", "msec", "us", "min", "mins", "minute", "minutes", "h", "hr", "hour",
+    "hours",
+];
 /// Characters in a unit.
 const LONGEST_UNIT: usize = 12;
 
@@ -14,6 +21,20 @@ const LONGEST_UNIT: usize = 12;
 /// # Errors
 /// If it holds something else.
 pub(super) fn cell(text: &str) -> Result<Option<f64>, ()> {
+    Ok(value_and_unit(text)?.map(|(value, _)| value))
+}
+
+/// Reads a cell below a name, as [`cell`] does. A cost in seconds is no value: it would be taken for a loss.
+///
+/// # Errors
+/// As [`cell`].
+pub(super) fn cell_of(name: &str, text: &str) -> Result<Option<f64>, ()> {
+    let found = value_and_unit(text)?.filter(|(_, unit)| !(is_time(unit) && is_cost(name)));
+    Ok(found.map(|(value, _)| value))
+}
+
+/// Reads a cell's number and what follows it.
+fn value_and_unit(text: &str) -> Result<Option<(f64, &str)>, ()> {
     let mut text = text.trim();
     if MISSING.contains(&text.to_lowercase().as_str()) {
         return Ok(None);
@@ -24,7 +45,30 @@ pub(super) fn cell(text: &str) -> Result<Option<f64>, ()> {
     }
     let (value, length) = prefix(text).ok_or(())?;
     let rest = text[length..].trim_start();
-    if wrapped || is_unit(rest) { Ok(Some(value)) } else { Err(()) }
+    if wrapped || is_unit(rest) { Ok(Some((value, rest))) } else { Err(()) }
+}
+
+/// Tells whether what follows a number makes it a time: `12.3s`, `12.3 sec`, `3 min 20 s`.
+pub(super) fn is_time(after: &str) -> bool {
+    let Some((unit, rest)) = unit_of_time(after) else { return false };
+    if after.starts_with(unit) {
+        return true;
+    }
+    // Apart from the number, it may be the name of the next one: `0.5 min 0.3`, `0.5 min loss 0.3`, `0.5 s=3`.
+    match prefix(rest) {
+        Some((_, length)) => unit_of_time(&rest[length..]).is_some(),
+        None => {
+            let is_lowest = unit.eq_ignore_ascii_case("min") && rest.starts_with(char::is_alphabetic);
+            !is_lowest && !rest.starts_with([':', '='])
+        }
+    }
+}
+
+/// Finds the unit of time that a text begins with, and what follows it.
+fn unit_of_time(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_start();
+    let (unit, rest) = text.split_at(text.find(|next: char| !next.is_alphabetic()).unwrap_or(text.len()));
+    TIMES.iter().any(|time| time.eq_ignore_ascii_case(unit)).then(|| (unit, rest.trim_start()))
 }
 
 /// Whether this, after a number, leaves the number what it is.
@@ -158,6 +202,18 @@ mod tests {
         ] {
             assert_eq!(cell(text), Err(()), "{text}");
         }
+    }
+
+    #[test]
+    fn times_are_told_by_their_unit() {
+        for after in ["s", " s", "ms/step", " sec, loss 0.5", "min", " min", " min 20 s", " h 3min", " s per epoch"] {
+            assert!(is_time(after), "{after}");
+        }
+        for after in ["", " ", " * 3", " min 0.3", " min loss 0.3", " s: 3", " s = 3", " samples", "%", " (12.3 s)"] {
+            assert!(!is_time(after), "{after}");
+        }
+        assert_eq!((cell_of("cost", "12.3 s"), cell_of("cost", "4.5")), (Ok(None), Ok(Some(4.5))));
+        assert_eq!((cell_of("loss", "12.3 s"), cell_of("cost", "abc")), (Ok(Some(12.3)), Err(())));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! - A number belongs to the words before it. A number in brackets after another, such as a running mean, belongs to nothing.
 //! - A word that tells the data, such as `valid`, holds for what follows it in the line.
 
-use super::names::{Meaning, Pair, Quantity, Scope, meaning, scope};
+use super::names::{Meaning, Pair, Quantity, Scope, is_cost, meaning, scope};
 use super::number;
 use super::rows::Log;
 use super::unnamed::{batch_of_epoch, bracketed, counted, counter, darknet, index_word, score_listener, tutorial};
@@ -96,6 +96,8 @@ pub(super) fn pairs(text: &str, log: &Log) -> Vec<Pair> {
                 && pairs.len() < MOST_NUMBERS
                 && let Some(name) = name_of(&phrase, log)
                 && !pairs.iter().any(|(known, scope, _)| *known == name && *scope == of_line)
+                // `cost 12.3s`
+                && !(number::is_time(&rest[length..]) && is_cost(&name))
             {
                 if let Some((second, end)) = second_number(&name, value, after, &pairs) {
                     // `Train loss 100 0.512`: the first is the step.
@@ -245,7 +247,9 @@ fn name_of(phrase: &[&str], log: &Log) -> Option<String> {
     let (before, name) = phrase.split_at(phrase.len() - count);
     // `Desired error: 0.001` is none of a row.
     let is_limit = before.last().is_some_and(|word| LIMITS.contains(&word.to_lowercase().as_str()));
-    (!is_limit).then(|| name.join(" "))
+    // MXNet's `Time cost=10.1` is no loss.
+    let is_time = before.last().is_some_and(|word| word.to_lowercase().ends_with("time")) && is_cost(name[0]);
+    (!is_limit && !is_time).then(|| name.join(" "))
 }
 
 /// Bytes of a list of at least three numbers, in brackets, that a text begins with; 0 if there is none.

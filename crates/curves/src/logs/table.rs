@@ -473,7 +473,7 @@ impl<'a> Table<'a> {
             let Column { column, log, name, lenient } = self.columns[at];
             let cell = text(&record[column]);
             let comma = || decimal_comma(&cell).filter(|_| self.shape.separator != b',');
-            let value = match number::cell(&cell) {
+            let value = match number::cell_of(&text(&self.header[column]), &cell) {
                 Ok(value) => value,
                 Err(()) if lenient => None,
                 Err(()) => {
@@ -490,7 +490,9 @@ impl<'a> Table<'a> {
             let name = names.iter().map(|&name| text(&record[name])).collect::<Vec<_>>().join("/");
             let cell = text(&record[*values]);
             let of_test = if of_test { Some(Scope::Test) } else { None };
-            if let (Some((name, _)), Ok(Some(value))) = (self.logs[0].name_in(&name, of_test), number::cell(&cell)) {
+            if let (Some((name, _)), Ok(Some(value))) =
+                (self.logs[0].name_in(&name, of_test), number::cell_of(&name, &cell))
+            {
                 self.logs[0].value(name, value);
             }
         }
