@@ -1,7 +1,10 @@
+import math
+
 import pytest
 from flameout._course import STAY, WINDOW, Goal, follow
-from flameout._evidence import by_chance, conclude, enough
+from flameout._evidence import SIGNIFICANT, by_chance, conclude, enough
 from flameout._framework import Change
+from flameout._replay import CHOSEN, NEARER
 from flameout.diagnosis import Trial
 
 CLIP = Change("clip", 1.0, name="clipping", cause="single long gradients")
@@ -23,6 +26,22 @@ def test_a_change_must_hold_the_more_often_the_seldomer_the_control_goes_wrong()
     assert [enough(trial(None, wrong, 24)) for wrong in (24, 12, 7, 6, 0)] == [2, 9, 20, 25, None]
     assert enough(trial(None, 5, 24)) is None
     assert enough(trial(None, 5, 5)) == 4 and enough(trial(None, 3, 3)) is None
+
+
+def test_a_change_without_an_effect_seldom_holds_though_the_best_of_six_starts_is_taken():
+    def binomial(wrong, of, p):
+        return math.comb(of, wrong) * p**wrong * (1 - p) ** (of - wrong)
+
+    def held(p):
+        """The probability that a change without an effect counts as one, if each replay goes wrong with probability `p`."""
+        chosen = sum(binomial(wrong, 12, p) for wrong in range(13) if wrong >= 12 * CHOSEN)
+        needed = {wrong: enough(trial(None, wrong, 24)) for wrong in range(25)}
+        told = {wrong: of for wrong, of in needed.items() if of is not None}
+        passed = chosen * sum(binomial(wrong, 24, p) for wrong in told)
+        holds = chosen * sum(binomial(wrong, 24, p) * (1 - p) ** of for wrong, of in told.items())
+        return sum((1 - passed) ** start * holds for start in range(1 + len(NEARER)))
+
+    assert max(held(share / 100) for share in range(1, 100)) < SIGNIFICANT
 
 
 def test_the_first_cause_that_held_is_named():

@@ -29,6 +29,8 @@ HOLD = 300
 NEARER = (50, 25, 12, 6, 3)
 #: The length of a nudge of the weights, as a share of an update's.
 NUDGE = 0.1
+#: The least share of replays that go wrong where a start is chosen for how often they do.
+CHOSEN = 0.25
 #: Replays of the control where it is not the same to the bit.
 CONTROLS = 5
 
@@ -306,12 +308,19 @@ class _Examination:
         return None
 
     def _with_share(self, start: _Start) -> tuple[_Start, Trial] | None:
-        """Replay with nothing changed in many other orders; nothing, if too few of them go wrong."""
+        """Replay with nothing changed in many other orders; nothing, if too few of them go wrong.
+
+        Orders beside these choose the start: chosen by its own orders, a control would go wrong more often than it does.
+        """
+        orders = self.plan.chance
+        beside = [self._one(start, orders + number).wrong for number in range(1, orders // 2 + 1)]
+        if sum(beside) < len(beside) * CHOSEN:
+            return None
         ends: list[End] = []
-        for order in range(1, self.plan.chance + 1):
+        for order in range(1, orders + 1):
             ends.append(self._one(start, order))
             held = sum(not end.wrong for end in ends)
-            if enough(Trial(None, self.plan.chance - held, self.plan.chance, 0)) is None:
+            if enough(Trial(None, orders - held, orders, 0)) is None:
                 return None
         return start, count(None, ends)
 
