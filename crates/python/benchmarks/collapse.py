@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -27,7 +28,7 @@ def main() -> None:
     """Make the runs that are asked for, or print the table of those that were made."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("case", nargs="?", choices=CASES)
-    parser.add_argument("framework", nargs="?", choices=["torch", "keras"])
+    parser.add_argument("framework", nargs="?", choices=["torch", "keras", "keras-tensorflow", "keras-torch"])
     add_arguments(parser)
     parser.add_argument("--rate", type=float, help="a learning rate other than the case's")
     parser.add_argument("--crashes", type=Path, help="where crash directories are kept, and found; else they are removed")
@@ -59,9 +60,17 @@ def main() -> None:
         print(json.dumps({key: value for key, value in row.items() if key != "trials"}), flush=True)
 
 
+def _module(framework: str) -> Any:
+    """Return the module of a framework, which may name a backend of Keras; that of a process cannot be changed."""
+    name, _, backend = framework.partition("-")
+    if name == "keras":
+        os.environ["KERAS_BACKEND"] = backend or "jax"
+    return importlib.import_module(f"on_{name}")
+
+
 def run(known: dict[str, Any], crashes: Path | None) -> dict[str, Any]:
     """Train and diagnose; return what is worth keeping."""
-    framework = importlib.import_module(f"on_{known['framework']}")
+    framework = _module(known["framework"])
     directory = Path(tempfile.mkdtemp()) if crashes is None else crashes
     try:
         row, recorder = recorded(framework, known, directory / _name(known))
@@ -87,13 +96,13 @@ def run(known: dict[str, Any], crashes: Path | None) -> dict[str, Any]:
 
 def remedied(row: dict[str, Any]) -> dict[str, Any]:
     """Train again from the start, with the remedy that was named; return what became of it."""
-    framework = importlib.import_module(f"on_{row['framework']}")
+    framework = _module(row["framework"])
     return asdict(framework.from_the_start(row["case"], row["seed"], row["rate"], *row["named"]))
 
 
 def record(known: dict[str, Any], crashes: Path) -> dict[str, Any]:
     """Train, or find a training that was kept; return what became of it."""
-    framework = importlib.import_module(f"on_{known['framework']}")
+    framework = _module(known["framework"])
     return recorded(framework, known, crashes / _name(known))[0]
 
 

@@ -1,10 +1,10 @@
-"""The question's networks in Keras 3 with the JAX backend, trained by `fit`, with Keras' own layers, initial weights and Adam."""
+"""The question's networks in Keras 3, trained by `fit`, with Keras' own layers, initial weights and Adam."""
 
 from __future__ import annotations
 
 import os
 
-os.environ["KERAS_BACKEND"] = "jax"
+os.environ.setdefault("KERAS_BACKEND", "jax")
 
 from pathlib import Path
 from typing import Any
