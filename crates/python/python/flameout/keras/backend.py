@@ -86,7 +86,8 @@ class Value:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of an element."""
-        return np.dtype(keras.backend.standardize_dtype(self._tensor.dtype))
+        dtype: np.dtype[Any] = np.dtype(keras.backend.standardize_dtype(self._tensor.dtype))
+        return dtype
 
     @property
     def shape(self) -> tuple[int, ...]:
