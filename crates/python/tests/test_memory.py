@@ -29,7 +29,7 @@ def step(x, unused):
 
 if sys.argv[1:]:
     step = flameout.torch.Recorder(model, optimizer, out=sys.argv[1], memory="300 MB", every=7).watch(step)
-for _ in range(80):
+for _ in range(40):
     step(x, unused)
 """
 
@@ -42,7 +42,7 @@ import keras
 import numpy as np
 model = keras.Sequential([keras.Input((2, 27)), keras.layers.LSTM(1024), keras.layers.Dense(100)])
 model.compile(keras.optimizers.Adam(), "mse")
-x, y = np.zeros((32 * 60, 2, 27), np.float32), np.ones((32 * 60, 100), np.float32)
+x, y = np.zeros((32 * 30, 2, 27), np.float32), np.ones((32 * 30, 100), np.float32)
 recorders = [flameout.keras.Recorder(out=out, memory="300 MB", every=7) for out in sys.argv[1:]]
 model.fit(x, y, batch_size=32, verbose=0, shuffle=False, callbacks=recorders)
 """
