@@ -54,7 +54,7 @@ def peak(program, *arguments):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells the peak in /proc")
-@pytest.mark.parametrize("framework, program", [("torch", TORCH), ("jax", KERAS), ("tensorflow", KERAS), ("torch", KERAS)])
+@pytest.mark.parametrize("framework, program", [("torch", TORCH), ("jax", KERAS), ("tensorflow", KERAS)])
 def test_the_peak_of_memory_is_within_the_limit(tmp_path, framework, program):
     if not all(map(importlib.util.find_spec, [framework, "keras"])):
         pytest.skip(f"needs {framework} and keras")
