@@ -19,6 +19,7 @@ class Progress:
         self._begun = time.monotonic()
         self._told = -INTERVAL
         self._width = 0
+        self._name = ""
         self._replays = 0
         self._steps = 0
 

@@ -125,26 +125,6 @@ def variables_of(model: Any) -> tuple[list[Any], list[Any], list[Any], list[Any]
     return (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables, model.metrics_variables)
 
 
-def here() -> Backend:
-    """Return the backend that Keras runs on."""
-    name = keras.backend.backend()
-    if name == "jax":
-        from flameout.keras.on_jax import JaxBackend
-
-        return JaxBackend()
-    if name == "tensorflow":
-        from flameout.keras.on_tensorflow import TensorFlowBackend
-
-        return TensorFlowBackend()
-    if name == "torch":
-        from flameout.keras.on_torch import TorchBackend
-
-        return TorchBackend()
-    raise RuntimeError(
-        f"Keras runs on {name}; jax, tensorflow and torch are recorded: set KERAS_BACKEND to one of them before Keras is imported"
-    )
-
-
 def predict(model: Any, x: Any) -> Any:
     """Return what a model predicts in training mode."""
     return model(x, training=True) if model._call_has_training_arg else model(x)

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from flameout._framework import Birth, Change, Moment, RecordedStep
 from flameout._memory import LARGE, Packed
 from flameout._tree import Tree
-from flameout.keras import backend, changes, numbers
-from flameout.keras.backend import Functions, State, Value, copied, is_tensor, numpy_of
+from flameout.keras import changes, numbers
+from flameout.keras.backend import Backend, Functions, State, Value, copied, is_tensor, numpy_of
 
 #: No finite length is longer.
 LONGEST = float(np.finfo(np.float32).max)
@@ -31,7 +31,7 @@ class KerasRun:
     """A compiled model, with the state that its training has reached."""
 
     def __init__(self) -> None:
-        self.backend = backend.here()
+        self.backend = _backend()
         self.name = f"keras-{keras.backend.backend()}"
         self.model: Any = None
         self.now: State = ([], [], [], [])
@@ -249,6 +249,26 @@ class KerasRun:
 
     def _rate_index(self) -> int | None:
         return _index_of(self.model.optimizer.variables, self.model.optimizer._learning_rate)
+
+
+def _backend() -> Backend:
+    """Return the backend that Keras runs on."""
+    name = keras.backend.backend()
+    if name == "jax":
+        from flameout.keras.on_jax import JaxBackend
+
+        return JaxBackend()
+    if name == "tensorflow":
+        from flameout.keras.on_tensorflow import TensorFlowBackend
+
+        return TensorFlowBackend()
+    if name == "torch":
+        from flameout.keras.on_torch import TorchBackend
+
+        return TorchBackend()
+    raise RuntimeError(
+        f"Keras runs on {name}; jax, tensorflow and torch are recorded: set KERAS_BACKEND to one of them before Keras is imported"
+    )
 
 
 def _index_of(variables: Sequence[Any], variable: Any) -> int | None:
