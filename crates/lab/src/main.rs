@@ -22,6 +22,7 @@ mod guard;
 mod hunt;
 mod map;
 mod measured;
+mod second_moment;
 mod stretch;
 mod warning;
 mod zoo;
@@ -46,6 +47,7 @@ enum Task {
     Hunt(hunt::Args),
     Growth(growth::Args),
     Stretch(stretch::Args),
+    SecondMoment(second_moment::Args),
     Map(map::Args),
     Docs(docs::Args),
     Zoo(zoo::Args),
@@ -67,6 +69,7 @@ fn carry_out(task: Task) -> Result<ExitCode> {
         Task::Hunt(args) => hunt::run(&args),
         Task::Growth(args) => growth::run(&args),
         Task::Stretch(args) => stretch::run(&args),
+        Task::SecondMoment(args) => second_moment::run(&args),
         Task::Map(args) => map::run(&args),
         Task::Docs(args) => docs::run(&args),
         Task::Zoo(args) => zoo::run(&args),

@@ -13,7 +13,7 @@ use flameout_experiment::{Case, Settings};
 use flameout_files::write_atomically;
 
 use crate::hunt::results::{Results, Row};
-use crate::{csv_file, growth, root, stretch};
+use crate::{csv_file, growth, root, second_moment, stretch};
 use figure::Figure;
 use flameout::report::whole;
 
@@ -28,6 +28,7 @@ use flameout::report::whole;
 /// - question-CASE.svg: of the longest run of each case with all of the question's settings;
 /// - many-words-CASE-RATE.svg: of each run of seed 0 on ten thousand training words or more, without a constraint;
 /// - close-up-CASE-UNITS.svg: the last steps before the onset of a run with seed 0 (`cargo xtask stretch --close-up`);
+/// - second-moment.svg: loss and √v of the deep network's runs with seed 0 (`cargo xtask second-moment`);
 /// - growth-CASE-UNITS.svg: how the recurrent kernel grew (`cargo xtask growth`), and when networks collapsed.
 ///
 /// In the first three are the runs that differ from the question's settings in size, words and learning rate alone. A series
@@ -84,6 +85,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             let name = close_up.run.network.replace(' ', "-");
             write(&out.join(format!("close-up-{name}.svg")), &chart::close_up(&close_up))?;
         }
+    }
+    let moments = second_moment::read(&root().join(&args.results).join("second-moment.jsonl"))?;
+    let of_seed_0: Vec<_> = moments.into_iter().filter(|run| run.seed == 0).collect();
+    if !of_seed_0.is_empty() {
+        write(&out.join("second-moment.svg"), &chart::second_moments(&of_seed_0))?;
     }
     say!("{} rows drawn in {}", rows.len(), args.out.display());
     Ok(ExitCode::SUCCESS)

@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use flameout::cli::interrupt::stop_on_ctrl_c;
-use flameout::cli::table;
 use flameout_doctor::probe::mean_column_length;
 use flameout_experiment::{Dataset, Settings, Trainer};
 use serde::{Deserialize, Serialize};
@@ -191,24 +190,6 @@ pub fn read_close_ups(path: &Path) -> Result<Vec<CloseUp>> {
     let mut close_ups: Vec<CloseUp> = json_lines::read(path)?;
     close_ups.sort_by(|a, b| a.run.order(&b.run));
     Ok(close_ups)
-}
-
-/// A table, for the terminal and for the documentation.
-pub struct Listing {
-    /// Titles of its columns.
-    pub titles: Vec<&'static str>,
-    /// How many columns, from the first, are no numbers.
-    pub texts: usize,
-    /// Its cells.
-    pub rows: Vec<Vec<String>>,
-}
-
-impl Listing {
-    fn table(&self) -> comfy_table::Table {
-        let mut table = table::new([]);
-        table.set_header(&self.titles).add_rows(&self.rows);
-        table
-    }
 }
 
 /// The runs of the plans that were not measured yet.

@@ -15,7 +15,9 @@ use serde::Deserialize;
 
 use super::pages::Page;
 use crate::hunt::results::Results;
-use crate::stretch::{self, Listing, close_up, score};
+use crate::measured::Listing;
+use crate::second_moment;
+use crate::stretch::{self, close_up, score};
 use line::{Column, Line};
 
 const SPECIFICATIONS: &str = "docs/hunt/tables.toml";
@@ -44,6 +46,7 @@ pub fn read(root: &Path) -> Result<BTreeMap<String, String>> {
     let results = Results::open(&hunt)?;
     let close_ups = stretch::read_close_ups(&hunt.join("close-up.jsonl"))?;
     let measured = stretch::read(&hunt.join("stretch.jsonl"))?;
+    let moments = second_moment::read(&hunt.join("second-moment.jsonl"))?;
     let rows = results.rows();
     let plans = plans::read(root)?;
     let mut tables = BTreeMap::from([
@@ -53,6 +56,7 @@ pub fn read(root: &Path) -> Result<BTreeMap<String, String>> {
         ("test-hits".into(), test_hits::table(&results)?),
         ("first-outliers".into(), listed(&close_up::triggers(&close_ups))),
         ("decided".into(), listed(&close_up::decided(&close_ups))),
+        ("second-moments".into(), listed(&second_moment::listing(&moments))),
         ("stretch-groups".into(), listed(&score::groups(&measured))),
         ("stretch-areas".into(), listed(&score::quantities(&measured))),
     ]);

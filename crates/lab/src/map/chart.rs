@@ -8,6 +8,7 @@ use super::{Rate, Series};
 use crate::growth::Sample;
 use crate::hunt::curve::Point;
 use crate::hunt::results::Row;
+use crate::second_moment::{KERNELS, Reading, Run as Moments};
 use crate::stretch::close_up::{CloseUp, Step};
 use flameout::report::whole;
 
@@ -273,5 +274,39 @@ pub fn close_up(close_up: &CloseUp) -> Figure {
             panel("effect", vec![line("", COLOURS[6], &|step| step.effect)]),
             panel("loss", vec![line("", COLOURS[6], &|step| step.loss)]),
         ],
+    }
+}
+
+/// The loss and √v of runs that differ in β2, a column each.
+pub fn second_moments(runs: &[Moments]) -> Figure {
+    let line = |run: &Moments, name: &str, colour, value: &dyn Fn(&Reading) -> f64| Drawn {
+        name: name.into(),
+        colour,
+        shape: Shape::Line(run.readings.iter().map(|reading| (reading.step as f64, value(reading))).collect()),
+    };
+    let readings = || runs.iter().flat_map(|run| &run.readings);
+    let last = readings().map(|reading| reading.step as f64).fold(1.0, f64::max);
+    let steps = || Axis { name: "step".into(), from: 0.0, to: last, logarithmic: false };
+    let losses = |run: &Moments| Panel {
+        title: format!("β2 {}: {} dips", run.beta2, run.dips.len()),
+        x: steps(),
+        y: Axis::around("training loss", readings().map(|reading| reading.loss), true),
+        height: 150.0,
+        series: vec![line(run, "", COLOURS[6], &|reading| reading.loss)],
+    };
+    let roots = |run: &Moments| Panel {
+        title: String::new(),
+        x: steps(),
+        y: Axis::around("mean √v", readings().flat_map(|reading| reading.roots), true),
+        height: 200.0,
+        series: (KERNELS.iter().zip([1, 0, 2]).enumerate())
+            .map(|(kernel, ((_, name), colour))| line(run, name, COLOURS[colour], &|reading| reading.roots[kernel]))
+            .collect(),
+    };
+    Figure {
+        title: "Adam's second moment shrinks between dips, and grows in each (deep network, 128 units, 500 words)"
+            .into(),
+        columns: runs.len(),
+        panels: runs.iter().map(losses).chain(runs.iter().map(roots)).collect(),
     }
 }

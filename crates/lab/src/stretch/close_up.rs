@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::effect::Effects;
 use super::jacobian::{Probe, Stretch};
-use super::{Listing, Run, rounded};
+use super::{Run, rounded};
+use crate::measured::Listing;
 use crate::root;
 
 /// Steps after the onset that are looked at.

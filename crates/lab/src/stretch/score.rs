@@ -1,6 +1,7 @@
 //! What the measured runs come to.
 
-use super::{Listing, Reading, Run};
+use super::{Reading, Run};
+use crate::measured::Listing;
 
 /// A run counts as about to collapse if its onset is at most so many steps away.
 const AHEAD: u64 = 1000;
