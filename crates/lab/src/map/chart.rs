@@ -288,7 +288,7 @@ pub fn second_moments(runs: &[Moments]) -> Figure {
     let last = readings().map(|reading| reading.step as f64).fold(1.0, f64::max);
     let steps = || Axis { name: "step".into(), from: 0.0, to: last, logarithmic: false };
     let losses = |run: &Moments| Panel {
-        title: format!("β2 {}: {} dips", run.beta2, run.dips.len()),
+        title: format!("β2 {}", run.beta2),
         x: steps(),
         y: Axis::around("training loss", readings().map(|reading| reading.loss), true),
         height: 150.0,
