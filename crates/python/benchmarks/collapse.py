@@ -86,8 +86,9 @@ def run(known: dict[str, Any], crashes: Path | None) -> dict[str, Any]:
             {"change": trial.change and asdict(trial.change), "wrong": trial.wrong, "of": trial.of, "steps": trial.steps}
             for trial in found.trials
         ]
-        if found.named is not None:
-            row["named"] = [found.named.kind, found.named.from_start or found.named.value]
+        if found.remedies:
+            remedy = found.remedies[0]
+            row["named"] = [remedy.kind, remedy.from_start or remedy.value]
         return row
     finally:
         if crashes is None:

@@ -50,7 +50,7 @@ class Training:
 
     def __init__(self, seed: int, fault: Fault, found: Diagnosis | None = None) -> None:
         torch.manual_seed(seed)
-        self.fault, self.remedy = fault, found.named if found is not None else None
+        self.fault, self.remedy = fault, found.remedies[0] if found is not None and found.remedies else None
         #: Whether samples that are not finite are left out.
         self.mended = found is not None and found.birth is not None and found.birth.phase == "data"
         self.model = torch.nn.Sequential(torch.nn.Linear(8, 32), torch.nn.Tanh(), torch.nn.Linear(32, 1))

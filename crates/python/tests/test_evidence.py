@@ -1,8 +1,9 @@
 import math
+from dataclasses import replace
 
 import pytest
 from flameout._course import STAY, WINDOW, Goal, follow
-from flameout._evidence import SIGNIFICANT, by_chance, conclude, enough
+from flameout._evidence import SIGNIFICANT, by_chance, conclude, enough, proofs, remedies, worth_trying
 from flameout._framework import Change
 from flameout._replay import CHOSEN, NEARER
 from flameout.diagnosis import Trial
@@ -50,6 +51,32 @@ def test_the_first_cause_that_held_is_named():
     assert named is CLIP and "0 of 6" in reason and "5 of 5" in reason
     assert conclude(base, [trial(CLIP, 1, 3), trial(RATE, 0, 6)])[0] is RATE
     assert conclude(base, [trial(CLIP, 0, 2)])[0] is None
+
+
+def test_a_lower_rate_goes_before_a_remedy_that_may_only_delay_the_collapse():
+    base, delaying = trial(None, 5, 5), replace(CLIP, may_delay=True)
+    assert remedies(proofs(base, [trial(delaying, 0, 6), trial(RATE, 0, 6)])) == (RATE, delaying)
+    assert remedies(proofs(base, [trial(delaying, 0, 6), trial(RATE, 1, 3)])) == (delaying,)
+    assert remedies(proofs(base, [trial(CLIP, 0, 6), trial(RATE, 0, 6)])) == (CLIP,)
+    assert remedies(proofs(base, [trial(CLIP, 1, 6)])) == ()
+
+
+def test_lower_rates_are_tried_after_a_remedy_that_may_only_delay():
+    base, half, delaying = trial(None, 5, 5), replace(RATE, value=0.5, cause=None), replace(CLIP, may_delay=True)
+
+    def tried(changes, holding):
+        trials = []
+        for change in worth_trying(changes, lambda: proofs(base, trials)):
+            trials.append(trial(change, 0, 6) if change in holding else trial(change, 1, 1))
+        return [one.change for one in trials]
+
+    third, tenth = replace(RATE, value=0.333), replace(RATE, value=0.1)
+    changes = [SKIP, delaying, half, third, tenth, CLIP]
+    assert tried(changes, {delaying, third}) == [SKIP, delaying, third]
+    assert tried(changes, {delaying, tenth}) == [SKIP, delaying, third, tenth]
+    assert tried(changes, {delaying, half}) == [SKIP, delaying, third, tenth]
+    assert tried(changes, {SKIP}) == [SKIP]
+    assert tried(changes, {CLIP}) == changes
 
 
 def test_a_batch_is_no_cause_if_any_other_will_do():

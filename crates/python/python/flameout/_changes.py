@@ -123,7 +123,7 @@ def _of_batches(moment: Moment, lines: Lines) -> list[Change]:
         found.append(Change("skip", moment.worst_step, name=name, cause=cause, line=line))
     if moment.has_smaller:
         name, cause = "smaller batches weighed by their size", "the smaller last batch weighs too much"
-        found.append(Change("weigh", name=name, cause=cause, line=lines.weigh()))
+        found.append(Change("weigh", name=name, cause=cause, line=lines.weigh(), may_delay=True))
     return found
 
 
@@ -147,9 +147,10 @@ def _of_clipping(subject: Subject, moment: Moment, lines: Lines) -> list[Change]
     for times, told in ((LOOSE, "three times their usual length"), (1.0, "their usual length")):
         limit, tight = (float(f"{factor * moment.usual_gradient:.3g}") for factor in (times, 1.0))
         # An optimiser that divides each gradient by its recent length bears a tight limit, and is little changed by a loose one.
-        from_start = tight if subject.has_second_moment else limit
-        name = f"gradients clipped at {told} ({limit:g})"
-        found.append(Change("clip", limit, None, name, "single long gradients", lines.clip(from_start), from_start))
+        adaptive = subject.has_second_moment
+        from_start = tight if adaptive else limit
+        name, cause = f"gradients clipped at {told} ({limit:g})", "single long gradients"
+        found.append(Change("clip", limit, None, name, cause, lines.clip(from_start), from_start, may_delay=adaptive))
     return found
 
 

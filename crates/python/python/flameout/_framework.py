@@ -57,6 +57,8 @@ class Change:
     line: str | None = None
     #: How much from the start of a run, where that is another number than from shortly before the onset.
     from_start: float | None = None
+    #: Whether it may only delay the collapse from the start of a run (docs/quality/python.md): a lower rate is the better remedy.
+    may_delay: bool = False
 
     @property
     def is_placebo(self) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from flameout import _random
 from flameout._course import WINDOW, End, Goal, follow
-from flameout._evidence import conclude, count, enough
+from flameout._evidence import conclude, count, enough, proofs, remedies, worth_trying
 from flameout._framework import FAR, Birth, Change, Framework, Moment, RecordedStep
 from flameout._progress import Progress
 from flameout._recording import Recording
@@ -224,21 +224,23 @@ class _Examination:
         update = self._suspected_update(start, moment) if start.nudged else None
         if update is not None:
             known["since"] = update.step.step
-        times = self._times(base)
         trials, moved = list[Trial](), dict[Change, Trial]()
-        named, reason = conclude(base, trials)
-        for change in self._changes(start, moment):
-            trials.append(self._try(start, change, moment, times))
+        changes = self._changes(start, moment)
+        for change in changes if self.plan.everything else worth_trying(changes, lambda: proofs(base, trials, moved)):
+            trials.append(self._try(start, change, moment, self._times(base)))
             if update is not None and trials[-1].wrong == 0:
-                moved[change] = self._moved(start, update, change, moment, times)
+                moved[change] = self._moved(start, update, change, moment, self._times(base))
                 trials.append(moved[change])
-            named, reason = conclude(base, trials, moved)
-            if named is not None and not self.plan.everything:
-                break
-        cause, remedy = (named.cause, named.line) if named else (None, None)
-        if named is not None and named.kind == "clip" and moment.longest_gradient is not None:
+        named, reason = conclude(base, trials, moved)
+        if named is None:
+            return self._told(None, reason, trials=(base, *trials), **known)
+        if named.kind == "clip" and moment.longest_gradient is not None:
             reason += f" Near the onset a gradient has {moment.longest_gradient:.0f} times the usual length."
-        return self._told(cause, reason, trials=(base, *trials), remedy=remedy, named=named, **known)
+        best = remedies(proofs(base, trials, moved))
+        if best[0] is not named:
+            reason += f" With {best[0].name} none went wrong either: try that first."
+        told: dict[str, Any] = {"remedy": best[0].line, "remedies": best, "named": named}
+        return self._told(named.cause, reason, trials=(base, *trials), **told, **known)
 
     @staticmethod
     def _times(base: Trial) -> int:

@@ -74,9 +74,11 @@ class Diagnosis:
     since: int | None = None
     #: Where the first number that is not finite was made, if there was one.
     birth: Birth | None = None
-    #: The remedy, as a line of the program.
+    #: The remedy to try first, as a line of the program.
     remedy: str | None = None
-    #: The change that the remedy stands for.
+    #: The changes that are remedies, the one to try first first; none if what must be mended is the data.
+    remedies: tuple[Change, ...] = ()
+    #: The change that names the cause.
     named: Change | None = None
 
     @property
@@ -110,8 +112,12 @@ class Diagnosis:
             varied += "" if self.since is None else f", changes from step {self.since} on"
             lines.append(f"replays from before step {self.begin}, {varied}; how many went wrong (95 % interval):")
             lines += [f"  {trial}" for trial in self.trials]
-        if self.remedy is not None:
-            lines.append(f"remedy: {self.remedy}")
+        for at, line in enumerate([change.line for change in self.remedies] or [self.remedy]):
+            if line is not None:
+                lines.append(f"{'or' if at else 'remedy'}: {line}")
+        if any(change.may_delay for change in self.remedies):
+            which = "the second line" if len(self.remedies) > 1 else "it"
+            lines.append(f"note: from the start of a run, {which} may only delay the collapse")
         return "\n".join(lines)
 
 
