@@ -10,6 +10,7 @@
 //! | a line that is a JSON object | JSON lines; `NaN`, `Infinity` and, for a loss, `null` are numbers that are not finite |
 //! | a whole that is JSON | lists by name (Keras' `History.history`), a list of objects (Hugging Face's `trainer_state.json`) |
 //! | a line of names above numbers | values separated by `,`, `;`, tab, `|`, a frame or spaces: Keras' `CSVLogger`, Lightning, W&B |
+//! | names above each other in a box | a box for each row: Stable-Baselines3, Spinning Up |
 //! | names before numbers | progress bars of Keras and tqdm, `epoch 3 loss: 0.5`, `loss=0.5`, dictionaries of Python, with any prefix |
 //! | indices without a name | `[1, 2000] loss: 2.1` (epoch and batch), `[10]  train-rmse:0.5` (XGBoost, LightGBM), `10: 2.3, 2.4 avg` (darknet) |
 //! | numbers alone | one column is the loss; of two, the first is the step |
@@ -52,6 +53,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod boxes;
 mod commas;
 mod curves;
 pub(crate) mod event;
@@ -159,7 +161,10 @@ fn read_text(path: &Path, names: &Names, text: &[u8], first_line: &[u8]) -> Resu
             return Ok(vec![log]);
         }
     }
-    if !is_object && let Some(shape) = table::recognise(&beginning, names) {
+    if !is_object
+        && !boxes::recognise(&beginning)
+        && let Some(shape) = table::recognise(&beginning, names)
+    {
         return table::read(path, names, shape);
     }
     let log = text::read(path, names, &beginning)?;

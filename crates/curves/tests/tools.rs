@@ -47,7 +47,7 @@ fn of_tests(losses: &[f64], item: impl Fn(usize, f64) -> String) -> String {
 /// A tool, its log, the step of its first row and the stride to the next, and whether it has tests.
 type Tool = (&'static str, fn(&[f64]) -> String, [u64; 2], bool);
 
-const TOOLS: [Tool; 17] = [
+const TOOLS: [Tool; 20] = [
     ("ClearML", clearml, [0, 10], true),
     ("Plotly", plotly, [0, 10], true),
     ("Comet", comet, [0, 10], true),
@@ -65,6 +65,9 @@ const TOOLS: [Tool; 17] = [
     ("torchvision's references", torchvision, [0, 20], true),
     ("a bar over all, and a step below it", gaussians, [10, 10], false),
     ("TensorFlow's object detection", detection, [0, 100], false),
+    ("Stable-Baselines3", stable_baselines, [2048, 2048], false),
+    ("Spinning Up", spinning_up, [0, 1], false),
+    ("from a loss to another", arrows, [1, 1], true),
 ];
 
 fn clearml(losses: &[f64]) -> String {
@@ -145,6 +148,41 @@ fn torchtune(losses: &[f64]) -> String {
         format!("Step {} | loss:{loss} lr:2e-05 tokens_per_second_per_gpu:512.3\n", row * 10 + 1)
     };
     rows(losses, line, |_, _| String::new())
+}
+
+fn stable_baselines(losses: &[f64]) -> String {
+    let line = |row: usize, loss: f64| {
+        let steps = (row + 1) * 2048;
+        let rule = "-".repeat(45);
+        format!(
+            "{rule}\n| rollout/                |                 |\n|    ep_rew_mean          | 26.2            |\n\
+             | time/                   |                 |\n|    fps                  | 793             |\n\
+             |    iterations           | {:<15} |\n|    total_timesteps      | {steps:<15} |\n\
+             | train/                  |                 |\n|    entropy_loss         | -0.686          |\n\
+             |    learning_rate        | 0.0003          |\n|    loss                 | {loss:<15} |\n\
+             |    value_loss           | 50.3            |\n{rule}\n",
+            row + 1
+        )
+    };
+    "Using cpu device\nWrapping the env with a `Monitor` wrapper\n".to_owned()
+        + &rows(losses, line, |_, _| String::new())
+}
+
+fn spinning_up(losses: &[f64]) -> String {
+    let line = |row: usize, loss: f64| {
+        let rule = "-".repeat(39);
+        format!(
+            "{rule}\n|             Epoch | {row:>15} |\n|      AverageEpRet |            22.1 |\n|              Loss | {loss:>15} |\n\
+             |              Time |            5.31 |\n{rule}\n"
+        )
+    };
+    rows(losses, line, |_, _| String::new())
+}
+
+fn arrows(losses: &[f64]) -> String {
+    let line = |row: usize, loss: f64| format!("Epoch {}: train loss {} -> {loss}\n", row + 1, loss + 0.3);
+    let test = |row: usize, loss: f64| format!("Epoch {}: val loss {} → {loss}\n", row + 1, loss + 0.3);
+    rows(losses, line, test)
 }
 
 fn nano_gpt(losses: &[f64]) -> String {

@@ -237,7 +237,7 @@ const NAMES: [(&str, Quantity, u32); 87] = [
 ];
 
 /// Names of the index, as a whole.
-const INDICES: [(&str, Quantity, u32); 34] = [
+const INDICES: [(&str, Quantity, u32); 35] = [
     ("step", Quantity::Step, 0),
     ("global_step", Quantity::Step, 0),
     ("steps", Quantity::Step, 1),
@@ -247,6 +247,7 @@ const INDICES: [(&str, Quantity, u32); 34] = [
     ("trainer_global_step", Quantity::Step, 1),
     ("current_step", Quantity::Step, 1),
     ("current_steps", Quantity::Step, 1),
+    ("total_timesteps", Quantity::Step, 1),
     ("current_iteration", Quantity::Step, 2),
     ("train_iteration", Quantity::Step, 2),
     ("training_iteration", Quantity::Step, 2),

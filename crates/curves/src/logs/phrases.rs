@@ -109,7 +109,10 @@ pub(super) fn pairs(text: &str, log: &Log) -> Vec<Pair> {
                 // Tesseract's `At iteration 97/200/200`: the second counts what was trained on.
                 let second = after.strip_prefix('/').filter(|_| name.ends_with("iteration")).and_then(number::prefix);
                 let triple = second.filter(|(_, length)| after[1 + length..].starts_with('/'));
-                let last = triple.map(|second| second.0).or_else(|| end_of_range(&name, after));
+                let last = triple
+                    .map(|second| second.0)
+                    .or_else(|| end_of_range(&name, after))
+                    .or_else(|| end_of_arrow(after));
                 pairs.push((name, of_line, last.unwrap_or(value)));
             }
             let mut skip = length + unit;
@@ -215,6 +218,12 @@ fn end_of_range(name: &str, after: &str) -> Option<f64> {
     let rest = after.strip_prefix('-').filter(|_| is_step)?.trim_start();
     let (end, length) = number::prefix(rest)?;
     rest[length..].trim_start().starts_with([']', ',']).then_some(end)
+}
+
+/// The second number of `loss 0.53 -> 0.51`: what the first one has become.
+fn end_of_arrow(after: &str) -> Option<f64> {
+    let rest = ["->", "→", "=>"].iter().find_map(|arrow| after.strip_prefix(arrow))?;
+    number::prefix(rest.trim_start()).map(|(end, _)| end)
 }
 
 /// Bytes of the words in brackets that a text begins with; 0 if there is anything but words.

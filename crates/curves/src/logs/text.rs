@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use super::Names;
+use super::boxes::{self, Boxes};
 use super::commas::Commas;
 use super::names::{Meaning, Pair, Quantity, Scope, meaning, scope};
 use super::number;
@@ -26,9 +27,15 @@ pub(super) fn read(path: &Path, names: &Names, beginning: &str) -> Result<Log, E
     let mut log = Log::new(Format::Text, path, names);
     log.commas = Commas::of(beginning);
     let mut reader = Reader::new(log);
+    let mut boxes = boxes::recognise(beginning).then(Boxes::default);
     let mut lines = Lines::open_states(path)?;
     while let Some(line) = lines.next_line()? {
         let text = without_escapes(&String::from_utf8_lossy(line.bytes));
+        let text = match boxes.as_mut().map_or(boxes::Line::Other, |boxes| boxes.line(&text)) {
+            boxes::Line::Other => text,
+            boxes::Line::Inside => continue,
+            boxes::Line::Row(row) => row,
+        };
         for state in text.split('\u{8}').map(str::trim).filter(|state| !state.is_empty()) {
             reader.line(line.number, &unwrapped(state));
         }
