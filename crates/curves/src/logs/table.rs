@@ -187,6 +187,7 @@ fn cells(line: &str, separator: u8) -> Vec<String> {
     let line = if separator == b'|' { with_bars(line) } else { Cow::Borrowed(line) };
     // Where nothing is quoted, a reader of its own for each line would be most of the work.
     if !line.contains(['"', '\r', '\n']) {
+        let line = line.strip_prefix('\u{feff}').unwrap_or(&line);
         let no_row = line.is_empty() || line.starts_with('#');
         let cells = line.split(char::from(separator)).map(|cell| text(cell.trim_ascii().as_bytes()));
         return if no_row { Vec::new() } else { cells.collect() };
@@ -592,10 +593,9 @@ mod tests {
     proptest! {
         #[test]
         fn a_line_without_quotes_has_the_cells_that_a_csv_reader_finds(
-            line in "[-#|,; \ta1.\u{feff}\u{a0}\u{1b}e\\[]{0,24}",
+            line in "[-|,; \ta1.\u{feff}\u{a0}\u{1b}e\\[]{0,24}",
             separator in proptest::sample::select(&SEPARATORS[..4]),
         ) {
-            prop_assume!(!line.contains('#'));
             prop_assert_eq!(cells(&line, separator), quoted(&line, separator));
         }
     }
