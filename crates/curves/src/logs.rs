@@ -54,6 +54,7 @@
 //! ```
 
 mod boxes;
+mod cells;
 mod commas;
 mod curves;
 pub(crate) mod event;

@@ -1,13 +1,13 @@
 //! Tables of values with a line of names: Keras' `CSVLogger`, Lightning, exports of Weights & Biases, TensorBoard's
 //! "download as CSV", what notebooks and model cards show, columns by spaces, numbers alone.
 
-use std::borrow::Cow;
 use std::io::BufRead;
 use std::path::Path;
 
-use csv::{ByteRecord, ReaderBuilder};
+use csv::ByteRecord;
 
 use super::Names;
+use super::cells::{SEPARATORS, builder, cells, row_cells, text};
 use super::names::{Meaning, Quantity, Scope, TIER, meaning, scope, tells_name, tells_scope, tells_value};
 use super::number;
 use super::rows::{Log, printable};
@@ -17,8 +17,6 @@ use crate::error::Error;
 use crate::lines::Lines;
 use crate::source;
 
-/// By what cells are separated; the last stands for any number of spaces and tabs.
-const SEPARATORS: [u8; 5] = [b',', b';', b'\t', b'|', b' '];
 /// Between a run's name and the metric's, in exports of Weights & Biases.
 const OF_RUN: &str = " - ";
 /// Runs in one table beyond which it is none.
@@ -134,11 +132,6 @@ fn follows(names: &[String], line: &str, separator: u8, at: usize) -> bool {
     }
 }
 
-/// The cells of a row: unlike names, its values have no spaces within.
-fn row_cells(line: &str, separator: u8) -> Vec<String> {
-    if separator == b' ' { line.split_whitespace().map(Into::into).collect() } else { cells(line, separator) }
-}
-
 /// Whether rows begin with a number that has no name, as pandas and R print them.
 fn has_index(names: &[String], row: &str, separator: u8) -> bool {
     let cells = row_cells(row, separator);
@@ -162,52 +155,14 @@ fn is_rule(line: &str) -> bool {
     line.chars().all(|character| "-=+:| \t".contains(character) || is_of_box(character))
 }
 
-/// Whether a rule has something that is drawn.
-fn is_drawn(line: &str) -> bool {
-    line.contains(['-', '=']) || line.contains(is_of_box)
-}
-
 /// A character of those that frame a table on a terminal.
 fn is_of_box(character: char) -> bool {
     ('\u{2500}'..='\u{257f}').contains(&character)
 }
 
-/// The line with `|` for the upright strokes of a frame.
-fn with_bars(line: &str) -> Cow<'_, str> {
-    const BARS: [char; 3] = ['│', '┃', '║'];
-    if line.contains(BARS) { Cow::Owned(line.replace(BARS, "|")) } else { Cow::Borrowed(line) }
-}
-
-fn cells(line: &str, separator: u8) -> Vec<String> {
-    if separator == b' ' {
-        let by_two: Vec<&str> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
-        let cells = if by_two.len() > 1 && !line.contains('\t') { by_two } else { line.split_whitespace().collect() };
-        return cells.into_iter().map(Into::into).collect();
-    }
-    let line = if separator == b'|' { with_bars(line) } else { Cow::Borrowed(line) };
-    // Where nothing is quoted, a reader of its own for each line would be most of the work.
-    if !line.contains(['"', '\r', '\n']) {
-        let line = line.strip_prefix('\u{feff}').unwrap_or(&line);
-        let no_row = line.is_empty() || line.starts_with('#');
-        let cells = line.split(char::from(separator)).map(|cell| text(cell.trim_ascii().as_bytes()));
-        return if no_row { Vec::new() } else { cells.collect() };
-    }
-    quoted(&line, separator)
-}
-
-/// The cells of a line in which some may be quoted.
-fn quoted(line: &str, separator: u8) -> Vec<String> {
-    let mut record = ByteRecord::new();
-    match builder(separator).from_reader(line.as_bytes()).read_byte_record(&mut record) {
-        Ok(true) => record.iter().map(text).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn builder(separator: u8) -> ReaderBuilder {
-    let mut builder = ReaderBuilder::new();
-    builder.has_headers(false).flexible(true).delimiter(separator).comment(Some(b'#')).trim(csv::Trim::All);
-    builder
+/// Whether a rule has something that is drawn.
+fn is_drawn(line: &str) -> bool {
+    line.contains(['-', '=']) || line.contains(is_of_box)
 }
 
 pub(super) fn read(path: &Path, names: &Names, shape: Shape) -> Result<Vec<Log>, Error> {
@@ -571,32 +526,10 @@ fn decimal_comma(cell: &str) -> Option<f64> {
         .flatten()
 }
 
-fn text(cell: &[u8]) -> String {
-    let text = String::from_utf8_lossy(cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell));
-    if text.contains('\u{1b}') { without_escapes(&text).trim().to_owned() } else { text.trim().to_owned() }
-}
-
 fn failure(path: &Path, skip: u64, error: csv::Error) -> Error {
     let line = skip + error.position().map_or(0, csv::Position::line);
     match error.into_kind() {
         csv::ErrorKind::Io(reason) => Error::Io { path: path.into(), reason },
         other => Error::Line { path: path.into(), line, problem: format!("{other:?}") },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_line_without_quotes_has_the_cells_that_a_csv_reader_finds(
-            line in "[-|,; \ta1.\u{feff}\u{a0}\u{1b}e\\[]{0,24}",
-            separator in proptest::sample::select(&SEPARATORS[..4]),
-        ) {
-            prop_assert_eq!(cells(&line, separator), quoted(&line, separator));
-        }
     }
 }
