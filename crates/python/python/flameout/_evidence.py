@@ -69,12 +69,13 @@ def conclude(base: Trial, trials: list[Trial], moved: Mapping[Change, Trial] | N
     """Name the first cause, in the order of the changes, that is proved; say what this rests on, or why there is none."""
     if enough(base) is None:
         return None, f"With nothing changed {base.wrong} of {base.of} replays went wrong: too few to tell a remedy from chance."
-    for proof in proofs(base, trials, moved)[:1]:
-        at_random = proof.at_random
+    proved = proofs(base, trials, moved)
+    if proved:
+        first, at_random = proved[0], proved[0].at_random
         beside = "" if at_random is None else f", with the weights moved at random as far {at_random.wrong} of {at_random.of}"
-        return proof.change, (
-            f"With {proof.change.name}, {proof.trial.wrong} of {proof.trial.of} replays went wrong, with nothing changed "
-            f"{base.wrong} of {base.of}{beside} (by chance: {proof.chance:.2g})."
+        return first.change, (
+            f"With {first.change.name}, {first.trial.wrong} of {first.trial.of} replays went wrong, with nothing changed "
+            f"{base.wrong} of {base.of}{beside} (by chance: {first.chance:.2g})."
         )
     if _placebo_holds(trials):
         return None, "Leaving out any batch prevents it: it hangs on chance, and no change of a known cause holds."

@@ -224,12 +224,12 @@ class _Examination:
         update = self._suspected_update(start, moment) if start.nudged else None
         if update is not None:
             known["since"] = update.step.step
+        times, changes = self._times(base), self._changes(start, moment)
         trials, moved = list[Trial](), dict[Change, Trial]()
-        changes = self._changes(start, moment)
         for change in changes if self.plan.everything else worth_trying(changes, lambda: proofs(base, trials, moved)):
-            trials.append(self._try(start, change, moment, self._times(base)))
+            trials.append(self._try(start, change, moment, times))
             if update is not None and trials[-1].wrong == 0:
-                moved[change] = self._moved(start, update, change, moment, self._times(base))
+                moved[change] = self._moved(start, update, change, moment, times)
                 trials.append(moved[change])
         named, reason = conclude(base, trials, moved)
         if named is None:
