@@ -20,6 +20,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from flameout._native import wilson
+from flameout.diagnosis import percent
 from question import CASES
 from rows import add_arguments, append, read, replace
 
@@ -144,7 +146,26 @@ def table(rows: list[dict[str, Any]]) -> str:
         told = [f"{sum(map(_trains_well, again))} of {len(again)}"]
         told.append("; ".join(f"{verdict} ({count})" for verdict, count in verdicts.most_common()))
         lines.append("| " + " | ".join(map(str, [*group, *counts, *told])) + " |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_shares(rows)])
+
+
+def _shares(rows: list[dict[str, Any]]) -> list[str]:
+    """Return lines of how many causes were named, and how many remedies hold: of all, and a table by kind."""
+    caught = [row for row in rows if row["caught"]]
+    again = [row for row in caught if "remedied" in row]
+    lines = [f"cause named: {_share([row['verdict'] != 'unknown' for row in caught])}"]
+    lines += [f"remedied: {_share([_trains_well(row['remedied']) for row in again])}", ""]
+    lines += ["| remedy | runs | train well, and do not collapse |", "| --- | ---: | ---: |"]
+    kinds = {(row["named"][0], row["named"][1] if row["named"][0] == "learning-rate" else None) for row in again}
+    for kind, value in sorted(kinds, key=str):
+        of_kind = [row for row in again if row["named"][0] == kind and value in (None, row["named"][1])]
+        name = kind if value is None else f"{kind} × {value:g}"
+        lines.append(f"| {name} | {len(of_kind)} | {sum(_trains_well(row['remedied']) for row in of_kind)} |")
+    return lines
+
+
+def _share(held: list[bool]) -> str:
+    return f"{sum(held)} of {len(held)} {percent(wilson(sum(held), len(held)))}"
 
 
 def _trains_well(outcome: dict[str, Any]) -> bool:
